@@ -1,0 +1,150 @@
+"""The port to the store: units of work in, committed facts out.
+
+The domain decides in memory, puts everything one decision changes into one `Unit`, and commits it.
+The unit is durable when `commit` answers; only then are its facts published (DESIGN decision 1).
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+import attrs
+
+from mobility.domain.facts import Fact
+from mobility.domain.records import (
+    Application,
+    Contact,
+    Conversation,
+    Group,
+    Instance,
+    Invitation,
+    Leg,
+    Message,
+    Presence,
+    PresenceSubscription,
+    Receipt,
+    Record,
+    Token,
+    User,
+)
+
+
+class Conflict(Exception):
+    """A guard of the unit did not hold: somebody else changed the row; reload and decide again."""
+
+
+@attrs.define(slots=True)
+class Entry:
+    """A fact on its way to one stream; the writer fills in `position`.
+
+    `message` is the message whose body belongs to the fact (MessageCompleted, InvitationChanged).
+    """
+
+    stream_id: str
+    fact: Fact
+    message: Message | None = None
+    position: int = 0
+
+
+@attrs.define(slots=True)
+class Unit:
+    """Everything one decision changes; it is stored whole or not at all.
+
+    `save` writes a record over the one of the same key, `remove` deletes by key, `append` adds a
+    fact to a stream, `presence` saves a presence row whose numbers named in `stamp` are taken
+    from the presence counter by the writer (in `Committed.presences` they are filled in).
+    `open_stream`/`drop_stream` create and delete event streams.
+    """
+
+    saves: list[Record] = attrs.Factory(list)
+    removes: list[Record] = attrs.Factory(list)
+    entries: list[Entry] = attrs.Factory(list)
+    presences: list[tuple[Presence, tuple[str, ...]]] = attrs.Factory(list)
+    opened_streams: list[str] = attrs.Factory(list)
+    dropped_streams: list[str] = attrs.Factory(list)
+
+    def save(self, *records: Record) -> None:
+        self.saves.extend(records)
+
+    def remove(self, *records: Record) -> None:
+        self.removes.extend(records)
+
+    def append(self, stream_id: str, fact: Fact, message: Message | None = None) -> None:
+        self.entries.append(Entry(stream_id, fact, message))
+
+    def presence(self, presence: Presence, *stamp: str) -> None:
+        """`stamp`: any of "presence_number", "note_number", "location_number", "media_number"."""
+        self.presences.append((presence, stamp))
+
+    def open_stream(self, stream_id: str) -> None:
+        self.opened_streams.append(stream_id)
+
+    def drop_stream(self, stream_id: str) -> None:
+        self.dropped_streams.append(stream_id)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.saves
+            or self.removes
+            or self.entries
+            or self.presences
+            or self.opened_streams
+            or self.dropped_streams
+        )
+
+
+@attrs.frozen(slots=True)
+class Committed:
+    """What a unit became: its entries with their positions, its presences with their numbers."""
+
+    entries: Sequence[Entry]
+    presences: Sequence[Presence]
+    dropped_streams: Sequence[str] = ()
+
+
+class Ledger(Protocol):
+    """Where units of work are committed.
+
+    `commit` answers when the unit is durable and its facts have been handed to the bus.  It raises
+    `Conflict`, or `mobility.errors.Unavailable` when the store cannot take it (then nothing of it
+    is stored).  Units commit in the order they were given.
+    """
+
+    def commit(self, unit: Unit) -> Awaitable[Committed]: ...
+
+
+@attrs.define(slots=True)
+class Snapshot:
+    """Everything a front end keeps in memory, as the store had it at start."""
+
+    users: list[User] = attrs.Factory(list)
+    tokens: list[Token] = attrs.Factory(list)
+    applications: list[Application] = attrs.Factory(list)
+    instances: list[Instance] = attrs.Factory(list)
+    presences: list[Presence] = attrs.Factory(list)
+    subscriptions: list[PresenceSubscription] = attrs.Factory(list)
+    conversations: list[Conversation] = attrs.Factory(list)
+    legs: list[Leg] = attrs.Factory(list)
+    invitations: list[Invitation] = attrs.Factory(list)
+    message_counts: dict[str, int] = attrs.Factory(dict)
+    """The highest message number of each active conversation."""
+    heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
+    """Of each stream, the position below which it was trimmed, and its last position."""
+    presence_number: int = 0
+
+
+class Archive(Protocol):
+    """What is read from the store when memory does not hold it; each answer is a thread hop."""
+
+    def entries(self, stream_id: str, after: int, limit: int) -> Awaitable[Sequence[Entry]]:
+        """The entries of a stream with positions above `after`, in order, bodies included."""
+        ...
+
+    def message(self, conversation_id: str, number: int) -> Awaitable[Message | None]: ...
+
+    def contacts(self, owner_uri: str) -> Awaitable[tuple[Sequence[Group], Sequence[Contact]]]: ...
+
+    def receipt(self, user_uri: str, key: str) -> Awaitable[Receipt | None]: ...
+
+    def trim(self, upto: dict[str, int]) -> Awaitable[None]:
+        """Forget the entries of each stream up to and with the given position."""
+        ...

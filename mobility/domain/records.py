@@ -1,0 +1,260 @@
+"""The rows of the store, as the domain knows them.
+
+Each class is one table and each field one column of the same name (`mobility.store.tables`); the
+primary key is the fields listed in `KEY`.  Times are epoch seconds.  Records are values: a change
+is a new record (`attrs.evolve`) saved in a unit of work.
+"""
+
+from typing import ClassVar
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class User:
+    """A person or a service with a SIP URI, homed on this pool or known to live elsewhere.
+
+    `uri` is `sip:user@domain` in lower case.  `home` is "" for here, "none" for not homed
+    anywhere, or the Autodiscover root URL of the pool that homes the user.
+    `credential_version` grows with each password change and voids what was derived from it.
+    `sip_ha1_md5`/`sip_ha1_sha256` are RFC 8760 digest hashes, "" unless enabled for SIP digest.
+    """
+
+    KEY: ClassVar = ("uri",)
+    uri: str
+    name: str
+    password_hash: str = attrs.field(repr=False, default="")
+    credential_version: int = 1
+    home: str = ""
+    enabled: bool = True
+    email: str = ""
+    title: str = ""
+    department: str = ""
+    company: str = ""
+    office: str = ""
+    work_phone: str = attrs.field(repr=False, default="")
+    mobile_phone: str = attrs.field(repr=False, default="")
+    home_phone: str = attrs.field(repr=False, default="")
+    other_phone: str = attrs.field(repr=False, default="")
+    site: str = ""
+    enterprise_voice: bool = False
+    sip_ha1_md5: str = attrs.field(repr=False, default="")
+    sip_ha1_sha256: str = attrs.field(repr=False, default="")
+    photo: bytes | None = attrs.field(repr=False, default=None)
+    created_at: float = 0.0
+
+
+@attrs.frozen(slots=True)
+class Token:
+    """A bearer token, known only by the SHA-256 of its text (hex)."""
+
+    KEY: ClassVar = ("digest",)
+    digest: str = attrs.field(repr=False)
+    user_uri: str
+    issued_at: float
+    expires_at: float
+
+
+@attrs.frozen(slots=True)
+class Application:
+    """One registered endpoint of a user (UCWA `application`), and its event stream.
+
+    `available` is true after makeMeAvailable.  `modalities` and `formats` are comma lists of
+    ModalityType and MessageFormat.  `put_token` is the GUID of `communication`'s PUT property and
+    `etag` its version.  `id` is also the id of the application's event stream.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    user_uri: str
+    culture: str
+    user_agent: str
+    endpoint_id: str
+    type: str
+    created_at: float
+    put_token: str
+    etag: int = 1
+    available: bool = False
+    modalities: str = ""
+    formats: str = ""
+    audio_preference: str = ""
+    phone_number: str = attrs.field(repr=False, default="")
+    conversation_history: str = "Disabled"
+    inactive_timeout_s: int = 300
+
+
+@attrs.frozen(slots=True)
+class Instance:
+    """One tab of an application with an event channel of its own; "" when the client named none."""
+
+    KEY: ClassVar = ("application_id", "instance_id")
+    application_id: str
+    instance_id: str
+    created_at: float
+
+
+@attrs.frozen(slots=True)
+class Presence:
+    """What watchers see of a user: one row however many watch.
+
+    The four numbers come from the presence counter; each says when that part last changed, so a
+    channel that last read number n shows the parts whose number is above n.  `manual` is the
+    availability the user chose ("" for none), `availability` the aggregated one.
+    """
+
+    KEY: ClassVar = ("user_uri",)
+    user_uri: str
+    presence_number: int = 0
+    note_number: int = 0
+    location_number: int = 0
+    media_number: int = 0
+    manual: str = ""
+    availability: str = "Offline"
+    activity: str = ""
+    device_type: str = "Unknown"
+    last_active_at: float = 0.0
+    note: str = ""
+    note_type: str = "Personal"
+    location: str = ""
+    modalities: str = ""
+
+
+@attrs.frozen(slots=True)
+class PresenceSubscription:
+    """A set of users whose presence one application watches until `expires_at`.
+
+    `uris` is a space list of user URIs; `group_id` is "" for an ad hoc set.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    application_id: str
+    uris: str
+    expires_at: float
+    group_id: str = ""
+
+
+@attrs.frozen(slots=True)
+class Group:
+    """A group of a user's contact list; `kind` is "default", "pinned" or "custom"."""
+
+    KEY: ClassVar = ("owner_uri", "id")
+    owner_uri: str
+    id: str
+    name: str
+    kind: str
+
+
+@attrs.frozen(slots=True)
+class Contact:
+    """One entry of a contact list, in one group."""
+
+    KEY: ClassVar = ("owner_uri", "group_id", "uri")
+    owner_uri: str
+    group_id: str
+    uri: str
+
+
+@attrs.frozen(slots=True)
+class Conversation:
+    """A conversation among users; `state` is "Active" or "Ended".
+
+    `version` grows by one with each save: a record that has a version is stored only over its
+    predecessor, else the unit of work is refused with `Conflict`.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    thread_id: str
+    subject: str
+    importance: str
+    created_at: float
+    state: str = "Active"
+    version: int = 1
+
+
+@attrs.frozen(slots=True)
+class Leg:
+    """One application's part in a conversation.
+
+    `state` is a ConversationState (Incoming, Connecting, Connected, Disconnected) and `messaging`
+    a CallState of the messaging modality as that application sees it.
+    """
+
+    KEY: ClassVar = ("conversation_id", "application_id")
+    conversation_id: str
+    application_id: str
+    user_uri: str
+    state: str
+    messaging: str
+
+
+@attrs.frozen(slots=True)
+class Invitation:
+    """A messaging invitation; `state` is an InvitationState, "Connecting" while it is open.
+
+    `message_number` names the first message in the conversation, 0 for none.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    conversation_id: str
+    from_uri: str
+    from_application_id: str
+    to_uri: str
+    operation_id: str
+    created_at: float
+    expires_at: float
+    state: str = "Connecting"
+    message_number: int = 0
+    accepted_by: str = ""
+
+
+@attrs.frozen(slots=True)
+class Message:
+    """An instant message, stored once and referenced from each recipient's stream.
+
+    `format` is a MessageFormat (Plain, Html); `missed` says the recipient had no endpoint that
+    could show it.
+    """
+
+    KEY: ClassVar = ("conversation_id", "number")
+    conversation_id: str
+    number: int
+    from_uri: str
+    format: str
+    body: str = attrs.field(repr=False)
+    sent_at: float
+    missed: bool = False
+
+
+@attrs.frozen(slots=True)
+class Receipt:
+    """What a POST with an Idempotency-Key did, so that its repeat gets the same answer.
+
+    `fingerprint` is the SHA-256 (hex) of method, path and body; `resource_id` what it created.
+    """
+
+    KEY: ClassVar = ("user_uri", "key")
+    user_uri: str
+    key: str
+    fingerprint: str
+    resource_id: str
+    created_at: float
+
+
+Record = (
+    User
+    | Token
+    | Application
+    | Instance
+    | Presence
+    | PresenceSubscription
+    | Group
+    | Contact
+    | Conversation
+    | Leg
+    | Invitation
+    | Message
+    | Receipt
+)
