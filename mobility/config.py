@@ -4,11 +4,20 @@
 The defaults here are the documented ones; docs/operations.md lists every key.
 """
 
+import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
+from twisted.internet.endpoints import serverFromString
 
+from mobility.domain.addresses import is_domain
+from mobility.errors import OperatorFault
 from mobility.http.message import Site
+from mobility.toml_table import Table, between, one_of
+
+DAY_S = 86_400
 
 
 @attrs.frozen(slots=True)
@@ -17,8 +26,8 @@ class ListenerConfig:
 
     For `tls = true` the endpoint is a plain one (`tcp:`, `unix:`, `systemd:`, or one of them
     behind `haproxy:`) and TLS is put on it with `certificate` and `key`, so that SIGHUP can
-    reload them.  `secure` is what links and Autodiscover assume (true for TLS here or at a
-    configured proxy in front).
+    reload them.  `site.secure` is what links and Autodiscover assume (true for TLS here or, with
+    `secure = true`, at a configured proxy in front).
     """
 
     name: str
@@ -36,14 +45,15 @@ class WebConfig:
     internal_url: str
     external_url: str
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks (CIDR) from which X-Forwarded-For is believed."""
+    """Addresses, networks (CIDR), or "unix" for UNIX sockets, from which X-Forwarded-For is
+    believed."""
     cross_domain_origins: tuple[str, ...] = ()
     """CrossDomainAuthorizationList: origins with scheme, or "*" for any."""
-    header_timeout_s: float = 20.0
-    body_timeout_s: float = 20.0
+    header_timeout_s: float = between(20.0, 1.0, 300.0)
+    body_timeout_s: float = between(20.0, 1.0, 300.0)
     """A body must come at 500 B/s or faster after this many seconds."""
-    keep_alive_timeout_s: float = 120.0
-    max_connections: int = 0
+    keep_alive_timeout_s: float = between(120.0, 1.0, 3600.0)
+    max_connections: int = between(0, 0, 1_000_000)
     """0: all but 256 of the descriptors the process may open."""
 
 
@@ -51,34 +61,34 @@ class WebConfig:
 class AuthConfig:
     """`[auth]`: tokens, passwords and lockout."""
 
-    token_lifetime_s: int = 28_800
-    anonymous_token_lifetime_s: int = 3_600
-    password_threads: int = 2
-    lockout_failures: int = 5
-    lockout_base_s: float = 1.0
-    lockout_max_s: float = 900.0
-    tokens_per_user: int = 100
+    token_lifetime_s: int = between(28_800, 60, 30 * DAY_S)
+    anonymous_token_lifetime_s: int = between(3_600, 60, DAY_S)
+    password_threads: int = between(2, 1, 64)
+    lockout_failures: int = between(5, 1, 1000)
+    lockout_base_s: float = between(1.0, 0.1, 3600.0)
+    lockout_max_s: float = between(900.0, 1.0, float(DAY_S))
+    tokens_per_user: int = between(100, 1, 10_000)
 
 
 @attrs.frozen(slots=True)
 class UcwaConfig:
     """`[ucwa]`: life times and limits of the UCWA side."""
 
-    session_expiry_s: int = 259_200
+    session_expiry_s: int = between(259_200, 120, 30 * DAY_S)
     """An idle application whose device can be woken by push."""
-    session_short_expiry_s: int = 3_600
+    session_short_expiry_s: int = between(3_600, 60, 30 * DAY_S)
     """An idle application that uses its event channel and cannot be woken by push."""
-    no_events_expiry_s: int = 900
+    no_events_expiry_s: int = between(900, 60, 30 * DAY_S)
     """An idle application that never asked for events."""
-    invitation_timeout_s: float = 30.0
-    typing_timeout_s: float = 8.0
-    applications_per_user: int = 16
-    instances_per_application: int = 16
-    conversations_per_application: int = 100
-    subscriptions_per_application: int = 50
-    subscribed_contacts_per_application: int = 1_000
-    stream_entries: int = 10_000
-    outstanding_requests_per_user: int = 100
+    invitation_timeout_s: float = between(30.0, 1.0, 600.0)
+    typing_timeout_s: float = between(8.0, 1.0, 120.0)
+    applications_per_user: int = between(16, 1, 1000)
+    instances_per_application: int = between(16, 1, 1000)
+    conversations_per_application: int = between(100, 1, 10_000)
+    subscriptions_per_application: int = between(50, 1, 1000)
+    subscribed_contacts_per_application: int = between(1_000, 1, 100_000)
+    stream_entries: int = between(10_000, 100, 1_000_000)
+    outstanding_requests_per_user: int = between(100, 1, 10_000)
 
 
 @attrs.frozen(slots=True)
@@ -97,7 +107,7 @@ class StoreConfig:
     """`[store]`: where the embedded database lives; synchronous is SQLite's FULL or NORMAL."""
 
     path: Path
-    synchronous: str = "FULL"
+    synchronous: str = one_of("FULL", "NORMAL")
 
 
 @attrs.frozen(slots=True)
@@ -123,4 +133,291 @@ class Config:
     ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     log: LogConfig = attrs.Factory(LogConfig)
-    drain_timeout_s: float = 10.0
+    drain_timeout_s: float = 8.0
+    """How long a stop waits for requests; with closing the store it stays within ten seconds."""
+
+    @property
+    def operator(self) -> tuple[int, ListenerConfig]:
+        """The operator listener and its place among the listeners."""
+        for number, listener in enumerate(self.listeners):
+            if listener.site.name == "operator":
+                return number, listener
+        raise OperatorFault(str(self.source), 'needs one with site = "operator"', "listen")
+
+
+SITES = ("internal", "external", "operator")
+MAX_DRAIN_S = 60.0
+DATABASE = "mobility.sqlite"
+"""The name of the embedded database in the data directory, unless `store.path` says another."""
+
+
+def load(path: Path) -> Config:
+    """Read and check the configuration file.  Raises `OperatorFault`."""
+    file = path.absolute()
+    top = Table(file, _toml(file))
+    data_dir = top.read("data_dir", Path)
+    sip_domains = _sip_domains(top)
+    server_fqdn = _host_name(top, "server_fqdn")
+    drain_timeout_s = top.read("drain_timeout_s", float, 8.0)
+    if not 0 <= drain_timeout_s <= MAX_DRAIN_S:
+        raise top.fault("drain_timeout_s", f"must be from 0 to {MAX_DRAIN_S:g}")
+    web = _web(top.table("web"))
+    listeners = _listeners(top, web)
+    store = top.table("store")
+    config = Config(
+        source=file,
+        data_dir=data_dir,
+        sip_domains=sip_domains,
+        server_fqdn=server_fqdn,
+        listeners=listeners,
+        web=web,
+        store=store.record(StoreConfig, path=store.read("path", Path, data_dir / DATABASE)),
+        auth=_auth(top.table("auth")),
+        ucwa=_ucwa(top.table("ucwa")),
+        autodiscover=_autodiscover(top.table("autodiscover"), web),
+        log=_log(top.table("log")),
+        drain_timeout_s=drain_timeout_s,
+    )
+    top.finish()
+    return config
+
+
+def _toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorFault(str(file), f"is no TOML: {error}") from error
+
+
+def _sip_domains(top: Table) -> tuple[str, ...]:
+    domains: tuple[str, ...] = top.read("sip_domains", tuple[str, ...])
+    if not domains:
+        raise top.fault("sip_domains", "must name one domain at least")
+    for domain in domains:
+        if not is_domain(domain) or domain != domain.lower():
+            raise top.fault("sip_domains", f"{domain!r} must be a domain name in lower case")
+    if len(set(domains)) != len(domains):
+        raise top.fault("sip_domains", "must name each domain once")
+    return domains
+
+
+def _host_name(table: Table, name: str) -> str:
+    value: str = table.read(name, str)
+    if not is_domain(value):
+        raise table.fault(name, "must be a host name")
+    return value
+
+
+def _url(table: Table, name: str) -> SplitResult:
+    """The parts of a published URL: https, host and port only.  The key was read as a string."""
+    value: str = table.read(name, str)
+    parts = _parts(value)
+    if parts is None or value != f"https://{parts.netloc}":
+        raise table.fault(
+            name, "must be https://HOST or https://HOST:PORT, without a path or trailing slash"
+        )
+    return parts
+
+
+def _parts(url: str) -> SplitResult | None:
+    """A URL taken apart; None when its host or port is none, or it names a user."""
+    try:
+        parts = urlsplit(url)
+        good = _is_host(parts.hostname or "") and parts.port != 0 and parts.username is None
+    except ValueError:
+        return None
+    return parts if good else None
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return is_domain(text)
+    return True
+
+
+def _web(table: Table) -> WebConfig:
+    internal = _url(table, "internal_url")
+    external = _url(table, "external_url")
+    if (internal.hostname, internal.port or 443) == (external.hostname, external.port or 443):
+        raise table.fault(
+            "external_url",
+            "must differ from web.internal_url in host or port: "
+            "the internal and the external web service are two sites",
+        )
+    web = table.record(WebConfig)
+    for proxy in web.trusted_proxies:
+        if proxy == "unix":
+            continue
+        try:
+            ip_network(proxy)
+        except ValueError as error:
+            raise table.fault(
+                "trusted_proxies",
+                f"{proxy!r} must be an address, a network or unix ({error})",
+            ) from error
+    for origin in web.cross_domain_origins:
+        if origin != "*" and not _is_origin(origin):
+            raise table.fault(
+                "cross_domain_origins",
+                f'{origin!r} must be "*" or an origin such as https://chat.example.com',
+            )
+    return web
+
+
+def _is_origin(text: str) -> bool:
+    parts = _parts(text)
+    return (
+        parts is not None
+        and parts.scheme in ("https", "http")
+        and text == f"{parts.scheme}://{parts.netloc}"
+    )
+
+
+def _listeners(top: Table, web: WebConfig) -> tuple[ListenerConfig, ...]:
+    tables = top.tables("listen")
+    listeners: list[ListenerConfig] = []
+    for table in tables:
+        listener = _listener(table, web)
+        if any(listener.name == other.name for other in listeners):
+            raise table.fault("name", "must not be the name of another listener")
+        if listener.site.name == "operator" and any(o.site.name == "operator" for o in listeners):
+            raise table.fault("site", "must not be operator twice: there is one operator listener")
+        listeners.append(listener)
+    for site in SITES:
+        if all(listener.site.name != site for listener in listeners):
+            raise OperatorFault(str(top.file), f'needs one with site = "{site}"', "listen")
+    return tuple(listeners)
+
+
+def _listener(table: Table, web: WebConfig) -> ListenerConfig:
+    name = table.read("name", str)
+    if not name:
+        raise table.fault("name", "must not be empty")
+    endpoint = _endpoint(table)
+    site = table.read("site", str)
+    if site not in SITES:
+        raise table.fault("site", "must be internal, external or operator")
+    tls = table.read("tls", bool)
+    secure = table.read("secure", bool, tls)
+    certificate = table.read("certificate", Path, None)
+    key = table.read("key", Path, None)
+    table.finish()
+    if tls:
+        for file, field in ((certificate, "certificate"), (key, "key")):
+            if file is None:
+                raise table.fault(field, "is missing, and tls = true needs it")
+        if not secure:
+            raise table.fault("secure", "must not be false where tls = true")
+    else:
+        for file, field in ((certificate, "certificate"), (key, "key")):
+            if file is not None:
+                raise table.fault(field, "must not be given where tls = false")
+        behind = endpoint.startswith(("haproxy:", "unix:")) or web.trusted_proxies
+        if secure and not behind:
+            raise table.fault(
+                "secure",
+                "must not be true without TLS here, unless a proxy in front is known: "
+                "web.trusted_proxies, a haproxy: or a unix: endpoint",
+            )
+    if site == "operator":
+        _check_operator(table, endpoint, tls)
+    return ListenerConfig(name, endpoint, Site(site, secure), tls, certificate, key)
+
+
+def _endpoint(table: Table) -> str:
+    endpoint: str = table.read("endpoint", str)
+    bare = endpoint.removeprefix("haproxy:")
+    kind = bare.partition(":")[0]
+    if kind in ("ssl", "tls"):
+        raise table.fault(
+            "endpoint",
+            "must be a plain one: write tcp:... here and give tls = true, certificate and key "
+            "beside it, so that SIGHUP can reload them",
+        )
+    if kind not in ("tcp", "tcp6", "unix", "systemd"):
+        raise table.fault(
+            "endpoint", "must begin with tcp:, tcp6:, unix:, systemd: or haproxy: and one of them"
+        )
+    if kind != "systemd":  # its descriptors exist only in the process that systemd starts
+        try:
+            serverFromString(None, bare)  # type: ignore[no-untyped-call]  # upstream has no types
+        except (ValueError, TypeError, LookupError) as error:
+            raise table.fault(
+                "endpoint", f"must be a Twisted server endpoint string ({error})"
+            ) from error
+    return endpoint
+
+
+def _check_operator(table: Table, endpoint: str, tls: bool) -> None:
+    if not endpoint.startswith(("tcp:", "tcp6:")) or operator_address(endpoint) is None:
+        raise table.fault(
+            "endpoint",
+            "must be loopback only for the operator site: tcp:PORT:interface=127.0.0.1",
+        )
+    if not tls:
+        raise table.fault("tls", "must be true for the operator site: commands send it a secret")
+
+
+def operator_address(endpoint: str) -> tuple[str, int] | None:
+    """Address and port of a tcp: endpoint string that is bound to a loopback address, or None."""
+    words = endpoint.replace(r"\:", "\0").split(":")
+    interface = next(
+        (w.removeprefix("interface=") for w in words if w.startswith("interface=")), ""
+    )
+    address = interface.replace("\0", ":")
+    port = next((w.removeprefix("port=") for w in words[1:] if w.startswith("port=")), words[1])
+    try:
+        loopback = ip_address(address).is_loopback
+    except ValueError:
+        loopback = address == "localhost"
+    return (address, int(port)) if loopback else None
+
+
+def _auth(table: Table) -> AuthConfig:
+    auth = table.record(AuthConfig)
+    if auth.lockout_max_s < auth.lockout_base_s:
+        raise table.fault("lockout_max_s", "must not be below auth.lockout_base_s")
+    return auth
+
+
+def _ucwa(table: Table) -> UcwaConfig:
+    ucwa = table.record(UcwaConfig)
+    if ucwa.session_short_expiry_s >= ucwa.session_expiry_s:
+        raise table.fault(
+            "session_short_expiry_s",
+            f"must be shorter than ucwa.session_expiry_s ({ucwa.session_expiry_s})",
+        )
+    return ucwa
+
+
+def _autodiscover(table: Table, web: WebConfig) -> AutodiscoverConfig:
+    settings = table.record(AutodiscoverConfig)
+    own = {urlsplit(url).netloc.lower() for url in (web.internal_url, web.external_url)}
+    for domain, url in settings.redirects.items():
+        if not is_domain(domain) or domain != domain.lower():
+            raise table.fault("redirects", f"{domain!r} must be a domain name in lower case")
+        parts = _parts(url)
+        if parts is None or parts.scheme not in ("http", "https"):
+            raise table.fault("redirects", f"{url!r} must be the http or https URL of a root")
+        if parts.netloc.lower() in own:
+            raise table.fault("redirects", f"{url!r} must not lead back to this system")
+    for name in ("sip_internal", "sip_external"):
+        value: str = getattr(settings, name)
+        host, _, port = value.rpartition(":")
+        if value and not (_is_host(host) and port.isdecimal() and 0 < int(port) < 65536):
+            raise table.fault(name, "must be HOST:PORT")
+    return settings
+
+
+def _log(table: Table) -> LogConfig:
+    log = table.record(LogConfig)
+    if not log.destination:
+        raise table.fault("destination", 'must be "stdout" or a file name')
+    if log.destination == "stdout":
+        return log
+    return attrs.evolve(log, destination=str(table.file.parent / log.destination))

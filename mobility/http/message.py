@@ -20,11 +20,25 @@ class Caller(Protocol):
     def user_uri(self) -> str: ...
 
 
-@attrs.frozen(slots=True)
 class Instant:
-    """A point in time in a document: `/Date(ms)/` in JSON, ISO 8601 in XML."""
+    """A point in time in a document: `/Date(ms)/` in JSON, ISO 8601 in XML.
 
-    epoch_s: float
+    No attrs class, because msgspec would write that as an object of its fields.
+    """
+
+    __slots__ = ("epoch_s",)
+
+    def __init__(self, epoch_s: float) -> None:
+        self.epoch_s = epoch_s
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Instant) and other.epoch_s == self.epoch_s
+
+    def __hash__(self) -> int:
+        return hash(self.epoch_s)
+
+    def __repr__(self) -> str:
+        return f"Instant({self.epoch_s!r})"
 
 
 @attrs.frozen(slots=True)

@@ -1,0 +1,1 @@
+"""Sign-in: passwords, grants, tokens, lockout, the web ticket endpoint and its challenge."""

@@ -1,0 +1,151 @@
+"""Bearer tokens: issued durably, kept hashed, found in memory.
+
+A token is `cwt=` and 256 random bits.  It belongs to a user and to nothing else: no client address,
+no application; a renewed sign-in gives another one and leaves the old one valid until its end.
+"""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import attrs
+
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.records import Token, User
+from mobility.errors import Refusal
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "auth.revoked": {
+        "user": "pseudonym of the user whose tokens ended",
+        "tokens": "how many there were",
+    },
+}
+
+PREFIX = "cwt="
+"""Part of every token (UCWA "Authentication in UCWA")."""
+
+TOKEN_BYTES = 32
+"""Random bytes of a token."""
+
+TEXT_LENGTH = len(PREFIX) + 43
+"""Characters of a token: the prefix and `TOKEN_BYTES` in unpadded base64url."""
+
+SWEPT_PER_ISSUE = 32
+"""Ended tokens that are deleted along with each token issued, oldest first."""
+
+
+@attrs.frozen(slots=True)
+class Caller:
+    """Who sent a request: a user, by a token that ends at `expires_at`.
+
+    `kind` is "user", or "anonymous" for a guest of one meeting.
+    """
+
+    user_uri: str
+    token_digest: str = attrs.field(repr=False)
+    expires_at: float
+    kind: str = "user"
+
+
+class Tokens:
+    """Every token of this system.
+
+    `per_user` is how many a user may have: the oldest goes when one more is issued.
+    """
+
+    def __init__(
+        self, ledger: Ledger, per_user: int, log: EventLog, pseudonym: Callable[[str], str]
+    ) -> None:
+        self._ledger = ledger
+        self._per_user = per_user
+        self._log = log
+        self._pseudonym = pseudonym
+        self._callers: OrderedDict[str, Caller] = OrderedDict()
+        self._of_user: dict[str, dict[str, None]] = {}
+
+    def load(self, tokens: Iterable[Token]) -> None:
+        """Take over the tokens of the store, once, at start."""
+        for token in sorted(tokens, key=lambda token: token.issued_at):
+            self._admit(Caller(token.user_uri, token.digest, token.expires_at))
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    async def issue(self, user_uri: str, lifetime_s: int, now: float) -> str:
+        """A new token for a user, durable before it is answered.
+
+        Raises Unavailable when the store cannot take it, and Refusal (403) when the user's tokens
+        were revoked meanwhile.
+        """
+        text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        caller = Caller(user_uri, _digest(text), now + lifetime_s)
+        leaving = self._leaving(user_uri, now)
+        unit = Unit()
+        unit.save(Token(caller.token_digest, user_uri, now, caller.expires_at))
+        unit.remove(*(_stored(old) for old in leaving))
+        self._admit(caller)  # before the commit, so that a revocation meanwhile ends it too
+        try:
+            await self._ledger.commit(unit)
+        except BaseException:
+            self._drop(caller)
+            raise
+        for old in leaving:
+            self._drop(old)
+        if caller.token_digest not in self._callers:
+            raise Refusal("Forbidden", None, "The user was signed out meanwhile.")
+        return text
+
+    def find(self, text: str, now: float) -> Caller | None:
+        """Whom a token belongs to; None when it is malformed, unknown, revoked or has ended."""
+        if len(text) != TEXT_LENGTH or not text.isascii():
+            return None
+        caller = self._callers.get(_digest(text))
+        return caller if caller is not None and now < caller.expires_at else None
+
+    async def revoke(self, user: User, now: float) -> None:  # noqa: ARG002  a Departure is given the time
+        """End every token of `user` (a `mobility.domain.users.Departure`).
+
+        They are refused from this moment; the answer comes when the store has forgotten them too.
+        """
+        ended = [self._callers[digest] for digest in self._of_user.get(user.uri, ())]
+        if not ended:
+            return
+        unit = Unit()
+        for caller in ended:
+            unit.remove(_stored(caller))
+            self._drop(caller)
+        self._log.emit("auth.revoked", user=self._pseudonym(user.uri), tokens=len(ended))
+        await self._ledger.commit(unit)
+
+    def _leaving(self, user_uri: str, now: float) -> list[Caller]:
+        """What one more token pushes out: the user's oldest above the cap, and ended ones."""
+        own = self._of_user.get(user_uri, {})
+        surplus = max(len(own) + 1 - self._per_user, 0)
+        leaving = {digest: self._callers[digest] for digest in islice(own, surplus)}
+        for caller in islice(self._callers.values(), SWEPT_PER_ISSUE):
+            if caller.expires_at <= now:
+                leaving[caller.token_digest] = caller
+        return list(leaving.values())
+
+    def _admit(self, caller: Caller) -> None:
+        self._callers[caller.token_digest] = caller
+        self._of_user.setdefault(caller.user_uri, {})[caller.token_digest] = None
+
+    def _drop(self, caller: Caller) -> None:
+        self._callers.pop(caller.token_digest, None)
+        own = self._of_user.get(caller.user_uri)
+        if own is not None:
+            own.pop(caller.token_digest, None)
+            if not own:
+                del self._of_user[caller.user_uri]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _stored(caller: Caller) -> Token:
+    return Token(caller.token_digest, caller.user_uri, 0.0, caller.expires_at)

@@ -1,0 +1,1 @@
+"""The event bus: committed facts on their way to whoever renders them."""

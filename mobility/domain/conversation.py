@@ -1,0 +1,222 @@
+"""One conversation in memory, and the facts its changes make.
+
+`ActiveConversation` knows its legs (one an application) and its open invitation.  The functions
+here put the facts of one transition into a unit of work; `mobility.domain.conversations` decides
+which transition happens.
+"""
+
+from collections.abc import Callable
+
+import attrs
+
+from mobility.domain.agenda import Appointment
+from mobility.domain.facts import (
+    ConversationChanged,
+    ConversationSnapshot,
+    InvitationChanged,
+    MessageCompleted,
+    MessagingChanged,
+    ParticipantChanged,
+    ParticipantMessagingChanged,
+    Reason,
+    TypingChanged,
+)
+from mobility.domain.ledger import Unit
+from mobility.domain.records import Conversation, Invitation, Leg, Message
+
+FORMATS = ("Plain",)
+"""MessageFormat values that conversations negotiate; Html waits for a policy that allows it."""
+
+NameOf = Callable[[str], str]
+"""The display name of a user URI."""
+
+
+@attrs.define(slots=True, eq=False)
+class ActiveConversation:
+    """A conversation with its legs by application id, its invitation and who is typing."""
+
+    record: Conversation
+    legs: dict[str, Leg] = attrs.Factory(dict)
+    invitation: Invitation | None = None
+    message_count: int = 0
+    first_message: Message | None = None
+    """The message an open invitation carries, unless it is only in the store."""
+    typing: dict[str, Appointment] = attrs.Factory(dict)
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    def others(self, leg: Leg) -> list[Leg]:
+        """The legs of the other participants."""
+        return [other for other in self.legs.values() if other.user_uri != leg.user_uri]
+
+    def peers(self, leg: Leg) -> list[str]:
+        """The URIs of the other participants that `leg` sees.
+
+        A caller sees nobody before somebody accepts; a callee sees the caller from the start.
+        """
+        return list(
+            dict.fromkeys(other.user_uri for other in self.others(leg) if other.state != "Incoming")
+        )
+
+    def evolve_leg(self, leg: Leg, state: str) -> Leg:
+        """`leg` in a ConversationState, its messaging in the CallState that goes with it."""
+        messaging = "Connecting" if state == "Incoming" else state
+        return attrs.evolve(leg, state=state, messaging=messaging)
+
+    def snapshot(self, leg: Leg) -> ConversationSnapshot:
+        """The conversation as `leg`'s application sees it."""
+        return ConversationSnapshot(
+            id=self.record.id,
+            state=leg.state,
+            thread_id=self.record.thread_id,
+            subject=self.record.subject,
+            importance=self.record.importance,
+            created_at=self.record.created_at,
+            modalities=("Messaging",) if leg.state in ("Incoming", "Connected") else (),
+        )
+
+
+def invitation_fact(
+    conversation: ActiveConversation,
+    invitation: Invitation,
+    leg: Leg,
+    change: str,
+    name_of: NameOf,
+    reason: Reason | None = None,
+) -> InvitationChanged:
+    """What `leg`'s application is told of an invitation."""
+    outgoing = leg.application_id == invitation.from_application_id
+    accepted_by = invitation.accepted_by
+    return InvitationChanged(
+        change=change,
+        id=invitation.id,
+        conversation_id=conversation.id,
+        direction="Outgoing" if outgoing else "Incoming",
+        state=invitation.state,
+        from_uri=invitation.from_uri,
+        from_name=name_of(invitation.from_uri),
+        to_uri=invitation.to_uri,
+        to_name=name_of(invitation.to_uri),
+        operation_id=invitation.operation_id if outgoing else "",
+        thread_id=conversation.record.thread_id,
+        subject=conversation.record.subject,
+        importance=conversation.record.importance,
+        message_number=invitation.message_number,
+        accepted_by=(accepted_by, name_of(accepted_by)) if accepted_by and outgoing else None,
+        reason=reason,
+    )
+
+
+def tell_started(
+    unit: Unit,
+    conversation: ActiveConversation,
+    invitation: Invitation,
+    leg: Leg,
+    name_of: NameOf,
+    message: Message | None,
+) -> None:
+    """The invitation begins for `leg`: it started, a conversation and its participants appear."""
+    stream = leg.application_id
+    unit.append(stream, invitation_fact(conversation, invitation, leg, "started", name_of), message)
+    unit.append(stream, ConversationChanged("added", conversation.snapshot(leg)))
+    unit.append(stream, _participant(conversation, leg.user_uri, name_of, True, "added"))
+    if leg.state == "Incoming":
+        unit.append(
+            stream, _participant(conversation, invitation.from_uri, name_of, False, "added")
+        )
+    else:
+        unit.append(stream, MessagingChanged(conversation.id, "Connecting"))
+
+
+def tell_connected(
+    unit: Unit,
+    conversation: ActiveConversation,
+    invitation: Invitation,
+    leg: Leg,
+    name_of: NameOf,
+    message: Message | None,
+) -> None:
+    """Messaging is connected for `leg`: UCWA "Send an IM" step 6, "Receive an IM" step 15."""
+    stream = leg.application_id
+    outgoing = stream == invitation.from_application_id
+    peer = invitation.to_uri if outgoing else invitation.from_uri
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+    if outgoing:
+        unit.append(stream, _participant(conversation, peer, name_of, False, "added"))
+    unit.append(stream, _messaging_of(conversation, peer, name_of, False, "added"))
+    unit.append(stream, _messaging_of(conversation, leg.user_uri, name_of, True, "added"))
+    unit.append(stream, MessagingChanged(conversation.id, "Connected", FORMATS))
+    unit.append(
+        stream, invitation_fact(conversation, invitation, leg, "completed", name_of), message
+    )
+    if message is not None and not outgoing:
+        tell_message(unit, message, leg, name_of)
+
+
+def tell_ended(
+    unit: Unit,
+    conversation: ActiveConversation,
+    leg: Leg,
+    name_of: NameOf,
+    invitation: Invitation | None = None,
+    reason: Reason | None = None,
+) -> None:
+    """The conversation is over for `leg`; with `invitation`, that completed first, failed."""
+    stream = leg.application_id
+    if invitation is not None:
+        unit.append(
+            stream, invitation_fact(conversation, invitation, leg, "completed", name_of, reason)
+        )
+    unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
+    if leg.state == "Connected":
+        for uri in conversation.peers(leg):
+            unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
+            unit.append(stream, _participant(conversation, uri, name_of, False, "deleted"))
+    gone = conversation.evolve_leg(leg, "Disconnected")
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
+    unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
+
+
+def tell_message(
+    unit: Unit, message: Message, leg: Leg, name_of: NameOf, operation_id: str = ""
+) -> None:
+    """The message reached `leg`, or left it."""
+    outgoing = message.from_uri == leg.user_uri
+    unit.append(
+        leg.application_id,
+        MessageCompleted(
+            conversation_id=message.conversation_id,
+            number=message.number,
+            direction="Outgoing" if outgoing else "Incoming",
+            from_uri=message.from_uri,
+            from_name=name_of(message.from_uri),
+            sent_at=message.sent_at,
+            operation_id=operation_id,
+        ),
+        None if outgoing else message,
+    )
+
+
+def tell_typing(
+    unit: Unit, conversation: ActiveConversation, leg: Leg, name_of: NameOf, change: str
+) -> None:
+    """The others are told that `leg`'s user types or stopped."""
+    for other in conversation.others(leg):
+        unit.append(
+            other.application_id,
+            TypingChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), change),
+        )
+
+
+def _participant(
+    conversation: ActiveConversation, uri: str, name_of: NameOf, local: bool, change: str
+) -> ParticipantChanged:
+    return ParticipantChanged(conversation.id, uri, name_of(uri), local, change)
+
+
+def _messaging_of(
+    conversation: ActiveConversation, uri: str, name_of: NameOf, local: bool, change: str
+) -> ParticipantMessagingChanged:
+    return ParticipantMessagingChanged(conversation.id, uri, name_of(uri), local, change)

@@ -1,0 +1,152 @@
+"""Presence: what a user shows, made of what the user chose and what the endpoints do.
+
+One row a user, numbered from one counter; watchers compare numbers when they read (DESIGN
+decision 3).
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import attrs
+
+from mobility.domain.ledger import Unit
+from mobility.domain.records import Presence
+
+SETTABLE = ("Online", "Busy", "DoNotDisturb", "BeRightBack", "Away", "Offwork")
+"""PreferredAvailability: what a user may choose."""
+
+ACTIVE, INACTIVE, AWAY = range(3)
+"""How recently an endpoint's user was active; the least of a user's endpoints counts."""
+
+AWAY_AFTER_S = 300
+"""An inactive endpoint is away after this long again (Skype for Business: 5 + 5 minutes)."""
+
+_BY_ACTIVITY = {
+    "Online": ("Online", "IdleOnline", "Away"),
+    "Busy": ("Busy", "IdleBusy", "IdleBusy"),
+}
+
+
+def aggregate(manual: str, endpoints: Iterable[int]) -> tuple[str, str]:
+    """Availability and activity of a user who chose `manual` ("" for nothing).
+
+    `endpoints` gives ACTIVE, INACTIVE or AWAY for each endpoint that makes the user available;
+    without any the user is Offline, whatever was chosen.
+    """
+    activity = min(endpoints, default=None)
+    if activity is None:
+        return "Offline", ""
+    if manual == "Offwork":
+        return "Away", "off-work"
+    if manual in ("DoNotDisturb", "BeRightBack", "Away"):
+        return manual, ""
+    return _BY_ACTIVITY[manual or "Online"][activity], ""
+
+
+def device_type(application_types: Iterable[str]) -> str:
+    """ContactDeviceType of a user with applications of these types: the first known one counts."""
+    known = {"phone": "Mobile", "tablet": "Mobile", "browser": "Web", "desktop": "PC"}
+    for kind in application_types:
+        if kind.lower() in known:
+            return known[kind.lower()]
+    return "Unknown"
+
+
+class PresenceBook:
+    """The presence of every user in memory, and who watches whom."""
+
+    def __init__(self, presences: Iterable[Presence] = (), number: int = 0) -> None:
+        self._presences = {presence.user_uri: presence for presence in presences}
+        self._watchers: dict[str, set[str]] = {}
+        self.number = number
+        """The number of the latest change that is stored."""
+
+    def of(self, uri: str) -> Presence:
+        """What `uri` shows; one who never showed anything is Offline with number 0."""
+        presence = self._presences.get(uri)
+        return presence if presence is not None else Presence(uri)
+
+    def committed(self, presences: Iterable[Presence]) -> None:
+        """Take stored rows (with their numbers) into memory."""
+        for presence in presences:
+            self._presences[presence.user_uri] = presence
+            self.number = max(self.number, latest_number(presence))
+
+    def watch(self, application_id: str, uris: Iterable[str]) -> None:
+        for uri in uris:
+            self._watchers.setdefault(uri, set()).add(application_id)
+
+    def unwatch(self, application_id: str, uris: Iterable[str]) -> None:
+        for uri in uris:
+            watchers = self._watchers.get(uri)
+            if watchers is not None:
+                watchers.discard(application_id)
+                if not watchers:
+                    del self._watchers[uri]
+
+    def watchers(self, uri: str) -> Collection[str]:
+        """The ids of the applications that watch `uri`."""
+        return self._watchers.get(uri, ())
+
+    def change(
+        self,
+        unit: Unit,
+        uri: str,
+        *,
+        availability: str | None = None,
+        activity: str | None = None,
+        manual: str | None = None,
+        device: str | None = None,
+        last_active_at: float | None = None,
+        note: str | None = None,
+        location: str | None = None,
+        modalities: str | None = None,
+    ) -> Presence | None:
+        """Put what differs from the present row into `unit`; the new row, or None if nothing does.
+
+        A mere change of `last_active_at` is stored with the next change that watchers can see.
+        """
+        before = self.of(uri)
+        wanted = {
+            "availability": availability,
+            "activity": activity,
+            "manual": manual,
+            "device_type": device,
+            "note": note,
+            "location": location,
+            "modalities": modalities,
+        }
+        changes: dict[str, Any] = {
+            name: value
+            for name, value in wanted.items()
+            if value is not None and value != getattr(before, name)
+        }
+        if not changes:
+            return None
+        if last_active_at is not None:
+            changes["last_active_at"] = last_active_at
+        after = attrs.evolve(before, **changes)
+        seen = [_NUMBER_OF[name] for name in changes if name in _NUMBER_OF]
+        unit.presence(after, *dict.fromkeys(seen))
+        return after
+
+
+_NUMBER_OF = {  # the number watchers compare for each field they can see
+    "availability": "presence_number",
+    "activity": "presence_number",
+    "device_type": "presence_number",
+    "last_active_at": "presence_number",
+    "note": "note_number",
+    "location": "location_number",
+    "modalities": "media_number",
+}
+
+
+def latest_number(presence: Presence) -> int:
+    """The number of the latest change of any part of a presence."""
+    return max(
+        presence.presence_number,
+        presence.note_number,
+        presence.location_number,
+        presence.media_number,
+    )

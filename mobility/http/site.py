@@ -1,0 +1,242 @@
+"""The factory of one listener: what its channels need, and the state they share."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime
+from zope.interface import implementer
+
+from mobility.config import WebConfig
+from mobility.errors import Answerable, Unavailable
+from mobility.events import EventLog
+from mobility.http.answer import AnswerWriter
+from mobility.http.channel import HttpChannel
+from mobility.http.connections import Connections
+from mobility.http.crossdomain import CrossDomain
+from mobility.http.errors import error_response
+from mobility.http.exchange import HttpExchange
+from mobility.http.head import Head
+from mobility.http.message import Media, Request, Response, Site
+from mobility.http.negotiation import JSON, negotiate
+from mobility.http.proxies import Proxies
+from mobility.http.route import Route
+from mobility.http.service import Authenticate, Plan, RequestService
+from mobility.http.target import EMPTY
+
+_FULL = "The service takes no more requests at present."
+_NO_MEDIA = Media(JSON)
+
+
+@implementer(IProtocolFactory)
+class HttpSite:
+    """Serves `routes` as `site` on one listener.
+
+    `authenticate` finds the caller of BEARER routes; `pseudonym` turns a user's URI into what the
+    access line may hold; `own_urls` are more URLs that count as ours, for sites that are reached
+    at neither published URL; `epoch` is the time of day, `clock` what waits are measured with.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        site: Site,
+        routes: Iterable[Route],
+        *,
+        listener: str,
+        web: WebConfig,
+        server_fqdn: str,
+        authenticate: Authenticate,
+        pseudonym: Callable[[str], str],
+        log: EventLog,
+        clock: IReactorTime,
+        connections: Connections,
+        epoch: Callable[[], float] = time.time,
+        own_urls: Sequence[str] = (),
+        access_log: bool = True,
+    ) -> None:
+        self.site = site
+        self.header_timeout_s = web.header_timeout_s
+        self.body_timeout_s = web.body_timeout_s
+        self.keep_alive_timeout_s = web.keep_alive_timeout_s
+        self._cross_domain = CrossDomain(
+            (web.internal_url, web.external_url, *own_urls), web.cross_domain_origins, server_fqdn
+        )
+        self.service = RequestService(
+            site, routes, authenticate=authenticate, cross_domain=self._cross_domain, log=log
+        )
+        self.now = self.clock_s = clock.seconds
+        self._clock = clock
+        self._epoch = epoch
+        self._listener = listener
+        self._pseudonym = pseudonym
+        self._log = log
+        self._access_log = access_log
+        self._connections = connections
+        self._proxies = Proxies(web.trusted_proxies)
+        self._writer = AnswerWriter(site, server_fqdn, epoch)
+        self._prefix = os.urandom(4).hex()
+        self._count = count(1)
+        self._in_flight = 0
+        self._drained: Deferred[None] | None = None
+        """Not None once draining."""
+
+    # -- IProtocolFactory --------------------------------------------------------------------
+
+    def buildProtocol(self, addr: object) -> IProtocol | None:  # noqa: ARG002  # asked of the transport, which may sit behind a PROXY header
+        if self._connections.overfull:
+            return None
+        channel = HttpChannel(self, surplus=self._connections.full)
+        self._connections.add(channel)
+        return channel
+
+    def doStart(self) -> None:
+        """Nothing to do: `connections` sweeps while there are any."""
+
+    def doStop(self) -> None:
+        """Nothing to do: channels end with their connections."""
+
+    # -- stopping ----------------------------------------------------------------------------
+
+    def drain(self) -> Deferred[None]:
+        """Refuse new requests (503), close what is idle, and fire when none is in flight.
+
+        Whoever parked requests answers them; every answer from now on closes its connection.
+        """
+        if self._drained is None:
+            self._drained = Deferred()
+            for channel in self._connections:
+                if channel.serves(self) and channel.idle:
+                    channel.close()
+            self._check_drained()
+        return self._drained
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self._in_flight and not self._drained.called:
+            self._drained.callback(None)
+
+    # -- what channels ask (mobility.http.channel.Server) ------------------------------------
+
+    def soon(self, channel: HttpChannel) -> None:
+        self._clock.callLater(0, channel.proceed)
+
+    def begin(self, channel: HttpChannel, head: Head) -> HttpExchange:
+        headers = head.headers
+        path, _, raw_query = head.target.partition("?")
+        request = Request(
+            id=self._next_id(),
+            site=self.site,
+            method=head.method,
+            path=path,
+            query=EMPTY,
+            raw_query=raw_query,
+            headers=headers,
+            body=b"",
+            client_address=self._proxies.client_address(self._peer(channel), headers),
+            now=self._epoch(),
+            media=negotiate(headers.get("accept", ""), headers.get("accept-encoding", "")),
+        )
+        refused = channel.surplus or self._drained is not None
+        plan = Plan(fault=Unavailable(_FULL)) if refused else self.service.plan(request)
+        self._in_flight += 1
+        return HttpExchange(
+            self,
+            channel,
+            request,
+            plan,
+            keep_alive=head.keep_alive and not refused,
+            minor_version=head.minor_version,
+        )
+
+    def refusal(self, channel: HttpChannel, fault: Answerable) -> bytes:
+        request_id = self._next_id()
+        data = self._writer.write(error_response(fault, request_id), _NO_MEDIA, keep_alive=False)
+        self._access(
+            request_id, "-", "-", "-", fault.status, len(data), 0.0, 0.0, self._peer(channel)[0]
+        )
+        return data
+
+    def closed(self, channel: HttpChannel) -> None:
+        self._connections.discard(channel)
+
+    # -- what exchanges ask (mobility.http.exchange.Office) ----------------------------------
+
+    def write(
+        self,
+        response: Response,
+        media: Media,
+        origin: str,
+        *,
+        head_only: bool,
+        keep_alive: bool,
+        minor_version: int,
+    ) -> bytes:
+        """The bytes of an answer, readable for the page of `origin` ("" for none)."""
+        return self._writer.write(
+            response,
+            media,
+            head_only=head_only,
+            keep_alive=keep_alive,
+            minor_version=minor_version,
+            more_headers=self._cross_domain.answer_headers(origin) if origin else (),
+        )
+
+    def ended(
+        self, exchange: HttpExchange, status: int, sent: int, ms: float, parked_ms: float
+    ) -> None:
+        """An exchange is over: write its access line."""
+        request = exchange.request
+        caller = request.caller
+        self._access(
+            request.id,
+            exchange.route_name,
+            request.method,
+            "-" if caller is None else self._pseudonym(caller.user_uri),
+            status,
+            sent,
+            ms,
+            parked_ms,
+            request.client_address,
+        )
+        self._in_flight -= 1
+        self._check_drained()
+
+    def _access(
+        self,
+        request_id: str,
+        route: str,
+        method: str,
+        user: str,
+        status: int,
+        sent: int,
+        ms: float,
+        parked_ms: float,
+        address: str,
+    ) -> None:
+        if self._access_log:
+            self._log.emit(
+                "http.request",
+                id=request_id,
+                listener=self._listener,
+                route=route,
+                method=method,
+                user=user,
+                status=status,
+                bytes=sent,
+                ms=round(ms, 3),
+                parked_ms=round(parked_ms, 3),
+                address=address,
+            )
+
+    def _next_id(self) -> str:
+        return f"{self._prefix}{next(self._count):x}"
+
+    def _peer(self, channel: HttpChannel) -> tuple[str, bool]:
+        """Asked once, and not before the first request: behind a PROXY header it is not known."""
+        if channel.peer is None:
+            transport = channel.transport
+            channel.peer = self._proxies.peer(None if transport is None else transport.getPeer())
+        return channel.peer

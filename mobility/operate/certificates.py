@@ -1,0 +1,172 @@
+"""Certificates of the TLS listeners: checked at start, reloaded on SIGHUP.
+
+TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers only (RFC 9325), ALPN http/1.1, session
+tickets, no renegotiation, no compression.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from mobility.config import Config
+from mobility.errors import OperatorFault
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "tls.loaded": {
+        "listener": "the listener's name",
+        "certificate": "the file",
+        "not_after": "when the certificate ends",
+    },
+    "tls.reload_failed": {
+        "listener": "the listener's name; it goes on with the certificate it has",
+        "reason": "file, key and rule",
+    },
+}
+
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+"""What TLS 1.2 may use (RFC 9325 4.2); those of TLS 1.3 are all good."""
+
+ALPN = b"http/1.1"
+SESSION_CONTEXT = b"mobility"
+MAX_FILE_BYTES = 1024 * 1024
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ListenerTls:
+    """The TLS side of one listener; `reload` takes new files for new handshakes only.
+
+    `where` is the configuration file and `key` the dotted key of the listener: faults name them.
+    """
+
+    def __init__(self, name: str, certificate: Path, key: Path, where: str, dotted: str) -> None:
+        self.name = name
+        self._certificate = certificate
+        self._key = key
+        self._where = where
+        self._dotted = dotted
+        self.reload()
+
+    def reload(self) -> None:
+        """Read and check the files.  Raises OperatorFault, and then nothing has changed."""
+        chain = self._read_chain()
+        leaf = chain[0]
+        now = datetime.now(UTC)
+        if leaf.not_valid_after_utc <= now:
+            raise self._fault("certificate", self._certificate, f"expired on {_day(leaf)}")
+        if leaf.not_valid_before_utc > now:
+            begin = leaf.not_valid_before_utc.isoformat()
+            raise self._fault("certificate", self._certificate, f"is not valid before {begin}")
+        self._context = self._new_context(chain)
+        self.not_after = leaf.not_valid_after_utc
+
+    def serverConnectionForTLS(  # noqa: N802  # Twisted's name
+        self,
+        protocol: TLSMemoryBIOProtocol,  # noqa: ARG002
+    ) -> SSL.Connection:
+        """A connection on the newest context (IOpenSSLServerConnectionCreator)."""
+        return SSL.Connection(self._context, None)
+
+    def log_loaded(self, log: EventLog) -> None:
+        log.emit(
+            "tls.loaded",
+            listener=self.name,
+            certificate=str(self._certificate),
+            not_after=self.not_after.isoformat(),
+        )
+
+    def _read_chain(self) -> list[x509.Certificate]:
+        try:
+            return x509.load_pem_x509_certificates(self._read("certificate", self._certificate))
+        except ValueError as error:
+            raise self._fault(
+                "certificate", self._certificate, "holds no PEM certificate"
+            ) from error
+
+    def _new_context(self, chain: list[x509.Certificate]) -> SSL.Context:
+        data = self._read("key", self._key)
+        try:
+            key = load_pem_private_key(data, None)
+        except TypeError as error:
+            raise self._fault("key", self._key, "must have no passphrase") from error
+        except ValueError as error:
+            raise self._fault("key", self._key, "holds no PEM private key") from error
+        if key.public_key() != chain[0].public_key():
+            raise self._fault("key", self._key, f"does not belong to {self._certificate}")
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(
+            SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
+        )
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_cipher_list(CIPHERS)
+        context.set_session_id(SESSION_CONTEXT)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # tickets hold the session instead
+        context.set_alpn_select_callback(_select_alpn)
+        try:
+            context.use_certificate(X509.from_cryptography(chain[0]))
+            for issuer in chain[1:]:
+                context.add_extra_chain_cert(X509.from_cryptography(issuer))
+            context.use_privatekey(PKey.from_cryptography_key(key))
+        except (SSL.Error, TypeError) as error:
+            raise self._fault("key", self._key, f"cannot be used by TLS: {error}") from error
+        return context
+
+    def _read(self, field: str, file: Path) -> bytes:
+        try:
+            with open(file, "rb") as stream:
+                return stream.read(MAX_FILE_BYTES)
+        except OSError as error:
+            raise self._fault(field, file, f"cannot be read: {error.strerror}") from error
+
+    def _fault(self, field: str, file: Path, rule: str) -> OperatorFault:
+        return OperatorFault(self._where, f"{file} {rule}", f"{self._dotted}.{field}")
+
+
+class Certificates:
+    """The TLS side of every TLS listener, by the listener's name.  Raises OperatorFault."""
+
+    def __init__(self, config: Config, log: EventLog) -> None:
+        self._log = log
+        self.listeners: dict[str, ListenerTls] = {}
+        for number, listener in enumerate(config.listeners):
+            if listener.certificate is not None and listener.key is not None:
+                tls = ListenerTls(
+                    listener.name,
+                    listener.certificate,
+                    listener.key,
+                    str(config.source),
+                    f"listen[{number}]",
+                )
+                self.listeners[listener.name] = tls
+                tls.log_loaded(log)
+
+    def reload(self) -> None:
+        """Take the files as they are now; a listener whose files are bad keeps what it has."""
+        for tls in self.listeners.values():
+            try:
+                tls.reload()
+            except OperatorFault as fault:
+                self._log.emit("tls.reload_failed", listener=tls.name, reason=str(fault))
+            else:
+                tls.log_loaded(self._log)
+
+
+def _select_alpn(connection: SSL.Connection, offered: list[bytes]) -> object:  # noqa: ARG001
+    """http/1.1 when it is offered; else the handshake goes on without ALPN (RFC 7301 3.1)."""
+    return ALPN if ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def _day(certificate: x509.Certificate) -> str:
+    return certificate.not_valid_after_utc.date().isoformat()

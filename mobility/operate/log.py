@@ -1,0 +1,246 @@
+"""The structured log: one JSON object a line, on stdout or in a file.
+
+A line has `time` (ISO 8601, UTC, milliseconds), `event`, then the event's own fields.  Writing
+never raises and never waits for a reader: a reader that stalls, a broken pipe or a full disk costs
+lines, which are counted and told of later, and never the service.
+"""
+
+import os
+import select
+import stat
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+import msgspec
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mobility.errors import OperatorFault
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "log.dropped": {"lines": "how many lines were lost since the last one that was written"},
+    "log.reopened": {"file": "the log file, opened anew after SIGUSR1"},
+    "log.reopen_failed": {
+        "file": "the log file that could not be opened; the old one is written on",
+        "reason": "why",
+    },
+    "twisted.log": {
+        "level": "debug, info, warn, error or critical",
+        "namespace": "the module that spoke",
+        "text": "what it said",
+    },
+    "twisted.failure": {
+        "level": "error or critical",
+        "namespace": "the module that spoke",
+        "text": "what it said",
+        "failure": "the traceback",
+    },
+}
+
+BACKLOG_BYTES = 1024 * 1024
+"""Lines kept for a reader that stalls; further ones are dropped and counted."""
+
+CHUNK_BYTES = 4096
+"""What a pipe that polls as writable takes without blocking (POSIX PIPE_BUF on Linux)."""
+
+MAX_TEXT = 16_384
+"""Characters of a traceback or of a foreign message that a line holds."""
+
+STDOUT = "stdout"
+_STDOUT_DESCRIPTOR = 1
+
+
+class Sink:
+    """A file descriptor that is written to only when that cannot block.
+
+    `notice` makes the line that tells how many lines were lost; it is written before the first
+    line that gets through again.
+    """
+
+    def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
+        self._notice = notice
+        self._backlog = bytearray()
+        self._dropped = 0
+        self._torn = False
+        self._lock = Lock()
+        self._attach(descriptor)
+
+    def _attach(self, descriptor: int) -> None:
+        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._descriptor = descriptor
+
+    def write(self, line: bytes) -> None:
+        """Write a whole line, or keep it for `flush`, or count it as lost.  Any thread."""
+        with self._lock:
+            if len(self._backlog) + len(line) > BACKLOG_BYTES:
+                self._dropped += 1
+                return
+            lost = self._dropped
+            if lost:
+                line = self._notice(lost) + line
+                self._dropped = 0
+            if self._is_file:
+                self._append(line, lost)
+            else:
+                self._backlog += line
+                self._drain()
+
+    def flush(self) -> None:
+        """Write what waits for a slow reader, as far as it takes it now."""
+        with self._lock:
+            self._drain()
+
+    def replace(self, descriptor: int) -> None:
+        """Write to another descriptor from now on; the old one is closed."""
+        with self._lock:
+            old = self._descriptor
+            self._attach(descriptor)
+            os.close(old)
+
+    def _append(self, line: bytes, lost: int) -> None:
+        """Write to a file; a line of which the disk took a part is ended before the next."""
+        if self._torn:
+            line = b"\n" + line
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError:
+            self._dropped = lost + 1
+            return
+        self._torn = written < len(line)
+        if self._torn:
+            self._dropped = lost + 1
+
+    def _drain(self) -> None:
+        while self._backlog and self._poll.poll(0):
+            try:
+                written = os.write(self._descriptor, self._backlog[:CHUNK_BYTES])
+            except OSError:
+                self._dropped += self._backlog.count(b"\n")
+                self._backlog.clear()
+                return
+            del self._backlog[:written]
+
+
+class JsonLog:
+    """An `EventLog` that writes JSON lines to a descriptor; `clock` gives epoch seconds."""
+
+    def __init__(self, descriptor: int, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._second = -1
+        self._stamp = ""
+        self._sink = Sink(descriptor, lambda lost: self._line("log.dropped", {"lines": lost}))
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        self._sink.write(self._line(event, fields))
+
+    def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
+        self.emit(event, **fields, failure=_traceback(failure))
+
+    def flush(self) -> None:
+        """Write lines that a slow reader has left waiting."""
+        self._sink.flush()
+
+    def replace(self, descriptor: int) -> None:
+        """Go on in another file."""
+        self._sink.replace(descriptor)
+
+    def _line(self, event: str, fields: dict[str, object]) -> bytes:
+        return _encoded({"time": self._time(), "event": event, **fields})
+
+    def _time(self) -> str:
+        now = self._clock()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        return f"{self._stamp}{int((now - second) * 1000):03d}Z"
+
+
+def _encoded(line: dict[str, object]) -> bytes:
+    try:
+        return _encode(line) + b"\n"
+    except (UnicodeEncodeError, OverflowError, ValueError, TypeError):
+        return _encode({name: _plain(value) for name, value in line.items()}) + b"\n"
+
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def _plain(value: object) -> str:
+    """Text for a value that JSON cannot hold, such as a lone surrogate."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _traceback(failure: Failure | BaseException) -> str:
+    if isinstance(failure, Failure):
+        text = failure.getTraceback()
+    else:
+        text = "".join(traceback.format_exception(failure))
+    return text[-MAX_TEXT:]
+
+
+@implementer(ILogObserver)
+class TwistedObserver:
+    """Turns what Twisted and libraries log into JSON lines."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def __call__(self, event: LogEvent) -> None:
+        level = event.get("log_level", LogLevel.info)
+        fields = {
+            "level": level.name,
+            "namespace": event.get("log_namespace", ""),
+            "text": formatEvent(event)[:MAX_TEXT],
+        }
+        failure = event.get("log_failure")
+        if failure is None:
+            self._log.emit("twisted.log", **fields)
+        else:
+            self._log.failure("twisted.failure", failure, **fields)
+
+
+class LogFile:
+    """Where the log goes, stdout or a file, and the log on it.
+
+    Raises OperatorFault, naming `source` and the key log.destination, when it cannot be written.
+    """
+
+    def __init__(self, destination: str, source: str) -> None:
+        self._destination = destination
+        try:
+            self.log = JsonLog(
+                _STDOUT_DESCRIPTOR if destination == STDOUT else _append(destination)
+            )
+        except OSError as error:
+            raise OperatorFault(
+                source,
+                f"is {destination!r}, which cannot be written: {error.strerror}",
+                "log.destination",
+            ) from error
+
+    def reopen(self) -> None:
+        """Open the file anew under its name, after something has moved the old one away."""
+        if self._destination == STDOUT:
+            return
+        try:
+            descriptor = _append(self._destination)
+        except OSError as error:
+            self.log.emit(
+                "log.reopen_failed", file=self._destination, reason=error.strerror or str(error)
+            )
+            return
+        self.log.replace(descriptor)
+        self.log.emit("log.reopened", file=self._destination)
+
+
+def _append(file: str) -> int:
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)

@@ -1,0 +1,98 @@
+"""The clock hand of the domain's agenda, and of what else recurs, as a Twisted service."""
+
+from collections.abc import Awaitable, Callable
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from mobility.domain.agenda import Action, Agenda
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "schedule.failed": {
+        "task": "what was to be done",
+        "failure": "the traceback",
+    },
+}
+
+AGENDA_INTERVAL_S = 0.25
+"""How late an appointment may be (our choice; the shortest wait the domain has is seconds)."""
+
+RETRY_S = 5.0
+"""When an appointment that failed (the store was unavailable) is tried again."""
+
+
+class AgendaService(Service):
+    """Runs the agenda's appointments when their time comes."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        clock: IReactorTime,
+        epoch: Callable[[], float],
+        log: EventLog,
+    ) -> None:
+        self._agenda = agenda
+        self._epoch = epoch
+        self._log = log
+        self._loop = LoopingCall(self._run)
+        self._loop.clock = clock
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's
+        self._loop.start(AGENDA_INTERVAL_S, now=False)
+
+    def stopService(self) -> None:
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
+        if self._loop.running:
+            self._loop.stop()
+
+    def _run(self) -> None:
+        now = self._epoch()
+        for action in self._agenda.due(now):
+            Deferred.fromCoroutine(_done(action(now))).addErrback(self._failed, action)
+
+    def _failed(self, failure: Failure, action: Action) -> None:
+        self._log.failure("schedule.failed", failure, task=action.__qualname__)
+        self._agenda.at(self._epoch() + RETRY_S, action)
+
+
+class Recurring(Service):
+    """Does one thing every so often; a failure is logged and does not end it."""
+
+    def __init__(
+        self,
+        task: str,
+        interval_s: float,
+        action: Callable[[], Awaitable[None]],
+        clock: IReactorTime,
+        log: EventLog,
+    ) -> None:
+        self._task = task
+        self._interval_s = interval_s
+        self._action = action
+        self._log = log
+        self._loop = LoopingCall(self._run)
+        self._loop.clock = clock
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's
+        self._loop.start(self._interval_s, now=False)
+
+    def stopService(self) -> None:
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
+        if self._loop.running:
+            self._loop.stop()
+
+    def _run(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(_done(self._action())).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("schedule.failed", failure, task=self._task)
+
+
+async def _done(awaitable: Awaitable[None]) -> None:
+    await awaitable

@@ -1,0 +1,223 @@
+"""What is read from the store while it serves, and what is forgotten.
+
+Reading goes on beside the writer (SQLite's write-ahead log), on connections and threads of its
+own; every call is one hop to a thread and back.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, LifoQueue
+from sqlite3 import Connection
+from typing import TypeVar
+
+from sqlalchemy import and_, bindparam, literal_column, select
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from mobility.domain.facts import decode
+from mobility.domain.ledger import Entry
+from mobility.domain.records import Contact, Group, Message, Receipt
+from mobility.errors import Unavailable
+from mobility.store import housekeeping, tables
+from mobility.store.connection import connect_reader, is_fault
+from mobility.store.statements import FORMS, Row, compiled
+from mobility.store.writer import RETRY_AFTER_S, SqliteLedger
+
+READERS = 2
+"""Threads that read: reading is short, and the processor is the reactor's first."""
+
+RECEIPT_LIFE_S = 86_400.0
+"""For how long a repeated POST is known by its Idempotency-Key: a day, longer than any client
+goes on trying the same request."""
+
+T = TypeVar("T")
+
+_entries = tables.stream_entries.columns
+_messages = tables.messages.columns
+_groups = tables.contact_groups.columns
+_contacts = tables.contacts.columns
+_receipts = tables.receipts.columns
+
+ENTRIES = compiled(
+    select(_entries.position, _entries.kind, _entries.data, *tables.messages.columns)
+    .select_from(
+        tables.stream_entries.outerjoin(
+            tables.messages,
+            and_(
+                _messages.conversation_id == _entries.conversation_id,
+                _messages.number == _entries.message_number,
+            ),
+        )
+    )
+    .where(_entries.stream_id == bindparam("stream"), _entries.position > bindparam("after"))
+    .order_by(_entries.position)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0")),
+    "stream",
+    "after",
+    "limit",
+)
+
+MESSAGE = compiled(
+    select(*tables.messages.columns).where(
+        _messages.conversation_id == bindparam("conversation"),
+        _messages.number == bindparam("message"),
+    ),
+    "conversation",
+    "message",
+)
+
+GROUPS = compiled(
+    select(*tables.contact_groups.columns)
+    .where(_groups.owner_uri == bindparam("owner"))
+    .order_by(_groups.id),
+    "owner",
+)
+
+CONTACTS = compiled(
+    select(*tables.contacts.columns)
+    .where(_contacts.owner_uri == bindparam("owner"))
+    .order_by(_contacts.group_id, _contacts.uri),
+    "owner",
+)
+
+RECEIPT = compiled(
+    select(*tables.receipts.columns).where(
+        _receipts.user_uri == bindparam("user"), _receipts.key == bindparam("the_key")
+    ),
+    "user",
+    "the_key",
+)
+
+
+class SqliteArchive:
+    """The archive of one front end; all calls fail with `Unavailable` when the file cannot be
+    read, and those that forget something when it cannot be written."""
+
+    def __init__(self, path: Path, ledger: SqliteLedger, *, reactor: IReactorFromThreads) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._reactor = reactor
+        self._threads = ThreadPool(minthreads=0, maxthreads=READERS, name="mobility-store-reader")
+        self._idle: LifoQueue[Connection] = LifoQueue()
+
+    def start(self) -> None:
+        self._threads.start()
+
+    def stop(self) -> None:
+        """Wait for the reads under way and close the connections.  Blocks as long as they take."""
+        if self._threads.started:
+            self._threads.stop()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    def entries(self, stream_id: str, after: int, limit: int) -> Deferred[Sequence[Entry]]:
+        """At most `limit` entries of a stream with positions above `after`, in order.
+
+        An entry has its message with the body if it names one.  A stream that does not exist has
+        none.
+        """
+
+        def read(connection: Connection) -> Sequence[Entry]:
+            rows = connection.execute(ENTRIES, (stream_id, after, limit))
+            return [_entry(stream_id, row) for row in rows]
+
+        return self._read(read)
+
+    def message(self, conversation_id: str, number: int) -> Deferred[Message | None]:
+        """One message with its body, or None."""
+
+        def read(connection: Connection) -> Message | None:
+            row = connection.execute(MESSAGE, (conversation_id, number)).fetchone()
+            return None if row is None else FORMS[Message].read(row)
+
+        return self._read(read)
+
+    def contacts(self, owner_uri: str) -> Deferred[tuple[Sequence[Group], Sequence[Contact]]]:
+        """A user's groups in the order of their ids, and the contacts in them."""
+
+        def read(connection: Connection) -> tuple[Sequence[Group], Sequence[Contact]]:
+            connection.execute("BEGIN")
+            try:
+                groups = connection.execute(GROUPS, (owner_uri,)).fetchall()
+                contacts = connection.execute(CONTACTS, (owner_uri,)).fetchall()
+            finally:
+                connection.execute("COMMIT")
+            return [Group(*row) for row in groups], [Contact(*row) for row in contacts]
+
+        return self._read(read)
+
+    def receipt(self, user_uri: str, key: str) -> Deferred[Receipt | None]:
+        """What the POST with this Idempotency-Key of this user did, or None."""
+
+        def read(connection: Connection) -> Receipt | None:
+            row = connection.execute(RECEIPT, (user_uri, key)).fetchone()
+            return None if row is None else Receipt(*row)
+
+        return self._read(read)
+
+    def trim(self, upto: dict[str, int]) -> Deferred[None]:
+        """Forget the entries of each stream up to and with the given position.
+
+        A position beyond the end of the stream means its end; streams that do not exist are
+        passed over.
+        """
+        return Deferred.fromCoroutine(self._trim(sorted(upto.items())))
+
+    async def _trim(self, upto: Sequence[tuple[str, int]]) -> None:
+        for start in range(0, len(upto), housekeeping.TRIM_STREAMS):
+            some = upto[start : start + housekeeping.TRIM_STREAMS]
+            await self._ledger.run(housekeeping.trim(some))
+
+    def purge(self, now: float, receipt_life_s: float = RECEIPT_LIFE_S) -> Deferred[int]:
+        """Forget the tokens and subscriptions that have expired at `now`, and receipts older
+        than `receipt_life_s`; how many rows there were."""
+        return Deferred.fromCoroutine(self._purge(now, receipt_life_s))
+
+    async def _purge(self, now: float, receipt_life_s: float) -> int:
+        purged = 0
+        for kind, time in (
+            (housekeeping.EXPIRED_TOKENS, now),
+            (housekeeping.EXPIRED_SUBSCRIPTIONS, now),
+            (housekeeping.OLD_RECEIPTS, now - receipt_life_s),
+        ):
+            more = True
+            while more:
+                rows = await self._ledger.run(housekeeping.purge(kind, time))
+                purged += rows
+                more = rows == housekeeping.PURGE_ROWS
+        return purged
+
+    def _read(self, work: Callable[[Connection], T]) -> Deferred[T]:
+        if self._threads.joined:
+            return fail(Unavailable("The service is stopping.", RETRY_AFTER_S))
+        return deferToThreadPool(self._reactor, self._threads, self._with_connection, work)
+
+    def _with_connection(self, work: Callable[[Connection], T]) -> T:
+        """In a reading thread: do `work` on an idle connection, which is kept if all went well."""
+        connection = None
+        try:
+            connection = self._take()
+            result = work(connection)
+        except Exception as error:
+            if connection is not None:
+                connection.close()
+            if is_fault(error):
+                raise Unavailable("The store cannot be read now.", RETRY_AFTER_S) from error
+            raise
+        self._idle.put(connection)
+        return result
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return connect_reader(self._path)
+
+
+def _entry(stream_id: str, row: Row) -> Entry:
+    position, kind, data, *of_message = row
+    message = None if of_message[0] is None else FORMS[Message].read(tuple(of_message))
+    return Entry(stream_id, decode(kind, data), message, position)

@@ -1,0 +1,55 @@
+"""One process at a time uses a database file."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from mobility.errors import OperatorFault
+
+
+class ExclusiveLock:
+    """Holds the lock until `release`, the end of a `with` block, or the end of the process.
+
+    A forked child shares it with its parent.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> "ExclusiveLock":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def exclusive_lock(path: Path) -> ExclusiveLock:
+    """Lock the database at `path` by a file `<name>.lock` beside it, which stays there.
+
+    Raises OperatorFault at once when another process holds the lock, or the file cannot be made.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OperatorFault(str(lock), f"the lock cannot be made ({error.strerror})") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OperatorFault(str(path), "the database is in use by another process") from error
+    except OSError as error:
+        os.close(descriptor)
+        raise OperatorFault(str(lock), f"the lock cannot be taken ({error.strerror})") from error
+    return ExclusiveLock(descriptor)

@@ -1,0 +1,94 @@
+"""Everything a front end keeps in memory, loaded at start."""
+
+from sqlite3 import Connection
+from typing import Any, TypeVar
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
+
+from mobility.domain.ledger import Snapshot
+from mobility.domain.records import (
+    Application,
+    Conversation,
+    Instance,
+    Invitation,
+    Leg,
+    Presence,
+    PresenceSubscription,
+    Token,
+    User,
+)
+from mobility.store import tables
+from mobility.store.statements import COUNTER, FORMS, compiled
+from mobility.store.tables import PRESENCE_COUNTER
+
+R = TypeVar("R")
+
+_conversations = tables.conversations.columns
+_messages = tables.messages.columns
+_streams = tables.streams.columns
+_active = select(_conversations.id).where(_conversations.state == bindparam("state"))
+
+MESSAGE_COUNTS = compiled(
+    select(_messages.conversation_id, func.max(_messages.number))
+    .where(_messages.conversation_id.in_(_active))
+    .group_by(_messages.conversation_id),
+    "state",
+)
+
+BOUNDS = compiled(select(_streams.id, _streams.base, _streams.head))
+
+
+def load(connection: Connection, now: float) -> Snapshot:
+    """The store as it is at one moment.
+
+    Conversations are the active ones, with their legs, invitations the open ones; tokens and
+    subscriptions that have expired at `now` are left out.
+    """
+    connection.execute("BEGIN")
+    try:
+        tokens = tables.tokens.columns
+        subscriptions = tables.presence_subscriptions.columns
+        invitations = tables.invitations.columns
+        legs = tables.legs.columns
+        unexpired: BindParameter[float] = bindparam("now")
+        return Snapshot(
+            users=_records(connection, User),
+            tokens=_records(connection, Token, tokens.expires_at > unexpired, now=now),
+            applications=_records(connection, Application),
+            instances=_records(connection, Instance),
+            presences=_records(connection, Presence),
+            subscriptions=_records(
+                connection, PresenceSubscription, subscriptions.expires_at > unexpired, now=now
+            ),
+            conversations=_records(
+                connection,
+                Conversation,
+                _conversations.state == bindparam("state"),
+                state="Active",
+            ),
+            legs=_records(connection, Leg, legs.conversation_id.in_(_active), state="Active"),
+            invitations=_records(
+                connection,
+                Invitation,
+                invitations.state == bindparam("state"),
+                state="Connecting",
+            ),
+            message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
+            heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
+            presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
+        )
+    finally:
+        connection.execute("COMMIT")
+
+
+def _records(
+    connection: Connection,
+    record_class: type[R],
+    *where: ColumnElement[bool],
+    **parameters: Any,
+) -> list[R]:
+    """The records of a class in the order of their keys."""
+    table = tables.TABLE_OF[record_class]  # type: ignore[index]  # R is a Record class
+    query = select(*table.columns).where(*where).order_by(*table.primary_key.columns)
+    rows = connection.execute(compiled(query, *parameters), tuple(parameters.values()))
+    return [FORMS[record_class].read(row) for row in rows]  # type: ignore[index]  # as above

@@ -1,0 +1,293 @@
+"""The tables: one for each record class of `mobility.domain.records`, and the store's own.
+
+Columns have the names and the order of the record's fields, and the primary key is its `KEY`.
+Times are epoch seconds.  There are no foreign keys: one unit of work writes all rows that belong
+together, and rows of different tables live for different times.
+
+The types suit SQLite and PostgreSQL alike; what only SQLite knows is said in `sqlite_` arguments.
+Tables of small rows that are read by their key's order are kept WITHOUT ROWID there.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeEngine
+
+from mobility.domain.records import (
+    Application,
+    Contact,
+    Conversation,
+    Group,
+    Instance,
+    Invitation,
+    Leg,
+    Message,
+    Presence,
+    PresenceSubscription,
+    Receipt,
+    Record,
+    Token,
+    User,
+)
+
+metadata = MetaData()
+
+
+def _key(name: str, type_: type[TypeEngine[Any]] = Text) -> Column[Any]:
+    """A column of the primary key; never filled in by the database."""
+    return Column(name, type_, primary_key=True, autoincrement=False, nullable=False)
+
+
+def _column(name: str, type_: type[TypeEngine[Any]], *, nullable: bool = False) -> Column[Any]:
+    return Column(name, type_, nullable=nullable)
+
+
+users = Table(
+    "users",
+    metadata,
+    _key("uri"),
+    _column("name", Text),
+    _column("password_hash", Text),
+    _column("credential_version", Integer),
+    _column("home", Text),
+    _column("enabled", Boolean),
+    _column("email", Text),
+    _column("title", Text),
+    _column("department", Text),
+    _column("company", Text),
+    _column("office", Text),
+    _column("work_phone", Text),
+    _column("mobile_phone", Text),
+    _column("home_phone", Text),
+    _column("other_phone", Text),
+    _column("site", Text),
+    _column("enterprise_voice", Boolean),
+    _column("sip_ha1_md5", Text),
+    _column("sip_ha1_sha256", Text),
+    _column("photo", LargeBinary, nullable=True),
+    _column("created_at", Double),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _key("digest"),
+    _column("user_uri", Text),
+    _column("issued_at", Double),
+    _column("expires_at", Double),
+    Index("tokens_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    _key("id"),
+    _column("user_uri", Text),
+    _column("culture", Text),
+    _column("user_agent", Text),
+    _column("endpoint_id", Text),
+    _column("type", Text),
+    _column("created_at", Double),
+    _column("put_token", Text),
+    _column("etag", BigInteger),
+    _column("available", Boolean),
+    _column("modalities", Text),
+    _column("formats", Text),
+    _column("audio_preference", Text),
+    _column("phone_number", Text),
+    _column("conversation_history", Text),
+    _column("inactive_timeout_s", Integer),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    _key("application_id"),
+    _key("instance_id"),
+    _column("created_at", Double),
+    sqlite_with_rowid=False,
+)
+
+presences = Table(
+    "presences",
+    metadata,
+    _key("user_uri"),
+    _column("presence_number", BigInteger),
+    _column("note_number", BigInteger),
+    _column("location_number", BigInteger),
+    _column("media_number", BigInteger),
+    _column("manual", Text),
+    _column("availability", Text),
+    _column("activity", Text),
+    _column("device_type", Text),
+    _column("last_active_at", Double),
+    _column("note", Text),
+    _column("note_type", Text),
+    _column("location", Text),
+    _column("modalities", Text),
+)
+
+presence_subscriptions = Table(
+    "presence_subscriptions",
+    metadata,
+    _key("id"),
+    _column("application_id", Text),
+    _column("uris", Text),
+    _column("expires_at", Double),
+    _column("group_id", Text),
+    Index("presence_subscriptions_expires_at", "expires_at"),
+)
+
+contact_groups = Table(
+    "contact_groups",
+    metadata,
+    _key("owner_uri"),
+    _key("id"),
+    _column("name", Text),
+    _column("kind", Text),
+    sqlite_with_rowid=False,
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    _key("owner_uri"),
+    _key("group_id"),
+    _key("uri"),
+    sqlite_with_rowid=False,
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _key("id"),
+    _column("thread_id", Text),
+    _column("subject", Text),
+    _column("importance", Text),
+    _column("created_at", Double),
+    _column("state", Text),
+    _column("version", BigInteger),
+    Index("conversations_state", "state"),
+)
+
+legs = Table(
+    "legs",
+    metadata,
+    _key("conversation_id"),
+    _key("application_id"),
+    _column("user_uri", Text),
+    _column("state", Text),
+    _column("messaging", Text),
+    sqlite_with_rowid=False,
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    _key("id"),
+    _column("conversation_id", Text),
+    _column("from_uri", Text),
+    _column("from_application_id", Text),
+    _column("to_uri", Text),
+    _column("operation_id", Text),
+    _column("created_at", Double),
+    _column("expires_at", Double),
+    _column("state", Text),
+    _column("message_number", BigInteger),
+    _column("accepted_by", Text),
+    Index("invitations_state", "state"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _key("conversation_id"),
+    _key("number", BigInteger),
+    _column("from_uri", Text),
+    _column("format", Text),
+    _column("body", Text),
+    _column("sent_at", Double),
+    _column("missed", Boolean),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    _key("user_uri"),
+    _key("key"),
+    _column("fingerprint", Text),
+    _column("resource_id", Text),
+    _column("created_at", Double),
+    Index("receipts_created_at", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+TABLE_OF: dict[type[Record], Table] = {
+    User: users,
+    Token: tokens,
+    Application: applications,
+    Instance: instances,
+    Presence: presences,
+    PresenceSubscription: presence_subscriptions,
+    Group: contact_groups,
+    Contact: contacts,
+    Conversation: conversations,
+    Leg: legs,
+    Invitation: invitations,
+    Message: messages,
+    Receipt: receipts,
+}
+
+streams = Table(
+    "streams",
+    metadata,
+    _key("id"),
+    _column("base", BigInteger),
+    _column("head", BigInteger),
+)
+"""Event streams: entries up to `base` are forgotten, `head` is the last position given."""
+
+stream_entries = Table(
+    "stream_entries",
+    metadata,
+    _key("stream_id"),
+    _key("position", BigInteger),
+    _column("kind", Text),
+    _column("data", Text),
+    _column("conversation_id", Text, nullable=True),
+    _column("message_number", BigInteger, nullable=True),
+    sqlite_with_rowid=False,
+)
+"""Facts as `mobility.domain.facts.encode` writes them; the last two name their message."""
+
+counters = Table(
+    "counters",
+    metadata,
+    _key("name"),
+    _column("value", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    _key("name"),
+    _column("value", LargeBinary),
+    sqlite_with_rowid=False,
+)
+"""What the store keeps for the whole system, such as the server's secret."""
+
+PRESENCE_COUNTER = "presence"
+"""The row of `counters` under which presence changes are numbered."""

@@ -1,0 +1,290 @@
+"""Public helpers for tests: a real `HttpSite` driven in memory, and a log that remembers.
+
+    site = memory_site(routes, clock=clock)
+    client = MemoryClient(site)
+    response = await client.request("GET", "/path", headers={"Accept": "application/json"})
+
+No socket and no reactor is involved; time is the `Clock` the site was built with.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mobility.config import WebConfig
+from mobility.http.channel import HttpChannel
+from mobility.http.connections import Connections
+from mobility.http.errors import Unauthorised
+from mobility.http.message import Caller, Request, Site
+from mobility.http.route import Route
+from mobility.http.site import HttpSite
+
+CLIENT_ADDRESS = "192.0.2.1"
+"""Where a `MemoryClient` connects from unless told otherwise (RFC 5737 TEST-NET-1)."""
+
+WEB = WebConfig(
+    internal_url="https://internal.example.test",
+    external_url="https://external.example.test:4443",
+)
+
+
+@attrs.define(slots=True)
+class MemoryLog:
+    """An `EventLog` that keeps every event as (name, fields)."""
+
+    events: list[tuple[str, dict[str, object]]] = attrs.Factory(list)
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        self.events.append((event, fields))
+
+    def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
+        self.events.append((event, {**fields, "failure": failure}))
+
+    def named(self, event: str) -> list[dict[str, object]]:
+        """The fields of each event of that name, in order."""
+        return [fields for name, fields in self.events if name == event]
+
+
+@attrs.frozen(slots=True)
+class MemoryResponse:
+    """An answer as it came over the wire."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, matched without case; None if it is absent."""
+        return next(iter(self.header_lines(name)), None)
+
+    def header_lines(self, name: str) -> list[str]:
+        """Every value of a repeated header, in order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return msgspec.json.decode(self.body)
+
+
+@implementer(ITransport)
+class MemoryConnection:
+    """A connection to a site: the transport of its channel, and the client's end of it.
+
+    With `reading = False` the client takes nothing, and the transport asks the channel to pause
+    once `buffer_bytes` are unsent, as a socket does; `read` takes what is there.
+    """
+
+    def __init__(
+        self, site: HttpSite, address: str = CLIENT_ADDRESS, buffer_bytes: int = 65536
+    ) -> None:
+        self.reading = True
+        self.received = b""
+        self.writes = 0
+        self.closed = False
+        self.aborted = False
+        self.paused = False
+        self.on_change: Callable[[], None] | None = None
+        self._address = IPv4Address("TCP", address, 40000)
+        self._buffer_bytes = buffer_bytes
+        self._unsent = b""
+        self._closing = False
+        self._producer: IPushProducer | None = None
+        channel = site.buildProtocol(self._address)
+        self.refused = channel is None
+        self._channel = channel if isinstance(channel, HttpChannel) else None
+        if self._channel is not None:
+            self._channel.makeConnection(self)
+
+    # The client's end.
+
+    def send(self, data: bytes) -> None:
+        """What the client writes arrives at once, unless the connection is closed."""
+        if self._channel is not None and not self.closed:
+            self._channel.dataReceived(data)
+
+    def read(self) -> None:
+        """Take everything that is unsent, once."""
+        self.received += self._unsent
+        self._unsent = b""
+        if self._producer is not None:
+            self._producer.resumeProducing()
+        if self._closing and not self._unsent:
+            self._lost(ConnectionDone())
+        self._changed()
+
+    def disconnect(self) -> None:
+        """The client goes away without a word."""
+        self._lost(ConnectionLost())
+
+    # The transport.
+
+    def write(self, data: bytes) -> None:
+        if self.closed or self._closing:
+            return
+        self.writes += 1
+        if self.reading:
+            self.received += data
+            self._changed()
+            return
+        self._unsent += data
+        if len(self._unsent) > self._buffer_bytes and self._producer is not None:
+            self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        self._closing = True
+        if not self._unsent:
+            self._lost(ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self._lost(ConnectionLost())
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        if not streaming:
+            raise ValueError("only a streaming producer is known here")
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def getPeer(self) -> IPv4Address:
+        return self._address
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 443)
+
+    def _lost(self, reason: Exception) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self._channel is not None:
+            self._channel.connectionLost(Failure(reason))
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+
+class MemoryClient:
+    """Sends requests to a site, each on its own connection."""
+
+    def __init__(self, site: HttpSite, address: str = CLIENT_ADDRESS) -> None:
+        self.site = site
+        self.address = address
+
+    def connect(self) -> MemoryConnection:
+        """A bare connection, for tests of what goes over the wire."""
+        return MemoryConnection(self.site, self.address)
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        json: object = None,
+    ) -> Deferred[MemoryResponse]:
+        """Send a request; fires with the answer, or fails with ConnectionLost without one.
+
+        Cancel the Deferred to disconnect before the answer.  `json` is sent as
+        `application/json` in place of `body`.
+        """
+        pairs = [*headers.items()] if isinstance(headers, Mapping) else [*headers]
+        if json is not None:
+            body = msgspec.json.encode(json)
+            pairs.append(("Content-Type", "application/json"))
+        if body:
+            pairs.append(("Content-Length", str(len(body))))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in pairs)
+        head = f"{method} {target} HTTP/1.1\r\nHost: external.example.test\r\n{lines}\r\n"
+        connection = self.connect()
+        answer: Deferred[MemoryResponse] = Deferred(lambda _: connection.disconnect())
+
+        def changed() -> None:
+            responses = read_responses(connection.received, [method])
+            if responses and not answer.called:
+                answer.callback(responses[0])
+                connection.disconnect()
+            elif connection.closed and not answer.called:
+                answer.errback(ConnectionLost())
+
+        connection.on_change = changed
+        connection.send(head.encode("latin-1") + body)
+        return answer
+
+
+def read_responses(data: bytes, methods: Sequence[str] = ()) -> list[MemoryResponse]:
+    """The whole answers in `data`; `methods` are those of the requests, GET where not given.
+
+    Interim answers (1xx) are left out.
+    """
+    responses: list[MemoryResponse] = []
+    while b"\r\n\r\n" in data:
+        head, _, rest = data.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        status = int(status_line.split(" ")[1])
+        headers = tuple((name, value) for name, _, value in (x.partition(": ") for x in lines))
+        response = MemoryResponse(status, headers, b"")
+        if status >= 200:
+            method = methods[len(responses)] if len(responses) < len(methods) else "GET"
+            length = 0 if method == "HEAD" else int(response.header("content-length") or 0)
+            if len(rest) < length:
+                break
+            responses.append(attrs.evolve(response, body=rest[:length]))
+            rest = rest[length:]
+        data = rest
+    return responses
+
+
+def refuse_everyone(request: Request) -> Caller:  # noqa: ARG001  # an `Authenticate`
+    """An authenticator that knows nobody."""
+    raise Unauthorised(["Bearer"])
+
+
+def memory_site(
+    routes: Iterable[Route],
+    *,
+    clock: Clock,
+    site: Site = Site("external", secure=True),  # noqa: B008  # a frozen value
+    web: WebConfig = WEB,
+    authenticate: Callable[[Request], Caller] = refuse_everyone,
+    log: MemoryLog | None = None,
+    max_connections: int = 1000,
+) -> HttpSite:
+    """A site in memory, named `memory`; a user's pseudonym is `~` and the URI.
+
+    The time of day is the clock's.
+    """
+    return HttpSite(
+        site,
+        routes,
+        listener="memory",
+        web=web,
+        server_fqdn="fe.example.test",
+        authenticate=authenticate,
+        pseudonym=lambda uri: f"~{uri}",
+        log=log or MemoryLog(),
+        clock=clock,
+        connections=Connections(clock, max_connections),
+        epoch=clock.seconds,
+    )

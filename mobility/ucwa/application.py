@@ -1,0 +1,219 @@
+"""UCWA area *application*: applications, application, events, policies, reportMyNetwork."""
+
+from twisted.internet.defer import Deferred
+
+from mobility.domain.applications import Endpoint, Registration
+from mobility.domain.records import Receipt, User
+from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.http.body import fields
+from mobility.http.message import Document, Request, Response
+from mobility.ucwa import documents
+from mobility.ucwa.channel import AGGREGATION_RANGE_S, TIMEOUT_RANGE_S, Cursor, Priority
+from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.events import Parked, Poll
+from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.service import Ucwa
+
+MAX_NAME = 100
+"""Characters of culture, endpointId, instanceId and userAgent (UCWA rel `applications`)."""
+
+MAX_ACK = 2**53
+"""The largest number a response may have: what every JSON client can count to."""
+
+MAX_NETWORK_FIELD = 256
+"""Characters of a value of reportMyNetwork (our choice; the page names no bound)."""
+
+NETWORK_TYPES = ("Internal", "External")
+
+POLICIES: Document = {
+    "allowDeviceContactsSync": "Enabled",
+    "audioOnlyOnWifi": "Disabled",
+    "customerExperienceImprovementProgram": "Disabled",
+    "emoticons": "Enabled",
+    "encryptAppData": "Enabled",
+    "clientExchangeConnectivity": "Disabled",
+    "exchangeUnifiedMessaging": "Disabled",
+    "htmlMessaging": "Disabled",
+    "logging": "Disabled",
+    "loggingLevel": "Off",
+    "messageArchiving": "Disabled",
+    "messagingUrls": "Enabled",
+    "multiViewJoin": "Disabled",
+    "photos": "Enabled",
+    "saveCallLogs": "Enabled",
+    "saveCredentials": "Enabled",
+    "saveMessagingHistory": "Enabled",
+    "sharingOnlyOnWifi": "Disabled",
+    "telephonyMode": "None",
+    "videoOnlyOnWifi": "Disabled",
+}
+"""What this front end does and the documented defaults of CsMobilityPolicy."""
+
+
+def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
+    """The user of an application; 404 when it was removed meanwhile."""
+    user = ucwa.users.find(endpoint.user_uri)
+    if user is None:
+        raise Refusal("NotFound", "ApplicationNotFound", "The application has ended.")
+    return user
+
+
+async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
+    """POST applications: 201 for a new application or instance, 200 for a known instance."""
+    body = fields(request)
+    registration = Registration(
+        culture=body.text("culture", required=True, max_length=MAX_NAME),
+        user_agent=body.text("userAgent", required=True, max_length=MAX_NAME),
+        endpoint_id=body.text("endpointId", required=True, max_length=MAX_NAME),
+        type=body.text("type", max_length=MAX_NAME),
+        instance_id=body.text("instanceId", max_length=MAX_NAME),
+    )
+    body.check()
+    endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
+    return registered(ucwa, endpoint, registration.instance_id, 201 if new else 200)
+
+
+def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) -> Response:
+    """The answer that shows an application, with the cookie for its photos."""
+    user = owner(ucwa, endpoint)
+    href = ucwa.channels.href(endpoint, instance_id)
+    headers = [("Set-Cookie", ucwa.photo_cookies.header(endpoint.id, user))]
+    if status == 201:
+        headers.append(("Location", Hrefs(endpoint.id).application))
+    document = documents.application(endpoint, user, instance_id, href)
+    return Response(status, document=document, headers=headers)
+
+
+def get_application(ucwa: Ucwa, call: Call) -> Response:
+    instance_id = call.request.query.get("instanceid", "")
+    if instance_id not in call.endpoint.instances:
+        instance_id = next(iter(call.endpoint.instances), "")
+    return registered(ucwa, call.endpoint, instance_id, 200)
+
+
+async def delete_application(ucwa: Ucwa, call: Call) -> Response:
+    instance_id = call.request.query.get("instanceid")
+    if instance_id is None:
+        await ucwa.applications.end(call.endpoint, call.now)
+    else:
+        await ucwa.applications.end_instance(call.endpoint, instance_id, call.now)
+        ucwa.channels.close_instance(call.endpoint, instance_id)
+    return Response(204)
+
+
+def get_events(ucwa: Ucwa, call: Call) -> Deferred[Response]:
+    """The pending GET (UCWA "Event channel details")."""
+    request, endpoint = call.request, call.endpoint
+    instance_id = request.query.get("instanceid", "")
+    if instance_id not in endpoint.instances:
+        if instance_id:
+            raise Refusal("NotFound", "ApplicationNotFound", "There is no such instance.")
+        instance_id = next(iter(endpoint.instances), "")
+    parked = Parked(request.media)
+    ucwa.channels.poll(endpoint, instance_id, _poll_of(request), parked)
+    if not parked.answer.called:
+        channels = ucwa.channels
+        request.on_disconnect = lambda: channels.disconnected(endpoint, instance_id, parked)
+    return parked.answer
+
+
+def get_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # the same for everybody
+    own = documents.links(self=call.hrefs.of("policies"))
+    return Response(document={"rel": "policies", **POLICIES, "_links": own})
+
+
+def post_network(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # nothing is kept
+    """reportMyNetwork: checked and accepted; no location service is configured to use it."""
+    body = fields(call.request)
+    body.choice("clientNetworkType", NETWORK_TYPES, required=True)
+    for name in ("ip", "mac", "subnetID", "wapBSSID", "rssi", "chassisID", "portID"):
+        body.text(name, max_length=MAX_NETWORK_FIELD)
+    body.check()
+    return Response(201, headers=[("Location", call.hrefs.of("reportMyNetwork"))])
+
+
+def get_online_meetings(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001
+    return Response(document=documents.online_meetings(call.hrefs))
+
+
+def _poll_of(request: Request) -> Poll:
+    """The query of a pending GET; every wrong value is listed in one 400."""
+    wrong: list[Parameter] = []
+
+    def number(name: str, least: int, most: int) -> int | None:
+        text = request.query.get(name)
+        if text is None:
+            return None
+        if text.isascii() and text.isdigit() and len(text) <= 16 and least <= int(text) <= most:
+            return int(text)
+        wrong.append(Parameter(name, f"must be a whole number from {least} to {most}"))
+        return None
+
+    ack = number("ack", 1, MAX_ACK)
+    if ack is None and not wrong:
+        wrong.append(Parameter("ack", "is required"))
+    position, presence = number("p", 0, MAX_ACK), number("n", 0, MAX_ACK)
+    poll = Poll(
+        ack=ack or 0,
+        cursor=None if position is None or presence is None else Cursor(position, presence),
+        low_s=number("low", *AGGREGATION_RANGE_S),
+        medium_s=number("medium", *AGGREGATION_RANGE_S),
+        timeout_s=number("timeout", *TIMEOUT_RANGE_S),
+        priority=number("priority", 0, 2**31 - 1) or 0,
+    )
+    if wrong:
+        raise validation_failure(*wrong)
+    return poll
+
+
+RESOURCES = (
+    Resource(
+        "application",
+        "",
+        (
+            Operation("GET", get_application),
+            Operation("DELETE", delete_application, (204,), parameters=("instanceId",)),
+        ),
+    ),
+    Resource(
+        "events",
+        "events",
+        (
+            Operation(
+                "GET",
+                get_events,
+                refusals=(("Conflict", "PGetReplaced"),),
+                parameters=("ack", "low", "medium", "timeout", "priority"),
+                may_park=True,
+            ),
+        ),
+    ),
+    Resource(
+        "policies",
+        "policies",
+        (Operation("GET", get_policies),),
+        events=(Event("updated", "policies", Priority.MEDIUM),),
+    ),
+    Resource(
+        "reportMyNetwork",
+        "reportMyNetwork",
+        (
+            Operation(
+                "POST",
+                post_network,
+                (201,),
+                parameters=(
+                    "clientNetworkType",
+                    "ip",
+                    "mac",
+                    "subnetID",
+                    "wapBSSID",
+                    "rssi",
+                    "chassisID",
+                    "portID",
+                ),
+            ),
+        ),
+    ),
+    Resource("onlineMeetings", "onlineMeetings", (Operation("GET", get_online_meetings),)),
+)

@@ -1,0 +1,265 @@
+"""Facts of the domain as UCWA events: who sends them, how urgent they are, what they show."""
+
+from collections.abc import Hashable, Iterator
+
+import attrs
+
+from mobility.domain import facts
+from mobility.domain.applications import Endpoint
+from mobility.domain.facts import Fact, Reason
+from mobility.domain.ledger import Entry
+from mobility.domain.records import Message, Presence, PresenceSubscription, User
+from mobility.http.message import Document
+from mobility.ucwa import documents
+from mobility.ucwa.channel import Pending, Priority
+from mobility.ucwa.hrefs import Hrefs
+
+Sent = tuple[str, str, Document]
+"""Rel and href of an event's sender, and the event."""
+
+
+def pending(entry: Entry, priorities: dict[tuple[str, str], Priority]) -> Pending:
+    """A stream entry on its way to the client; `priorities` are the declared ones."""
+    rel, kind = subject(entry.fact)
+    return Pending(entry.position, priorities[rel, kind], entry, _target(entry.fact, kind))
+
+
+def subject(fact: Fact) -> tuple[str, str]:
+    """The rel and the event type under which a fact is declared."""
+    match fact:
+        case facts.MeChanged():
+            return "me", "updated"
+        case facts.SelfPresence():
+            return fact.part, fact.change
+        case facts.CommunicationChanged():
+            return "communication", "updated"
+        case facts.PoliciesChanged():
+            return "policies", "updated"
+        case facts.SubscriptionChanged():
+            return "presenceSubscription", fact.change
+        case facts.ContactWatched():
+            return "subscribedContacts", fact.change
+        case facts.ContactListChanged():
+            return ("myContacts" if fact.uri else "group"), fact.change
+        case facts.ConversationChanged():
+            return "conversation", fact.change
+        case facts.MessagingChanged():
+            return "messaging", "updated"
+        case facts.ParticipantChanged():
+            return ("localParticipant" if fact.local else "participant"), fact.change
+        case facts.ParticipantMessagingChanged():
+            return "participantMessaging", fact.change
+        case facts.TypingChanged():
+            return "typingParticipants", fact.change
+        case facts.InvitationChanged():
+            return "messagingInvitation", fact.change
+        case facts.MessageCompleted():
+            return "message", "completed"
+
+
+def _target(fact: Fact, kind: str) -> Hashable | None:
+    """What an `updated` event is about, so that only the latest of several is shown."""
+    if kind != "updated":
+        return None
+    match fact:
+        case facts.ConversationChanged():
+            return "conversation", fact.conversation.id
+        case facts.MessagingChanged():
+            return "messaging", fact.conversation_id
+        case facts.SubscriptionChanged():
+            return "presenceSubscription", fact.subscription_id
+        case facts.MeChanged() | facts.CommunicationChanged() | facts.PoliciesChanged():
+            return type(fact).__name__
+        case facts.SelfPresence():
+            return fact.part
+    return None
+
+
+@attrs.frozen(slots=True)
+class Renderer:
+    """Renders the facts of one application's stream."""
+
+    endpoint: Endpoint
+    user: User
+    subscriptions: dict[str, PresenceSubscription]
+
+    def events(self, entry: Entry) -> Iterator[Sent]:
+        """The events that tell of a stream entry."""
+        fact, hrefs = entry.fact, Hrefs(self.endpoint.id)
+        match fact:
+            case facts.MeChanged():
+                yield self._me(hrefs, _event("me", hrefs.of("me"), "updated"))
+            case facts.SelfPresence():
+                yield self._me(hrefs, _event(fact.part, hrefs.of(f"me/{fact.part}"), fact.change))
+            case facts.CommunicationChanged():
+                document = documents.communication(self.endpoint)
+                yield _communication(hrefs, _shown("communication", document, "updated"))
+            case facts.PoliciesChanged():
+                href = hrefs.of("policies")
+                yield "policies", href, _event("policies", href, "updated")
+            case facts.SubscriptionChanged():
+                yield self._subscription(hrefs, fact)
+            case facts.ContactWatched():
+                yield from _watched(hrefs, fact)
+            case facts.ContactListChanged():
+                yield _contact_list(hrefs, fact)
+            case facts.InvitationChanged():
+                yield _communication(hrefs, _invitation(hrefs, fact, entry.message))
+            case facts.ConversationChanged():
+                yield _communication(hrefs, self._conversation(hrefs, fact))
+            case facts.MessagingChanged():
+                document = documents.messaging(
+                    hrefs, fact.conversation_id, fact.state, fact.formats
+                )
+                yield _conversation(hrefs, fact, _shown("messaging", document, "updated"))
+            case facts.ParticipantChanged():
+                yield _conversation(hrefs, fact, _participant(hrefs, fact))
+            case facts.ParticipantMessagingChanged():
+                yield _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
+            case facts.TypingChanged():
+                href = hrefs.participant(fact.conversation_id, fact.uri)
+                event = _event("participant", href, fact.change, fact.name)
+                event["in"] = {
+                    "rel": "typingParticipants",
+                    "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
+                }
+                yield _conversation(hrefs, fact, event)
+            case facts.MessageCompleted():
+                document = documents.message(hrefs, fact, entry.message)
+                event = _shown("message", document, "completed")
+                event["status"] = "Success"
+                yield _conversation(hrefs, fact, event)
+
+    @staticmethod
+    def _me(hrefs: Hrefs, event: Document) -> Sent:
+        return "me", hrefs.of("me"), event
+
+    def _subscription(self, hrefs: Hrefs, fact: facts.SubscriptionChanged) -> Sent:
+        href = hrefs.subscription(fact.subscription_id)
+        event = _event("presenceSubscription", href, fact.change)
+        live = self.subscriptions.get(fact.subscription_id)
+        if fact.change == "updated" and live is not None:
+            event["_embedded"] = {"presenceSubscription": documents.subscription(hrefs, live)}
+        return "people", hrefs.of("people"), event
+
+    def _conversation(self, hrefs: Hrefs, fact: facts.ConversationChanged) -> Document:
+        snapshot = fact.conversation
+        if fact.change == "deleted":
+            return _event("conversation", hrefs.conversation(snapshot.id), "deleted")
+        document = documents.conversation(hrefs, snapshot, self.user.uri, self.user.name)
+        return _shown("conversation", document, fact.change)
+
+
+def presence_events(hrefs: Hrefs, presence: Presence, after: int) -> Iterator[Sent]:
+    """The events for the parts of a watched presence that changed after number `after`."""
+    changed = (
+        (presence.presence_number, "contactPresence", "presence"),
+        (presence.note_number, "contactNote", "note"),
+        (presence.location_number, "contactLocation", "location"),
+        (presence.media_number, "contactSupportedModalities", "supportedMedia"),
+    )
+    for number, rel, path in changed:
+        if number > after:
+            yield _of_contact(hrefs, presence.user_uri, rel, path)
+
+
+def reason_document(reason: Reason) -> Document:
+    """Why an operation failed, in the common error structure."""
+    return {"code": reason.code, "subcode": reason.subcode, "message": reason.message}
+
+
+def _event(rel: str, href: str, kind: str, title: str = "") -> Document:
+    return {"link": {"rel": rel, **documents.link(href, title)}, "type": kind}
+
+
+def _shown(rel: str, document: Document, kind: str) -> Document:
+    """An event that embeds the resource, under the key that equals `link.rel`."""
+    event = _event(rel, document["_links"]["self"]["href"], kind)
+    event["_embedded"] = {rel: document}
+    return event
+
+
+def _communication(hrefs: Hrefs, event: Document) -> Sent:
+    return "communication", hrefs.of("communication"), event
+
+
+def _conversation(
+    hrefs: Hrefs,
+    fact: facts.MessagingChanged
+    | facts.ParticipantChanged
+    | facts.ParticipantMessagingChanged
+    | facts.TypingChanged
+    | facts.MessageCompleted,
+    event: Document,
+) -> Sent:
+    return "conversation", hrefs.conversation(fact.conversation_id), event
+
+
+def _invitation(hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None) -> Document:
+    document = documents.invitation(hrefs, fact, message)
+    event = _shown("messagingInvitation", document, fact.change)
+    if fact.change == "completed":
+        event["status"] = "Success" if fact.reason is None else "Failure"
+        if fact.reason is not None:
+            event["reason"] = reason_document(fact.reason)
+    return event
+
+
+def _participant(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Document:
+    href = hrefs.participant(fact.conversation_id, fact.uri)
+    rel = "localParticipant" if fact.local else "participant"
+    event = _event(rel, href, fact.change, fact.name)
+    if fact.local and fact.change == "added":
+        event["_embedded"] = {
+            rel: documents.participant(hrefs, fact.conversation_id, fact.uri, fact.name, local=True)
+        }
+    return event
+
+
+def _participant_messaging(hrefs: Hrefs, fact: facts.ParticipantMessagingChanged) -> Document:
+    owner = hrefs.participant(fact.conversation_id, fact.uri)
+    event = _event("participantMessaging", f"{owner}/messaging", fact.change)
+    event["in"] = {
+        "rel": "localParticipant" if fact.local else "participant",
+        **documents.link(owner, fact.name),
+    }
+    if fact.local and fact.change == "added":
+        event["_embedded"] = {
+            "participantMessaging": documents.participant_messaging(
+                hrefs, fact.conversation_id, fact.uri, fact.name
+            )
+        }
+    return event
+
+
+def _watched(hrefs: Hrefs, fact: facts.ContactWatched) -> Iterator[Sent]:
+    event = _event("contact", hrefs.person(fact.uri), fact.change)
+    event["in"] = {
+        "rel": "subscribedContacts",
+        "href": hrefs.of("people/subscribedContacts"),
+    }
+    yield "people", hrefs.of("people"), event
+    if fact.change == "added":
+        for rel, path in (
+            ("contactPresence", "presence"),
+            ("contactNote", "note"),
+            ("contactLocation", "location"),
+            ("contactSupportedModalities", "supportedMedia"),
+        ):
+            yield _of_contact(hrefs, fact.uri, rel, path)
+
+
+def _of_contact(hrefs: Hrefs, uri: str, rel: str, path: str) -> Sent:
+    person = hrefs.person(uri)
+    event = _event(rel, f"{person}/{path}", "updated")
+    event["in"] = {"rel": "contact", "href": person}
+    return "people", hrefs.of("people"), event
+
+
+def _contact_list(hrefs: Hrefs, fact: facts.ContactListChanged) -> Sent:
+    group = hrefs.group(fact.group_id)
+    if not fact.uri:
+        return "people", hrefs.of("people"), _event("group", group, fact.change)
+    event = _event("contact", hrefs.person(fact.uri), fact.change)
+    event["in"] = {"rel": "group", "href": group}
+    return "people", hrefs.of("people"), event

@@ -1,0 +1,63 @@
+"""Where the resources of one application live: the task-page shapes that clients hard-code.
+
+Every href inside UCWA is host-relative (UCWA "Hypermedia").
+"""
+
+from urllib.parse import quote
+
+from mobility.domain.addresses import address_of
+
+APPLICATIONS = "/ucwa/oauth/v1/applications"
+"""The path of `applications` after OAuth sign-in."""
+
+REFERENCE_APPLICATIONS = "/ucwa/v1/applications"
+"""The path the reference pages show; it leads to the same resources."""
+
+
+class Hrefs:
+    """The hrefs of one application."""
+
+    __slots__ = ("application",)
+
+    def __init__(self, application_id: str) -> None:
+        self.application = f"{APPLICATIONS}/{application_id}"
+
+    def of(self, path: str) -> str:
+        """The href of a path below the application, such as `me/presence`."""
+        return f"{self.application}/{path}"
+
+    def person(self, uri: str) -> str:
+        return f"{self.application}/people/{_address(uri)}"
+
+    def photo(self, uri: str) -> str:
+        return f"{self.application}/photos/{_address(uri)}"
+
+    def subscription(self, subscription_id: str) -> str:
+        return f"{self.application}/people/presenceSubscriptions/{subscription_id}"
+
+    def group(self, group_id: str) -> str:
+        return f"{self.application}/people/groups/{group_id}"
+
+    def conversation(self, conversation_id: str) -> str:
+        return f"{self.application}/communication/conversations/{conversation_id}"
+
+    def messaging(self, conversation_id: str) -> str:
+        return f"{self.conversation(conversation_id)}/messaging"
+
+    def message(self, conversation_id: str, number: int | str) -> str:
+        return f"{self.conversation(conversation_id)}/messaging/messages/{number}"
+
+    def participant(self, conversation_id: str, uri: str) -> str:
+        return f"{self.conversation(conversation_id)}/participants/{_address(uri)}"
+
+    def invitation(self, invitation_id: str) -> str:
+        return f"{self.application}/communication/messagingInvitations/{invitation_id}"
+
+
+def _address(uri: str) -> str:
+    return quote(address_of(uri), safe="@")
+
+
+def data_uri(text: str, content_type: str = "text/plain") -> str:
+    """Text as a data: URI, URL-encoded (RFC 2397; UCWA "Payload format")."""
+    return f"data:{content_type};charset=utf-8,{quote(text, safe='')}"

@@ -1,0 +1,231 @@
+"""UCWA area *me*: makeMeAvailable, own presence, note and location, phones and photo."""
+
+import re
+
+from mobility.domain.applications import Availability
+from mobility.domain.presence import SETTABLE
+from mobility.domain.records import User
+from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.http.body import Fields, fields
+from mobility.http.message import Document, Response
+from mobility.ucwa import documents
+from mobility.ucwa.application import owner
+from mobility.ucwa.channel import Priority
+from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.service import Ucwa
+
+MODALITIES = (
+    "Messaging",
+    "PhoneAudio",
+    "Audio",
+    "Video",
+    "PanoramicVideo",
+    "ApplicationSharing",
+    "DataCollaboration",
+)
+"""ModalityType, with the values its page lacks and the parameter tables have."""
+
+FORMATS = ("Plain", "Html")
+AUDIO_PREFERENCES = ("PhoneAudio", "VoipAudio")
+
+MAX_LOCATION = 60
+"""Characters of a location (UCWA rel `location`)."""
+
+MAX_NOTE = 500
+"""Characters of a note (our choice: what the clients' own entry fields allow)."""
+
+MAX_PHONE = 100
+"""Characters of a phone number (UCWA rel `communication`)."""
+
+INACTIVE_TIMEOUT_S = (60, 86_400)
+"""The least and largest inactiveTimeout that is taken (our choice; the default is 300)."""
+
+_ISO_DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8})(?:\.\d{1,9})?S)?", re.A)
+_CLOCK_DURATION = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:\.\d{1,9})?", re.A)
+
+AVAILABLE_FIRST = (("Conflict", "MakeMeAvailableRequired"),)
+
+
+def get_me(ucwa: Ucwa, call: Call) -> Response:
+    return Response(document=documents.me(call.endpoint, owner(ucwa, call.endpoint)))
+
+
+async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    modalities = body.choices("supportedModalities", MODALITIES) or ("Messaging",)
+    availability = Availability(
+        modalities=modalities,
+        formats=body.choices("supportedMessageFormats", FORMATS) or ("Plain",),
+        sign_in_as=body.choice("signInAs", SETTABLE),
+        audio_preference=body.choice("audioPreference", AUDIO_PREFERENCES) or "",
+        phone_number=body.text("phoneNumber", max_length=MAX_PHONE),
+        inactive_timeout_s=_inactive_timeout(body),
+    )
+    body.check()
+    await ucwa.applications.make_available(call.endpoint, availability, call.now)
+    return Response(204)
+
+
+async def report_my_activity(ucwa: Ucwa, call: Call) -> Response:
+    await ucwa.applications.report_activity(call.endpoint, call.now)
+    return Response(204)
+
+
+def get_presence(ucwa: Ucwa, call: Call) -> Response:
+    ucwa.applications.must_be_available(call.endpoint)
+    presence = ucwa.presence.of(call.endpoint.user_uri)
+    return Response(document=documents.own_presence(call.hrefs, presence))
+
+
+async def post_presence(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    chosen = body.choice("availability", SETTABLE) or ""
+    body.check()
+    await ucwa.applications.set_presence(call.endpoint, chosen, call.now)
+    return Response(204)
+
+
+def get_note(ucwa: Ucwa, call: Call) -> Response:
+    ucwa.applications.must_be_available(call.endpoint)
+    presence = ucwa.presence.of(call.endpoint.user_uri)
+    return Response(document=documents.own_note(call.hrefs, presence))
+
+
+async def post_note(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    text = body.text("message", max_length=MAX_NOTE)
+    body.check()
+    await ucwa.applications.set_note(call.endpoint, text)
+    return Response(204)
+
+
+def get_location(ucwa: Ucwa, call: Call) -> Response:
+    ucwa.applications.must_be_available(call.endpoint)
+    presence = ucwa.presence.of(call.endpoint.user_uri)
+    return Response(document=documents.own_location(call.hrefs, presence))
+
+
+async def post_location(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    text = body.text("location", max_length=MAX_LOCATION)
+    body.check()
+    await ucwa.applications.set_location(call.endpoint, text)
+    return Response(204)
+
+
+def get_phones(ucwa: Ucwa, call: Call) -> Response:
+    user = owner(ucwa, call.endpoint)
+    own = call.hrefs.of("me/phones")
+    phones = [_phone(own, kind, number) for kind, number in _numbers(user) if number]
+    return Response(
+        document={
+            "rel": "phones",
+            "_links": documents.links(self=own),
+            "_embedded": {"phone": phones},
+        }
+    )
+
+
+def get_phone(ucwa: Ucwa, call: Call) -> Response:
+    wanted = call.parameter("kind").lower()
+    for kind, number in _numbers(owner(ucwa, call.endpoint)):
+        if kind == wanted and number:
+            return Response(document=_phone(call.hrefs.of("me/phones"), kind, number))
+    raise Refusal("NotFound", "ResourceNotFound", "There is no such phone.")
+
+
+def _numbers(user: User) -> tuple[tuple[str, str], ...]:
+    return (
+        ("work", user.work_phone),
+        ("mobile", user.mobile_phone),
+        ("home", user.home_phone),
+        ("other", user.other_phone),
+    )
+
+
+def _phone(own: str, kind: str, number: str) -> Document:
+    return documents.tagged(
+        {
+            "rel": "phone",
+            "number": number,
+            "type": kind,
+            "includeInContactCard": True,
+            "_links": documents.links(self=f"{own}/{kind}"),
+        }
+    )
+
+
+def _inactive_timeout(body: Fields) -> int:
+    """inactiveTimeout, a TimeSpan: `PT5M` or `00:05:00`."""
+    text = body.text("inactiveTimeout", max_length=32)
+    if not text:
+        return 300
+    iso, clock = _ISO_DURATION.fullmatch(text), _CLOCK_DURATION.fullmatch(text)
+    match = clock or (iso if text != "PT" else None)
+    seconds = 0
+    if match is not None:
+        hours, minutes, rest = (int(part or 0) for part in match.groups())
+        seconds = hours * 3600 + minutes * 60 + rest
+    least, most = INACTIVE_TIMEOUT_S
+    if not least <= seconds <= most:
+        raise validation_failure(
+            Parameter("inactiveTimeout", f"must be a time span from {least} to {most} seconds")
+        )
+    return seconds
+
+
+RESOURCES = (
+    Resource(
+        "me",
+        "me",
+        (Operation("GET", get_me),),
+        events=(Event("updated", "me", Priority.MEDIUM),),
+    ),
+    Resource(
+        "makeMeAvailable",
+        "me/makeMeAvailable",
+        (
+            Operation(
+                "POST",
+                make_me_available,
+                (204,),
+                refusals=(("Conflict", "AlreadyExists"),),
+                parameters=(
+                    "audioPreference",
+                    "inactiveTimeout",
+                    "phoneNumber",
+                    "signInAs",
+                    "supportedMessageFormats",
+                    "supportedModalities",
+                ),
+            ),
+        ),
+        aliases=("communication/makeMeAvailable",),
+    ),
+    Resource(
+        "reportMyActivity",
+        "me/reportMyActivity",
+        (Operation("POST", report_my_activity, (204,), refusals=AVAILABLE_FIRST),),
+        aliases=("reportMyActivity",),
+    ),
+    *(
+        Resource(
+            rel,
+            f"me/{rel}",
+            (
+                Operation("GET", read, refusals=AVAILABLE_FIRST),
+                Operation("POST", write, (204,), refusals=AVAILABLE_FIRST, parameters=(parameter,)),
+            ),
+            events=tuple(
+                Event(kind, "me", Priority.MEDIUM) for kind in ("added", "updated", "deleted")
+            ),
+        )
+        for rel, read, write, parameter in (
+            ("presence", get_presence, post_presence, "availability"),
+            ("note", get_note, post_note, "message"),
+            ("location", get_location, post_location, "location"),
+        )
+    ),
+    Resource("phones", "me/phones", (Operation("GET", get_phones),)),
+    Resource("phone", "me/phones/{kind}", (Operation("GET", get_phone),)),
+)

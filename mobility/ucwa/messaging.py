@@ -1,0 +1,314 @@
+"""UCWA area *messaging*: invitations, messages and who is typing."""
+
+from mobility.domain.addresses import user_uri
+from mobility.domain.conversation import FORMATS, ActiveConversation, invitation_fact
+from mobility.domain.conversations import Call as Invite
+from mobility.domain.conversations import Text
+from mobility.domain.facts import MessageCompleted
+from mobility.domain.records import Leg, Message
+from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
+from mobility.http.body import Fields, fields, text_body
+from mobility.http.message import Response
+from mobility.ucwa import documents
+from mobility.ucwa.channel import Priority
+from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.service import Ucwa
+
+MAX_OPERATION_ID = 50
+MAX_SUBJECT = 250
+"""Characters of operationId and subject (UCWA rel `startMessaging`)."""
+
+MAX_THREAD_ID = 128
+"""Characters of a threadId (our choice; the server's own have 32)."""
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""UTF-8 bytes of one message (our choice: as much as a SIP message may have in all)."""
+
+IMPORTANCE = ("Normal", "Urgent", "Emergency")
+
+DECLINE_REASONS = (
+    "CodecMismatch",
+    "EncryptionMismatch",
+    "Global",
+    "InsufficientBandwidth",
+    "InsufficientBandwidthRerouteOverPstn",
+    "InvalidMediaOffer",
+    "IPv6NotSupported",
+    "Local",
+    "MediaAllocationFailure",
+    "MediaConnectivityFailure",
+    "Unknown",
+    "UnsupportedMedia",
+)
+"""CallDeclineReason; Global declines on every device, any other on this one."""
+
+
+async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    to = body.text("to", required=True, max_length=330, in_query=True)
+    operation_id = body.text("operationId", max_length=MAX_OPERATION_ID, in_query=True)
+    subject = body.text("subject", max_length=MAX_SUBJECT)
+    importance = body.choice("importance", IMPORTANCE) or "Normal"
+    thread_id = body.text("threadId", max_length=MAX_THREAD_ID)
+    text = _first_text(body)
+    body.check()
+    to_uri = user_uri(to)
+    if to_uri is None or to_uri == call.endpoint.user_uri:
+        raise validation_failure(Parameter("to", "must be the SIP URI of another person"))
+    invite = Invite(to_uri, operation_id, subject, importance, thread_id, text)
+    invitation = await ucwa.conversations.start_messaging(
+        call.endpoint, invite, call.now, call.receipt
+    )
+    return invited(ucwa, call, invitation.id)
+
+
+def invited(ucwa: Ucwa, call: Call, invitation_id: str) -> Response:  # noqa: ARG001  # a Repeat
+    return Response(201, headers=[("Location", call.hrefs.invitation(invitation_id))])
+
+
+def get_invitation(ucwa: Ucwa, call: Call) -> Response:
+    conversation, invitation, leg = ucwa.conversations.find_invitation(
+        call.endpoint, call.parameter("invitation")
+    )
+    fact = invitation_fact(conversation, invitation, leg, "updated", ucwa.users.name_of)
+    document = documents.invitation(call.hrefs, fact, conversation.first_message)
+    return Response(document=document)
+
+
+async def accept(ucwa: Ucwa, call: Call) -> Response:
+    await ucwa.conversations.accept(call.endpoint, call.parameter("invitation"))
+    return Response(204)
+
+
+async def decline(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    reason = body.choice("reason", DECLINE_REASONS)
+    body.check()
+    await ucwa.conversations.decline(
+        call.endpoint, call.parameter("invitation"), everywhere=reason == "Global"
+    )
+    return Response(204)
+
+
+def get_messaging(ucwa: Ucwa, call: Call) -> Response:
+    conversation, leg = _conversation(ucwa, call)
+    formats = FORMATS if leg.messaging == "Connected" else ()
+    document = documents.messaging(call.hrefs, conversation.id, leg.messaging, formats)
+    return Response(document=document)
+
+
+async def send_message(ucwa: Ucwa, call: Call) -> Response:
+    """The text is the body; operationId or OperationContext names it in the query."""
+    query = call.request.query
+    operation_id = query.get("operationid", query.get("operationcontext", ""))
+    if len(operation_id) > MAX_OPERATION_ID:
+        raise validation_failure(
+            Parameter("operationId", f"must have at most {MAX_OPERATION_ID} characters")
+        )
+    content_type, text = text_body(call.request, ("text/plain",))
+    message = await ucwa.conversations.send_message(
+        call.endpoint,
+        call.parameter("conversation"),
+        _text(content_type, text),
+        operation_id,
+        call.now,
+        call.receipt,
+    )
+    return sent(ucwa, call, str(message.number))
+
+
+def sent(ucwa: Ucwa, call: Call, number: str) -> Response:  # noqa: ARG001  # a Repeat
+    href = call.hrefs.message(call.parameter("conversation"), number)
+    return Response(201, headers=[("Location", href)])
+
+
+async def get_message(ucwa: Ucwa, call: Call) -> Response:
+    conversation, leg = _conversation(ucwa, call)
+    number = call.parameter("number")
+    message: Message | None = None
+    if number.isascii() and number.isdigit() and len(number) <= 9:
+        message = await ucwa.archive.message(conversation.id, int(number))
+    if message is None:
+        raise Refusal("NotFound", "ResourceNotFound", "There is no such message.")
+    fact = MessageCompleted(
+        conversation_id=conversation.id,
+        number=message.number,
+        direction="Outgoing" if message.from_uri == leg.user_uri else "Incoming",
+        from_uri=message.from_uri,
+        from_name=ucwa.users.name_of(message.from_uri),
+        sent_at=message.sent_at,
+    )
+    return Response(document=documents.message(call.hrefs, fact, message))
+
+
+async def set_is_typing(ucwa: Ucwa, call: Call) -> Response:
+    await ucwa.conversations.set_typing(call.endpoint, call.parameter("conversation"), call.now)
+    return Response(204)
+
+
+def get_typing(ucwa: Ucwa, call: Call) -> Response:
+    conversation, leg = _conversation(ucwa, call)
+    own = f"{call.hrefs.messaging(conversation.id)}/typingParticipants"
+    typing = [
+        documents.link(
+            call.hrefs.participant(conversation.id, other.user_uri),
+            ucwa.users.name_of(other.user_uri),
+        )
+        for other in conversation.others(leg)
+        if other.application_id in conversation.typing
+    ]
+    return Response(
+        document={
+            "rel": "typingParticipants",
+            "_links": {**documents.links(self=own), "participant": typing},
+        }
+    )
+
+
+async def terminate(ucwa: Ucwa, call: Call) -> Response:
+    """cancel and stopMessaging share one path (UCWA "Send an IM" steps 4 and 13)."""
+    await ucwa.conversations.terminate(call.endpoint, call.parameter("conversation"))
+    return Response(204)
+
+
+async def cancel(ucwa: Ucwa, call: Call) -> Response:
+    """The reference pages' path of `cancel`, by invitation."""
+    conversation, _, leg = ucwa.conversations.find_invitation(
+        call.endpoint, call.parameter("invitation")
+    )
+    if leg.state != "Connecting":
+        raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
+    await ucwa.conversations.terminate(call.endpoint, conversation.id)
+    return Response(204)
+
+
+def _conversation(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
+    return ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+
+
+def _first_text(body: Fields) -> Text | None:
+    """The message an invitation carries: a data: URI in `_links`."""
+    linked = body.data_link("message")
+    if linked is None:
+        return None
+    content_type, text = linked
+    if content_type != "text/plain":
+        raise PeerFault(
+            "UnsupportedMediaType", None, "The message of an invitation must be text/plain."
+        )
+    return _text(content_type, text)
+
+
+def _text(content_type: str, text: str) -> Text:
+    if len(text.encode()) > MAX_MESSAGE_BYTES:
+        raise PeerFault(
+            "EntityTooLarge", None, f"A message has at most {MAX_MESSAGE_BYTES} bytes of UTF-8."
+        )
+    if not text:
+        raise validation_failure(Parameter("message", "must not be empty"))
+    return Text("Html" if content_type == "text/html" else "Plain", text)
+
+
+_INVITATION = "communication/messagingInvitations/{invitation}"
+_REFERENCE_INVITATION = "communication/invitations/{invitation}"
+_MESSAGING = "communication/conversations/{conversation}/messaging"
+
+RESOURCES = (
+    Resource(
+        "startMessaging",
+        "communication/messagingInvitations",
+        (
+            Operation(
+                "POST",
+                start_messaging,
+                (201,),
+                refusals=(
+                    ("Conflict", "TooManyConversations"),
+                    ("Conflict", "ThreadIdAlreadyExists"),
+                ),
+                parameters=(
+                    "operationId",
+                    "to",
+                    "importance",
+                    "subject",
+                    "threadId",
+                    "message",
+                ),
+                repeat=invited,
+            ),
+        ),
+        aliases=("communication/startMessaging",),
+    ),
+    Resource(
+        "messagingInvitation",
+        _INVITATION,
+        (Operation("GET", get_invitation),),
+        events=tuple(
+            Event(kind, "communication", Priority.HIGH)
+            for kind in ("started", "updated", "completed")
+        ),
+        aliases=(_REFERENCE_INVITATION,),
+    ),
+    Resource(
+        "accept",
+        f"{_INVITATION}/accept",
+        (Operation("POST", accept, (204,), parameters=("sessionContext",)),),
+        aliases=(f"{_REFERENCE_INVITATION}/accept",),
+    ),
+    Resource(
+        "decline",
+        f"{_INVITATION}/decline",
+        (Operation("POST", decline, (204,), parameters=("reason", "sessionContext")),),
+        aliases=(f"{_REFERENCE_INVITATION}/decline",),
+    ),
+    Resource(
+        "cancel",
+        f"{_INVITATION}/cancel",
+        (Operation("POST", cancel, (204,)),),
+        aliases=(f"{_REFERENCE_INVITATION}/cancel",),
+    ),
+    Resource(
+        "messaging",
+        _MESSAGING,
+        (Operation("GET", get_messaging),),
+        events=(Event("updated", "conversation", Priority.HIGH),),
+    ),
+    Resource(
+        "sendMessage",
+        f"{_MESSAGING}/messages",
+        (
+            Operation(
+                "POST",
+                send_message,
+                (201,),
+                parameters=("operationId", "OperationContext"),
+                repeat=sent,
+            ),
+        ),
+        aliases=(f"{_MESSAGING}/sendMessage",),
+    ),
+    Resource(
+        "message",
+        f"{_MESSAGING}/messages/{{number}}",
+        (Operation("GET", get_message),),
+        events=(Event("completed", "conversation", Priority.HIGH),),
+    ),
+    Resource(
+        "setIsTyping",
+        f"{_MESSAGING}/typing",
+        (Operation("POST", set_is_typing, (204,)),),
+        aliases=(f"{_MESSAGING}/setIsTyping",),
+    ),
+    Resource(
+        "typingParticipants",
+        f"{_MESSAGING}/typingParticipants",
+        (Operation("GET", get_typing),),
+        events=tuple(Event(kind, "conversation", Priority.HIGH) for kind in ("added", "deleted")),
+    ),
+    Resource(
+        "stopMessaging",
+        f"{_MESSAGING}/terminate",
+        (Operation("POST", terminate, (204,)),),
+        aliases=(f"{_MESSAGING}/stopMessaging",),
+    ),
+)

@@ -1,0 +1,174 @@
+"""UCWA area *people*: contacts, groups, search and what watchers see."""
+
+from collections.abc import Callable
+
+from mobility.domain.addresses import user_uri
+from mobility.domain.records import Presence, User
+from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.http.body import query_fields
+from mobility.http.message import Document, Response
+from mobility.ucwa import documents
+from mobility.ucwa.channel import Priority
+from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.service import Ucwa
+
+MAX_QUERY = 256
+"""Characters of a search (UCWA rel `search`)."""
+
+MAX_RESULTS = 100
+"""The largest `limit` of a search, and what it is without one (UCWA rel `search`)."""
+
+
+def person(ucwa: Ucwa, call: Call) -> User:
+    """The user a path names; 404 for a stranger."""
+    uri = user_uri(call.parameter("address"))
+    user = ucwa.users.find(uri) if uri is not None else None
+    if user is None or not user.enabled:
+        raise Refusal("NotFound", "ResourceNotFound", "There is no such contact.")
+    return user
+
+
+def get_people(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # links only
+    return Response(document=documents.people(call.hrefs))
+
+
+def get_contact(ucwa: Ucwa, call: Call) -> Response:
+    return Response(document=documents.contact(call.hrefs, person(ucwa, call)))
+
+
+def seen_by_contacts(
+    document: Callable[[Hrefs, Presence], Document],
+) -> Callable[[Ucwa, Call], Response]:
+    """A GET that shows one part of what a user's contacts see."""
+
+    def get(ucwa: Ucwa, call: Call) -> Response:
+        presence = ucwa.presence.of(person(ucwa, call).uri)
+        return Response(document=document(call.hrefs, presence))
+
+    return get
+
+
+async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
+    """myContacts, and with `groupId` groupContacts."""
+    query = call.request.query
+    group_id = query.get("groupid")
+    entries = await ucwa.contacts.of(call.endpoint.user_uri)
+    if group_id is not None:
+        entries.group(group_id)
+    known = _known(ucwa, entries.uris(group_id))
+    own = call.hrefs.of("people/contacts" + (f"?groupId={group_id}" if group_id else ""))
+    if query.get("expand", "true").lower() == "false":
+        persons = [{"href": call.hrefs.person(user.uri)} for user in known]
+        document = {"_links": {**documents.links(self=own), "contact": persons}}
+    else:
+        embedded = [documents.contact(call.hrefs, user) for user in known]
+        document = {"_links": documents.links(self=own), "_embedded": {"contact": embedded}}
+    rel = "groupContacts" if group_id is not None else "myContacts"
+    return Response(document={"rel": rel, **document})
+
+
+async def get_groups(ucwa: Ucwa, call: Call) -> Response:
+    """myGroups: default and pinned group embedded once, custom groups as an array."""
+    groups = (await ucwa.contacts.of(call.endpoint.user_uri)).groups
+    rendered = [documents.group(call.hrefs, group) for group in groups]
+    custom = [group for group in rendered if group["rel"] == "group"]
+    builtin = {group["rel"]: group for group in rendered if group["rel"] != "group"}
+    own = {"self": {"href": call.hrefs.of("people/groups"), "revision": "2"}}
+    if call.request.query.get("expand", "true").lower() == "false":
+        shown: Document = {
+            "_links": own
+            | {rel: group["_links"]["self"] for rel, group in builtin.items()}
+            | {"group": [group["_links"]["self"] for group in custom]}
+        }
+    else:
+        shown = {"_links": own, "_embedded": {**builtin, "group": custom}}
+    return Response(document={"rel": "myGroups", **shown})
+
+
+async def get_group(ucwa: Ucwa, call: Call) -> Response:
+    entries = await ucwa.contacts.of(call.endpoint.user_uri)
+    return Response(document=documents.group(call.hrefs, entries.group(call.parameter("group"))))
+
+
+def get_search(ucwa: Ucwa, call: Call) -> Response:
+    """Search by name, mail, phone or SIP address; revision 2 takes `mail` instead of `query`."""
+    query = query_fields(call.request)
+    text = query.text("query", max_length=MAX_QUERY)
+    mail = query.text("mail", max_length=MAX_QUERY)
+    limit = query.integer("limit", minimum=1, maximum=MAX_RESULTS)
+    query.check()
+    if not (text or mail):
+        raise validation_failure(Parameter("query", "is required"))
+    result = ucwa.users.search(text or mail, limit or MAX_RESULTS)
+    found = [documents.contact(call.hrefs, user) for user in result.users]
+    return Response(
+        document={
+            "rel": "search",
+            "moreResultsAvailable": result.more,
+            "_links": {"self": {"href": call.hrefs.of("people/search"), "revision": "2"}},
+            "_embedded": {"contact": found},
+        }
+    )
+
+
+def _known(ucwa: Ucwa, uris: list[str]) -> list[User]:
+    users = (ucwa.users.find(uri) for uri in uris)
+    return [user for user in users if user is not None and user.enabled]
+
+
+RESOURCES = (
+    Resource("people", "people", (Operation("GET", get_people),)),
+    Resource(
+        "search",
+        "people/search",
+        (Operation("GET", get_search, parameters=("query", "mail", "limit")),),
+        revision=2,
+        aliases=("search",),
+    ),
+    Resource(
+        "myContacts",
+        "people/contacts",
+        (Operation("GET", get_contacts, parameters=("groupId", "expand")),),
+        events=(
+            Event("added", "people", Priority.HIGH, "group"),
+            Event("deleted", "people", Priority.HIGH, "group"),
+        ),
+        aliases=("contacts",),
+    ),
+    Resource(
+        "myGroups",
+        "people/groups",
+        (Operation("GET", get_groups, parameters=("expand",)),),
+        revision=2,
+        aliases=("groups",),
+    ),
+    Resource(
+        "group",
+        "people/groups/{group}",
+        (Operation("GET", get_group),),
+        events=(
+            Event("added", "people", Priority.HIGH),
+            Event("updated", "people", Priority.HIGH),
+            Event("deleted", "people", Priority.HIGH),
+        ),
+        revision=2,
+        aliases=("groups/{group}",),
+    ),
+    Resource("contact", "people/{address}", (Operation("GET", get_contact),)),
+    *(
+        Resource(
+            rel,
+            f"people/{{address}}/{path}",
+            (Operation("GET", seen_by_contacts(document)),),
+            events=(Event("updated", "people", Priority.MEDIUM, "contact"),),
+            aliases=(f"people/{{address}}/{rel}",),
+        )
+        for rel, path, document in (
+            ("contactPresence", "presence", documents.contact_presence),
+            ("contactNote", "note", documents.contact_note),
+            ("contactLocation", "location", documents.contact_location),
+            ("contactSupportedModalities", "supportedMedia", documents.contact_modalities),
+        )
+    ),
+)

@@ -1,0 +1,32 @@
+"""Every resource of the tree, gathered: what routes, events, documents and tests read."""
+
+from mobility.ucwa import (
+    application,
+    batch,
+    communication,
+    me,
+    messaging,
+    people,
+    photos,
+    subscriptions,
+)
+from mobility.ucwa.channel import Priority
+from mobility.ucwa.declaration import Resource
+
+RESOURCES: tuple[Resource, ...] = (
+    *application.RESOURCES,
+    *batch.RESOURCES,
+    *me.RESOURCES,
+    *people.RESOURCES,
+    *subscriptions.RESOURCES,
+    *photos.RESOURCES,
+    *communication.RESOURCES,
+    *messaging.RESOURCES,
+)
+
+PRIORITIES: dict[tuple[str, str], Priority] = {
+    (resource.rel, event.type): event.priority
+    for resource in RESOURCES
+    for event in resource.events
+}
+"""Rel and event type to the declared class of the event channel."""

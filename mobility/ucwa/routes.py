@@ -1,0 +1,188 @@
+"""From declarations to routes: who may, which application, which version, done once."""
+
+import inspect
+from collections.abc import Iterator
+
+from twisted.internet.defer import Deferred
+
+from mobility.domain.applications import Endpoint
+from mobility.domain.records import Receipt, User
+from mobility.errors import Refusal
+from mobility.http.message import Request, Response
+from mobility.http.route import Answer, Authorisation, Handler, Route
+from mobility.ucwa import application, photos
+from mobility.ucwa.declaration import Call, Operation, Resource
+from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
+from mobility.ucwa.idempotency import HEADER, Receipts
+from mobility.ucwa.ports import Authenticate
+from mobility.ucwa.resources import RESOURCES
+from mobility.ucwa.service import Ucwa
+
+APPLICATIONS_REVISION = 2
+"""`applications2` is the same resource with instanceId and type."""
+
+
+def routes(ucwa: Ucwa, authenticate: Authenticate) -> list[Route]:
+    """Every route of the UCWA tree, in the task-page shapes and the reference pages' shapes.
+
+    `authenticate` is what the pipeline uses; photos fall back on it when they have no cookie.
+    """
+    receipts = Receipts(ucwa.archive)
+    return [
+        *_applications(ucwa, receipts),
+        *(
+            route
+            for resource in RESOURCES
+            for operation in resource.operations
+            for route in _operation(ucwa, receipts, authenticate, resource, operation)
+        ),
+    ]
+
+
+def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
+    def register(request: Request) -> Answer:
+        _require_version(request, APPLICATIONS_REVISION)
+        user = _caller(ucwa, request)
+
+        async def first(receipt: Receipt | None) -> Response:
+            return await application.register(ucwa, request, user, receipt)
+
+        async def again(application_id: str) -> Response:
+            endpoint = _endpoint(ucwa, request, application_id)
+            instance_id = next(iter(endpoint.instances), "")
+            return application.registered(ucwa, endpoint, instance_id, 201)
+
+        async def answer() -> Response:
+            if HEADER in request.headers:
+                response = await receipts.once(user.uri, request, first, again)
+            else:
+                response = await first(None)
+            response.headers.append(("X-MS-UcwaVersion", str(APPLICATIONS_REVISION)))
+            return response
+
+        return answer()
+
+    for prefix in (APPLICATIONS, REFERENCE_APPLICATIONS):
+        yield Route("applications", "POST", prefix, register)
+
+
+def _operation(
+    ucwa: Ucwa,
+    receipts: Receipts,
+    authenticate: Authenticate,
+    resource: Resource,
+    operation: Operation,
+) -> Iterator[Route]:
+    handler = _handler(ucwa, receipts, resource, operation)
+    if resource.own_authorisation:
+        handler = _with_cookie(ucwa, authenticate, handler)
+    for prefix in (APPLICATIONS, REFERENCE_APPLICATIONS):
+        for path in (resource.path, *resource.aliases):
+            yield Route(
+                name=resource.rel,
+                method=operation.method,
+                path=f"{prefix}/{{application}}" + (f"/{path}" if path else ""),
+                handler=handler,
+                authorisation=(
+                    Authorisation.OWN if resource.own_authorisation else Authorisation.BEARER
+                ),
+                may_park=operation.may_park,
+                max_body_bytes=operation.max_body_bytes,
+            )
+
+
+def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Operation) -> Handler:
+    version = ("X-MS-UcwaVersion", str(resource.revision))
+    run, repeat = operation.handler, operation.repeat
+
+    def finished(request: Request, response: Response) -> Response:
+        response.headers.append(version)
+        document = response.document
+        if document is not None and (etag := document.get("etag")) is not None:
+            tag = f'"{etag}"'
+            if request.method == "GET" and tag in request.headers.get("if-none-match", ""):
+                return Response(304, headers=[("ETag", tag), version])
+            response.headers.append(("ETag", tag))
+        return response
+
+    async def once(call: Call) -> Response:
+        async def first(receipt: Receipt) -> Response:
+            call.receipt = receipt
+            return await _awaited(run(ucwa, call))
+
+        async def again(resource_id: str) -> Response:
+            if repeat is None:
+                raise TypeError(f"{resource.rel} cannot be repeated")
+            return await _awaited(repeat(ucwa, call, resource_id))
+
+        return await receipts.once(call.endpoint.user_uri, call.request, first, again)
+
+    async def later(request: Request, answer: Answer) -> Response:
+        return finished(request, await _awaited(answer))
+
+    def handle(request: Request) -> Answer:
+        _require_version(request, resource.revision)
+        endpoint = _endpoint(ucwa, request, request.path_parameters["application"])
+        endpoint.seen(request.now)
+        call = Call(request, endpoint)
+        if repeat is not None and HEADER in request.headers:
+            return later(request, once(call))
+        answer = run(ucwa, call)
+        if isinstance(answer, Response):
+            return finished(request, answer)
+        if isinstance(answer, Deferred):
+            return answer.addCallback(lambda response: finished(request, response))
+        return later(request, answer)
+
+    return handle
+
+
+def _with_cookie(ucwa: Ucwa, authenticate: Authenticate, handler: Handler) -> Handler:
+    """Admit a request by the application's photo cookie, or else by its bearer token."""
+
+    def handle(request: Request) -> Answer:
+        endpoint = ucwa.applications.find(request.path_parameters["application"])
+        if endpoint is None or not photos.admitted(ucwa, Call(request, endpoint)):
+            request.caller = authenticate(request)
+        else:
+            request.caller = photos.CookieCaller(endpoint.user_uri)
+        return handler(request)
+
+    return handle
+
+
+async def _awaited(answer: Answer) -> Response:
+    if inspect.isawaitable(answer):
+        return await answer
+    return answer
+
+
+def _caller(ucwa: Ucwa, request: Request) -> User:
+    """The user who called; the route's authorisation has seen to it that there is one."""
+    user = ucwa.users.find(request.caller.user_uri) if request.caller is not None else None
+    if user is None:
+        raise Refusal("NotFound", None, "This user has no home here.")
+    return user
+
+
+def _endpoint(ucwa: Ucwa, request: Request, application_id: str) -> Endpoint:
+    """The live application of this id, if it is the caller's; somebody else's is not found."""
+    endpoint = ucwa.applications.find(application_id)
+    caller = request.caller
+    if endpoint is None or caller is None or endpoint.user_uri != caller.user_uri:
+        raise Refusal("NotFound", "ApplicationNotFound", "There is no such application.")
+    return endpoint
+
+
+def _require_version(request: Request, revision: int) -> None:
+    """X-MS-RequiresMinResourceVersion (UCWA "Versioning"): 404 when this revision is too old."""
+    wanted = request.headers.get("x-ms-requiresminresourceversion")
+    if wanted is None:
+        return
+    whole, _, rest = wanted.strip().partition(".")
+    if len(wanted) > 16 or not (whole + rest).isascii() or not (whole + rest).isdigit():
+        raise Refusal("BadRequest", None, "X-MS-RequiresMinResourceVersion must be a number.")
+    if float(wanted) > revision:
+        raise Refusal(
+            "NotFound", "APIVersionNotSupported", f"This resource is revision {revision}."
+        )

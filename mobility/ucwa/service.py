@@ -1,0 +1,32 @@
+"""What UCWA's handlers work with: the domain's services and the settings they need."""
+
+import attrs
+
+from mobility.domain.applications import Applications
+from mobility.domain.contacts import Contacts
+from mobility.domain.conversations import Conversations
+from mobility.domain.ledger import Archive
+from mobility.domain.presence import PresenceBook
+from mobility.domain.subscriptions import Subscriptions
+from mobility.domain.users import Users
+from mobility.ucwa.events import EventChannels
+from mobility.ucwa.ports import Dispatch, PhotoCookies
+
+
+@attrs.frozen(slots=True)
+class Ucwa:
+    """The services behind the resource tree."""
+
+    users: Users
+    presence: PresenceBook
+    applications: Applications
+    subscriptions: Subscriptions
+    contacts: Contacts
+    conversations: Conversations
+    archive: Archive
+    channels: EventChannels
+    photo_cookies: PhotoCookies
+    dispatch: Dispatch
+    sip_domains: tuple[str, ...]
+    outstanding_requests: int
+    """How many requests of batches a user may have under way (UCWA batch: 100)."""

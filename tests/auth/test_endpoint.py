@@ -1,0 +1,201 @@
+"""Tests of `mobility.auth.endpoint`."""
+
+import json
+from urllib.parse import urlencode
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.auth.clients import Clients
+from mobility.auth.endpoint import TokenEndpoint, routes
+from mobility.auth.grants import PasswordGrant
+from mobility.auth.lockout import Lockout
+from mobility.auth.tokens import Tokens
+from mobility.domain.records import User
+from mobility.errors import Unavailable
+from mobility.http.limits import FORM_FIELDS
+from mobility.http.message import Response
+from mobility.http.route import Authorisation
+from tests.auth.doubles import (
+    NOW,
+    Directory,
+    Events,
+    MemoryLedger,
+    Verifier,
+    pseudonym,
+    request,
+)
+
+ALICE = User("sip:alice@example.test", "Alice")
+FORM = "application/x-www-form-urlencoded"
+GOOD = {"grant_type": "password", "username": "alice", "password": "secret"}
+
+
+class TokenEndpointTests(SynchronousTestCase):
+    """`TokenEndpoint`."""
+
+    def setUp(self) -> None:
+        self.ledger = MemoryLedger()
+        self.events = Events()
+        self.tokens = Tokens(self.ledger, 100, self.events, pseudonym)
+        self.verifier = Verifier()
+        grant = PasswordGrant(
+            Directory(ALICE),
+            self.verifier,
+            Lockout(2, 30.0, 900.0),
+            Clients(()),
+            ["example.test"],
+            28_800,
+            self.events,
+            pseudonym,
+        )
+        self.endpoint = TokenEndpoint(
+            [grant], self.tokens, "fe.example.test", self.events, pseudonym
+        )
+
+    def post(self, body: bytes, content_type: str | None = FORM) -> Response:
+        headers = {} if content_type is None else {"content-type": content_type}
+        asked = request("POST", "/WebTicket/oauthtoken", headers=headers, body=body)
+        return self.successResultOf(Deferred.fromCoroutine(self.endpoint.post(asked)))
+
+    def sign_in(self, **changes: str) -> Response:
+        return self.post(urlencode({**GOOD, **changes}).encode())
+
+    def check_refusal(self, response: Response, error: str, diagnostic: int) -> None:
+        self.assertEqual(response.status, 400)
+        self.assertEqual(json.loads(response.body or b""), {"error": error})
+        headers = dict(response.headers)
+        self.assertEqual(headers["Cache-Control"], "no-store")
+        self.assertRegex(
+            headers["X-Ms-diagnostics"],
+            rf'\A{diagnostic};source="fe\.example\.test";reason="[^"]+"\Z',
+        )
+        self.assertEqual(self.ledger.tokens, {})
+
+    def test_a_token_is_answered_as_documented(self) -> None:
+        """200 with the four members, in JSON that is not cached."""
+        response = self.sign_in()
+        self.assertEqual(
+            (response.status, response.content_type), (200, "application/json; charset=utf-8")
+        )
+        self.assertEqual(response.headers, [("Cache-Control", "no-store"), ("Pragma", "no-cache")])
+        answer = json.loads(response.body or b"")
+        token = answer.pop("access_token")
+        self.assertEqual(
+            answer, {"token_type": "Bearer", "expires_in": 28_800, "ms_rtc_identityscope": "local"}
+        )
+        caller = self.tokens.find(token, NOW + 28_799)
+        self.assertEqual(caller and caller.user_uri, ALICE.uri)
+        self.assertEqual(
+            self.events.seen,
+            [
+                (
+                    "auth.signed_in",
+                    {"request": "r1", "user": pseudonym(ALICE.uri), "grant": "password"},
+                )
+            ],
+        )
+
+    def test_forms_are_read_as_clients_send_them(self) -> None:
+        """A charset in any spelling, the scope `all`, unknown fields, raw and escaped UTF-8."""
+        body = urlencode({**GOOD, "scope": "all", "resource": "x"}).encode()
+        for content_type in (
+            FORM,
+            FORM + ";charset=UTF-8",
+            FORM + "; charset='utf-8'",
+            FORM.upper() + ' ; charset="utf-8"',
+        ):
+            self.assertEqual(self.post(body, content_type).status, 200, content_type)
+        for wrong in (b"username=%C3%A4&password=x", "username=\u00e4&password=x".encode()):
+            self.verifier.asked.clear()
+            self.post(b"grant_type=password&" + wrong)
+            self.assertEqual(self.verifier.asked, [None])
+
+    def test_what_is_no_form_is_an_invalid_request(self) -> None:
+        """Wrong type, bad UTF-8, missing, empty, doubled and too many fields."""
+        good = urlencode(GOOD).encode()
+        for body, content_type in (
+            (good, None),
+            (good, ""),
+            (good, "application/json"),
+            (b'{"grant_type": "password"}', "application/json"),
+            (b"", FORM),
+            (b"\xff\xfe", FORM),
+            (b"grant_type=password&username=%ff&password=x", FORM),
+            (b"grant_type=password", FORM),
+            (b"username=alice&password=secret", FORM),
+            (b"grant_type=&username=alice&password=secret", FORM),
+            (b"grant_type=password&username=alice&password=", FORM),
+            (b"grant_type=password&username=&password=secret", FORM),
+            (good + b"&password=secret", FORM),
+            (good + b"&grant_type=password", FORM),
+            (good + b"&a=b&a=b", FORM),
+            (good + b"".join(b"&f%d=x" % n for n in range(FORM_FIELDS)), FORM),
+            (good.replace(b"&", b"&amp;"), FORM),
+        ):
+            self.check_refusal(self.post(body, content_type), "invalid_request", 28901)
+        self.assertEqual(self.verifier.asked, [])
+
+    def test_only_the_password_grant_is_supported(self) -> None:
+        """Other grants get `unsupported_grant_type` with the documented reason."""
+        for grant in ("urn:microsoft.rtc:windows", "urn:microsoft.rtc:anonmeeting", "PASSWORD"):
+            response = self.sign_in(grant_type=grant)
+            self.check_refusal(response, "unsupported_grant_type", 28029)
+            self.assertIn(
+                "Authentication type not allowed.", dict(response.headers)["X-Ms-diagnostics"]
+            )
+
+    def test_only_the_scope_all_exists(self) -> None:
+        """Any other scope is `invalid_scope`."""
+        self.check_refusal(self.sign_in(scope="some"), "invalid_scope", 28902)
+        self.check_refusal(self.sign_in(scope="all some"), "invalid_scope", 28902)
+
+    def test_wrong_credentials_are_an_invalid_grant(self) -> None:
+        """A wrong password and an unknown user get the same bytes."""
+        wrong, unknown = self.sign_in(password="x"), self.sign_in(username="nobody")
+        self.check_refusal(wrong, "invalid_grant", 28903)
+        self.assertEqual(wrong, unknown)
+
+    def test_a_locked_user_is_told_when_to_come_back(self) -> None:
+        """`invalid_grant` with Retry-After and its own reason."""
+        for _ in range(2):
+            self.sign_in(password="x")
+        response = self.sign_in()
+        self.check_refusal(response, "invalid_grant", 28904)
+        self.assertEqual(dict(response.headers)["Retry-After"], "30")
+
+    def test_a_store_that_cannot_write_is_503(self) -> None:
+        """`server_error` with Retry-After, and no token."""
+        self.ledger.fault = Unavailable("The disk is full.", 7)
+        response = self.sign_in()
+        self.assertEqual(response.status, 503)
+        self.assertEqual(json.loads(response.body or b""), {"error": "server_error"})
+        self.assertEqual(dict(response.headers)["Retry-After"], "7")
+        self.assertEqual(self.events.named("auth.signed_in"), [])
+
+    def test_a_password_changed_while_the_token_is_stored_gives_none(self) -> None:
+        """A revocation that overtakes a sign-in turns it into `invalid_grant`."""
+        self.ledger.held = []
+        body = urlencode(GOOD).encode()
+        asked = request("POST", headers={"content-type": FORM}, body=body)
+        answered = Deferred.fromCoroutine(self.endpoint.post(asked))
+        Deferred.fromCoroutine(self.tokens.revoke(ALICE, NOW))
+        for commit in self.ledger.held:
+            commit.callback(None)
+        self.check_refusal(self.successResultOf(answered), "invalid_grant", 28903)
+
+    @given(st.binary(max_size=200))
+    def test_no_body_makes_it_fail(self, body: bytes) -> None:
+        """Whatever bytes come, the answer is a documented one."""
+        response = self.post(body)
+        self.assertIn(response.status, (200, 400))
+
+    def test_the_route_is_for_tls_only_and_small_bodies(self) -> None:
+        """It is open to everybody, by POST, and not on plain HTTP."""
+        (route,) = routes(self.endpoint)
+        self.assertEqual((route.method, route.path), ("POST", "/WebTicket/oauthtoken"))
+        self.assertEqual(route.authorisation, Authorisation.NONE)
+        self.assertFalse(route.plain)
+        self.assertEqual(route.max_body_bytes, 16_384)
