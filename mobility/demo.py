@@ -4,7 +4,6 @@ The script is a UCWA client like any other: it knows the discovery URL, follows 
 the event channel.
 """
 
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,9 +12,8 @@ from urllib.parse import unquote_plus, urljoin
 
 import attrs
 from treq.client import HTTPClient
-from twisted.application.service import IService
-from twisted.internet import ssl
-from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet import defer, ssl
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
@@ -94,7 +92,7 @@ class Person:
 
     async def post(
         self, rel: str, body: dict[str, Any] | None = None, *, expect: int
-    ) -> dict[str, Any] | None:
+    ) -> Any:
         """POST to a link by its rel."""
         return await self._json("POST", self._base_href(rel), json=body or {}, expect=expect)
 
@@ -106,7 +104,7 @@ class Person:
     async def post_href(self, href: str) -> None:
         await self._json("POST", self._absolute(href), expect=204)
 
-    async def get(self, href: str) -> dict[str, Any]:
+    async def get(self, href: str) -> Any:
         return await self._json("GET", self._absolute(href), expect=200)
 
     async def event(self, kind: str, rel: str, **embedded: str) -> Event:
@@ -127,7 +125,7 @@ class Person:
         self._waiting.append(waiting)
         try:
             return await waiting.answer.addTimeout(STEP_TIMEOUT_S, self._clock)
-        except TimeoutError:
+        except defer.TimeoutError:
             raise DemoFailed(f"{self.address} waited in vain for {rel} {kind}") from None
 
     async def sign_out(self) -> None:

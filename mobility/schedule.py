@@ -42,11 +42,11 @@ class AgendaService(Service):
         self._loop.clock = clock
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's
+        super().startService()
         self._loop.start(AGENDA_INTERVAL_S, now=False)
 
     def stopService(self) -> None:
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
+        super().stopService()
         if self._loop.running:
             self._loop.stop()
 
@@ -79,11 +79,11 @@ class Recurring(Service):
         self._loop.clock = clock
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's
+        super().startService()
         self._loop.start(self._interval_s, now=False)
 
     def stopService(self) -> None:
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's
+        super().stopService()
         if self._loop.running:
             self._loop.stop()
 

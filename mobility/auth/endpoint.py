@@ -21,7 +21,6 @@ from mobility.auth.grants import Form, Grant, SignInRefused
 from mobility.auth.tokens import Tokens
 from mobility.errors import Refusal, Unavailable
 from mobility.events import Catalogue, EventLog
-from mobility.http.limits import FORM_BYTES, FORM_FIELDS
 from mobility.http.message import Request, Response
 from mobility.http.route import Authorisation, Route
 
@@ -36,6 +35,13 @@ EVENTS: Catalogue = {
 PATH = "/WebTicket/oauthtoken"
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+FORM_BYTES = 16 * 1024
+"""The largest token request: a password of 1,024 bytes is 3,072 when each is percent-encoded, and
+other grants carry a token and a conference URI."""
+
+FORM_FIELDS = 16
+"""Fields of a token request: twice what any grant has."""
 
 JSON_TYPE = "application/json; charset=utf-8"
 

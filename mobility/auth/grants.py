@@ -16,7 +16,7 @@ from mobility.auth.lockout import Lockout, retry_after_s
 from mobility.auth.passwords import Passwords
 from mobility.domain.addresses import MAX_ADDRESS, user_uri
 from mobility.domain.records import User
-from mobility.errors import MobilityError, Unavailable
+from mobility.errors import MobilityError, Refusal
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request
 
@@ -82,7 +82,7 @@ class Directory(Protocol):
 
     def find(self, uri: str) -> User | None: ...
 
-    def save(self, user: User, now: float) -> Awaitable[None]: ...
+    def update(self, uri: str, change: Callable[[User], User], now: float) -> Awaitable[User]: ...
 
 
 class PasswordVerifier(Protocol):
@@ -126,12 +126,15 @@ class LocalPasswords:
 
     async def _renew(self, user: User, password: str, now: float) -> None:
         renewed = await self._passwords.hash(password)
-        current = self._directory.find(user.uri)
-        if current is None or current.password_hash != user.password_hash:
-            return
+
+        def change(current: User) -> User:
+            if current.password_hash != user.password_hash:
+                return current
+            return attrs.evolve(current, password_hash=renewed)
+
         try:
-            await self._directory.save(attrs.evolve(current, password_hash=renewed), now)
-        except Unavailable:
+            await self._directory.update(user.uri, change, now)
+        except Refusal:
             self._log.emit("auth.rehash_put_off", user=self._pseudonym(user.uri))
 
 

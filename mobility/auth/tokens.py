@@ -105,20 +105,17 @@ class Tokens:
         caller = self._callers.get(_digest(text))
         return caller if caller is not None and now < caller.expires_at else None
 
-    async def revoke(self, user: User, now: float) -> None:  # noqa: ARG002  a Departure is given the time
-        """End every token of `user` (a `mobility.domain.users.Departure`).
+    def revoke(self, user: User, unit: Unit) -> None:
+        """End every token of `user` (a `mobility.domain.users.Revocation`).
 
-        They are refused from this moment; the answer comes when the store has forgotten them too.
+        They are refused from this moment, and the store forgets them with `unit`.
         """
         ended = [self._callers[digest] for digest in self._of_user.get(user.uri, ())]
-        if not ended:
-            return
-        unit = Unit()
         for caller in ended:
             unit.remove(_stored(caller))
             self._drop(caller)
-        self._log.emit("auth.revoked", user=self._pseudonym(user.uri), tokens=len(ended))
-        await self._ledger.commit(unit)
+        if ended:
+            self._log.emit("auth.revoked", user=self._pseudonym(user.uri), tokens=len(ended))
 
     def _leaving(self, user_uri: str, now: float) -> list[Caller]:
         """What one more token pushes out: the user's oldest above the cap, and ended ones."""

@@ -221,7 +221,9 @@ class Applications:
             before, endpoint.record = endpoint.record, record
             endpoint.activity, endpoint.last_activity = ACTIVE, now
             try:
-                self._show(unit, endpoint.user_uri, now, manual=availability.sign_in_as)
+                self._show(
+                    unit, endpoint.user_uri, now, manual=availability.sign_in_as, untold=endpoint
+                )
                 await self._ledger.commit(unit)
             except BaseException:
                 endpoint.record = before
@@ -339,8 +341,12 @@ class Applications:
         *,
         manual: str | None = None,
         endpoints: list[Endpoint] | None = None,
+        untold: Endpoint | None = None,
     ) -> None:
-        """Put the user's aggregated presence into `unit` if it differs from what is shown."""
+        """Put the user's aggregated presence into `unit` if it differs from what is shown.
+
+        `untold` is an endpoint that hears of its presence in another way.
+        """
         live = [
             endpoint
             for endpoint in (self.of_user(uri) if endpoints is None else endpoints)
@@ -366,7 +372,7 @@ class Applications:
             modalities=",".join(sorted(modalities)),
         )
         if after is not None and (availability, activity) != (shown.availability, shown.activity):
-            _tell_own(unit, live, "presence")
+            _tell_own(unit, (one for one in live if one is not untold), "presence")
 
     async def _set_activity(self, endpoint: Endpoint, activity: int, now: float) -> None:
         async with self._locks.of(endpoint.user_uri):

@@ -10,11 +10,15 @@ import attrs
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.locks import Locks
 from mobility.domain.records import User
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
-"""Ends what a user has (tokens, applications); called with the user and the time."""
+"""Ends what a user does (its applications); called with the user and the time."""
+
+Revocation = Callable[[User, Unit], None]
+"""Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
 
 
 def folded(text: str) -> str:
@@ -38,15 +42,16 @@ class SearchResult:
 class Users:
     """The users of this system, homed here or known to live elsewhere.
 
-    `departures` are awaited, in order, before a user is removed, disabled or given another
-    password: tokens and applications end there.
+    `revocations` are called when a user is removed, disabled or given another password,
+    `departures` awaited in order when it is removed or disabled.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
         self._ledger = ledger
         self._users = {user.uri: user for user in users}
+        self._locks = Locks()
         self.departures: list[Departure] = []
-        self.credential_changes: list[Departure] = []
+        self.revocations: list[Revocation] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -73,34 +78,48 @@ class Users:
             raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
         self._users[user.uri] = user
         try:
-            await self._commit(user)
+            unit = Unit()
+            unit.save(user)
+            await self._ledger.commit(unit)
         except BaseException:
             del self._users[user.uri]
             raise
 
-    async def save(self, user: User, now: float) -> None:
-        """Store a changed user; one that was disabled or given another password is signed out."""
-        before = self._users[user.uri]
-        await self._commit(user)
-        self._users[user.uri] = user
-        if before.enabled and not user.enabled:
+    async def update(self, uri: str, change: Callable[[User], User], now: float) -> User:
+        """Store what `change` makes of a user; one who may no longer sign in is signed out.
+
+        `change` is given the user as stored, so that no other change is lost.  Tokens end in the
+        same unit of work when the password changed or the user was disabled; in the latter case
+        its applications end too.  404 NotFound for a stranger.
+        """
+        async with self._locks.of(uri):
+            before = self._known(uri)
+            after = change(before)
+            disabled = before.enabled and not after.enabled
+            unit = Unit()
+            unit.save(after)
+            if disabled or before.credential_version != after.credential_version:
+                for revoke in self.revocations:
+                    revoke(before, unit)
+            await self._ledger.commit(unit)
+            self._users[after.uri] = after
+        if disabled:
             for depart in self.departures:
-                await depart(user, now)
-        elif before.credential_version != user.credential_version:
-            for change in self.credential_changes:
-                await change(user, now)
+                await depart(after, now)
+        return after
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it.  404 NotFound for a stranger."""
-        user = self.find(uri)
-        if user is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        for depart in self.departures:
-            await depart(user, now)
-        unit = Unit()
-        unit.remove(user)
-        await self._ledger.commit(unit)
-        self._users.pop(user.uri, None)
+        async with self._locks.of(uri):
+            user = self._known(uri)
+            for depart in self.departures:
+                await depart(user, now)
+            unit = Unit()
+            unit.remove(user)
+            for revoke in self.revocations:
+                revoke(user, unit)
+            await self._ledger.commit(unit)
+            self._users.pop(user.uri, None)
 
     def search(self, query: str, limit: int) -> SearchResult:
         """People whose name, mail, phone number or SIP address matches every word of `query`.
@@ -116,10 +135,11 @@ class Users:
         found.sort(key=lambda user: (folded(user.name), user.uri))
         return SearchResult(found[:limit], len(found) > limit)
 
-    async def _commit(self, user: User) -> None:
-        unit = Unit()
-        unit.save(user)
-        await self._ledger.commit(unit)
+    def _known(self, uri: str) -> User:
+        user = self.find(uri)
+        if user is None:
+            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
+        return user
 
 
 def _matches(user: User, words: list[str]) -> bool:

@@ -1,7 +1,7 @@
 """From a `Response` to the bytes of an HTTP/1.1 answer: rendering, compression, headers."""
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -16,7 +16,9 @@ TRANSPORT_SECURITY_S = 31_536_000
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
 }
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers have no body (RFC 9110 section 6.4.1)."""
+
 _COMPRESSIBLE = ("text/", "application/json", "application/xml", "application/vnd.")
 _GZIP_WBITS = 31
 
@@ -53,7 +55,7 @@ class AnswerWriter:
         """
         status = response.status
         headers = [*response.headers, *more_headers]
-        body, content_type = _body(response, media)
+        body, content_type = body_of(response, media)
         if len(body) >= GZIP_BYTES and content_type.startswith(_COMPRESSIBLE):
             headers.append(("Vary", "Accept-Encoding"))
             if media.gzip:
@@ -61,7 +63,7 @@ class AnswerWriter:
                 body = _gzip(body)
         if content_type:
             headers.append(("Content-Type", content_type))
-        if status not in _BODILESS:
+        if status not in BODILESS:
             headers.append(("Content-Length", str(len(body))))
         if not any(name.lower() == "cache-control" for name, _ in headers):
             headers.append(("Cache-Control", "no-cache"))
@@ -69,9 +71,7 @@ class AnswerWriter:
             headers.append(("Connection", "close"))
         elif minor_version == 0:
             headers.append(("Connection", "keep-alive"))
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
-            raise ValueError("a header of the response holds a line break")
+        lines = field_lines(headers)
         head = (f"{_STATUS_LINES[status]}Date: {self._now()}\r\n{self._fixed}{lines}\r\n").encode(
             "latin-1"
         )
@@ -85,13 +85,21 @@ class AnswerWriter:
         return self._date
 
 
-def _body(response: Response, media: Media) -> tuple[bytes, str]:
+def field_lines(headers: Sequence[tuple[str, str]]) -> str:
+    """The field lines of a head; raises ValueError if one holds a line break."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        raise ValueError("a header of the response holds a line break")
+    return lines
+
+
+def body_of(response: Response, media: Media) -> tuple[bytes, str]:
     """The body and its Content-Type, both empty when there is none.
 
     An error is plain JSON or XML even for a client that spells the vendor's type: by these two
     Content-Types clients know that an error comes from UCWA.
     """
-    if response.status in _BODILESS:
+    if response.status in BODILESS:
         return b"", ""
     if response.document is not None:
         spelling = response.content_type or media.content_type

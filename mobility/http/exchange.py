@@ -36,6 +36,11 @@ class Office(Protocol):
 
     def clock_s(self) -> float: ...
 
+    @property
+    def draining(self) -> bool:
+        """Whether every answer closes its connection."""
+        ...
+
     def write(
         self,
         response: Response,
@@ -149,6 +154,7 @@ class HttpExchange:
             return
         self._over = True
         self.request.on_disconnect = None
+        self._keep_alive = self._keep_alive and not self._site.draining
         try:
             data = self._written(response)
         except Exception as error:

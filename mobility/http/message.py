@@ -82,8 +82,8 @@ class Request:
     path: str
     query: Mapping[str, str]
     raw_query: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
     client_address: str
     now: float
     media: Media
@@ -91,7 +91,8 @@ class Request:
     caller: Caller | None = None
     on_disconnect: Callable[[], None] | None = None
     """Set by the handler of a route that may park; called at most once, when the client goes away
-    before it is answered.  Never called for other routes."""
+    before it is answered.  Never called for other routes.  Once such a handler has returned an
+    unfired Deferred, `headers`, `query`, `raw_query` and `body` are emptied to save memory."""
 
 
 @attrs.define(slots=True)

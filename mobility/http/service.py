@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from mobility.errors import Answerable, Refusal
 from mobility.events import Catalogue, EventLog
 from mobility.http.crossdomain import CrossDomain
-from mobility.http.errors import WrongMethod, error_response
+from mobility.http.errors import WrongMethod, error_response, too_large
 from mobility.http.message import Caller, Request, Response, Site
 from mobility.http.route import JSON_BODY_BYTES, Authorisation, Route
 from mobility.http.router import Router
@@ -138,6 +138,10 @@ class RequestService:
         plan = self.plan(request)
         if plan.may_park:
             plan.fault = Refusal("Forbidden", None, "This resource cannot be part of a batch.")
+        elif len(request.body) > plan.body_limit:
+            plan.fault = plan.fault or too_large(
+                f"The body is larger than {plan.body_limit} bytes."
+            )
         answer = self.run(request, plan)
         return succeed(answer) if isinstance(answer, Response) else answer
 

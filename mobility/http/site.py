@@ -82,7 +82,6 @@ class HttpSite:
         self._count = count(1)
         self._in_flight = 0
         self._drained: Deferred[None] | None = None
-        """Not None once draining."""
 
     # -- IProtocolFactory --------------------------------------------------------------------
 
@@ -114,6 +113,10 @@ class HttpSite:
             self._check_drained()
         return self._drained
 
+    @property
+    def draining(self) -> bool:
+        return self._drained is not None
+
     def _check_drained(self) -> None:
         if self._drained is not None and not self._in_flight and not self._drained.called:
             self._drained.callback(None)
@@ -139,7 +142,7 @@ class HttpSite:
             now=self._epoch(),
             media=negotiate(headers.get("accept", ""), headers.get("accept-encoding", "")),
         )
-        refused = channel.surplus or self._drained is not None
+        refused = channel.surplus or self.draining
         plan = Plan(fault=Unavailable(_FULL)) if refused else self.service.plan(request)
         self._in_flight += 1
         return HttpExchange(

@@ -6,8 +6,13 @@ tickets, no renegotiation, no compression.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
@@ -38,6 +43,12 @@ CIPHERS = (
 )
 """What TLS 1.2 may use (RFC 9325 4.2); those of TLS 1.3 are all good."""
 
+KINDS_OF_KEY = (
+    EllipticCurvePrivateKey,
+    RSAPrivateKey,
+    Ed25519PrivateKey,
+    Ed448PrivateKey,
+)
 ALPN = b"http/1.1"
 SESSION_CONTEXT = b"mobility"
 MAX_FILE_BYTES = 1024 * 1024
@@ -71,7 +82,7 @@ class ListenerTls:
         self._context = self._new_context(chain)
         self.not_after = leaf.not_valid_after_utc
 
-    def serverConnectionForTLS(  # noqa: N802  # Twisted's name
+    def serverConnectionForTLS(
         self,
         protocol: TLSMemoryBIOProtocol,  # noqa: ARG002
     ) -> SSL.Connection:
@@ -102,6 +113,8 @@ class ListenerTls:
             raise self._fault("key", self._key, "must have no passphrase") from error
         except ValueError as error:
             raise self._fault("key", self._key, "holds no PEM private key") from error
+        if not isinstance(key, KINDS_OF_KEY):
+            raise self._fault("key", self._key, "must be an EC, RSA or Edwards-curve key")
         if key.public_key() != chain[0].public_key():
             raise self._fault("key", self._key, f"does not belong to {self._certificate}")
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -119,7 +132,7 @@ class ListenerTls:
             for issuer in chain[1:]:
                 context.add_extra_chain_cert(X509.from_cryptography(issuer))
             context.use_privatekey(PKey.from_cryptography_key(key))
-        except (SSL.Error, TypeError) as error:
+        except SSL.Error as error:
             raise self._fault("key", self._key, f"cannot be used by TLS: {error}") from error
         return context
 
@@ -163,7 +176,7 @@ class Certificates:
                 tls.log_loaded(self._log)
 
 
-def _select_alpn(connection: SSL.Connection, offered: list[bytes]) -> object:  # noqa: ARG001
+def _select_alpn(connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ARG001
     """http/1.1 when it is offered; else the handshake goes on without ALPN (RFC 7301 3.1)."""
     return ALPN if ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 

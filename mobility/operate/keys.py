@@ -1,4 +1,4 @@
-"""The operator's secret, kept in a file of the data directory, and pseudonyms for the log."""
+"""Secrets of this front end, kept in files of the data directory, and pseudonyms made with one."""
 
 import hashlib
 import os
@@ -15,9 +15,8 @@ PSEUDONYM_BYTES = 6
 OPERATOR_KEY = "operator.key"
 """The bearer secret of the operator API."""
 
-PSEUDONYM_KEY = "log.pseudonym_key"
-"""The setting of the store that joins log lines of one user, on every front end and across
-restarts, without naming the user."""
+PSEUDONYM_KEY = "pseudonym.key"
+"""What joins log lines of one user, across restarts, without naming the user."""
 
 
 def read_key(file: Path) -> str:
@@ -56,16 +55,12 @@ def read_or_make_key(file: Path) -> str:
     return read_key(file)
 
 
-def new_pseudonym_key() -> bytes:
-    """A key for `pseudonyms`."""
-    return secrets.token_bytes(KEY_BYTES)
-
-
-def pseudonyms(key: bytes) -> Callable[[str], str]:
+def pseudonyms(key: str) -> Callable[[str], str]:
     """A function from a user's URI to its pseudonym: 12 hex digits of a hash under `key`."""
+    secret = hashlib.sha256(key.encode()).digest()
 
     def pseudonym(uri: str) -> str:
         text = uri.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, key=key, digest_size=PSEUDONYM_BYTES).hexdigest()
+        return hashlib.blake2b(text, key=secret, digest_size=PSEUDONYM_BYTES).hexdigest()
 
     return pseudonym

@@ -195,16 +195,15 @@ class TwistedObserver:
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
-        fields = {
-            "level": level.name,
-            "namespace": event.get("log_namespace", ""),
-            "text": formatEvent(event)[:MAX_TEXT],
-        }
+        namespace = event.get("log_namespace", "")
+        text = formatEvent(event)[:MAX_TEXT]
         failure = event.get("log_failure")
-        if failure is None:
-            self._log.emit("twisted.log", **fields)
-        else:
-            self._log.failure("twisted.failure", failure, **fields)
+        if failure is not None:
+            self._log.failure(
+                "twisted.failure", failure, level=level.name, namespace=namespace, text=text
+            )
+        elif text:  # old interfaces also send events that only programs are to see
+            self._log.emit("twisted.log", level=level.name, namespace=namespace, text=text)
 
 
 class LogFile:

@@ -1,9 +1,14 @@
-"""What a batch of units of work comes to: the rows to write, each of them once.
+"""What a batch of units of work comes to: the rows to write, gathered table by table.
 
-Units are added in the order in which they were given and the plan keeps the last effect on each
-row, so that writing it whole, table by table, leaves the store as if the units had been committed
-one after another.  Within a unit removals come first, then saves and presences, then streams are
-opened, entries appended and streams dropped.
+The rows of many units go to the driver in one `executemany` a statement, which changes the order
+among them.  So only units that touch different rows are gathered; one that touches a row of a
+unit before it makes the plan write what it has first.  (That is rare: decisions about one thing
+wait for one another.)  Streams are the exception that matters: entries are always given to the end,
+so the positions of many units are gathered without harm.  Thus a batch leaves the store as if its
+units had been committed one after another.
+
+Within a unit removals come first, then saves and presences, then streams are opened, entries
+appended and streams dropped; the last effect on a row counts.
 """
 
 from sqlite3 import Cursor
@@ -25,10 +30,6 @@ Numbers = tuple[int, ...]
 """The stored `NUMBERS` of one presence row."""
 
 _UNNUMBERED: Numbers = (0, 0, 0, 0)
-
-
-class Entangled(Exception):
-    """These units cannot be written as one plan; one by one they can."""
 
 
 class Stale(Exception):
@@ -68,14 +69,20 @@ class _Stream:
 
 
 class Plan:
-    """Not to be used again after `execute`, or after `add` has raised."""
+    """Units on their way into the open transaction of `cursor`.
 
-    def __init__(self, memory: Memory) -> None:
+    Of no use after anything has raised; then the transaction (or savepoint) must be rolled back.
+    """
+
+    def __init__(self, cursor: Cursor, memory: Memory) -> None:
+        self._cursor = cursor
         self._memory = memory
         self._tables: dict[type[Record], _Rows] = {}
         self._streams: dict[str, _Stream] = {}
         self._numbers: dict[str, Numbers] = {}
-        self._presence_number = memory.presence_number
+        self._presence_number = self._counted = memory.presence_number
+        self.written = 0
+        """Rows written so far."""
 
     def add(self, unit: Unit) -> Committed:
         """Put a unit's effects after those of the units before.
@@ -83,9 +90,11 @@ class Plan:
         An entry for a stream that does not exist has no reader any more (its application ended
         while the decision was made): it is left out of what is stored and of the answer.
 
-        Raises Conflict if a version does not follow the one before it in this plan, Entangled,
-        and whatever a malformed unit causes.
+        Raises what `write` raises, Conflict if a version does not follow the one before it in the
+        unit, and whatever a malformed unit causes.
         """
+        if self._meets(unit):
+            self.write()
         for record in unit.removes:
             self._remove(record)
         for record in unit.saves:
@@ -100,6 +109,15 @@ class Plan:
         for stream_id in unit.dropped_streams:
             self._drop(stream_id)
         return Committed(entries, presences, tuple(unit.dropped_streams))
+
+    def _meets(self, unit: Unit) -> bool:
+        """Whether the unit touches a row, or ends a stream, that waits to be written."""
+        for records in (unit.saves, unit.removes, [presence for presence, _ in unit.presences]):
+            for record in records:
+                rows = self._tables.get(type(record))
+                if rows is not None and rows.form.key(record) in rows.effects:
+                    return True
+        return any(stream_id in self._streams for stream_id in unit.dropped_streams)
 
     def _rows(self, kind: type[Record]) -> _Rows:
         rows = self._tables.get(kind)
@@ -125,8 +143,6 @@ class Plan:
     def _remove(self, record: Record) -> None:
         rows = self._rows(type(record))
         key = rows.form.key(record)
-        if key in rows.guards:
-            raise Entangled("a version that another unit of the batch saves is removed")
         rows.effects[key] = None
         if isinstance(record, Presence):
             self._numbers[record.user_uri] = _UNNUMBERED
@@ -178,15 +194,39 @@ class Plan:
         stream.emptied = stream.before is not None
         stream.appended.clear()
 
-    def execute(self, cursor: Cursor) -> int:
-        """Write everything inside the open transaction; the number of rows written.
+    def write(self) -> None:
+        """Write what was added.
 
         Raises Conflict or Stale if a guard does not hold, and the driver's errors.
         """
-        written = sum(_write(cursor, rows) for rows in self._tables.values())
-        return written + self._write_streams(cursor) + self._write_counter(cursor)
+        for rows in self._tables.values():
+            self._write_rows(rows)
+        self._tables.clear()
+        self._write_streams()
+        self._write_counter()
 
-    def _write_streams(self, cursor: Cursor) -> int:
+    def _write_rows(self, rows: _Rows) -> None:
+        form, guards = rows.form, rows.guards
+        saved: list[Row] = []
+        removed: list[Row] = []
+        inserted: list[Row] = []
+        replaced: list[Row] = []
+        for key, record in rows.effects.items():
+            if record is None:
+                removed.append(form.key_row(key))
+            elif key not in guards:
+                saved.append(form.row(record))
+            elif guards[key] == 0:
+                inserted.append(form.row(record))
+            else:
+                replaced.append((*form.row(record), *form.key_row(key), guards[key]))
+        self._many(form.remove, removed)
+        self._many(form.save, saved)
+        kept = self._many(form.insert, inserted) + self._many(form.replace, replaced)
+        if kept != len(inserted) + len(replaced):
+            raise Conflict("another version is stored")
+
+    def _write_streams(self) -> None:
         emptied: list[Row] = []
         opened: list[Row] = []
         advanced: list[Row] = []
@@ -194,29 +234,34 @@ class Plan:
         for stream_id, stream in sorted(self._streams.items()):  # the order in which they lock
             if stream.emptied:
                 emptied.append((stream_id,))
-            if stream.head is None:
-                continue
-            if stream.emptied or stream.before is None:
-                opened.append((stream_id, 0, stream.head))
-            elif stream.head > stream.before:
-                advanced.append((stream.head, stream_id, stream.before))
-            appended += stream.appended
-        _many(cursor, statements.DROP_STREAM, emptied)
-        _many(cursor, statements.DROP_ENTRIES, emptied)
-        _many(cursor, statements.OPEN_STREAM, opened)
-        if _many(cursor, statements.ADVANCE_STREAM, advanced) != len(advanced):
+            if stream.head is not None:
+                if stream.emptied or stream.before is None:
+                    opened.append((stream_id, 0, stream.head))
+                elif stream.head > stream.before:
+                    advanced.append((stream.head, stream_id, stream.before))
+                appended += stream.appended
+            self._streams[stream_id] = _Stream(stream.head, stream.head)
+        self._many(statements.DROP_STREAM, emptied)
+        self._many(statements.DROP_ENTRIES, emptied)
+        self._many(statements.OPEN_STREAM, opened)
+        if self._many(statements.ADVANCE_STREAM, advanced) != len(advanced):
             raise Stale("a stream has moved")
-        _many(cursor, statements.APPEND_ENTRY, appended)
-        return len(emptied) + len(opened) + len(advanced) + len(appended)
+        self._many(statements.APPEND_ENTRY, appended)
 
-    def _write_counter(self, cursor: Cursor) -> int:
-        before = self._memory.presence_number
-        if self._presence_number == before:
+    def _write_counter(self) -> None:
+        if self._presence_number > self._counted:
+            counted = [(self._presence_number, PRESENCE_COUNTER, self._counted)]
+            if self._many(statements.COUNT, counted) != 1:
+                raise Stale("the presence counter has moved")
+            self._counted = self._presence_number
+
+    def _many(self, statement: str, rows: list[Row]) -> int:
+        """The number of rows that were changed."""
+        if not rows:
             return 0
-        counted = [(self._presence_number, PRESENCE_COUNTER, before)]
-        if _many(cursor, statements.COUNT, counted) != 1:
-            raise Stale("the presence counter has moved")
-        return 1
+        self._cursor.executemany(statement, rows)
+        self.written += self._cursor.rowcount
+        return self._cursor.rowcount
 
     def remember(self) -> None:
         """Take what was written into the writer's memory; to be called after the transaction."""
@@ -231,35 +276,3 @@ class Plan:
                 self._memory.numbers.pop(uri, None)
             else:
                 self._memory.numbers[uri] = numbers
-
-
-def _write(cursor: Cursor, rows: _Rows) -> int:
-    """Write one table's effects; guarded ones apart, since they must each meet their version."""
-    form, guards = rows.form, rows.guards
-    saved: list[Row] = []
-    removed: list[Row] = []
-    inserted: list[Row] = []
-    replaced: list[Row] = []
-    for key, record in rows.effects.items():
-        if record is None:
-            removed.append(form.key_row(key))
-        elif key not in guards:
-            saved.append(form.row(record))
-        elif guards[key] == 0:
-            inserted.append(form.row(record))
-        else:
-            replaced.append((*form.row(record), *form.key_row(key), guards[key]))
-    _many(cursor, form.remove, removed)
-    _many(cursor, form.save, saved)
-    kept = _many(cursor, form.insert, inserted) + _many(cursor, form.replace, replaced)
-    if kept != len(inserted) + len(replaced):
-        raise Conflict("another version is stored")
-    return len(rows.effects)
-
-
-def _many(cursor: Cursor, statement: str, rows: list[Row]) -> int:
-    """The number of rows changed."""
-    if not rows:
-        return 0
-    cursor.executemany(statement, rows)
-    return cursor.rowcount

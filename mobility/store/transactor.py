@@ -103,9 +103,10 @@ class Transactor:
         return result
 
     def _together(self, cursor: Cursor, units: Sequence[Unit]) -> list[Committed | Exception]:
-        plan = Plan(self._memory)
+        plan = Plan(cursor, self._memory)
         outcomes: list[Committed | Exception] = [plan.add(unit) for unit in units]
-        self._written += plan.execute(cursor)
+        plan.write()
+        self._written += plan.written
         plan.remember()
         return outcomes
 
@@ -115,9 +116,9 @@ class Transactor:
     def _alone(self, cursor: Cursor, unit: Unit) -> Committed | Exception:
         cursor.execute("SAVEPOINT unit")
         try:
-            plan = Plan(self._memory)
+            plan = Plan(cursor, self._memory)
             committed = plan.add(unit)
-            self._written += plan.execute(cursor)
+            plan.write()
         except Exception as error:
             if is_fault(error) or isinstance(error, Stale):
                 raise
@@ -125,6 +126,7 @@ class Transactor:
             cursor.execute("RELEASE unit")
             return error
         cursor.execute("RELEASE unit")
+        self._written += plan.written
         plan.remember()
         return committed
 

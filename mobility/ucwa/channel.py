@@ -84,8 +84,8 @@ ORIGIN = Cursor(0, 0)
 class Pending:
     """A committed entry of the stream on its way to the client.
 
-    `target` is what an `updated` event is about: of several with the same target in one answer
-    only the last is kept.  Events of other types have None and never merge.
+    `target` is what an `updated` event is about: of several in one answer only the last is kept.
+    Events of other types have None and never merge.
     """
 
     position: int
@@ -98,9 +98,9 @@ class Pending:
 class Answer:
     """Answer number `number` to `request`: what happened between `since` and `cursor`.
 
-    `events` are to be rendered first, then, if the cursors' numbers differ, the present state of
-    each watched presence whose number is above `since.number`.  The `next` link is that of answer
-    `number + 1` at `cursor`.  Hand the bytes to `Channel.sent` before anything else.
+    Render `events`, then, if the cursors' numbers differ, the present state of each watched
+    presence whose number is above `since.number`.  The `next` link is that of answer `number + 1`
+    at `cursor`.  Hand the bytes to `Channel.sent` before anything else.
     """
 
     request: object
@@ -138,9 +138,8 @@ class Refuse:
 
 @attrs.frozen(slots=True)
 class Fetch:
-    """Read the stream's entries after position `after`, in order, at most `limit` of them, then
-    call `Channel.fetched` or `unreadable`.  Up to `upto` they are known to be committed; later
-    ones may be given too."""
+    """Read the stream's entries after position `after`, in order, at most `limit`, then call
+    `Channel.fetched` or `unreadable`.  Up to `upto` they are committed; later ones may come too."""
 
     after: int
     upto: int
@@ -164,11 +163,10 @@ def _replaced(request: object) -> Refuse:
 class Channel:
     """One event channel.  `now` is in seconds, of any clock that does not run backwards.
 
-    `start` is where a client without a memory begins and nothing before it can be asked for: the
-    position up to which the stream was trimmed, or for a new instance of an application the
-    stream's last.  `head` is the stream's last position, `counter` the presence number last given
-    to anyone.  A channel over subscriptions that exist already is also told, by
-    `presence_changed`, the highest number among the watched.
+    Nothing before `start` can be asked for: it is the position up to which the stream was trimmed,
+    or for a new instance of an application the stream's last.  `head` is the stream's last
+    position, `counter` the presence number last given to anyone.  A channel over subscriptions
+    that exist already is also told, by `presence_changed`, the highest number of the watched.
     """
 
     _start: Cursor = ORIGIN  # where N begins
@@ -279,8 +277,6 @@ class Channel:
             return []
         follows = entry.position == self._head + 1
         self._head = entry.position
-        if self._number == 0:  # where the client is shows when it asks
-            return []
         queue = self._queue or []
         away = self._request is None and now - self._left_at > REPOLL_S
         if self._behind or not follows or away or len(queue) == BATCH_ENTRIES:

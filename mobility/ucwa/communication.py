@@ -27,9 +27,9 @@ async def put_communication(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     require_put_token(body, call.endpoint.record.put_token)
     changes: dict[str, str] = {}
-    if body.has("supportedModalities"):
+    if "supportedModalities" in body:
         changes["modalities"] = ",".join(body.choices("supportedModalities", MODALITIES))
-    if body.has("supportedMessageFormats"):
+    if "supportedMessageFormats" in body:
         changes["formats"] = ",".join(body.choices("supportedMessageFormats", FORMATS))
     for name, field, allowed in (
         ("audioPreference", "audio_preference", AUDIO_PREFERENCES),
@@ -38,7 +38,7 @@ async def put_communication(ucwa: Ucwa, call: Call) -> Response:
         chosen = body.choice(name, allowed)
         if chosen is not None:
             changes[field] = chosen
-    if body.has("phoneNumber"):
+    if "phoneNumber" in body:
         changes["phone_number"] = body.text("phoneNumber", max_length=MAX_PHONE)
     body.check()
     await ucwa.applications.update_communication(

@@ -5,7 +5,7 @@ import re
 from mobility.domain.applications import Availability
 from mobility.domain.presence import SETTABLE
 from mobility.domain.records import User
-from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
@@ -36,6 +36,9 @@ MAX_NOTE = 500
 
 MAX_PHONE = 100
 """Characters of a phone number (UCWA rel `communication`)."""
+
+DEFAULT_INACTIVE_TIMEOUT_S = 300
+"""inactiveTimeout without a value (UCWA rel `makeMeAvailable`: 5 minutes)."""
 
 INACTIVE_TIMEOUT_S = (60, 86_400)
 """The least and largest inactiveTimeout that is taken (our choice; the default is 300)."""
@@ -156,21 +159,16 @@ def _phone(own: str, kind: str, number: str) -> Document:
 
 
 def _inactive_timeout(body: Fields) -> int:
-    """inactiveTimeout, a TimeSpan: `PT5M` or `00:05:00`."""
+    """inactiveTimeout, a TimeSpan: `PT5M` or `00:05:00`; 300 s without one."""
     text = body.text("inactiveTimeout", max_length=32)
     if not text:
-        return 300
-    iso, clock = _ISO_DURATION.fullmatch(text), _CLOCK_DURATION.fullmatch(text)
-    match = clock or (iso if text != "PT" else None)
-    seconds = 0
-    if match is not None:
-        hours, minutes, rest = (int(part or 0) for part in match.groups())
-        seconds = hours * 3600 + minutes * 60 + rest
+        return DEFAULT_INACTIVE_TIMEOUT_S
+    match = _CLOCK_DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
+    hours, minutes, rest = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    seconds = hours * 3600 + minutes * 60 + rest
     least, most = INACTIVE_TIMEOUT_S
     if not least <= seconds <= most:
-        raise validation_failure(
-            Parameter("inactiveTimeout", f"must be a time span from {least} to {most} seconds")
-        )
+        body.fail("inactiveTimeout", f"must be a time span from {least} to {most} seconds")
     return seconds
 
 

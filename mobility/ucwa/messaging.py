@@ -7,8 +7,8 @@ from mobility.domain.conversations import Text
 from mobility.domain.facts import MessageCompleted
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
-from mobility.http.body import Fields, fields, text_body
-from mobility.http.message import Response
+from mobility.http.body import Fields, fields
+from mobility.http.message import Request, Response
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
@@ -45,8 +45,8 @@ DECLINE_REASONS = (
 
 async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
-    to = body.text("to", required=True, max_length=330, in_query=True)
-    operation_id = body.text("operationId", max_length=MAX_OPERATION_ID, in_query=True)
+    to = body.text("to", required=True, max_length=330)
+    operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
     subject = body.text("subject", max_length=MAX_SUBJECT)
     importance = body.choice("importance", IMPORTANCE) or "Normal"
     thread_id = body.text("threadId", max_length=MAX_THREAD_ID)
@@ -105,11 +105,10 @@ async def send_message(ucwa: Ucwa, call: Call) -> Response:
         raise validation_failure(
             Parameter("operationId", f"must have at most {MAX_OPERATION_ID} characters")
         )
-    content_type, text = text_body(call.request, ("text/plain",))
     message = await ucwa.conversations.send_message(
         call.endpoint,
         call.parameter("conversation"),
-        _text(content_type, text),
+        _body_text(call.request),
         operation_id,
         call.now,
         call.receipt,
@@ -188,25 +187,28 @@ def _conversation(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
 
 def _first_text(body: Fields) -> Text | None:
     """The message an invitation carries: a data: URI in `_links`."""
-    linked = body.data_link("message")
+    linked = body.data_link("message", max_bytes=MAX_MESSAGE_BYTES)
     if linked is None:
         return None
-    content_type, text = linked
-    if content_type != "text/plain":
-        raise PeerFault(
-            "UnsupportedMediaType", None, "The message of an invitation must be text/plain."
-        )
-    return _text(content_type, text)
+    if linked.content_type != "text/plain":
+        body.fail("message", "must be text/plain")
+    return Text("Plain", linked.text)
 
 
-def _text(content_type: str, text: str) -> Text:
-    if len(text.encode()) > MAX_MESSAGE_BYTES:
-        raise PeerFault(
-            "EntityTooLarge", None, f"A message has at most {MAX_MESSAGE_BYTES} bytes of UTF-8."
-        )
-    if not text:
-        raise validation_failure(Parameter("message", "must not be empty"))
-    return Text("Html" if content_type == "text/html" else "Plain", text)
+def _body_text(request: Request) -> Text:
+    """The body of sendMessage: text/plain in UTF-8, not empty (UCWA rel `sendMessage`)."""
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    if media_type.strip() not in ("", "text/plain"):
+        raise PeerFault("UnsupportedMediaType", None, "A message must be text/plain.")
+    if "charset=" in parameters and "utf-8" not in parameters:
+        raise PeerFault("UnsupportedMediaType", None, "A message must be in UTF-8.")
+    try:
+        text = request.body.decode()
+    except UnicodeDecodeError:
+        raise PeerFault("BadRequest", "DeserializationFailure", "The body is no UTF-8.") from None
+    if not text or "\0" in text:
+        raise validation_failure(Parameter("message", "must be a text and not empty"))
+    return Text("Plain", text)
 
 
 _INVITATION = "communication/messagingInvitations/{invitation}"
@@ -283,6 +285,7 @@ RESOURCES = (
                 (201,),
                 parameters=("operationId", "OperationContext"),
                 repeat=sent,
+                max_body_bytes=MAX_MESSAGE_BYTES,
             ),
         ),
         aliases=(f"{_MESSAGING}/sendMessage",),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from mobility.domain.addresses import user_uri
 from mobility.domain.records import Presence, User
 from mobility.errors import Parameter, Refusal, validation_failure
-from mobility.http.body import query_fields
+from mobility.http.body import fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Priority
@@ -93,10 +93,10 @@ async def get_group(ucwa: Ucwa, call: Call) -> Response:
 
 def get_search(ucwa: Ucwa, call: Call) -> Response:
     """Search by name, mail, phone or SIP address; revision 2 takes `mail` instead of `query`."""
-    query = query_fields(call.request)
+    query = fields(call.request)
     text = query.text("query", max_length=MAX_QUERY)
     mail = query.text("mail", max_length=MAX_QUERY)
-    limit = query.integer("limit", minimum=1, maximum=MAX_RESULTS)
+    limit = query.integer("limit", 1, MAX_RESULTS)
     query.check()
     if not (text or mail):
         raise validation_failure(Parameter("query", "is required"))

@@ -10,6 +10,7 @@ from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.ucwa.events import EventChannels
+from mobility.ucwa.outstanding import Outstanding
 from mobility.ucwa.ports import Dispatch, PhotoCookies
 
 
@@ -30,3 +31,4 @@ class Ucwa:
     sip_domains: tuple[str, ...]
     outstanding_requests: int
     """How many requests of batches a user may have under way (UCWA batch: 100)."""
+    outstanding: Outstanding = attrs.Factory(Outstanding)

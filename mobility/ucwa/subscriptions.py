@@ -38,8 +38,8 @@ async def post_subscriptions(ucwa: Ucwa, call: Call) -> Response:
     """Subscribe to `uris`, or with `groupId` to a group (subscribeToGroupPresence)."""
     body = fields(call.request)
     duration = _duration(body)
-    group_id = body.text("groupId", max_length=256, in_query=True)
-    uris = body.texts("uris", max_items=MAX_URIS, max_length=MAX_URI, required=not group_id)
+    group_id = body.text("groupId", max_length=256)
+    uris = body.list_of_text("uris", max_items=MAX_URIS, max_length=MAX_URI, required=not group_id)
     body.check()
     if group_id:
         entries = await ucwa.contacts.of(call.endpoint.user_uri)
@@ -89,10 +89,8 @@ def get_memberships(ucwa: Ucwa, call: Call) -> Response:
 async def add_memberships(ucwa: Ucwa, call: Call) -> Response:
     """addToPresenceSubscription, and POST on memberships."""
     body = fields(call.request)
-    subscription_id = body.text(
-        "presenceSubscriptionId", required=True, max_length=64, in_query=True
-    )
-    uris = body.texts("contactUris", max_items=MAX_URIS, max_length=MAX_URI, required=True)
+    subscription_id = body.text("presenceSubscriptionId", required=True, max_length=64)
+    uris = body.list_of_text("contactUris", max_items=MAX_URIS, max_length=MAX_URI, required=True)
     body.check()
     wanted = _canonical("contactUris", uris)
     grown = await ucwa.subscriptions.add(call.endpoint, subscription_id, wanted, call.receipt)
@@ -145,14 +143,7 @@ def _memberships(
 
 
 def _duration(body: Fields) -> int:
-    duration = body.integer(
-        "duration",
-        required=True,
-        minimum=MIN_DURATION_MIN,
-        maximum=MAX_DURATION_MIN,
-        in_query=True,
-    )
-    return duration or MIN_DURATION_MIN
+    return body.integer("duration", MIN_DURATION_MIN, MAX_DURATION_MIN, required=True)
 
 
 def _canonical(name: str, uris: tuple[str, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the tests of sign-in stand on: a ledger in memory, a log that remembers, requests."""
+"""What the tests of sign-in stand on: a ledger in memory, users, a verifier, requests."""
 
 from collections.abc import Callable
 
@@ -46,22 +46,6 @@ class MemoryLedger:
         return Committed([], [])
 
 
-class Events:
-    """An `EventLog` that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, dict[str, object]]] = []
-
-    def emit(self, event: str, /, **fields: object) -> None:
-        self.seen.append((event, fields))
-
-    def failure(self, event: str, failure: object, /, **fields: object) -> None:
-        self.seen.append((event, {**fields, "failure": failure}))
-
-    def named(self, event: str) -> list[dict[str, object]]:
-        return [fields for name, fields in self.seen if name == event]
-
-
 def pseudonym(uri: str) -> str:
     return f"p({len(uri)})"
 
@@ -103,10 +87,11 @@ class Directory:
     def find(self, uri: str) -> User | None:
         return self.users.get(uri)
 
-    async def save(self, user: User, now: float) -> None:
+    async def update(self, uri: str, change: Callable[[User], User], now: float) -> User:
         if self.fault is not None:
             raise self.fault
-        self.users[user.uri] = user
+        self.users[uri] = change(self.users[uri])
+        return self.users[uri]
 
 
 class Verifier:

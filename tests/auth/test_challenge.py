@@ -10,11 +10,11 @@ from mobility.auth.tokens import Tokens
 from mobility.config import WebConfig
 from mobility.http.errors import Unauthorised
 from mobility.http.message import Site
+from mobility.testing import MemoryLog
 from tests.auth.doubles import (
     EXTERNAL,
     INTERNAL,
     NOW,
-    Events,
     MemoryLedger,
     pseudonym,
     request,
@@ -81,7 +81,7 @@ class AuthenticatorTests(SynchronousTestCase):
     """`Authenticator`."""
 
     def setUp(self) -> None:
-        self.tokens = Tokens(MemoryLedger(), 100, Events(), pseudonym)
+        self.tokens = Tokens(MemoryLedger(), 100, MemoryLog(), pseudonym)
         self.challenge = Challenge(WEB, ["example.test"], ["password"])
         self.authenticator = Authenticator(self.tokens, self.challenge)
         self.token = self.successResultOf(

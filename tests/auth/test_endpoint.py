@@ -6,22 +6,23 @@ from urllib.parse import urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.auth.clients import Clients
-from mobility.auth.endpoint import TokenEndpoint, routes
+from mobility.auth.endpoint import FORM_FIELDS, TokenEndpoint, routes
 from mobility.auth.grants import PasswordGrant
 from mobility.auth.lockout import Lockout
 from mobility.auth.tokens import Tokens
+from mobility.domain.ledger import Unit
 from mobility.domain.records import User
 from mobility.errors import Unavailable
-from mobility.http.limits import FORM_FIELDS
-from mobility.http.message import Response
+from mobility.http.message import Response, Site
 from mobility.http.route import Authorisation
+from mobility.testing import MemoryClient, MemoryLog, MemoryResponse, memory_site
 from tests.auth.doubles import (
     NOW,
     Directory,
-    Events,
     MemoryLedger,
     Verifier,
     pseudonym,
@@ -38,8 +39,8 @@ class TokenEndpointTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.ledger = MemoryLedger()
-        self.events = Events()
-        self.tokens = Tokens(self.ledger, 100, self.events, pseudonym)
+        self.log = MemoryLog()
+        self.tokens = Tokens(self.ledger, 100, self.log, pseudonym)
         self.verifier = Verifier()
         grant = PasswordGrant(
             Directory(ALICE),
@@ -48,12 +49,10 @@ class TokenEndpointTests(SynchronousTestCase):
             Clients(()),
             ["example.test"],
             28_800,
-            self.events,
+            self.log,
             pseudonym,
         )
-        self.endpoint = TokenEndpoint(
-            [grant], self.tokens, "fe.example.test", self.events, pseudonym
-        )
+        self.endpoint = TokenEndpoint([grant], self.tokens, "fe.example.test", self.log, pseudonym)
 
     def post(self, body: bytes, content_type: str | None = FORM) -> Response:
         headers = {} if content_type is None else {"content-type": content_type}
@@ -89,7 +88,7 @@ class TokenEndpointTests(SynchronousTestCase):
         caller = self.tokens.find(token, NOW + 28_799)
         self.assertEqual(caller and caller.user_uri, ALICE.uri)
         self.assertEqual(
-            self.events.seen,
+            self.log.events,
             [
                 (
                     "auth.signed_in",
@@ -173,7 +172,7 @@ class TokenEndpointTests(SynchronousTestCase):
         self.assertEqual(response.status, 503)
         self.assertEqual(json.loads(response.body or b""), {"error": "server_error"})
         self.assertEqual(dict(response.headers)["Retry-After"], "7")
-        self.assertEqual(self.events.named("auth.signed_in"), [])
+        self.assertEqual(self.log.named("auth.signed_in"), [])
 
     def test_a_password_changed_while_the_token_is_stored_gives_none(self) -> None:
         """A revocation that overtakes a sign-in turns it into `invalid_grant`."""
@@ -181,7 +180,9 @@ class TokenEndpointTests(SynchronousTestCase):
         body = urlencode(GOOD).encode()
         asked = request("POST", headers={"content-type": FORM}, body=body)
         answered = Deferred.fromCoroutine(self.endpoint.post(asked))
-        Deferred.fromCoroutine(self.tokens.revoke(ALICE, NOW))
+        unit = Unit()
+        self.tokens.revoke(ALICE, unit)
+        Deferred.fromCoroutine(self.ledger.commit(unit))
         for commit in self.ledger.held:
             commit.callback(None)
         self.check_refusal(self.successResultOf(answered), "invalid_grant", 28903)
@@ -199,3 +200,65 @@ class TokenEndpointTests(SynchronousTestCase):
         self.assertEqual(route.authorisation, Authorisation.NONE)
         self.assertFalse(route.plain)
         self.assertEqual(route.max_body_bytes, 16_384)
+
+
+class OverTheWireTests(SynchronousTestCase):
+    """The endpoint behind the real HTTP layer."""
+
+    def setUp(self) -> None:
+        log = MemoryLog()
+        tokens = Tokens(MemoryLedger(), 100, log, pseudonym)
+        clients = Clients(())
+        lockout = Lockout(5, 1.0, 900.0)
+        grant = PasswordGrant(
+            Directory(ALICE), Verifier(), lockout, clients, ["example.test"], 60, log, pseudonym
+        )
+        endpoint = TokenEndpoint([grant], tokens, "fe.example.test", log, pseudonym)
+        self.routes = routes(endpoint)
+        self.clock = Clock()
+        self.log = MemoryLog()
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", *, secure: bool = True
+    ) -> MemoryResponse:
+        site = memory_site(
+            self.routes, clock=self.clock, site=Site("external", secure), log=self.log
+        )
+        headers = {"Content-Type": FORM} if body else {}
+        answer = MemoryClient(site).request(method, path, headers=headers, body=body)
+        return self.successResultOf(answer)
+
+    def test_a_token_request_and_its_refusal(self) -> None:
+        """200 and 400 in plain JSON that is not stored, at the path in any case."""
+        good = urlencode(GOOD).encode()
+        for path in ("/WebTicket/oauthtoken", "/webticket/OAuthToken", "//WebTicket//oauthtoken"):
+            response = self.send("POST", path, good)
+            self.assertEqual(response.status, 200)
+            self.assertRegex(response.json()["access_token"], r"\Acwt=")
+            self.assertEqual(response.header_lines("Cache-Control"), ["no-store"])
+        refusal = self.send("POST", "/WebTicket/oauthtoken", good.replace(b"secret", b"x"))
+        self.assertEqual((refusal.status, refusal.json()), (400, {"error": "invalid_grant"}))
+        self.assertIsNotNone(refusal.header("X-Ms-diagnostics"))
+
+    def test_other_methods_are_405(self) -> None:
+        """The endpoint knows POST and the preflight."""
+        response = self.send("GET", "/WebTicket/oauthtoken?grant_type=password")
+        self.assertEqual(response.status, 405)
+        self.assertEqual(response.header("Allow"), "OPTIONS, POST")
+
+    def test_too_large_a_form_is_413(self) -> None:
+        """A body over the limit is refused unread."""
+        self.assertEqual(self.send("POST", "/WebTicket/oauthtoken", b"a" * 20_000).status, 413)
+
+    def test_passwords_are_not_taken_over_plain_http(self) -> None:
+        """There is no such resource there."""
+        body = urlencode(GOOD).encode()
+        response = self.send("POST", "/WebTicket/oauthtoken", body, secure=False)
+        self.assertEqual(response.status, 404)
+
+    def test_the_access_line_holds_no_secret(self) -> None:
+        """Neither password nor token is logged."""
+        token = self.send("POST", "/WebTicket/oauthtoken", urlencode(GOOD).encode()).json()
+        text = repr(self.log.events)
+        self.assertNotIn("secret", text)
+        self.assertNotIn(token["access_token"], text)

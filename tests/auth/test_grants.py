@@ -20,11 +20,11 @@ from mobility.auth.lockout import Lockout
 from mobility.auth.passwords import Passwords
 from mobility.domain.records import User
 from mobility.errors import Unavailable
+from mobility.testing import MemoryLog
 from tests.auth.doubles import (
     NOW,
     QUICK,
     Directory,
-    Events,
     Verifier,
     pseudonym,
     request,
@@ -69,7 +69,7 @@ class PasswordGrantTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Directory(ALICE, OFF)
         self.verifier = Verifier()
-        self.events = Events()
+        self.log = MemoryLog()
         self.lockout = Lockout(5, 1.0, 900.0)
         self.grant = PasswordGrant(
             self.directory,
@@ -78,7 +78,7 @@ class PasswordGrantTests(SynchronousTestCase):
             Clients(["198.51.100.1"]),
             ["example.test"],
             28_800,
-            self.events,
+            self.log,
             pseudonym,
         )
 
@@ -113,7 +113,7 @@ class PasswordGrantTests(SynchronousTestCase):
             self.assertIsNone(fault.retry_after_s)
         self.assertEqual(len(self.verifier.asked), len(attempts))
         self.assertEqual(
-            [fields["reason"] for fields in self.events.named("auth.refused")],
+            [fields["reason"] for fields in self.log.named("auth.refused")],
             ["wrong_password", "unknown_user", "disabled", "unknown_user", "unknown_user"],
         )
 
@@ -134,9 +134,9 @@ class PasswordGrantTests(SynchronousTestCase):
         self.assertEqual((fault.error, fault.diagnostic), ("invalid_grant", LOCKED))
         self.assertEqual(fault.retry_after_s, 1)
         self.assertEqual(len(self.verifier.asked), asked)
-        self.assertEqual(self.events.named("auth.refused")[-1]["reason"], "locked")
+        self.assertEqual(self.log.named("auth.refused")[-1]["reason"], "locked")
         self.assertEqual(
-            self.events.named("auth.locked"),
+            self.log.named("auth.locked"),
             [{"request": "r1", "user": pseudonym(ALICE.uri), "wait_s": 1.0}],
         )
         self.successResultOf(self.attempt(now=NOW + 1))
@@ -197,13 +197,13 @@ class PasswordGrantTests(SynchronousTestCase):
                 else self.directory.users.clear()
             )
             self.assertEqual(self.refused(self.attempt()).diagnostic, WRONG_CREDENTIALS)
-        self.assertEqual(self.events.named("auth.refused")[-1]["reason"], "changed_meanwhile")
+        self.assertEqual(self.log.named("auth.refused")[-1]["reason"], "changed_meanwhile")
 
     def test_no_event_holds_a_name_or_password(self) -> None:
         """Users are named by pseudonym only."""
         self.refused(self.attempt("alice", "hunter2"))
         self.refused(self.attempt("my password by mistake", "x"))
-        for _event, fields in self.events.seen:
+        for _event, fields in self.log.events:
             text = repr(fields)
             for secret in ("alice", "hunter2", "mistake"):
                 self.assertNotIn(secret, text)
@@ -216,11 +216,11 @@ class LocalPasswordsTests(TestCase):
         self.passwords = Passwords(1, reactor, QUICK)
         self.passwords.startService()
         self.addCleanup(self.passwords.stopService)
-        self.events = Events()
+        self.log = MemoryLog()
         old = attrs.evolve(QUICK, time_cost=2).hash("secret")
         self.alice = attrs.evolve(ALICE, password_hash=old)
         self.directory = Directory(self.alice)
-        self.verifier = LocalPasswords(self.passwords, self.directory, self.events, pseudonym)
+        self.verifier = LocalPasswords(self.passwords, self.directory, self.log, pseudonym)
 
     async def verify(self, user: User | None, password: str) -> bool:
         async with self.verifier.turn():
@@ -250,15 +250,13 @@ class LocalPasswordsTests(TestCase):
         """The old hash stays, and the log says so."""
         self.directory.fault = Unavailable("The disk is full.")
         self.assertTrue(await self.verify(self.alice, "secret"))
-        self.assertEqual(
-            self.events.seen, [("auth.rehash_put_off", {"user": pseudonym(ALICE.uri)})]
-        )
+        self.assertEqual(self.log.events, [("auth.rehash_put_off", {"user": pseudonym(ALICE.uri)})])
 
     async def test_a_damaged_hash_is_reported(self) -> None:
         """The operator learns that the user must be given a password again."""
         damaged = attrs.evolve(ALICE, password_hash="$argon2id$damaged")
         self.assertFalse(await self.verify(damaged, "secret"))
-        self.assertEqual(self.events.seen, [("auth.hash_damaged", {"user": pseudonym(ALICE.uri)})])
+        self.assertEqual(self.log.events, [("auth.hash_damaged", {"user": pseudonym(ALICE.uri)})])
 
     async def test_nobody_has_no_password(self) -> None:
         """An unknown user is verified like any other, and never matches."""

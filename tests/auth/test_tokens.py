@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.auth.tokens import SWEPT_PER_ISSUE, Tokens
+from mobility.domain.ledger import Committed, Unit
 from mobility.domain.records import Token, User
 from mobility.errors import Refusal, Unavailable
-from tests.auth.doubles import NOW, Events, MemoryLedger, pseudonym
+from mobility.testing import MemoryLog
+from tests.auth.doubles import NOW, MemoryLedger, pseudonym
 
 ALICE = User("sip:alice@example.test", "Alice")
 BOB = User("sip:bob@example.test", "Bob")
@@ -21,11 +23,11 @@ class TokensTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.ledger = MemoryLedger()
-        self.events = Events()
+        self.log = MemoryLog()
         self.tokens = self.fresh()
 
     def fresh(self, per_user: int = 100) -> Tokens:
-        return Tokens(self.ledger, per_user, self.events, pseudonym)
+        return Tokens(self.ledger, per_user, self.log, pseudonym)
 
     def issue(self, user: User = ALICE, lifetime_s: int = 60, now: float = NOW) -> str:
         return self.successResultOf(
@@ -92,30 +94,37 @@ class TokensTests(SynchronousTestCase):
         self.assertIsNone(self.tokens.find(first, NOW + 2))
         self.assertIsNotNone(self.tokens.find(second, NOW + 2))
 
+    def revoke(self) -> Deferred[Committed]:
+        """End ALICE's tokens, as a change of password does."""
+        unit = Unit()
+        self.tokens.revoke(ALICE, unit)
+        return Deferred.fromCoroutine(self.ledger.commit(unit))
+
     def test_a_revocation_ends_all_tokens_of_the_user_only(self) -> None:
         """Memory refuses them at once, and the store forgets them."""
         mine, bobs = [self.issue(), self.issue()], self.issue(BOB)
         self.ledger.held = []
-        revoked = Deferred.fromCoroutine(self.tokens.revoke(ALICE, NOW))
+        revoked = self.revoke()
         self.assertEqual([self.tokens.find(text, NOW) for text in mine], [None, None])
         self.ledger.held[0].callback(None)
         self.successResultOf(revoked)
         self.assertIsNotNone(self.tokens.find(bobs, NOW))
         self.assertEqual([token.user_uri for token in self.ledger.tokens.values()], [BOB.uri])
         self.assertEqual(
-            self.events.seen, [("auth.revoked", {"user": pseudonym(ALICE.uri), "tokens": 2})]
+            self.log.events, [("auth.revoked", {"user": pseudonym(ALICE.uri), "tokens": 2})]
         )
 
     def test_a_user_without_tokens_has_nothing_to_revoke(self) -> None:
-        """No unit is committed and nothing is logged."""
-        self.successResultOf(Deferred.fromCoroutine(self.tokens.revoke(ALICE, NOW)))
-        self.assertEqual((self.ledger.units, self.events.seen), ([], []))
+        """Nothing is put into the unit and nothing is logged."""
+        unit = Unit()
+        self.tokens.revoke(ALICE, unit)
+        self.assertEqual((bool(unit), self.log.events), (False, []))
 
     def test_a_revocation_also_ends_a_token_being_issued(self) -> None:
         """A sign-in with the old password that is being stored gets no token."""
         self.ledger.held = []
         issued = Deferred.fromCoroutine(self.tokens.issue(ALICE.uri, 60, NOW))
-        revoked = Deferred.fromCoroutine(self.tokens.revoke(ALICE, NOW))
+        revoked = self.revoke()
         for commit in self.ledger.held:
             commit.callback(None)
         self.successResultOf(revoked)

@@ -1,6 +1,7 @@
 """What the store's tests share: a log that remembers, a disk that fails, and short-hand units."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,19 @@ class MemoryLog:
     """The events that were logged, with their fields."""
 
     events: list[tuple[str, dict[str, Any]]] = attrs.Factory(list)
+    awaited: dict[str, Deferred[None]] = attrs.Factory(dict)
 
     def emit(self, event: str, /, **fields: object) -> None:
         self.events.append((event, fields))
+        if event in self.awaited:
+            self.awaited.pop(event).callback(None)
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
-        self.events.append((event, {**fields, "failure": failure}))
+        self.emit(event, **fields, failure=failure)
+
+    def heard(self, event: str) -> Deferred[None]:
+        """Fires when the event is logged next."""
+        return self.awaited.setdefault(event, Deferred())
 
     @property
     def names(self) -> list[str]:
@@ -83,23 +91,27 @@ class StoreCase(TestCase):
         self.log = MemoryLog()
         self.published: list[Committed] = []
 
-    def open(self) -> Store:
+    def open(self, publish: Callable[[Committed], None] | None = None) -> Store:
         """A started store, stopped when the test ends."""
-        config = StoreConfig(self.path)
-        store = open_store(config, reactor=reactor, publish=self.published.append, log=self.log)
+        store = open_store(
+            StoreConfig(self.path),
+            reactor=reactor,
+            publish=publish or self.published.append,
+            log=self.log,
+        )
         store.start()
         self.addCleanup(store.stop)
         return store
 
-    def open_on(self, disk: Disk) -> SqliteLedger:
-        """A started ledger that probes a failing disk without delay."""
+    def open_on(self, disk: Disk, probe_interval_s: float) -> SqliteLedger:
+        """A started ledger on a disk that can fail."""
         migrate(disk.path)
         ledger = SqliteLedger(
             disk.connect,
             reactor=reactor,
             publish=self.published.append,
             log=self.log,
-            probe_interval_s=0.01,
+            probe_interval_s=probe_interval_s,
         )
         ledger.start()
         self.addCleanup(ledger.stop)
@@ -144,7 +156,3 @@ def conversation(version: int = 1, subject: str = "", state: str = "Active") -> 
 
 def positions(committed: Committed) -> list[tuple[str, int]]:
     return [(entry.stream_id, entry.position) for entry in committed.entries]
-
-
-def fired(deferred: Deferred[Any]) -> bool:
-    return bool(deferred.called)

@@ -1,0 +1,204 @@
+"""A front end in memory: store, domain, sign-in and resource trees, wired together.
+
+`mobility.tap` puts listeners, logs and signals around it; tests drive its routes directly.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+
+from mobility.auth.challenge import Authenticator, Challenge
+from mobility.auth.clients import Clients
+from mobility.auth.endpoint import TokenEndpoint
+from mobility.auth.endpoint import routes as token_routes
+from mobility.auth.grants import LocalPasswords, PasswordGrant
+from mobility.auth.lockout import Lockout
+from mobility.auth.passwords import Passwords
+from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
+from mobility.auth.tokens import Tokens
+from mobility.autodiscover.routes import routes as autodiscover_routes
+from mobility.bus.local import LocalBus
+from mobility.config import Config
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Applications, Lifetimes
+from mobility.domain.contacts import Contacts
+from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.presence import PresenceBook
+from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
+from mobility.domain.users import Users
+from mobility.events import EventLog
+from mobility.http.route import Route
+from mobility.schedule import AgendaService, Recurring
+from mobility.store.open import open_store
+from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
+from mobility.ucwa.idempotency import RECEIPT_LIFE_S
+from mobility.ucwa.ports import Dispatch
+from mobility.ucwa.resources import PRIORITIES
+from mobility.ucwa.routes import routes as ucwa_routes
+from mobility.ucwa.service import Ucwa
+
+PURGE_INTERVAL_S = 600.0
+"""How often expired tokens and old receipts leave the store (our choice)."""
+
+PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
+
+
+class IReactor(IReactorFromThreads, IReactorTime):
+    """What a front end needs of the reactor."""
+
+
+class FrontEnd(MultiService):
+    """Everything behind the listeners.
+
+    Building it opens the store (migrating it if need be) and loads what is kept in memory, so the
+    caller holds the store's lock and the reactor need not run yet; it raises OperatorFault.
+    `dispatch` runs a part of a batch as if it had come alone.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reactor: IReactor,
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+        dispatch: Dispatch,
+        epoch: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self._epoch = epoch
+        self.bus = LocalBus(log)
+        self.store = open_store(config.store, reactor=reactor, publish=self.bus.publish, log=log)
+        ledger, archive = self.store.ledger, self.store.archive
+        now = epoch()
+        stored = self.store.snapshot(now)
+        agenda = Agenda()
+
+        self.users = Users(ledger, stored.users)
+        self.presence = PresenceBook(stored.presences, stored.presence_number)
+        self.applications = Applications(
+            ledger,
+            agenda,
+            self.presence,
+            Lifetimes(
+                with_events_s=config.ucwa.session_short_expiry_s,
+                without_events_s=config.ucwa.no_events_expiry_s,
+                per_user=config.ucwa.applications_per_user,
+                instances=config.ucwa.instances_per_application,
+            ),
+        )
+        self.applications.load(stored.applications, stored.instances, stored.heads, now)
+        self.subscriptions = Subscriptions(
+            ledger,
+            agenda,
+            self.presence,
+            SubscriptionLimits(
+                config.ucwa.subscriptions_per_application,
+                config.ucwa.subscribed_contacts_per_application,
+            ),
+        )
+        self.subscriptions.load(
+            stored.subscriptions, (endpoint.id for endpoint in self.applications)
+        )
+        self.conversations = Conversations(
+            ledger,
+            archive,
+            agenda,
+            self.users,
+            self.applications,
+            ConversationLimits(
+                config.ucwa.invitation_timeout_s,
+                config.ucwa.typing_timeout_s,
+                config.ucwa.conversations_per_application,
+            ),
+        )
+        self.conversations.load(
+            stored.conversations, stored.legs, stored.invitations, stored.message_counts
+        )
+        self.contacts = Contacts(ledger, archive)
+        self.channels = EventChannels(
+            users=self.users,
+            applications=self.applications,
+            subscriptions=self.subscriptions,
+            presence=self.presence,
+            archive=archive,
+            priorities=PRIORITIES,
+            clock=reactor,
+            log=log,
+            stream_entries=config.ucwa.stream_entries,
+        )
+        self.bus.subscribe(
+            "presence", lambda committed: self.presence.committed(committed.presences)
+        )
+        self.bus.subscribe("ucwa", self.channels.committed)
+
+        self.passwords = Passwords(config.auth.password_threads, reactor)
+        self.passwords.setServiceParent(self)
+        self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
+        self.tokens.load(stored.tokens)
+        self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
+        self.users.revocations.append(self.tokens.revoke)
+        self.users.departures.append(self.applications.end_all_of)
+        self.applications.departures += [self.conversations.leave, self.subscriptions.leave]
+
+        secret = self.store.setting(PHOTO_SECRET, partial(secrets.token_bytes, MIN_SECRET_BYTES))
+        ucwa = Ucwa(
+            users=self.users,
+            presence=self.presence,
+            applications=self.applications,
+            subscriptions=self.subscriptions,
+            contacts=self.contacts,
+            conversations=self.conversations,
+            archive=archive,
+            channels=self.channels,
+            photo_cookies=PhotoCookies(secret),
+            dispatch=dispatch,
+            sip_domains=config.sip_domains,
+            outstanding_requests=config.ucwa.outstanding_requests_per_user,
+        )
+        self.routes: list[Route] = [
+            *autodiscover_routes(config, self.users, self.authenticator),
+            *self._token_routes,
+            *ucwa_routes(ucwa, self.authenticator.authenticate),
+        ]
+        """What the web listeners serve."""
+
+        AgendaService(agenda, reactor, epoch, log).setServiceParent(self)
+        Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
+        Recurring("purge", PURGE_INTERVAL_S, self._purge, reactor, log).setServiceParent(self)
+
+    def _sign_in(
+        self, config: Config, log: EventLog, pseudonym: Callable[[str], str]
+    ) -> tuple[Authenticator, list[Route]]:
+        auth = config.auth
+        grant = PasswordGrant(
+            self.users,
+            LocalPasswords(self.passwords, self.users, log, pseudonym),
+            Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s),
+            Clients(config.web.trusted_proxies),
+            config.sip_domains,
+            auth.token_lifetime_s,
+            log,
+            pseudonym,
+        )
+        challenge = Challenge(config.web, config.sip_domains, [grant.name])
+        endpoint = TokenEndpoint([grant], self.tokens, config.server_fqdn, log, pseudonym)
+        return Authenticator(self.tokens, challenge), token_routes(endpoint)
+
+    async def _purge(self) -> None:
+        await self.store.archive.purge(self._epoch(), RECEIPT_LIFE_S)
+
+    def startService(self) -> None:
+        self.store.start()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the clocks, finish what is being committed, and close the store."""
+        self.channels.stop()
+        stopped: Deferred[None] = super().stopService()
+        return stopped.addCallback(lambda _: self.store.stop())

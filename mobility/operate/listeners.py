@@ -1,0 +1,114 @@
+"""Listeners: endpoint strings opened when the service starts, TLS put on them where asked for."""
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from mobility.config import Config, ListenerConfig
+from mobility.errors import OperatorFault
+from mobility.events import Catalogue, EventLog
+from mobility.operate.certificates import ListenerTls
+
+EVENTS: Catalogue = {
+    "listener.started": {
+        "listener": "the listener's name",
+        "site": "internal, external or operator",
+        "tls": "whether it speaks TLS",
+        "address": "where it listens",
+    },
+}
+
+
+class Listener(Service):
+    """One `[[listen]]` table in operation.
+
+    `protocols` is the site's factory; `tls` is not None for a TLS listener.  TLS goes on top of
+    what the endpoint yields, so that a PROXY header (`haproxy:`) comes before the handshake.
+    Building and starting raise OperatorFault with the listener's key.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        number: int,
+        protocols: IProtocolFactory,
+        tls: ListenerTls | None,
+        reactor: IReactorTime,
+        log: EventLog,
+    ) -> None:
+        self._where = str(config.source)
+        self._dotted = f"listen[{number}].endpoint"
+        self._log = log
+        self._port: IListeningPort | None = None
+        self._stopped = False
+        self.settings: ListenerConfig = config.listeners[number]
+        if tls is not None:
+            protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
+        self._protocols = protocols
+        try:
+            self._endpoint: IStreamServerEndpoint = serverFromString(  # type: ignore[no-untyped-call]  # upstream has no types
+                reactor, self.settings.endpoint
+            )
+        except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
+            raise self._fault(f"cannot be used: {error!r}") from error
+
+    @property
+    def address(self) -> str:
+        """Where it listens, "" before it does."""
+        return "" if self._port is None else _shown(self._port)
+
+    @property
+    def problem(self) -> str:
+        """Why nobody can connect, "" when somebody can."""
+        return "" if self._port is not None else f"listener {self.settings.name} is closed"
+
+    def privilegedStartService(self) -> None:
+        """Open the port; it is done when this returns."""
+        failures: list[Failure] = []
+        self._endpoint.listen(self._protocols).addCallbacks(self._opened, failures.append)
+        if failures:
+            error = failures[0].value
+            reason = getattr(error, "socketError", error)
+            raise self._fault(f"cannot listen: {getattr(reason, 'strerror', None) or reason}")
+
+    def _opened(self, port: IListeningPort) -> None:
+        self._port = port
+        self._log.emit(
+            "listener.started",
+            listener=self.settings.name,
+            site=self.settings.site.name,
+            tls=self.settings.tls,
+            address=self.address,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Accept no more connections; those there are go on."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        port, self._port = self._port, None
+        stopped: Deferred[None] = Deferred()
+        if port is None:
+            stopped.callback(None)
+        else:
+            closing = [port.stopListening()]
+            DeferredList([done for done in closing if done]).chainDeferred(stopped)
+        return stopped
+
+    def _fault(self, problem: str) -> OperatorFault:
+        return OperatorFault(
+            self._where, f"is {self.settings.endpoint!r}, which {problem}", self._dotted
+        )
+
+
+def _shown(port: IListeningPort) -> str:
+    host = port.getHost()
+    if hasattr(host, "port"):
+        return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+    return str(getattr(host, "name", host))

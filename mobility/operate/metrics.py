@@ -1,0 +1,162 @@
+"""Metrics in Prometheus' text format (exposition format 0.0.4), in a registry of their own."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+from twisted.python.failure import Failure
+
+from mobility import __version__
+from mobility.events import EventLog
+from mobility.operate import descriptors
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper ends of the duration buckets, in seconds."""
+
+NOT_PARKED_MS = 1.0
+"""A request parked for longer is left out of the durations: its client asked to wait."""
+
+
+class StoreStats(Protocol):
+    """What is told of the store (`mobility.store.open.StoreStats`)."""
+
+    @property
+    def database_bytes(self) -> int: ...
+
+    @property
+    def journal_bytes(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def units(self) -> int: ...
+
+    @property
+    def commits(self) -> int: ...
+
+    @property
+    def commit_s(self) -> float: ...
+
+    @property
+    def rows(self) -> int: ...
+
+
+class StoreCollector(Collector):
+    """Asks the store at each scrape."""
+
+    def __init__(self, stats: Callable[[], StoreStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        stats = self._stats()
+        for name, meaning, value in (
+            ("database_bytes", "Size of the database file.", stats.database_bytes),
+            ("journal_bytes", "Size of the write-ahead log.", stats.journal_bytes),
+            ("waiting", "Units of work that wait to be stored.", stats.waiting),
+        ):
+            yield GaugeMetricFamily(f"mobility_store_{name}", meaning, value)
+        for name, meaning, count in (
+            ("units", "Units of work stored.", stats.units),
+            ("commits", "Transactions committed.", stats.commits),
+            ("commit_seconds", "Seconds spent in these transactions.", stats.commit_s),
+            ("rows", "Rows written.", stats.rows),
+        ):
+            yield CounterMetricFamily(f"mobility_store_{name}", meaning, count)
+
+
+class Metrics:
+    """The metrics of one front end."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        Info("mobility", "The running program.", registry=self.registry).info(
+            {"version": __version__}
+        )
+        self._requests = Counter(
+            "mobility_http_requests",
+            "Requests answered, by listener, route and status.",
+            ("listener", "route", "status"),
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "mobility_http_request_seconds",
+            "Seconds from the head of a request to its answer, those that were parked left out.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._failures = Counter(
+            "mobility_failures",
+            "Log lines that carry a traceback, by event.",
+            ("event",),
+            registry=self.registry,
+        )
+        self.gauge("mobility_descriptors_open", "File descriptors in use.", descriptors.in_use)
+        self.gauge("mobility_descriptors_limit", "File descriptors allowed.", descriptors.limit)
+        self.gauge("mobility_start_time_seconds", "When the process began.", _constant(time.time()))
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """A value that is read when metrics are asked for."""
+        Gauge(name, meaning, registry=self.registry).set_function(read)
+
+    def store(self, stats: Callable[[], StoreStats]) -> None:
+        """The metrics of the store."""
+        self.registry.register(StoreCollector(stats))
+
+    def request(self, listener: str, route: str, status: int, ms: float, parked_ms: float) -> None:
+        """Count one answered request."""
+        self._requests.labels(listener, route, status).inc()
+        if parked_ms < NOT_PARKED_MS:
+            self._durations.labels(route).observe(ms / 1000)
+
+    def failed(self, event: str) -> None:
+        """Count one log line with a traceback."""
+        self._failures.labels(event).inc()
+
+    def text(self) -> bytes:
+        """Everything, as the body of `GET /metrics` with the type `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
+
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _constant(value: float) -> Callable[[], float]:
+    return lambda: value
+
+
+class MeteredLog:
+    """An `EventLog` that counts what passes, and keeps access lines from the log if asked to."""
+
+    def __init__(self, log: EventLog, metrics: Metrics, *, access: bool) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._access = access
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        if event == "http.request":
+            self._count(**fields)  # type: ignore[arg-type]  # fields of http.request in its EVENTS
+            if not self._access:
+                return
+        self._log.emit(event, **fields)
+
+    def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
+        self._metrics.failed(event)
+        self._log.failure(event, failure, **fields)
+
+    def _count(
+        self,
+        *,
+        listener: str,
+        route: str,
+        status: int,
+        ms: float,
+        parked_ms: float,
+        **_others: object,
+    ) -> None:
+        self._metrics.request(listener, route, status, ms, parked_ms)

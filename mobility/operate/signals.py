@@ -1,0 +1,56 @@
+"""What the process does on signals."""
+
+import signal
+from collections.abc import Callable, Mapping
+from types import FrameType
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "signal.received": {"signal": "its name, such as SIGHUP"},
+}
+
+Action = Callable[[], object]
+
+
+class Reactor(IReactorCore, IReactorFromThreads):
+    """What is needed of the reactor."""
+
+
+class Signals(Service):
+    """Calls an action, in the reactor, for each signal of `actions`.
+
+    The handlers are set once the reactor runs, after its own.
+    """
+
+    def __init__(
+        self, actions: Mapping[signal.Signals, Action], reactor: Reactor, log: EventLog
+    ) -> None:
+        self._actions = actions
+        self._reactor = reactor
+        self._log = log
+        self._before: dict[signal.Signals, object] = {}
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        self._reactor.callWhenRunning(self._install)
+
+    def stopService(self) -> None:
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
+        self._before.clear()
+
+    def _install(self) -> None:
+        for number in self._actions:
+            self._before[number] = signal.signal(number, self._caught)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._act, signal.Signals(number))
+
+    def _act(self, number: signal.Signals) -> None:
+        self._log.emit("signal.received", signal=number.name)
+        self._actions[number]()
