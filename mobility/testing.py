@@ -89,7 +89,6 @@ class MemoryConnection:
         self.reading = True
         self.received = b""
         self.writes = 0
-        self.closed = False
         self.aborted = False
         self.paused = False
         self.on_change: Callable[[], None] | None = None
@@ -99,7 +98,7 @@ class MemoryConnection:
         self._closing = False
         self._producer: IPushProducer | None = None
         channel = site.buildProtocol(self._address)
-        self.refused = channel is None
+        self.closed = self.refused = channel is None
         self._channel = channel if isinstance(channel, HttpChannel) else None
         if self._channel is not None:
             self._channel.makeConnection(self)
@@ -230,6 +229,8 @@ class MemoryClient:
 
         connection.on_change = changed
         connection.send(head.encode("latin-1") + body)
+        if connection.refused:
+            changed()
         return answer
 
 

@@ -1,7 +1,8 @@
 """Listeners: endpoint strings opened when the service starts, TLS put on them where asked for."""
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -48,7 +49,6 @@ class Listener(Service):
         self._dotted = f"listen[{number}].endpoint"
         self._log = log
         self._port: IListeningPort | None = None
-        self._stopped = False
         self.settings: ListenerConfig = config.listeners[number]
         if tls is not None:
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
@@ -93,13 +93,8 @@ class Listener(Service):
         """Accept no more connections; those there are go on."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
         port, self._port = self._port, None
-        stopped: Deferred[None] = Deferred()
-        if port is None:
-            stopped.callback(None)
-        else:
-            closing = [port.stopListening()]
-            DeferredList([done for done in closing if done]).chainDeferred(stopped)
-        return stopped
+        stopped = maybeDeferred(port.stopListening) if port is not None else succeed(None)
+        return stopped.addCallback(lambda _: None)
 
     def _fault(self, problem: str) -> OperatorFault:
         return OperatorFault(
@@ -109,6 +104,8 @@ class Listener(Service):
 
 def _shown(port: IListeningPort) -> str:
     host = port.getHost()
-    if hasattr(host, "port"):
-        return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+    if isinstance(host, IPv4Address):
+        return f"{host.host}:{host.port}"
+    if isinstance(host, IPv6Address):
+        return f"[{host.host}]:{host.port}"
     return str(getattr(host, "name", host))

@@ -45,8 +45,8 @@ async def post_batch(ucwa: Ucwa, call: Call) -> Response:
     parts or more requests under way than the user may have.
     """
     outer = call.request
-    boundary = boundary_of(outer.headers.get("content-type", ""))
-    parts = list(islice(read_parts(outer.body, boundary), MAX_PARTS + 1))
+    parts_read = read_parts(outer.body, boundary_of(outer.headers.get("content-type", "")))
+    parts = list(islice(parts_read, MAX_PARTS + 1))
     if not parts:
         raise PeerFault("BadRequest", "DeserializationFailure", "The batch holds no request.")
     if len(parts) > MAX_PARTS:
@@ -56,10 +56,10 @@ async def post_batch(ucwa: Ucwa, call: Call) -> Response:
             Deferred.fromCoroutine(_answered(ucwa, outer, number, part))
             for number, part in enumerate(parts, start=1)
         )
-    answer_boundary = str(uuid4())
+    boundary = str(uuid4())
     return Response(
-        body=write_parts((_rendered(*answer) for answer in answers), answer_boundary, RESPONSE_TYPE),
-        content_type=f'{MEDIA_TYPE}; boundary="{answer_boundary}"',
+        body=write_parts((_rendered(*answer) for answer in answers), boundary, RESPONSE_TYPE),
+        content_type=f'{MEDIA_TYPE}; boundary="{boundary}"',
     )
 
 

@@ -48,7 +48,7 @@ def boundary_of(content_type: str) -> str:
                 return boundary
             break
         position = parameter.end()
-    raise _unreadable(f"The Content-Type names no boundary of 1 to {BOUNDARY_CHARACTERS} characters.")
+    raise _unreadable("The Content-Type names no usable boundary.")
 
 
 def read_parts(body: bytes, boundary: str) -> Iterator[bytes]:
@@ -92,18 +92,18 @@ def read_request(part: bytes, host: str) -> tuple[Head, bytes]:
     else:
         lines, body = message[: empty_line.start()], message[empty_line.end() :]
     request_line, *field_lines = lines.split(b"\n")
-    head_lines = [request_line, b"Host: " + host.encode("latin-1")]
+    kept = [request_line, b"Host: " + host.encode("latin-1")]
     data = b""
     for line in field_lines:
         name = line[:5].lower()
         if name == b"data:":
             data = line[5:].strip()
         elif name != b"host:":
-            head_lines.append(line)
-    head_bytes = b"\r\n".join(line.removesuffix(b"\r") for line in head_lines).rstrip() + b"\r\n\r\n"
-    if len(head_bytes) > HEADER_BYTES:
+            kept.append(line)
+    strict = b"\r\n".join(line.removesuffix(b"\r") for line in kept).rstrip() + b"\r\n\r\n"
+    if len(strict) > HEADER_BYTES:
         raise ProtocolFault(431, "EntityTooLarge", f"The head has more than {HEADER_BYTES} bytes.")
-    head = read_head(head_bytes)
+    head = read_head(strict)
     return head, _measured(head, body) or data
 
 
@@ -115,9 +115,7 @@ def _end_of_part_headers(part: bytes) -> int:
         if line_end < 0:
             line_end = len(part)
         line = part[position:line_end].removesuffix(b"\r")
-        if not line:
-            return position
-        if _REQUEST_LINE.match(line):
+        if not line or _REQUEST_LINE.match(line):
             return position
         _check_part_header(line)
         position = line_end + 1

@@ -186,7 +186,7 @@ class FramingTests(SynchronousTestCase):
         self.assertEqual(exchange(b"\r\n" + GET + b"\r\n" + GET)[0][1][0], 200)
 
     def test_broken_paths(self) -> None:
-        """A path with a bad escape, a NUL or bytes that are not UTF-8 is 400; the next is served."""
+        """A path with a bad escape, a NUL or no UTF-8 is 400; the next one is served."""
         for path in (b"/%", b"/%4", b"/%zz", b"/%00", b"/%ff", b"/%c3", b"/hello?a=%e9"):
             answers, closed = exchange(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
             self.assertEqual([status for status, _ in answers], [400, 200], path)

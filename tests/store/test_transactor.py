@@ -132,6 +132,16 @@ class StreamTests(SynchronousTestCase):
         outcomes = self.store.commit(opening("a"), appending("a"), opening("a"), appending("a"))
         self.assertEqual(positions(outcomes[3]), [("a", 2)])
 
+    def test_malformed_and_soon_dropped(self) -> None:
+        """A unit whose entry cannot be stored is refused even if the next one ends its stream."""
+        unit = Unit()
+        unit.append("a", MeChanged(), message(number=2**63))
+        drop = Unit()
+        drop.drop_stream("a")
+        _, refused, committed = self.store.commit(opening("a"), unit, drop)
+        self.assertIsInstance(refused, OverflowError)
+        self.assertIsInstance(committed, Committed)
+
     def test_moved_head(self) -> None:
         """If another process has moved a stream, the positions given here follow its."""
         self.store.commit(opening("a"), appending("a"))
@@ -166,6 +176,22 @@ class PresenceTests(SynchronousTestCase):
         )
         self.assertEqual(bob.media_number, 3)
         self.assertEqual(self.store.dump()["counters"], [("presence", 3)])
+
+    def test_one_row_twice_in_a_batch(self) -> None:
+        """Units that touch the same row are one transaction all the same, in their order."""
+        self.store.commit(opening("a"))
+        commits = self.store.transactor.commits
+        units = [
+            presenting("presence_number"),
+            presenting("note_number"),
+            presenting("note_number"),
+        ]
+        for unit in units:
+            unit.append("a", MeChanged())
+        outcomes = self.store.commit(*units)
+        self.assertEqual([outcome.presences[0].note_number for outcome in outcomes], [0, 2, 3])
+        self.assertEqual(self.store.dump()["streams"], [("a", 0, 3)])
+        self.assertEqual((self.store.transactor.commits, self.store.opened), (commits + 1, 1))
 
     def test_number_of_another_part_is_kept(self) -> None:
         """A part that is not stamped keeps its stored number, whatever the given row says."""

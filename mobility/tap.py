@@ -1,0 +1,324 @@
+"""`twistd mobility`: its options, and the service that holds a front end and all around it."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.application.service import IServiceCollection, MultiService
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+from twisted.python.usage import Options as TwistedOptions
+
+from mobility import __version__
+from mobility.config import Config, load
+from mobility.errors import OperatorFault
+from mobility.events import Catalogue, EventLog
+from mobility.front_end import FrontEnd, Reactor
+from mobility.http.connections import Connections, connection_limit
+from mobility.http.message import Request, Response, Site
+from mobility.http.route import Route
+from mobility.http.service import RequestService
+from mobility.http.site import HttpSite
+from mobility.operate import descriptors, health, status, users
+from mobility.operate.access import OperatorAccess
+from mobility.operate.certificates import Certificates
+from mobility.operate.health import OPERATOR, Health
+from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
+from mobility.operate.listeners import Listener
+from mobility.operate.log import STDOUT, LogFile, TwistedObserver
+from mobility.operate.metrics import MeteredLog, Metrics
+from mobility.operate.signals import Signals
+from mobility.operate.users import UserAdministration
+from mobility.schedule import Recurring
+from mobility.store.lock import exclusive_lock
+
+EVENTS: Catalogue = {
+    "service.starting": {"version": "of the program", "config": "the configuration file"},
+    "service.refused": {"reason": "why it does not start: file, key and rule"},
+    "service.draining": {"parked": "pending event requests, which are answered now"},
+    "service.drain_timeout": {"listeners": "names of those with requests not answered in time"},
+    "service.stopped": {},
+}
+
+FLUSH_S = 1.0
+"""How long a log line may wait for a slow reader that has room again."""
+
+CONFIG_VARIABLE = "MOBILITY_CONFIG"
+
+
+class Refused(Exception, SystemExit):
+    """Ends twistd with status 2.
+
+    It is an Exception, so that twistd removes its pid file, and a SystemExit, so that Python
+    prints no traceback.
+    """
+
+    def __init__(self, fault: OperatorFault) -> None:
+        super().__init__(str(fault))
+        self.code = 2
+
+
+class Options(TwistedOptions):
+    """The command line of `twistd mobility`."""
+
+    synopsis = "[--config FILE]"
+    optParameters = [
+        ("config", "c", None, f"The configuration file; {CONFIG_VARIABLE} unless it is given."),
+    ]
+
+
+def makeService(options: Options) -> "MobilityService":
+    """Everything, ready to start.  A fault of the operator ends the process with one line."""
+    from twisted.internet import reactor
+
+    try:
+        config = load(_config_file(options))
+        file = LogFile(_log_destination(options, config), str(config.source))
+        return MobilityService(config, file, reactor)
+    except OperatorFault as fault:
+        raise _refused(fault) from None
+
+
+def _config_file(options: Options) -> Path:
+    name = options["config"] or os.environ.get(CONFIG_VARIABLE)
+    if not name:
+        raise OperatorFault(f"twistd mobility needs --config FILE or {CONFIG_VARIABLE}", "")
+    return Path(name)
+
+
+def _log_destination(options: Options, config: Config) -> str:
+    """What twistd's own --logfile says, or else the configuration."""
+    twistd = options.parent or {}
+    destination: str = twistd.get("logfile") or config.log.destination
+    if destination == "-":
+        destination = STDOUT
+    if destination == STDOUT and not twistd.get("nodaemon"):
+        raise OperatorFault(
+            str(config.source),
+            'is "stdout", which a daemon has not: name a file, or run twistd -n',
+            "log.destination",
+        )
+    return destination
+
+
+def _refused(fault: OperatorFault) -> Refused:
+    sys.stderr.write(f"mobility: {fault}\n")
+    return Refused(fault)
+
+
+def user_routes(
+    front_end: FrontEnd,
+    config: Config,
+    access: OperatorAccess,
+    log: EventLog,
+    pseudonym: Callable[[str], str],
+) -> list[Route]:
+    """The operator API of users on a front end, served or driven by an offline command."""
+    administration = UserAdministration(
+        front_end.users, front_end.passwords, config.sip_domains, log, pseudonym
+    )
+    return users.routes(administration, access)
+
+
+class MobilityService(MultiService):
+    """One front end in operation: listeners, log, metrics, health and signals around it.
+
+    Building it checks everything that can be checked before the process may become a daemon:
+    certificates, keys, the store and its schema.  It raises OperatorFault; starting raises Refused.
+    """
+
+    def __init__(self, config: Config, file: LogFile, reactor: Reactor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's services are untyped
+        self._reactor = reactor
+        self._drain_timeout_s = config.drain_timeout_s
+        self._file = file
+        self._started_at = time.time()
+        self.metrics = Metrics()
+        self.log = MeteredLog(file.log, self.metrics, access=config.log.access)
+        self.log.emit("service.starting", version=__version__, config=str(config.source))
+        try:
+            self._build(config)
+        except OperatorFault as fault:
+            self.log.emit("service.refused", reason=str(fault))
+            raise
+
+    def _build(self, config: Config) -> None:
+        descriptors.raise_limit(self.log)
+        certificates = Certificates(config, self.log)
+        make_data_dir(config)
+        key = read_or_make_key(config.data_dir / OPERATOR_KEY)
+        pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
+        self._lock = exclusive_lock(config.store.path)
+        self.front_end = FrontEnd(
+            config,
+            reactor=self._reactor,
+            log=self.log,
+            pseudonym=pseudonym,
+            dispatch=self._dispatch,
+        )
+        self.front_end.setServiceParent(self)
+        self._connections = Connections(self._reactor, connection_limit(config.web.max_connections))
+        access = OperatorAccess(key)
+        self._draining = ""
+        self.health = self._health()
+        self._gauges()
+        self._listen(
+            config,
+            certificates,
+            [
+                *self.front_end.routes,
+                *health.routes(self.health, self.metrics),
+                status.route(access, self.health, self._counts),
+                *user_routes(self.front_end, config, access, self.log, pseudonym),
+            ],
+            pseudonym,
+        )
+        self._add_signals(certificates)
+
+    def _listen(
+        self,
+        config: Config,
+        certificates: Certificates,
+        routes: list[Route],
+        pseudonym: Callable[[str], str],
+    ) -> None:
+        """A site and a listener for each `[[listen]]` table; the route says on which it is."""
+        self._sites: dict[str, HttpSite] = {}
+        self._services: dict[Site, RequestService] = {}
+        self.listeners: list[Listener] = []
+        for number, settings in enumerate(config.listeners):
+            site = HttpSite(
+                settings.site,
+                routes,
+                listener=settings.name,
+                web=config.web,
+                server_fqdn=config.server_fqdn,
+                authenticate=self.front_end.authenticator.authenticate,
+                pseudonym=pseudonym,
+                log=self.log,
+                clock=self._reactor,
+                connections=self._connections,
+            )
+            tls = certificates.listeners.get(settings.name)
+            listener = Listener(config, number, site, tls, self._reactor, self.log)
+            listener.setServiceParent(self)  # type: ignore[no-untyped-call]
+            self.listeners.append(listener)
+            self._sites[settings.name] = site
+            self._services[settings.site] = site.service
+
+    def _add_signals(self, certificates: Certificates) -> None:
+        actions: dict[signal.Signals, Callable[[], object]] = {
+            signal.SIGTERM: self._stop_reactor,
+            signal.SIGHUP: certificates.reload,
+            signal.SIGUSR1: self._file.reopen,
+        }
+        Signals(actions, self._reactor, self.log).setServiceParent(self)
+        Recurring("log flush", FLUSH_S, self._flush, self._reactor, self.log).setServiceParent(self)
+
+    def _health(self) -> Health:
+        checks = Health()
+        ledger = self.front_end.store.ledger
+        checks.add(lambda: self._draining)
+        checks.add(lambda: "" if ledger.available else "the store cannot be written")
+        checks.add(lambda: ", ".join(filter(None, (one.problem for one in self.listeners))))
+        return checks
+
+    def _gauges(self) -> None:
+        front_end, gauge = self.front_end, self.metrics.gauge
+        gauge("mobility_users", "Users known.", lambda: len(front_end.users))
+        gauge("mobility_tokens", "Tokens that can be used.", lambda: len(front_end.tokens))
+        gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
+        gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
+        gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
+        self.metrics.store(front_end.store.stats)
+
+    def _counts(self) -> dict[str, object]:
+        """What `mobility status` shows."""
+        return {
+            "started_at": self._started_at,
+            "users": len(self.front_end.users),
+            "tokens": len(self.front_end.tokens),
+            "applications": len(self.front_end.applications),
+            "parked": self.front_end.channels.parked,
+            "connections": len(self._connections),
+            "listeners": {one.settings.name: one.address for one in self.listeners},
+        }
+
+    def _dispatch(self, request: Request) -> Deferred[Response]:
+        """Run a part of a batch on the site that the batch came to."""
+        return self._services[request.site].dispatch(request)
+
+    async def _flush(self) -> None:
+        self._file.log.flush()
+
+    def _stop_reactor(self) -> None:
+        if not self._draining:
+            self._reactor.stop()
+
+    # -- the life of a twistd service --------------------------------------------------------
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Join the application, whose log twistd is to write through ours."""
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, TwistedObserver(self.log))
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        """Open the listeners."""
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except OperatorFault as fault:
+            self.log.emit("service.refused", reason=str(fault))
+            for listener in self.listeners:
+                listener.stopService()
+            raise _refused(fault) from None
+
+    def stopService(self) -> Deferred[None]:
+        """Stop accepting, answer what is parked, finish what is under way, close the store.
+
+        Readiness says so from the start; the operator listener goes on until the last moment.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._draining = "the front end is stopping"
+        parked = self.front_end.channels.parked
+        self.log.emit("service.draining", parked=parked)
+        web = [one for one in self.listeners if one.settings.site.name not in OPERATOR]
+        for listener in web:
+            await listener.stopService()
+        drained = {one.settings.name: self._sites[one.settings.name].drain() for one in web}
+        self.front_end.channels.drain()
+        await self._in_time(drained)
+        await super().stopService()  # type: ignore[no-untyped-call]
+        self._lock.release()
+        self.log.emit("service.stopped")
+        self._file.log.flush()
+
+    async def _in_time(self, drained: dict[str, Deferred[None]]) -> None:
+        """Wait for all sites, but not longer than a stop may take."""
+        late = set(drained)
+        for name, done in drained.items():
+            done.addCallback(lambda _, name: late.discard(name), name)
+        waiting = DeferredList(list(drained.values()), consumeErrors=True)
+        try:
+            await waiting.addTimeout(self._drain_timeout_s, self._reactor)
+        except defer.TimeoutError:
+            self.log.emit("service.drain_timeout", listeners=sorted(late))
+
+
+def make_data_dir(config: Config) -> None:
+    """The data directory, for this user alone.  Raises OperatorFault."""
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorFault(
+            str(config.source),
+            f"is {str(config.data_dir)!r}, which cannot be made: {error.strerror}",
+            "data_dir",
+        ) from error
