@@ -147,6 +147,7 @@ class Config:
 
 SITES = ("internal", "external", "operator")
 MAX_DRAIN_S = 60.0
+PUBLISHED_RULE = "must be https://HOST or https://HOST:PORT, without a path or trailing slash"
 DATABASE = "mobility.sqlite"
 """The name of the embedded database in the data directory, unless `store.path` says another."""
 
@@ -212,14 +213,17 @@ def _host_name(table: Table, name: str) -> str:
 
 
 def _url(table: Table, name: str) -> SplitResult:
-    """The parts of a published URL: https, host and port only.  The key was read as a string."""
-    value: str = table.read(name, str)
-    parts = _parts(value)
-    if parts is None or value != f"https://{parts.netloc}":
-        raise table.fault(
-            name, "must be https://HOST or https://HOST:PORT, without a path or trailing slash"
-        )
+    """The parts of a published URL."""
+    parts = published(table.read(name, str))
+    if parts is None:
+        raise table.fault(name, PUBLISHED_RULE)
     return parts
+
+
+def published(url: str) -> SplitResult | None:
+    """The parts of a URL that keeps `PUBLISHED_RULE`, else None."""
+    parts = _parts(url)
+    return parts if parts is not None and url == f"https://{parts.netloc}" else None
 
 
 def _parts(url: str) -> SplitResult | None:

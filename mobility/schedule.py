@@ -1,6 +1,7 @@
 """The clock hand of the domain's agenda, and of what else recurs, as a Twisted service."""
 
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -9,7 +10,10 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from mobility.domain.agenda import Action, Agenda
+from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
+
+P = ParamSpec("P")
 
 EVENTS: Catalogue = {
     "schedule.failed": {
@@ -22,7 +26,8 @@ AGENDA_INTERVAL_S = 0.25
 """How late an appointment may be (our choice; the shortest wait the domain has is seconds)."""
 
 RETRY_S = 5.0
-"""When an appointment that failed (the store was unavailable) is tried again."""
+"""When an appointment that failed is tried again.  That the store cannot take it is not logged for
+each appointment: the store says so once, and there may be thousands of them."""
 
 
 class AgendaService(Service):
@@ -53,10 +58,11 @@ class AgendaService(Service):
     def _run(self) -> None:
         now = self._epoch()
         for action in self._agenda.due(now):
-            Deferred.fromCoroutine(_done(action(now))).addErrback(self._failed, action)
+            Deferred.fromCoroutine(_done(action, now)).addErrback(self._failed, action)
 
     def _failed(self, failure: Failure, action: Action) -> None:
-        self._log.failure("schedule.failed", failure, task=action.__qualname__)
+        if failure.check(Unavailable) is None:
+            self._log.failure("schedule.failed", failure, task=action.__qualname__)
         self._agenda.at(self._epoch() + RETRY_S, action)
 
 
@@ -88,11 +94,12 @@ class Recurring(Service):
             self._loop.stop()
 
     def _run(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(_done(self._action())).addErrback(self._failed)
+        return Deferred.fromCoroutine(_done(self._action)).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
         self._log.failure("schedule.failed", failure, task=self._task)
 
 
-async def _done(awaitable: Awaitable[None]) -> None:
-    await awaitable
+async def _done(action: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+    """The action as a coroutine, so that it cannot raise before there is somebody to hear of it."""
+    await action(*args, **kwargs)

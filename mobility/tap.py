@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet import defer
@@ -15,16 +16,17 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as TwistedOptions
 
 from mobility import __version__
+from mobility import front_end as behind
 from mobility.config import Config, load
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
-from mobility.front_end import FrontEnd, Reactor
+from mobility.front_end import FrontEnd
 from mobility.http.connections import Connections, connection_limit
 from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import descriptors, health, status, users
+from mobility.operate import descriptors, health, signals, status, users
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -49,6 +51,10 @@ FLUSH_S = 1.0
 """How long a log line may wait for a slow reader that has room again."""
 
 CONFIG_VARIABLE = "MOBILITY_CONFIG"
+
+
+class IReactor(behind.IReactor, signals.IReactor):
+    """What the service needs of the reactor."""
 
 
 class Refused(Exception, SystemExit):
@@ -79,7 +85,7 @@ def makeService(options: Options) -> "MobilityService":
     try:
         config = load(_config_file(options))
         file = LogFile(_log_destination(options, config), str(config.source))
-        return MobilityService(config, file, reactor)
+        return MobilityService(config, file, cast(IReactor, reactor))
     except OperatorFault as fault:
         raise _refused(fault) from None
 
@@ -93,7 +99,7 @@ def _config_file(options: Options) -> Path:
 
 def _log_destination(options: Options, config: Config) -> str:
     """What twistd's own --logfile says, or else the configuration."""
-    twistd = options.parent or {}
+    twistd: Mapping[str, Any] = options.parent or {}
     destination: str = twistd.get("logfile") or config.log.destination
     if destination == "-":
         destination = STDOUT
@@ -132,8 +138,8 @@ class MobilityService(MultiService):
     certificates, keys, the store and its schema.  It raises OperatorFault; starting raises Refused.
     """
 
-    def __init__(self, config: Config, file: LogFile, reactor: Reactor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's services are untyped
+    def __init__(self, config: Config, file: LogFile, reactor: IReactor) -> None:
+        super().__init__()
         self._reactor = reactor
         self._drain_timeout_s = config.drain_timeout_s
         self._file = file
@@ -206,7 +212,7 @@ class MobilityService(MultiService):
             )
             tls = certificates.listeners.get(settings.name)
             listener = Listener(config, number, site, tls, self._reactor, self.log)
-            listener.setServiceParent(self)  # type: ignore[no-untyped-call]
+            listener.setServiceParent(self)
             self.listeners.append(listener)
             self._sites[settings.name] = site
             self._services[settings.site] = site.service
@@ -266,12 +272,12 @@ class MobilityService(MultiService):
         """Join the application, whose log twistd is to write through ours."""
         if isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, TwistedObserver(self.log))
-        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
         """Open the listeners."""
         try:
-            super().privilegedStartService()  # type: ignore[no-untyped-call]
+            super().privilegedStartService()
         except OperatorFault as fault:
             self.log.emit("service.refused", reason=str(fault))
             for listener in self.listeners:
@@ -295,7 +301,7 @@ class MobilityService(MultiService):
         drained = {one.settings.name: self._sites[one.settings.name].drain() for one in web}
         self.front_end.channels.drain()
         await self._in_time(drained)
-        await super().stopService()  # type: ignore[no-untyped-call]
+        await super().stopService()
         self._lock.release()
         self.log.emit("service.stopped")
         self._file.log.flush()

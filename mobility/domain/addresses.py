@@ -15,9 +15,7 @@ def user_uri(text: str) -> str | None:
     URI parameters and headers are not part of a user's address and are refused, as are sips: and
     tel: URIs.
     """
-    address = text.strip()
-    if address[:4].lower() == "sip:":
-        address = address[4:]
+    address = text.strip().lower().removeprefix("sip:")
     if not address or len(address) > MAX_ADDRESS:
         return None
     user, at, domain = address.partition("@")
@@ -25,7 +23,7 @@ def user_uri(text: str) -> str | None:
         return None
     if not all(c.isalnum() or c in _USER_EXTRA for c in user):
         return None
-    return f"sip:{user}@{domain}".lower()
+    return f"sip:{user}@{domain}"
 
 
 def is_domain(text: str) -> bool:

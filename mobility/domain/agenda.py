@@ -1,6 +1,6 @@
 """What is to happen later: a heap of times and actions, run by whoever holds the clock.
 
-The domain has no reactor: it writes into an `Agenda`, and the service calls `run` with the time.
+The domain has no reactor: it writes into an `Agenda`, and the service calls `due` with the time.
 """
 
 import heapq
@@ -11,16 +11,23 @@ import attrs
 
 Action = Callable[[float], Awaitable[None]]
 
+MAX_CANCELLED = 1_000
+"""Cancelled appointments the heap may hold beside as many that stand (our choice, a few 100 kB):
+clients that sign in and out, type or extend without end must not make it grow."""
+
 
 @attrs.define(slots=True, eq=False)
 class Appointment:
-    """One action at one time; `cancel` makes it never happen."""
+    """One action at one time; `cancel` makes it never happen unless its time has come already."""
 
     at: float
     action: Action | None
+    _on_cancel: Callable[[], None]
 
     def cancel(self) -> None:
-        self.action = None
+        if self.action is not None:
+            self.action = None
+            self._on_cancel()
 
 
 class Agenda:
@@ -29,10 +36,11 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Appointment]] = []
         self._order = count()
+        self._cancelled = 0
 
     def at(self, when: float, action: Action) -> Appointment:
         """Call `action(now)` once the time is `when` (epoch seconds) or later."""
-        appointment = Appointment(when, action)
+        appointment = Appointment(when, action, self._forget_cancelled)
         heapq.heappush(self._heap, (when, next(self._order), appointment))
         return appointment
 
@@ -41,9 +49,20 @@ class Agenda:
         actions: list[Action] = []
         while self._heap and self._heap[0][0] <= now:
             appointment = heapq.heappop(self._heap)[2]
-            if appointment.action is not None:
-                actions.append(appointment.action)
+            action, appointment.action = appointment.action, None
+            if action is None:
+                self._cancelled -= 1
+            else:
+                actions.append(action)
         return actions
 
     def __len__(self) -> int:
-        return len(self._heap)
+        """How many appointments stand."""
+        return len(self._heap) - self._cancelled
+
+    def _forget_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > MAX_CANCELLED and self._cancelled * 2 > len(self._heap):
+            self._heap = [place for place in self._heap if place[2].action is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0

@@ -7,6 +7,7 @@ because presence follows from the endpoints.
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import attrs
 
@@ -20,6 +21,7 @@ from mobility.domain.presence import (
     AWAY_AFTER_S,
     INACTIVE,
     PresenceBook,
+    activity_shown,
     aggregate,
     device_type,
 )
@@ -43,7 +45,8 @@ class Endpoint:
 
     `parked` counts its pending event requests: while there is one, it is not idle.
     `activity` is ACTIVE, INACTIVE or AWAY.  `head` is the last position of its event stream and
-    `base` the one up to which the stream was trimmed.
+    `base` the one up to which the stream was trimmed.  `ending` counts the attempts to end it:
+    while there is one, and ever after one succeeded, nothing new may hang on it.
     """
 
     record: Application
@@ -52,6 +55,7 @@ class Endpoint:
     activity: int = ACTIVE
     uses_events: bool = False
     parked: int = 0
+    ending: int = 0
     base: int = 0
     head: int = 0
     instances: dict[str, Instance] = attrs.Factory(dict)
@@ -71,6 +75,18 @@ class Endpoint:
         """A request of the client came."""
         self.last_seen = now
 
+    def must_live(self) -> None:
+        """404 ApplicationNotFound once the application ends."""
+        if self.ending:
+            raise Refusal("NotFound", "ApplicationNotFound", "The application has ended.")
+
+    def activity_at(self, now: float) -> int:
+        """ACTIVE, INACTIVE or AWAY by the time since the last activity."""
+        inactive_at = self.last_activity + self.record.inactive_timeout_s
+        if now >= inactive_at + AWAY_AFTER_S:
+            return AWAY
+        return INACTIVE if now >= inactive_at else ACTIVE
+
 
 @attrs.frozen(slots=True)
 class Registration:
@@ -81,6 +97,11 @@ class Registration:
     endpoint_id: str
     type: str = ""
     instance_id: str = ""
+
+    def names(self, record: Application) -> bool:
+        """Whether `record` is the application that the client means."""
+        said = (self.culture, self.endpoint_id, self.type, self.user_agent)
+        return said == (record.culture, record.endpoint_id, record.type, record.user_agent)
 
 
 @attrs.frozen(slots=True)
@@ -123,12 +144,15 @@ class Applications:
     ) -> None:
         """Take the stored applications into memory; each starts its idle time anew at `now`.
 
-        Whether one used its event channel is not stored, so each gets the longer life.
+        Whether one used its event channel is not stored, so each gets the longer life.  How active
+        its user was is taken from the presence that was shown.
         """
         for record in records:
-            endpoint = Endpoint(record, now, now, uses_events=True)
+            activity = activity_shown(self._presence.of(record.user_uri))
+            idle_s = (0, record.inactive_timeout_s, record.inactive_timeout_s + AWAY_AFTER_S)
+            endpoint = Endpoint(record, now, now - idle_s[activity], activity, uses_events=True)
             endpoint.base, endpoint.head = heads.get(record.id, (0, 0))
-            self._remember(endpoint, now)
+            self._remember(endpoint)
         for instance in instances:
             tabbed = self._endpoints.get(instance.application_id)
             if tabbed is not None:
@@ -153,7 +177,9 @@ class Applications:
         return [
             endpoint
             for endpoint in self.of_user(uri)
-            if endpoint.record.available and modality in endpoint.record.modalities.split(",")
+            if endpoint.record.available
+            and not endpoint.ending
+            and modality in endpoint.record.modalities.split(",")
         ]
 
     async def register(
@@ -165,8 +191,7 @@ class Applications:
         an event channel of its own (UCWA "Multi-Tab Support").  Refused with 409
         TooManyApplications above the limits.
         """
-        lock = self._locks.of(user.uri)
-        async with lock:
+        async with self._locks.of(user.uri):
             endpoint = self._same(user.uri, registration)
             if endpoint is not None and registration.instance_id in endpoint.instances:
                 endpoint.seen(now)
@@ -191,7 +216,7 @@ class Applications:
             await self._ledger.commit(unit)
             endpoint.instances[instance.instance_id] = instance
             if endpoint.id not in self._endpoints:
-                self._remember(endpoint, now)
+                self._remember(endpoint)
             return endpoint, True
 
     async def make_available(
@@ -199,7 +224,7 @@ class Applications:
     ) -> None:
         """UCWA makeMeAvailable.  Refused with 409 AlreadyExists when it is available already."""
         async with self._locks.of(endpoint.user_uri):
-            self._must_live(endpoint)
+            endpoint.must_live()
             if endpoint.record.available:
                 raise Refusal("Conflict", "AlreadyExists", "The application is available already.")
             record = attrs.evolve(
@@ -218,17 +243,11 @@ class Applications:
             for part in ("presence", "note", "location"):
                 unit.append(endpoint.id, SelfPresence(part, "added"))
             unit.append(endpoint.id, CommunicationChanged())
-            before, endpoint.record = endpoint.record, record
-            endpoint.activity, endpoint.last_activity = ACTIVE, now
-            try:
-                self._show(
-                    unit, endpoint.user_uri, now, manual=availability.sign_in_as, untold=endpoint
-                )
-                await self._ledger.commit(unit)
-            except BaseException:
-                endpoint.record = before
-                raise
-            self._watch_activity(endpoint, now)
+            after = self._after(endpoint, record=record, activity=ACTIVE)
+            self._show(unit, endpoint.user_uri, now, after, manual=availability.sign_in_as)
+            await self._ledger.commit(unit)
+            endpoint.record, endpoint.activity, endpoint.last_activity = record, ACTIVE, now
+        self._watch_activity(endpoint)
 
     async def update_communication(
         self, endpoint: Endpoint, etag: int | None, changes: dict[str, str]
@@ -238,7 +257,7 @@ class Applications:
         412 PreconditionFailed when `etag` is another than the stored one.
         """
         async with self._locks.of(endpoint.user_uri):
-            self._must_live(endpoint)
+            endpoint.must_live()
             if etag != endpoint.record.etag:
                 raise Refusal(
                     "PreconditionFailed", None, "The resource has changed since it was read."
@@ -247,34 +266,30 @@ class Applications:
             unit = Unit()
             unit.save(record)
             unit.append(endpoint.id, CommunicationChanged())
-            before, endpoint.record = endpoint.record, record
-            try:
-                self._show(unit, endpoint.user_uri, None)
-                await self._ledger.commit(unit)
-            except BaseException:
-                endpoint.record = before
-                raise
+            self._show(unit, endpoint.user_uri, None, self._after(endpoint, record=record))
+            await self._ledger.commit(unit)
+            endpoint.record = record
 
     async def report_activity(self, endpoint: Endpoint, now: float) -> None:
         """UCWA reportMyActivity: the user is there."""
+        endpoint.must_live()
         self.must_be_available(endpoint)
         endpoint.last_activity = now
-        if endpoint.activity != ACTIVE:
-            await self._set_activity(endpoint, ACTIVE, now)
-        self._watch_activity(endpoint, now)
+        await self._follow_activity(endpoint, now)
+        self._watch_activity(endpoint)
 
     async def set_presence(self, endpoint: Endpoint, manual: str, now: float) -> None:
         """POST presence: the user chooses an availability, "" to let it follow activity again."""
         self.must_be_available(endpoint)
-        endpoint.last_activity = now
         async with self._locks.of(endpoint.user_uri):
-            self._must_live(endpoint)
-            endpoint.activity = ACTIVE
+            endpoint.must_live()
             unit = Unit()
-            self._show(unit, endpoint.user_uri, now, manual=manual)
+            after = self._after(endpoint, activity=ACTIVE)
+            self._show(unit, endpoint.user_uri, now, after, manual=manual)
             if unit:
                 await self._ledger.commit(unit)
-        self._watch_activity(endpoint, now)
+            endpoint.activity, endpoint.last_activity = ACTIVE, now
+        self._watch_activity(endpoint)
 
     async def set_note(self, endpoint: Endpoint, text: str) -> None:
         """POST note: the personal note, "" to clear it."""
@@ -286,32 +301,46 @@ class Applications:
 
     async def end(self, endpoint: Endpoint, now: float) -> None:
         """Sign the application out: its conversations, subscriptions and stream end with it."""
-        for depart in self.departures:
-            await depart(endpoint, now)
-        async with self._locks.of(endpoint.user_uri):
-            if self._endpoints.get(endpoint.id) is not endpoint:
-                return
-            unit = Unit()
-            unit.remove(endpoint.record, *endpoint.instances.values())
-            unit.drop_stream(endpoint.id)
-            others = [other for other in self.of_user(endpoint.user_uri) if other is not endpoint]
-            self._show(unit, endpoint.user_uri, now, endpoints=others)
-            await self._ledger.commit(unit)
-            self._forget(endpoint)
+        endpoint.ending += 1
+        try:
+            for depart in self.departures:
+                await depart(endpoint, now)
+            async with self._locks.of(endpoint.user_uri):
+                if self._endpoints.get(endpoint.id) is not endpoint:
+                    return
+                unit = Unit()
+                unit.remove(endpoint.record, *endpoint.instances.values())
+                unit.drop_stream(endpoint.id)
+                others = [one for one in self.of_user(endpoint.user_uri) if one is not endpoint]
+                self._show(unit, endpoint.user_uri, now, others)
+                await self._ledger.commit(unit)
+                self._forget(endpoint)
+        except BaseException:
+            endpoint.ending -= 1
+            raise
 
     async def end_instance(self, endpoint: Endpoint, instance_id: str, now: float) -> None:
-        """DELETE with other instances alive: only this event channel ends."""
-        instance = endpoint.instances.get(instance_id)
-        if instance is None or len(endpoint.instances) == 1:
-            await self.end(endpoint, now)
-            return
-        unit = Unit()
-        unit.remove(instance)
-        await self._ledger.commit(unit)
-        endpoint.instances.pop(instance_id, None)
+        """DELETE of one instance: only its event channel ends, with the last one all does.
+
+        404 for an unknown instance, so that a repeated DELETE does not end the others.
+        """
+        async with self._locks.of(endpoint.user_uri):
+            endpoint.must_live()
+            instance = endpoint.instances.get(instance_id)
+            if instance is None:
+                raise Refusal("NotFound", "ApplicationNotFound", "There is no such instance.")
+            if len(endpoint.instances) > 1:
+                unit = Unit()
+                unit.remove(instance)
+                await self._ledger.commit(unit)
+                del endpoint.instances[instance_id]
+                return
+        await self.end(endpoint, now)
 
     async def end_all_of(self, user: User, now: float) -> None:
         """End every application of a user (it was removed or disabled)."""
+        async with self._locks.of(user.uri):
+            pass  # what is being registered is stored first
         for endpoint in list(self.of_user(user.uri)):
             await self.end(endpoint, now)
 
@@ -327,32 +356,31 @@ class Applications:
     async def _set_own(self, endpoint: Endpoint, part: str, **change: str) -> None:
         self.must_be_available(endpoint)
         async with self._locks.of(endpoint.user_uri):
-            self._must_live(endpoint)
+            endpoint.must_live()
             unit = Unit()
             if self._presence.change(unit, endpoint.user_uri, **change):  # type: ignore[arg-type]  # note or location
                 _tell_own(unit, self.of_user(endpoint.user_uri), part)
                 await self._ledger.commit(unit)
+
+    def _after(self, changed: Endpoint, **changes: Any) -> list[Endpoint]:
+        """The endpoints of a user as they will be once `changes` of one are stored."""
+        return [
+            attrs.evolve(endpoint, **changes) if endpoint is changed else endpoint
+            for endpoint in self.of_user(changed.user_uri)
+        ]
 
     def _show(
         self,
         unit: Unit,
         uri: str,
         now: float | None,
-        *,
+        endpoints: Iterable[Endpoint],
         manual: str | None = None,
-        endpoints: list[Endpoint] | None = None,
-        untold: Endpoint | None = None,
     ) -> None:
-        """Put the user's aggregated presence into `unit` if it differs from what is shown.
-
-        `untold` is an endpoint that hears of its presence in another way.
-        """
-        live = [
-            endpoint
-            for endpoint in (self.of_user(uri) if endpoints is None else endpoints)
-            if endpoint.record.available
-        ]
-        chosen = self._presence.of(uri).manual if manual is None else manual
+        """Put what the user looks like with `endpoints` into `unit` if it differs from before."""
+        live = [endpoint for endpoint in endpoints if endpoint.record.available]
+        shown = self._presence.of(uri)
+        chosen = shown.manual if manual is None else manual
         availability, activity = aggregate(chosen, (endpoint.activity for endpoint in live))
         modalities = {
             modality
@@ -360,7 +388,6 @@ class Applications:
             for modality in endpoint.record.modalities.split(",")
             if modality
         }
-        shown = self._presence.of(uri)
         after = self._presence.change(
             unit,
             uri,
@@ -372,44 +399,37 @@ class Applications:
             modalities=",".join(sorted(modalities)),
         )
         if after is not None and (availability, activity) != (shown.availability, shown.activity):
-            _tell_own(unit, (one for one in live if one is not untold), "presence")
+            _tell_own(unit, self.of_user(uri), "presence")
 
-    async def _set_activity(self, endpoint: Endpoint, activity: int, now: float) -> None:
+    async def _follow_activity(self, endpoint: Endpoint, now: float) -> None:
+        """Make the endpoint as active as the time since its last activity says."""
         async with self._locks.of(endpoint.user_uri):
-            if self._endpoints.get(endpoint.id) is not endpoint:
+            activity = endpoint.activity_at(now)
+            if activity == endpoint.activity or self._endpoints.get(endpoint.id) is not endpoint:
                 return
-            before, endpoint.activity = endpoint.activity, activity
             unit = Unit()
-            self._show(unit, endpoint.user_uri, now if activity == ACTIVE else None)
+            after = self._after(endpoint, activity=activity)
+            self._show(unit, endpoint.user_uri, now if activity == ACTIVE else None, after)
             if unit:
-                try:
-                    await self._ledger.commit(unit)
-                except BaseException:
-                    endpoint.activity = before
-                    raise
+                await self._ledger.commit(unit)
+            endpoint.activity = activity
 
-    def _watch_activity(self, endpoint: Endpoint, now: float) -> None:
+    def _watch_activity(self, endpoint: Endpoint) -> None:
         """Look again when the endpoint would become inactive or away."""
-        if endpoint.inactivity is not None:
+        if endpoint.inactivity is not None or self._endpoints.get(endpoint.id) is not endpoint:
             return
 
         async def look(now: float) -> None:
-            endpoint.inactivity = None
-            if self._endpoints.get(endpoint.id) is not endpoint:
-                return
-            idle_s = now - endpoint.last_activity
-            limit_s = endpoint.record.inactive_timeout_s
-            if idle_s >= limit_s + AWAY_AFTER_S:
-                await self._set_activity(endpoint, AWAY, now)
-            else:
-                if idle_s >= limit_s:
-                    await self._set_activity(endpoint, INACTIVE, now)
-                self._watch_activity(endpoint, now)
+            if self._endpoints.get(endpoint.id) is endpoint:
+                await self._follow_activity(endpoint, now)
+                endpoint.inactivity = None
+                if endpoint.activity != AWAY:
+                    self._watch_activity(endpoint)
 
-        limit_s = endpoint.record.inactive_timeout_s
-        if now >= endpoint.last_activity + limit_s:
-            limit_s += AWAY_AFTER_S
-        endpoint.inactivity = self._agenda.at(endpoint.last_activity + limit_s, look)
+        at = endpoint.last_activity + endpoint.record.inactive_timeout_s
+        if endpoint.activity != ACTIVE:
+            at += AWAY_AFTER_S
+        endpoint.inactivity = self._agenda.at(at, look)
 
     # Life and death
 
@@ -429,26 +449,16 @@ class Applications:
 
     def _same(self, uri: str, registration: Registration) -> Endpoint | None:
         for endpoint in self.of_user(uri):
-            record = endpoint.record
-            if (record.culture, record.endpoint_id, record.type, record.user_agent) == (
-                registration.culture,
-                registration.endpoint_id,
-                registration.type,
-                registration.user_agent,
-            ):
+            if not endpoint.ending and registration.names(endpoint.record):
                 return endpoint
         return None
 
-    def _must_live(self, endpoint: Endpoint) -> None:
-        if self._endpoints.get(endpoint.id) is not endpoint:
-            raise Refusal("NotFound", "ApplicationNotFound", "The application has ended.")
-
-    def _remember(self, endpoint: Endpoint, now: float) -> None:
+    def _remember(self, endpoint: Endpoint) -> None:
         self._endpoints[endpoint.id] = endpoint
         self._of_user.setdefault(endpoint.user_uri, []).append(endpoint)
         self._watch_life(endpoint)
         if endpoint.record.available:
-            self._watch_activity(endpoint, now)
+            self._watch_activity(endpoint)
 
     def _forget(self, endpoint: Endpoint) -> None:
         del self._endpoints[endpoint.id]
@@ -472,7 +482,7 @@ class Applications:
                 return
             if endpoint.parked:
                 endpoint.seen(now)
-            if now - endpoint.last_seen >= self.idle_limit_s(endpoint):
+            if now >= endpoint.last_seen + self.idle_limit_s(endpoint):
                 await self.end(endpoint, now)
             else:
                 self._watch_life(endpoint)
@@ -482,5 +492,5 @@ class Applications:
 
 def _tell_own(unit: Unit, endpoints: Iterable[Endpoint], part: str) -> None:
     for endpoint in endpoints:
-        if endpoint.record.available:
+        if endpoint.record.available and not endpoint.ending:
             unit.append(endpoint.id, SelfPresence(part, "updated"))

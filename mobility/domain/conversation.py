@@ -31,6 +31,40 @@ NameOf = Callable[[str], str]
 """The display name of a user URI."""
 
 
+@attrs.frozen(slots=True)
+class Outcome:
+    """How an invitation ends unanswered: its InvitationState, and what each side is told."""
+
+    state: str
+    caller: Reason
+    callee: Reason
+
+
+CANCELLED = Outcome(
+    "Cancelled",
+    Reason("LocalFailure", "Canceled", "The caller gave up."),
+    Reason("RemoteFailure", "Canceled", "The caller gave up."),
+)
+DECLINED = Outcome(
+    "Declined",
+    Reason("RemoteFailure", "Declined", "The invitation was declined."),
+    Reason("LocalFailure", "Declined", "The invitation was declined."),
+)
+UNANSWERED = Outcome(
+    "Failed",
+    Reason("RemoteFailure", "Timeout", "Nobody answered in time."),
+    Reason("LocalFailure", "Missed", "The invitation was not answered in time."),
+)
+SIGNED_OUT = Outcome(
+    "Failed",
+    Reason("RemoteFailure", "Unavailable", "The person's last device signed out."),
+    Reason("LocalFailure", "Unavailable", "The device signed out."),
+)
+ELSEWHERE = Reason("LocalFailure", "ConnectedElsewhere", "Another device answered.")
+UNREACHABLE = Reason("RemoteFailure", "Unavailable", "The person has no device that can answer.")
+UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")
+
+
 @attrs.define(slots=True, eq=False)
 class ActiveConversation:
     """A conversation with its legs by application id, its invitation and who is typing."""

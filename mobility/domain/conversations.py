@@ -12,17 +12,24 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.conversation import (
+    CANCELLED,
+    DECLINED,
+    ELSEWHERE,
+    SIGNED_OUT,
+    UNANSWERED,
+    UNKNOWN,
+    UNREACHABLE,
     ActiveConversation,
+    Outcome,
     tell_connected,
     tell_ended,
     tell_message,
     tell_started,
-    tell_typing,
 )
-from mobility.domain.facts import Reason
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Locks
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
+from mobility.domain.typing_notices import TypingNotices
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
@@ -77,6 +84,9 @@ class Conversations:
         self._conversations: dict[str, ActiveConversation] = {}
         self._of_invitation: dict[str, ActiveConversation] = {}
         self._locks = Locks()
+        self._typing = TypingNotices(
+            ledger, agenda, self._settled, users.name_of, limits.typing_timeout_s
+        )
 
     def load(
         self,
@@ -136,6 +146,7 @@ class Conversations:
         An invitation that can reach nobody is completed at once, failed; its message is kept as
         missed.  Refused with 409 TooManyConversations or ThreadIdAlreadyExists.
         """
+        endpoint.must_live()
         self._check_start(endpoint, call)
         conversation = ActiveConversation(
             record=Conversation(
@@ -180,13 +191,16 @@ class Conversations:
         unit.save(conversation.record, invitation, caller, *callees)
         if message is not None:
             unit.save(message)
-        await self._ledger.commit(unit)
-        self._conversations[conversation.id] = conversation
-        for leg in (caller, *callees):
-            self._join(conversation, leg)
-        self._open(conversation, invitation)
-        if self._applications.find(endpoint.id) is not endpoint:
-            await self.terminate(endpoint, conversation.id)
+        async with self._locks.of(conversation.id):  # an application that ends now waits for it
+            self._conversations[conversation.id] = conversation
+            for leg in (caller, *callees):
+                self._join(conversation, leg)
+            try:
+                await self._ledger.commit(unit)
+            except BaseException:
+                self._forget(conversation)
+                raise
+            self._open(conversation, invitation)
         return invitation
 
     async def accept(self, endpoint: Endpoint, invitation_id: str) -> None:
@@ -228,7 +242,7 @@ class Conversations:
                     loser,
                     self._users.name_of,
                     elsewhere,
-                    Reason("LocalFailure", "ConnectedElsewhere", "Another device answered."),
+                    ELSEWHERE,
                 )
             unit.remove(*losers)
             await self._ledger.commit(unit)
@@ -245,27 +259,10 @@ class Conversations:
         async with self._locks.of(conversation.id):
             _, invitation, leg = self.find_invitation(endpoint, invitation_id)
             _must_ring(invitation, leg)
-            ringing = [other for other in conversation.legs.values() if other.state == "Incoming"]
-            if everywhere or len(ringing) == 1:
-                await self._finish(
-                    conversation,
-                    "Declined",
-                    Reason("RemoteFailure", "Declined", "The invitation was declined."),
-                    Reason("LocalFailure", "Declined", "The invitation was declined."),
-                )
-                return
-            unit = Unit()
-            unit.remove(leg)
-            tell_ended(
-                unit,
-                conversation,
-                leg,
-                self._users.name_of,
-                attrs.evolve(invitation, state="Declined"),
-                Reason("LocalFailure", "Declined", "The invitation was declined here."),
-            )
-            await self._ledger.commit(unit)
-            self._part(conversation, leg)
+            if everywhere:
+                await self._finish(conversation, DECLINED)
+            else:
+                await self._stop_ringing(conversation, leg, DECLINED)
 
     async def send_message(
         self,
@@ -280,10 +277,7 @@ class Conversations:
 
         409 while messaging is not connected.
         """
-        lock = self._locks.of(conversation_id)
-        if lock.locked:
-            async with lock:
-                pass
+        await self._settled(conversation_id)
         conversation, leg = self.find(endpoint, conversation_id)
         _must_be_connected(leg)
         message = self._new_message(conversation, leg.user_uri, text, now)
@@ -291,39 +285,24 @@ class Conversations:
         unit.save(message)
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=str(message.number)))
-        self._stop_typing(unit, conversation, leg)
+        typed = self._typing.end(unit, conversation, leg)
         tell_message(unit, message, leg, self._users.name_of, operation_id)
         for other in conversation.others(leg):
             tell_message(unit, message, other, self._users.name_of)
-        await self._ledger.commit(unit)
+        try:
+            await self._ledger.commit(unit)
+        except BaseException:
+            if typed and endpoint.id not in conversation.typing:
+                self._typing.end_later(conversation, leg, now)
+            raise
         return message
 
     async def set_typing(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
         """UCWA setIsTyping: the others see it until a few seconds after the last call."""
+        await self._settled(conversation_id)
         conversation, leg = self.find(endpoint, conversation_id)
         _must_be_connected(leg)
-        running = conversation.typing.get(endpoint.id)
-
-        async def stop(now: float) -> None:  # noqa: ARG001  # an Action
-            if conversation.typing.get(endpoint.id) is not appointment:
-                return
-            unit = Unit()
-            self._stop_typing(unit, conversation, leg)
-            await self._ledger.commit(unit)
-
-        appointment = self._agenda.at(now + self._limits.typing_timeout_s, stop)
-        conversation.typing[endpoint.id] = appointment
-        if running is not None:
-            running.cancel()
-            return
-        unit = Unit()
-        tell_typing(unit, conversation, leg, self._users.name_of, "added")
-        try:
-            await self._ledger.commit(unit)
-        except BaseException:
-            conversation.typing.pop(endpoint.id, None)
-            appointment.cancel()
-            raise
+        await self._typing.begin(conversation, leg, now)
 
     async def terminate(self, endpoint: Endpoint, conversation_id: str) -> None:
         """UCWA cancel, stopMessaging and DELETE conversation: messaging is its only modality.
@@ -331,21 +310,25 @@ class Conversations:
         A caller that waits for an answer cancels the invitation, a callee that rings declines it
         on this device, and otherwise the conversation ends for both.
         """
-        conversation, leg = self.find(endpoint, conversation_id)
-        if leg.state == "Incoming" and conversation.invitation is not None:
-            await self.decline(endpoint, conversation.invitation.id, everywhere=False)
-            return
+        self.find(endpoint, conversation_id)
         async with self._locks.of(conversation_id):
             conversation, leg = self.find(endpoint, conversation_id)
-            canceled = Reason("LocalFailure", "Canceled", "The caller gave up.")
-            missed = Reason("RemoteFailure", "Canceled", "The caller gave up.")
-            await self._finish(conversation, "Cancelled", canceled, missed)
+            await self._quit(conversation, leg, DECLINED)
 
     async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure
         """The application ends: it leaves each of its conversations, and the others are told."""
         for conversation_id in list(endpoint.conversations):
-            if endpoint.id in self._conversations[conversation_id].legs:
-                await self.terminate(endpoint, conversation_id)
+            async with self._locks.of(conversation_id):
+                conversation = self._conversations.get(conversation_id)
+                if conversation is not None and endpoint.id in conversation.legs:
+                    await self._quit(conversation, conversation.legs[endpoint.id], SIGNED_OUT)
+
+    async def _settled(self, conversation_id: str) -> None:
+        """Wait for the change of a conversation's state that is under way, if there is one."""
+        lock = self._locks.of(conversation_id)
+        if lock.locked:
+            async with lock:
+                pass
 
     async def _expire(self, conversation: ActiveConversation, invitation_id: str) -> None:
         """Nobody answered in time: the invitation ends, the message stays in the stream."""
@@ -357,42 +340,48 @@ class Conversations:
                 and invitation.id == invitation_id
                 and invitation.state == "Connecting"
             ):
-                await self._finish(
-                    conversation,
-                    "Failed",
-                    Reason("RemoteFailure", "Timeout", "Nobody answered in time."),
-                    Reason("LocalFailure", "Missed", "The invitation was not answered in time."),
-                )
+                await self._finish(conversation, UNANSWERED)
 
-    async def _finish(
-        self,
-        conversation: ActiveConversation,
-        invitation_state: str,
-        caller_reason: Reason,
-        callee_reason: Reason,
+    async def _quit(self, conversation: ActiveConversation, leg: Leg, unanswered: Outcome) -> None:
+        """`leg` goes; if it only rings, the invitation of the last such one ends `unanswered`."""
+        if leg.state == "Incoming":
+            await self._stop_ringing(conversation, leg, unanswered)
+        else:
+            await self._finish(conversation, CANCELLED)
+
+    async def _stop_ringing(
+        self, conversation: ActiveConversation, leg: Leg, outcome: Outcome
     ) -> None:
-        """End the conversation for everybody; an open invitation ends in `invitation_state`."""
+        """One device will not answer; with the last one the invitation ends."""
+        ringing = [other for other in conversation.legs.values() if other.state == "Incoming"]
+        invitation = conversation.invitation
+        if len(ringing) == 1 or invitation is None:
+            await self._finish(conversation, outcome)
+            return
+        unit = Unit()
+        unit.remove(leg)
+        here = attrs.evolve(invitation, state=outcome.state)
+        tell_ended(unit, conversation, leg, self._users.name_of, here, outcome.callee)
+        await self._ledger.commit(unit)
+        self._part(conversation, leg)
+
+    async def _finish(self, conversation: ActiveConversation, outcome: Outcome) -> None:
+        """End the conversation for everybody; an open invitation ends in `outcome`."""
         unit = Unit()
         record = attrs.evolve(self._next_version(conversation), state="Ended")
         unit.save(record)
         unit.remove(*conversation.legs.values())
         invitation = conversation.invitation
         if invitation is not None and invitation.state == "Connecting":
-            invitation = attrs.evolve(invitation, state=invitation_state)
+            invitation = attrs.evolve(invitation, state=outcome.state)
             unit.save(invitation)
         else:
             invitation = None
         for leg in conversation.legs.values():
-            calling = invitation and leg.application_id == invitation.from_application_id
-            tell_ended(
-                unit,
-                conversation,
-                leg,
-                self._users.name_of,
-                invitation,
-                caller_reason if calling else callee_reason,
-            )
-        if invitation is not None and invitation.message_number:
+            calling = leg.state == "Connecting"
+            reason = outcome.caller if calling else outcome.callee
+            tell_ended(unit, conversation, leg, self._users.name_of, invitation, reason)
+        if invitation is not None:
             message = await self._first_message(conversation, invitation)
             if message is not None:
                 unit.save(attrs.evolve(message, missed=True))
@@ -410,11 +399,7 @@ class Conversations:
         failed = attrs.evolve(invitation, state="Failed")
         callee = self._users.find(invitation.to_uri)
         known = callee is not None and callee.enabled
-        reason = (
-            Reason("RemoteFailure", "Unavailable", "The person has no device that can answer.")
-            if known
-            else Reason("NotFound", "DestinationNotFound", "Nobody has this address.")
-        )
+        reason = UNREACHABLE if known else UNKNOWN
         tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
         unit.save(attrs.evolve(conversation.record, state="Ended"), failed)
         if message is not None and known:
@@ -463,12 +448,6 @@ class Conversations:
             sent_at=now,
         )
 
-    def _stop_typing(self, unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
-        appointment = conversation.typing.pop(leg.application_id, None)
-        if appointment is not None:
-            appointment.cancel()
-            tell_typing(unit, conversation, leg, self._users.name_of, "deleted")
-
     @staticmethod
     def _next_version(conversation: ActiveConversation) -> Conversation:
         return attrs.evolve(conversation.record, version=conversation.record.version + 1)
@@ -499,6 +478,7 @@ class Conversations:
             self._part(conversation, leg)
         for appointment in conversation.typing.values():
             appointment.cancel()
+        conversation.typing.clear()
         del self._conversations[conversation.id]
         if conversation.invitation is not None:
             self._of_invitation.pop(conversation.invitation.id, None)

@@ -43,6 +43,17 @@ def aggregate(manual: str, endpoints: Iterable[int]) -> tuple[str, str]:
     return _BY_ACTIVITY[manual or "Online"][activity], ""
 
 
+def activity_shown(presence: Presence) -> int:
+    """ACTIVE, INACTIVE or AWAY: what the endpoints of a user who looks so must have reported.
+
+    A chosen availability hides it; then it is ACTIVE.
+    """
+    if presence.manual not in ("", *_BY_ACTIVITY):
+        return ACTIVE
+    by_availability = {"IdleOnline": INACTIVE, "IdleBusy": INACTIVE, "Away": AWAY}
+    return by_availability.get(presence.availability, ACTIVE)
+
+
 def device_type(application_types: Iterable[str]) -> str:
     """ContactDeviceType of a user with applications of these types: the first known one counts."""
     known = {"phone": "Mobile", "tablet": "Mobile", "browser": "Web", "desktop": "PC"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from mobility.domain.agenda import Agenda
+from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.applications import Endpoint
 from mobility.domain.facts import ContactWatched, SubscriptionChanged
 from mobility.domain.ledger import Ledger, Unit
@@ -40,10 +40,15 @@ class Subscriptions:
         self._presence = presence
         self._limits = limits
         self._of_application: dict[str, dict[str, PresenceSubscription]] = {}
+        self._ends: dict[str, Appointment] = {}
+        """Of each subscription, when it is warned of or ended next."""
         self._locks = Locks()
 
     def load(self, subscriptions: Iterable[PresenceSubscription], live: Iterable[str]) -> None:
-        """Take the stored subscriptions of the `live` application ids into memory."""
+        """Take the stored subscriptions of the `live` application ids into memory.
+
+        One whose time has passed ends at once, so that its end is announced.
+        """
         alive = set(live)
         for subscription in subscriptions:
             if subscription.application_id in alive:
@@ -80,12 +85,13 @@ class Subscriptions:
     ) -> PresenceSubscription:
         """Watch `uris` for `duration_min` minutes (10..30).  403 LimitExceeded above a limit."""
         async with self._locks.of(endpoint.id):
+            endpoint.must_live()
             wanted = tuple(dict.fromkeys(uris))
             if len(self.of(endpoint)) >= self._limits.subscriptions:
                 raise Refusal("Forbidden", "LimitExceeded", "Too many presence subscriptions.")
             self._check_contacts(endpoint, wanted)
             subscription = PresenceSubscription(
-                id=secrets.token_hex(4),
+                id=secrets.token_hex(8),
                 application_id=endpoint.id,
                 uris=" ".join(wanted),
                 expires_at=now + duration_min * 60,
@@ -145,39 +151,43 @@ class Subscriptions:
             self._presence.watch(endpoint.id, new)
             return grown
 
-    async def cancel(
-        self, application_id: str, subscription_id: str, ending_at: float | None = None
-    ) -> None:
-        """Stop watching (DELETE, or the subscription's end).  404 when it has ended.
-
-        With `ending_at` only if the subscription still ends then: it may have been extended.
-        """
+    async def cancel(self, application_id: str, subscription_id: str) -> None:
+        """Stop watching (DELETE).  404 when the subscription has ended."""
         async with self._locks.of(application_id):
-            mine = self._of_application.get(application_id, {})
-            subscription = mine.get(subscription_id)
+            subscription = self._of_application.get(application_id, {}).get(subscription_id)
             if subscription is None:
                 raise _no_such_subscription()
-            if ending_at not in (None, subscription.expires_at):
-                return
-            gone = self._only_in(subscription)
-            unit = Unit()
-            unit.remove(subscription)
-            unit.append(application_id, SubscriptionChanged(subscription_id, "deleted"))
-            for uri in gone:
-                unit.append(application_id, ContactWatched(uri, "deleted"))
-            await self._ledger.commit(unit)
-            del mine[subscription_id]
-            self._presence.unwatch(application_id, gone)
+            await self._end(subscription)
 
     async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure
         """The application ends: so do its subscriptions."""
-        subscriptions = self._of_application.get(endpoint.id)
-        if subscriptions:
+        async with self._locks.of(endpoint.id):
+            subscriptions = self._of_application.get(endpoint.id)
+            if subscriptions is None:
+                return
             unit = Unit()
             unit.remove(*subscriptions.values())
             await self._ledger.commit(unit)
             self._presence.unwatch(endpoint.id, self.watched(endpoint.id))
-        self._of_application.pop(endpoint.id, None)
+            for subscription_id in subscriptions:
+                self._ends.pop(subscription_id).cancel()
+            del self._of_application[endpoint.id]
+
+    async def _end(self, subscription: PresenceSubscription) -> None:
+        application_id = subscription.application_id
+        gone = self._only_in(subscription)
+        unit = Unit()
+        unit.remove(subscription)
+        unit.append(application_id, SubscriptionChanged(subscription.id, "deleted"))
+        for uri in gone:
+            unit.append(application_id, ContactWatched(uri, "deleted"))
+        await self._ledger.commit(unit)
+        mine = self._of_application[application_id]
+        del mine[subscription.id]
+        if not mine:
+            del self._of_application[application_id]
+        self._ends.pop(subscription.id).cancel()
+        self._presence.unwatch(application_id, gone)
 
     def _check_contacts(self, endpoint: Endpoint, new: Sequence[str]) -> None:
         if len(self.watched(endpoint.id).union(new)) > self._limits.contacts:
@@ -202,23 +212,31 @@ class Subscriptions:
         """Warn shortly before the subscription ends, then end it; void once it was extended."""
         application_id, subscription_id = subscription.application_id, subscription.id
 
-        def current() -> bool:
-            mine = self._of_application.get(application_id, {})
-            present = mine.get(subscription_id)
-            return present is not None and present.expires_at == subscription.expires_at
+        def current() -> PresenceSubscription | None:
+            present = self._of_application.get(application_id, {}).get(subscription_id)
+            same = present is not None and present.expires_at == subscription.expires_at
+            return present if same else None
 
-        async def warn(now: float) -> None:  # noqa: ARG001  # an Action
-            if current():
+        async def warn(now: float) -> None:
+            if current() is None:
+                return
+            if now < subscription.expires_at:
                 unit = Unit()
                 unit.append(application_id, SubscriptionChanged(subscription_id, "updated"))
                 await self._ledger.commit(unit)
-                self._agenda.at(subscription.expires_at, end)
+            if current() is not None:
+                self._ends[subscription_id] = self._agenda.at(subscription.expires_at, end)
 
         async def end(now: float) -> None:  # noqa: ARG001  # an Action
-            if current():
-                await self.cancel(application_id, subscription_id, subscription.expires_at)
+            async with self._locks.of(application_id):
+                present = current()
+                if present is not None:
+                    await self._end(present)
 
-        self._agenda.at(subscription.expires_at - WARNING_S, warn)
+        earlier = self._ends.get(subscription_id)
+        if earlier is not None:
+            earlier.cancel()
+        self._ends[subscription_id] = self._agenda.at(subscription.expires_at - WARNING_S, warn)
 
 
 def uris_of(subscription: PresenceSubscription) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The local directory: who exists, and how people are found.
 
-All local users are kept in memory (a few hundred bytes each; sized for 100,000 users).
+All local users are kept in memory (about a kilobyte each; sized for 100,000 users).
 """
 
 import unicodedata
@@ -15,10 +15,13 @@ from mobility.domain.records import User
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
-"""Ends what a user does (its applications); called with the user and the time."""
+"""Ends what a user has (tokens, applications); called with the user and the time."""
 
-Revocation = Callable[[User, Unit], None]
-"""Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
+MIN_PHONE_DIGITS = 3
+"""Digits from which on a query finds phone numbers (our choice)."""
+
+_PHONE_MARKS = frozenset("+-().,/ ")
+"""What may stand between the digits of a phone number (RFC 3966 visual separators and habits)."""
 
 
 def folded(text: str) -> str:
@@ -39,101 +42,102 @@ class SearchResult:
     more: bool
 
 
+@attrs.frozen(slots=True)
+class _Listing:
+    """A user as searches read it: one string for each way to match, so that looking is fast.
+
+    `words` has the words of the name and the addresses, `numbers` the digits of the phone numbers;
+    each is preceded by a line end, which no query contains.
+    """
+
+    user: User
+    name: str
+    words: str
+    numbers: str
+
+
 class Users:
     """The users of this system, homed here or known to live elsewhere.
 
-    `revocations` are called when a user is removed, disabled or given another password,
-    `departures` awaited in order when it is removed or disabled.
+    `departures` are awaited, in order, when a user is removed or disabled, `credential_changes`
+    when it gets another password: tokens and applications end there.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
         self._ledger = ledger
-        self._users = {user.uri: user for user in users}
+        self._listings = {user.uri: _listing(user) for user in users}
         self._locks = Locks()
         self.departures: list[Departure] = []
-        self.revocations: list[Revocation] = []
+        self.credential_changes: list[Departure] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
-        user = self._users.get(uri)
-        if user is None and (canonical := user_uri(uri)) is not None:
-            user = self._users.get(canonical)
-        return user
+        listing = self._listings.get(uri)
+        if listing is None and (canonical := user_uri(uri)) is not None:
+            listing = self._listings.get(canonical)
+        return listing.user if listing is not None else None
 
     def name_of(self, uri: str) -> str:
         """The display name of a user, "" for a stranger."""
-        user = self._users.get(uri)
-        return user.name if user is not None else ""
+        listing = self._listings.get(uri)
+        return listing.user.name if listing is not None else ""
 
     def all(self) -> list[User]:
         """Every user, in the order of their URIs."""
-        return [self._users[uri] for uri in sorted(self._users)]
+        return [self._listings[uri].user for uri in sorted(self._listings)]
 
     def __len__(self) -> int:
-        return len(self._users)
+        return len(self._listings)
 
     async def add(self, user: User) -> None:
         """Store a new user.  Refused (409 AlreadyExists) when the URI is taken."""
-        if user.uri in self._users:
-            raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
-        self._users[user.uri] = user
-        try:
-            unit = Unit()
-            unit.save(user)
-            await self._ledger.commit(unit)
-        except BaseException:
-            del self._users[user.uri]
-            raise
+        async with self._locks.of(user.uri):
+            if user.uri in self._listings:
+                raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
+            await self._commit(user)
 
-    async def update(self, uri: str, change: Callable[[User], User], now: float) -> User:
-        """Store what `change` makes of a user; one who may no longer sign in is signed out.
+    async def save(self, user: User, now: float) -> None:
+        """Store a changed user; one that is disabled or got another password is signed out.
 
-        `change` is given the user as stored, so that no other change is lost.  Tokens end in the
-        same unit of work when the password changed or the user was disabled; in the latter case
-        its applications end too.  404 NotFound for a stranger.
+        404 NotFound for a stranger.
         """
-        async with self._locks.of(uri):
-            before = self._known(uri)
-            after = change(before)
-            disabled = before.enabled and not after.enabled
-            unit = Unit()
-            unit.save(after)
-            if disabled or before.credential_version != after.credential_version:
-                for revoke in self.revocations:
-                    revoke(before, unit)
-            await self._ledger.commit(unit)
-            self._users[after.uri] = after
-        if disabled:
-            for depart in self.departures:
-                await depart(after, now)
-        return after
+        async with self._locks.of(user.uri):
+            before = self._known(user.uri)
+            await self._commit(user)
+            if not user.enabled:
+                for depart in self.departures:
+                    await depart(user, now)
+            elif before.credential_version != user.credential_version:
+                for change in self.credential_changes:
+                    await change(user, now)
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it.  404 NotFound for a stranger."""
-        async with self._locks.of(uri):
-            user = self._known(uri)
+        user = self._known(uri)
+        async with self._locks.of(user.uri):
+            user = self._known(user.uri)
             for depart in self.departures:
                 await depart(user, now)
             unit = Unit()
             unit.remove(user)
-            for revoke in self.revocations:
-                revoke(user, unit)
             await self._ledger.commit(unit)
-            self._users.pop(user.uri, None)
+            del self._listings[user.uri]
 
     def search(self, query: str, limit: int) -> SearchResult:
-        """People whose name, mail, phone number or SIP address matches every word of `query`.
+        """People whose name, mail, phone number or SIP address matches `query`.
 
-        A name or address matches at the start of one of its words, a phone number when it
-        contains the digits (three or more).  Scripts without case or spaces match anywhere in
-        the name.
+        Each word of it must be the beginning of a word of the name or of an address; one in a
+        script beyond ASCII may stand anywhere in the name, since some scripts write no spaces.  Or
+        the whole query is part of a phone number (three digits or more, leading zeros apart).
         """
-        words = folded(query.removeprefix("sip:")).split()
+        text = folded(query).strip().removeprefix("sip:")
+        words = text.split()
         if not words:
             return SearchResult([], False)
-        found = [user for user in self._users.values() if _matches(user, words)]
-        found.sort(key=lambda user: (folded(user.name), user.uri))
-        return SearchResult(found[:limit], len(found) > limit)
+        phone = _phone_digits(text)
+        found = [one for one in self._listings.values() if _matches(one, words, phone)]
+        found.sort(key=lambda listing: (listing.name, listing.user.uri))
+        return SearchResult([listing.user for listing in found[:limit]], len(found) > limit)
 
     def _known(self, uri: str) -> User:
         user = self.find(uri)
@@ -141,22 +145,43 @@ class Users:
             raise Refusal("NotFound", None, "There is no user with this SIP URI.")
         return user
 
+    async def _commit(self, user: User) -> None:
+        unit = Unit()
+        unit.save(user)
+        await self._ledger.commit(unit)
+        self._listings[user.uri] = _listing(user)
 
-def _matches(user: User, words: list[str]) -> bool:
-    if not user.enabled:
+
+def _listing(user: User) -> _Listing:
+    name = " ".join(folded(user.name).split())
+    parts = "".join(c if c.isalnum() else " " for c in name)  # finds Luc in Jean-Luc
+    words = (*name.split(), *parts.split(), folded(user.uri[4:]), folded(user.email))
+    phones = (user.work_phone, user.mobile_phone, user.home_phone, user.other_phone)
+    numbers = (digits_of(phone) for phone in phones)
+    return _Listing(user, name, _lines(words), _lines(numbers))
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "".join(f"\n{text}" for text in dict.fromkeys(texts) if text)
+
+
+def _phone_digits(text: str) -> str:
+    """The digits to look for if the folded query can be a phone number, else "".
+
+    Leading zeros are prefixes of the dialling country and are not part of a stored number.
+    """
+    if not all(c.isdigit() or c in _PHONE_MARKS for c in text):
+        return ""
+    digits = digits_of(text).lstrip("0")
+    return digits if len(digits) >= MIN_PHONE_DIGITS else ""
+
+
+def _matches(listing: _Listing, words: list[str], phone: str) -> bool:
+    if not listing.user.enabled:
         return False
-    name = folded(user.name)
-    parts = name.split()
-    addresses = (user.uri[4:], user.email.casefold())
-    numbers = tuple(
-        digits_of(number)
-        for number in (user.work_phone, user.mobile_phone, user.home_phone, user.other_phone)
-        if number
-    )
+    if phone and phone in listing.numbers:
+        return True
     return all(
-        any(part.startswith(word) for part in parts)
-        or any(address.startswith(word) for address in addresses)
-        or (not word.isascii() and word in name)
-        or (len(digits_of(word)) >= 3 and any(digits_of(word) in number for number in numbers))
+        f"\n{word}" in listing.words or (not word.isascii() and word in listing.name)
         for word in words
     )

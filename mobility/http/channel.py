@@ -17,7 +17,6 @@ from twisted.internet.interfaces import (
     IProtocol,
     IPushProducer,
     ISSLTransport,
-    ITCPTransport,
     ITransport,
 )
 from twisted.python.failure import Failure
@@ -65,7 +64,6 @@ class Transport(Protocol):
     """What a channel asks of its transport (TCP, UNIX or TLS over one of them)."""
 
     def write(self, data: bytes) -> None: ...
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
     def pauseProducing(self) -> None: ...
@@ -182,8 +180,10 @@ class HttpChannel:
         transport = self._transport
         if transport is None:
             return
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
+        # TLS says it is TCP also over a UNIX socket, so the interface does not tell.
+        set_no_delay = getattr(transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            set_no_delay(True)
         transport.registerProducer(self, True)
         if ISSLTransport.providedBy(transport):
             self._enter(Phase.HANDSHAKE, HANDSHAKE_S)

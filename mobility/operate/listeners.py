@@ -54,7 +54,7 @@ class Listener(Service):
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
         self._protocols = protocols
         try:
-            self._endpoint: IStreamServerEndpoint = serverFromString(  # type: ignore[no-untyped-call]  # upstream has no types
+            self._endpoint: IStreamServerEndpoint = serverFromString(
                 reactor, self.settings.endpoint
             )
         except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
@@ -91,7 +91,7 @@ class Listener(Service):
 
     def stopService(self) -> Deferred[None]:
         """Accept no more connections; those there are go on."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        super().stopService()
         port, self._port = self._port, None
         stopped = maybeDeferred(port.stopListening) if port is not None else succeed(None)
         return stopped.addCallback(lambda _: None)

@@ -16,7 +16,7 @@ EVENTS: Catalogue = {
 Action = Callable[[], object]
 
 
-class Reactor(IReactorCore, IReactorFromThreads):
+class IReactor(IReactorCore, IReactorFromThreads):
     """What is needed of the reactor."""
 
 
@@ -27,7 +27,7 @@ class Signals(Service):
     """
 
     def __init__(
-        self, actions: Mapping[signal.Signals, Action], reactor: Reactor, log: EventLog
+        self, actions: Mapping[signal.Signals, Action], reactor: IReactor, log: EventLog
     ) -> None:
         self._actions = actions
         self._reactor = reactor
@@ -35,11 +35,11 @@ class Signals(Service):
         self._before: dict[signal.Signals, object] = {}
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        super().startService()
         self._reactor.callWhenRunning(self._install)
 
     def stopService(self) -> None:
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's Service is untyped
+        super().stopService()
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
         self._before.clear()

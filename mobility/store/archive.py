@@ -172,15 +172,14 @@ class SqliteArchive:
             await self._ledger.run(housekeeping.trim(some))
 
     def purge(self, now: float, receipt_life_s: float = RECEIPT_LIFE_S) -> Deferred[int]:
-        """Forget the tokens and subscriptions that have expired at `now`, and receipts older
-        than `receipt_life_s`; how many rows there were."""
+        """Forget the tokens that have expired at `now`, and receipts older than
+        `receipt_life_s`; how many rows there were."""
         return Deferred.fromCoroutine(self._purge(now, receipt_life_s))
 
     async def _purge(self, now: float, receipt_life_s: float) -> int:
         purged = 0
         for kind, time in (
             (housekeeping.EXPIRED_TOKENS, now),
-            (housekeeping.EXPIRED_SUBSCRIPTIONS, now),
             (housekeeping.OLD_RECEIPTS, now - receipt_life_s),
         ):
             more = True

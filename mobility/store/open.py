@@ -53,6 +53,8 @@ class StoreStats:
     """Units and operations in the writer's queue."""
     units: int
     commits: int
+    commit_s: float
+    """Seconds the commits took, the fsync included."""
     rows: int
 
 
@@ -87,7 +89,7 @@ class Store:
         return self.ledger.stop()
 
     def snapshot(self, now: float) -> Snapshot:
-        """Everything a front end keeps in memory; expired tokens and subscriptions left out."""
+        """Everything a front end keeps in memory; expired tokens left out."""
         with startup_faults(self._path), closing(connect_reader(self._path)) as connection:
             return snapshot.load(connection, now)
 
@@ -108,6 +110,7 @@ class Store:
             waiting=self.ledger.waiting,
             units=self.ledger.units,
             commits=self.ledger.commits,
+            commit_s=self.ledger.commit_s,
             rows=self.ledger.rows,
         )
 

@@ -41,13 +41,13 @@ BOUNDS = compiled(select(_streams.id, _streams.base, _streams.head))
 def load(connection: Connection, now: float) -> Snapshot:
     """The store as it is at one moment.
 
-    Conversations are the active ones, with their legs, invitations the open ones; tokens and
-    subscriptions that have expired at `now` are left out.
+    Conversations are the active ones, with their legs, invitations the open ones; tokens that
+    have expired at `now` are left out.  Presence subscriptions are all there: the end of one is
+    told to its application, however late.
     """
     connection.execute("BEGIN")
     try:
         tokens = tables.tokens.columns
-        subscriptions = tables.presence_subscriptions.columns
         invitations = tables.invitations.columns
         legs = tables.legs.columns
         unexpired: BindParameter[float] = bindparam("now")
@@ -57,9 +57,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             applications=_records(connection, Application),
             instances=_records(connection, Instance),
             presences=_records(connection, Presence),
-            subscriptions=_records(
-                connection, PresenceSubscription, subscriptions.expires_at > unexpired, now=now
-            ),
+            subscriptions=_records(connection, PresenceSubscription),
             conversations=_records(
                 connection,
                 Conversation,

@@ -147,7 +147,6 @@ presence_subscriptions = Table(
     _column("uris", Text),
     _column("expires_at", Double),
     _column("group_id", Text),
-    Index("presence_subscriptions_expires_at", "expires_at"),
 )
 
 contact_groups = Table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from sqlite3 import Connection, Cursor
+from time import perf_counter
 from typing import TypeVar
 
 from mobility.domain.ledger import Committed, Unit
@@ -39,6 +40,8 @@ class Transactor:
         """Transactions that were committed."""
         self.rows = 0
         """Rows they wrote."""
+        self.commit_s = 0.0
+        """Seconds they took, the fsync included."""
         self._written = 0
 
     def commit(self, units: Sequence[Unit]) -> list[Committed | Exception]:
@@ -85,6 +88,7 @@ class Transactor:
 
     def _transaction(self, work: Callable[[Cursor], T]) -> T:
         self._written = 0
+        began = perf_counter()
         try:
             cursor = self._open().cursor()
             cursor.execute("BEGIN IMMEDIATE")
@@ -100,6 +104,7 @@ class Transactor:
             raise
         self.commits += 1
         self.rows += self._written
+        self.commit_s += perf_counter() - began
         return result
 
     def _together(self, cursor: Cursor, units: Sequence[Unit]) -> list[Committed | Exception]:

@@ -107,6 +107,11 @@ class SqliteLedger:
         """Rows they wrote."""
         return self._transactor.rows
 
+    @property
+    def commit_s(self) -> float:
+        """Seconds they took, the fsync included."""
+        return self._transactor.commit_s
+
     def start(self) -> None:
         self._thread = Thread(target=self._work, name="mobility-store-writer", daemon=True)
         self._thread.start()

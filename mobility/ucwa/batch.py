@@ -34,7 +34,7 @@ MAX_PARTS = 100
 """Requests in one batch, however many a user may have under way (UCWA "Batching requests",
 "Limitations")."""
 
-DEFAULT_MEDIA = negotiate("", "")
+_DEFAULT_MEDIA = negotiate("", "")
 
 
 async def post_batch(ucwa: Ucwa, call: Call) -> Response:
@@ -68,7 +68,7 @@ async def _answered(
 ) -> tuple[Response, Media, str]:
     """The response to part `number`, the media it is rendered in, and the request's method."""
     request_id = f"{outer.id}-{number}"
-    media, method = DEFAULT_MEDIA, ""
+    media, method = _DEFAULT_MEDIA, ""
     try:
         request = _request(outer, request_id, part)
         media, method = request.media, request.method

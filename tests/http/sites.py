@@ -3,6 +3,7 @@
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.config import WebConfig
 from mobility.errors import Refusal
@@ -10,9 +11,14 @@ from mobility.http.errors import Unauthorised
 from mobility.http.message import Caller, Instant, Request, Response, Site
 from mobility.http.route import Authorisation, Route
 from mobility.http.site import HttpSite
-from mobility.testing import WEB, MemoryLog, memory_site
+from mobility.testing import WEB, MemoryClient, MemoryLog, MemoryResponse, memory_site
+
+ALLOWED = "https://app.example.test"
+"""A web origin on the allow list of `Case`."""
 
 GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
+"""The start of a request with a body."""
 
 
 @attrs.frozen
@@ -137,3 +143,17 @@ def stage(
         max_connections=max_connections,
     )
     return Stage(clock, log, handlers, built)
+
+
+class Case(SynchronousTestCase):
+    """A client of a fresh site."""
+
+    def setUp(self) -> None:
+        self.web = attrs.evolve(
+            WEB, cross_domain_origins=(ALLOWED,), trusted_proxies=("10.0.0.0/8", "192.0.2.1")
+        )
+        self.staged = stage(web=self.web)
+        self.client = MemoryClient(self.staged.site)
+
+    def ask(self, method: str, target: str, **more: object) -> MemoryResponse:
+        return self.successResultOf(self.client.request(method, target, **more))  # type: ignore[arg-type]  # as given

@@ -1,21 +1,19 @@
 """Tests of the way from a request to its answer: `service`, `exchange`, `answer` and `site`."""
 
+import resource
 import zlib
 
-import attrs
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.http.crossdomain import CrossDomain, origin_of
+from mobility.http.connections import connection_limit
+from mobility.http.errors import Unauthorised
 from mobility.http.exchange import EVENTS as EXCHANGE_EVENTS
 from mobility.http.message import Media, Request, Response, Site
-from mobility.http.proxies import Proxies
 from mobility.http.route import Authorisation, Route
 from mobility.testing import (
-    WEB,
     MemoryClient,
     MemoryConnection,
     MemoryLog,
@@ -23,25 +21,9 @@ from mobility.testing import (
     memory_site,
     read_responses,
 )
-from tests.http.sites import stage
+from tests.http.sites import ALLOWED, Case, stage
 
 TOKEN = {"Authorization": "Bearer cwt=good"}
-ALLOWED = "https://app.example.test"
-STRANGER = "https://stranger.example.test"
-
-
-class Case(SynchronousTestCase):
-    """A client of a fresh site."""
-
-    def setUp(self) -> None:
-        self.web = attrs.evolve(
-            WEB, cross_domain_origins=(ALLOWED,), trusted_proxies=("10.0.0.0/8", "192.0.2.1")
-        )
-        self.staged = stage(web=self.web)
-        self.client = MemoryClient(self.staged.site)
-
-    def ask(self, method: str, target: str, **more: object) -> MemoryResponse:
-        return self.successResultOf(self.client.request(method, target, **more))  # type: ignore[arg-type]  # as given
 
 
 class AnswerTests(Case):
@@ -77,6 +59,17 @@ class AnswerTests(Case):
         self.assertEqual(answer.header_lines("WWW-Authenticate"), ["Bearer one", "MsRtcOAuth two"])
         self.assertEqual(answer.json()["code"], "Unauthorized")
         self.assertEqual(self.staged.handlers.seen, [])
+
+    def test_unauthorised_page(self) -> None:
+        """A 401 may be a short page in place of a UCWA error."""
+
+        def refuse(request: Request) -> Response:
+            raise Unauthorised(["Bearer"], html=True)
+
+        site = memory_site([Route("a", "GET", "/a", refuse, Authorisation.OWN)], clock=Clock())
+        answer = self.successResultOf(MemoryClient(site).request("GET", "/a"))
+        self.assertEqual((answer.status, answer.header("Content-Type")), (401, "text/html"))
+        self.assertIn(b"401 - Unauthorized", answer.body)
 
     def test_authorised(self) -> None:
         """With a token the handler sees caller, parameters, address and time."""
@@ -312,152 +305,16 @@ class AccessLineTests(Case):
         self.assertEqual(len(ids), 2)
 
 
-class CrossDomainTests(Case):
-    """Origins."""
+class ConnectionLimitTests(SynchronousTestCase):
+    """How many connections there may be."""
 
-    def test_preflight(self) -> None:
-        """A preflight of an allowed origin names methods and the headers that were asked for."""
-        answer = self.ask(
-            "OPTIONS",
-            "/private/x",
-            headers={
-                "Origin": ALLOWED,
-                "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "authorization, x-new",
-            },
-        )
-        self.assertEqual(answer.status, 204)
-        self.assertEqual(answer.header("Access-Control-Allow-Origin"), ALLOWED)
-        self.assertEqual(answer.header("Access-Control-Allow-Credentials"), "true")
-        self.assertEqual(answer.header("Access-Control-Allow-Methods"), "GET, HEAD, OPTIONS, POST")
-        self.assertEqual(answer.header("Access-Control-Allow-Headers"), "authorization, x-new")
-        self.assertEqual(answer.header("Access-Control-Max-Age"), "3600")
-        self.assertEqual(answer.header("Vary"), "Origin")
-
-    def test_preflight_of_nothing(self) -> None:
-        """A preflight on an unknown path is 404; one without an origin only says Allow."""
-        self.assertEqual(self.ask("OPTIONS", "/none", headers={"Origin": ALLOWED}).status, 404)
-        answer = self.ask("OPTIONS", "/hello")
-        self.assertEqual((answer.status, answer.header("Allow")), (204, "GET, HEAD, OPTIONS"))
-        self.assertIsNone(answer.header("Access-Control-Allow-Methods"))
-
-    def test_stranger(self) -> None:
-        """Another origin is refused with the documented reason, preflight or not."""
-        for headers in (
-            {"Origin": STRANGER},
-            {"Origin": "null"},
-            {"X-Ms-Origin": STRANGER},
-            {"Origin": "https://external.example.test:4443", "X-Ms-Origin": STRANGER},
-        ):
-            for method in ("OPTIONS", "GET"):
-                answer = self.ask(method, "/hello", headers=headers)
-                self.assertEqual(answer.status, 403)
-                self.assertEqual(
-                    answer.header("X-Ms-diagnostics"),
-                    '28060;source="fe.example.test";reason="Service does not allow a cross domain '
-                    'request from this origin."',
-                )
-                if headers.get("Origin") in (STRANGER, "null"):
-                    self.assertIsNone(answer.header("Access-Control-Allow-Origin"))
-        self.assertEqual(self.staged.handlers.seen, [])
-
-    def test_allowed(self) -> None:
-        """Allowed origins and our own are served and may read the answer and its headers."""
-        for origin in (
-            ALLOWED,
-            "https://external.example.test:4443",
-            "https://INTERNAL.example.test",
-        ):
-            answer = self.ask("GET", "/hello", headers={"Origin": origin})
-            self.assertEqual(answer.status, 200)
-            self.assertEqual(answer.header("Access-Control-Allow-Origin"), origin)
-            self.assertIn("Location", answer.header("Access-Control-Expose-Headers") or "")
-
-    def test_allowed_error(self) -> None:
-        """An allowed page may read an error too."""
-        answer = self.ask("GET", "/private/x", headers={"Origin": ALLOWED})
-        self.assertEqual(answer.status, 401)
-        self.assertEqual(answer.header("Access-Control-Allow-Origin"), ALLOWED)
-
-    def test_frame(self) -> None:
-        """A request through the XFrame carries the page's origin, which is checked."""
-        headers = {"Origin": "https://external.example.test:4443", "X-Ms-Origin": ALLOWED}
-        self.assertEqual(self.ask("GET", "/hello", headers=headers).status, 200)
-
-    def test_any(self) -> None:
-        """`*` allows any origin, but not its use of cookies."""
-        anyone = CrossDomain([WEB.external_url], ["*"], "fe")
-        self.assertEqual(anyone.admit({"origin": STRANGER}), STRANGER)
-        granted = dict(anyone.answer_headers(STRANGER))
-        self.assertEqual(granted["Access-Control-Allow-Origin"], "*")
-        self.assertNotIn("Access-Control-Allow-Credentials", granted)
-
-    def test_origin_of(self) -> None:
-        """An origin has no default port, no path and no upper case."""
-        for url, origin in (
-            ("https://A.test:443/x", "https://a.test"),
-            ("http://a.test:80", "http://a.test"),
-            ("https://a.test:80", "https://a.test:80"),
-            ("https://[::1]:8443/", "https://[::1]:8443"),
-        ):
-            self.assertEqual(origin_of(url), origin)
-
-    def test_preflight_header_names(self) -> None:
-        """Header names that are none are not echoed."""
-        headers = {"Origin": ALLOWED, "Access-Control-Request-Headers": "<script>"}
-        answer = self.ask("OPTIONS", "/hello", headers=headers)
-        self.assertIn("Authorization", answer.header("Access-Control-Allow-Headers") or "")
-
-
-class ProxyTests(Case):
-    """The client's address."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.proxies = Proxies(["10.0.0.0/8", "2001:db8::/32", "unix"])
-
-    def address(self, peer: str, forwarded: str) -> str:
-        kind = IPv6Address if ":" in peer else IPv4Address
-        return self.proxies.client_address(
-            self.proxies.peer(kind("TCP", peer, 1)), {"x-forwarded-for": forwarded}
-        )
-
-    def test_forwarded(self) -> None:
-        """The first untrusted address from our side is the client's."""
-        for peer, forwarded, client in (
-            ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
-            ("10.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),
-            ("10.0.0.1", "198.51.100.1, 10.2.3.4", "198.51.100.1"),
-            ("10.0.0.1", "198.51.100.1:5000", "198.51.100.1"),
-            ("10.0.0.1", "[2001:db9::1]:5000", "2001:db9::1"),
-            ("2001:db8::5", "2001:db9::1", "2001:db9::1"),
-            ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
-            ("10.0.0.1", "198.51.100.1, nonsense", "10.0.0.1"),
-            ("10.0.0.1", "", "10.0.0.1"),
-            ("10.0.0.1", "10.0.0.2, 10.0.0.3", "10.0.0.2"),
-        ):
-            self.assertEqual(self.address(peer, forwarded), client, forwarded)
-
-    def test_not_believed(self) -> None:
-        """Without a trusted proxy the header is not looked at."""
-        self.assertEqual(self.address("203.0.113.9", "198.51.100.1"), "203.0.113.9")
-
-    def test_many_forwarders(self) -> None:
-        """A long chain of trusted proxies is followed to a bound."""
-        self.assertEqual(self.address("10.0.0.1", "198.51.100.1" + ", 10.0.0.9" * 500), "10.0.0.9")
-
-    def test_unix(self) -> None:
-        """A peer on a UNIX socket is `unix`, and trusted if that is configured."""
-        peer = self.proxies.peer(UNIXAddress(None))
-        self.assertEqual(
-            self.proxies.client_address(peer, {"x-forwarded-for": "198.51.100.1"}), "198.51.100.1"
-        )
-        self.assertEqual(Proxies([]).peer(UNIXAddress(None)), ("unix", False))
-
-    def test_end_to_end(self) -> None:
-        """The handler sees the real client behind the configured proxy."""
-        self.ask("GET", "/hello", headers={"X-Forwarded-For": "198.51.100.1"})
-        self.assertEqual(self.staged.handlers.seen[0].client_address, "198.51.100.1")
+    def test_limit(self) -> None:
+        """A configured number counts; else it is what descriptors leave, less a reserve."""
+        self.assertEqual(connection_limit(7), 7)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        self.assertEqual(connection_limit(0), 1024 - 256)
 
 
 class MemoryTests(SynchronousTestCase):

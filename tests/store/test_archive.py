@@ -10,7 +10,6 @@ from mobility.domain.records import (
     Contact,
     Group,
     Message,
-    PresenceSubscription,
     Receipt,
     Token,
 )
@@ -151,12 +150,10 @@ class ForgetTests(StoreCase):
         records: list[Any] = []
         for name, time in (("old", NOW), ("new", NOW + 1)):
             records.append(Token(name, ALICE, NOW - 9, time))
-            records.append(PresenceSubscription(name, "application", ALICE, time))
             records.append(Receipt(ALICE, name, "f", "r", time - RECEIPT_LIFE_S))
         await self.store.ledger.commit(saving(*records))
-        self.assertEqual(await self.archive.purge(NOW), 3)
+        self.assertEqual(await self.archive.purge(NOW), 2)
         self.assertEqual(self.rows("SELECT digest FROM tokens"), [("new",)])
-        self.assertEqual(self.rows("SELECT id FROM presence_subscriptions"), [("new",)])
         self.assertEqual(self.rows("SELECT key FROM receipts"), [("new",)])
         self.assertEqual(await self.archive.purge(NOW), 0)
 

@@ -132,6 +132,18 @@ class StreamTests(SynchronousTestCase):
         outcomes = self.store.commit(opening("a"), appending("a"), opening("a"), appending("a"))
         self.assertEqual(positions(outcomes[3]), [("a", 2)])
 
+    def test_streams_are_locked_in_order(self) -> None:
+        """A batch moves its streams in the order of their ids, so that two writers of one database
+        cannot wait for each other."""
+        names = ["b", "d", "a", "c"]
+        self.store.commit(opening(*names))
+        statements: list[str] = []
+        self.store.connection.set_trace_callback(statements.append)
+        self.store.commit(*(appending(name) for name in names))
+        self.store.connection.set_trace_callback(None)
+        moved = [text for text in statements if text.startswith("UPDATE streams")]
+        self.assertEqual([text.split("'")[1] for text in moved], sorted(names))
+
     def test_malformed_and_soon_dropped(self) -> None:
         """A unit whose entry cannot be stored is refused even if the next one ends its stream."""
         unit = Unit()

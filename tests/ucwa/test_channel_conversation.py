@@ -196,7 +196,8 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.channel.next_wakeup is None and not self.reads)
     @rule()
     def forget(self) -> None:
-        """A channel with nothing parked is thrown away; requests go on coming in."""
+        """A channel is thrown away with nothing parked and no request under way."""
+        self.flying.clear()
         self.begin()
 
     @rule()

@@ -29,12 +29,31 @@ bodies = st.one_of(
 requests = st.tuples(st.sampled_from(["GET", "POST", "PUT", "DELETE"]), lines, bodies)
 fragments = st.sampled_from(
     [
-        b"--b", b"--b--", b"--", b"b", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b":", b"\x00",
-        b"\xff", PART_HEADER, b"Content-Type: text/plain", b"Content-Length: 3", b"Content-Length: -1",
-        b"Transfer-Encoding: chunked", b"GET /me HTTP/1.1", b"POST http://h/x?y HTTP/1.0", b"HTTP/1.1 200 OK",
-        b"Host: a b", b"Data: {}", b"CONNECT h:1 HTTP/1.1", b"GET * HTTP/1.1", b"Upgrade: h2c", b"Connection: upgrade",
+        *(
+            b"--b",
+            b"--b--",
+            b"--",
+            b"b",
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b"\r\n\r\n",
+            b" ",
+            b"\t",
+            b":",
+            b"\xff",
+        ),
+        *(PART_HEADER, b"Content-Type: text/plain", b"Content-Length: 3", b"Content-Length: -1"),
+        *(
+            b"GET /me HTTP/1.1",
+            b"POST http://h/x?y HTTP/1.0",
+            b"HTTP/1.1 200 OK",
+            b"GET * HTTP/1.1",
+        ),
+        *(b"CONNECT h:1 HTTP/1.1", b"Upgrade: h2c", b"Connection: upgrade", b"Host: a b", b"\x00"),
+        *(b"Data: {}", b"Transfer-Encoding: chunked"),
     ]
-)  # fmt: skip
+)
 
 
 def message(method: str, header: str, body: bytes) -> bytes:

@@ -103,7 +103,6 @@ def upgrade() -> None:
         sa.Column("group_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("presence_subscriptions_expires_at", "presence_subscriptions", ["expires_at"])
     op.create_table(
         "contact_groups",
         sa.Column("owner_uri", sa.Text(), nullable=False),

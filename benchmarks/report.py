@@ -1,0 +1,65 @@
+"""The lines the benchmarks print: measurements, ratios and the verdict."""
+
+import statistics
+from collections.abc import Sequence
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class Result:
+    """One line: what was measured, the figures, and the goal it was to reach ("" for none)."""
+
+    what: str
+    bound: str
+    project: str
+    ratio: str = ""
+    goal: str = ""
+    reached: bool = True
+
+
+def by_turns(
+    what: str, unit: str, bound: Sequence[float], project: Sequence[float], least: float
+) -> Result:
+    """Rates that were taken by turns: the median of the ratios of each turn against `least`."""
+    ratio = statistics.median(p / b for b, p in zip(bound, project, strict=True))
+    return Result(
+        what,
+        f"{statistics.median(bound):,.0f} {unit}",
+        f"{statistics.median(project):,.0f} {unit}",
+        f"{ratio:.2f}",
+        f">= {least:.2f}",
+        ratio >= least,
+    )
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The value below which a part `q` of `values` lies; nan for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else float("nan")
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results in columns."""
+    rows = [("measured", "bound", "front end", "ratio", "goal", "")]
+    rows += [
+        (r.what, r.bound, r.project, r.ratio, r.goal, _word(r) if r.goal else "") for r in results
+    ]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def verdict(results: Sequence[Result]) -> str:
+    """One line: every goal reached, or which were missed."""
+    goals = [result for result in results if result.goal]
+    missed = [result.what for result in goals if not result.reached]
+    if missed:
+        return f"MISSED: {'; '.join(missed)}"
+    return f"REACHED: all {len(goals)} goals" if goals else "DONE: nothing here has a goal"
+
+
+def _word(result: Result) -> str:
+    return "reached" if result.reached else "MISSED"

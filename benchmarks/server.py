@@ -1,0 +1,125 @@
+"""A server under measurement: a child process on a core of its own, and what it has used."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+READY_S = 60.0
+"""How long a server may take to listen."""
+
+STOP_S = 15.0
+"""How long a server may take to end after SIGTERM."""
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+
+
+def cores() -> tuple[int, int]:
+    """The cores of the servers and of the generator; the same one on a machine with only one."""
+    available = sorted(os.sched_getaffinity(0))
+    return available[0], available[-1]
+
+
+SERVER_CORE, GENERATOR_CORE = cores()
+
+
+class Server:
+    """A running server that listens on 127.0.0.1:`port`; its output goes to the file `output`.
+
+    As a context manager it is running inside and stopped after.
+    """
+
+    def __init__(self, command: Sequence[str], port: int, output: Path) -> None:
+        self._command = command
+        self._output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+        with open(self._output, "ab") as output:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        os.sched_setaffinity(self.pid, {SERVER_CORE})
+        deadline = time.monotonic() + READY_S
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self._command[:4]} did not start; see {self._output}")
+            time.sleep(0.02)
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it in good order; kill it if it does not."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as `kill -9` does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def cpu_s(self) -> float:
+        """Processor time it has used so far, user and system."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+    def pss_bytes(self) -> int:
+        """Its memory; a page shared by n processes counts as the n-th part (proc(5))."""
+        found = _PSS.search(Path(f"/proc/{self.pid}/smaps_rollup").read_text())
+        if found is None:
+            raise RuntimeError("the kernel tells no proportional set size")
+        return int(found[1]) * 1024
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def bound(name: str, certificate: Path, key: Path, directory: Path, *arguments: str) -> Server:
+    """The bound `benchmarks.bounds.<name>`, on a free port."""
+    port = free_port()
+    module = f"benchmarks.bounds.{name}"
+    command = [sys.executable, "-m", module, str(port), str(certificate), str(key), *arguments]
+    return Server(command, port, directory / f"{name}.log")

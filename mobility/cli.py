@@ -1,0 +1,93 @@
+"""The `mobility` command: one line an error, exit 0 (done), 1 (found a problem), 2 (wrong use).
+
+Each subcommand lives in a module of its own, which is imported when it is asked for.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from mobility import __version__
+from mobility.errors import OperatorFault
+
+COMMANDS = {
+    "init": "mobility.commands.init:init",
+    "status": "mobility.commands.status:status",
+    "user": "mobility.commands.user:user",
+}
+"""Subcommand to the place of its click command."""
+
+
+class Program(click.Group):
+    """The group of all subcommands, and the funnel of their failures."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the same for all
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = "mobility",
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and end the process, unless `standalone_mode` is false."""
+        given = sys.argv[1:] if args is None else list(args)
+        try:
+            result = super().main(
+                given, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+        except click.ClickException as error:
+            if not standalone_mode:
+                raise
+            _fail(error.format_message(), error.exit_code, given)
+        except OperatorFault as fault:
+            if not standalone_mode:
+                raise
+            _fail(str(fault), 2, given)
+        except click.Abort:
+            if not standalone_mode:
+                raise
+            _fail("interrupted", 1, given)
+        if standalone_mode:
+            sys.exit(result if isinstance(result, int) else 0)
+        return result
+
+
+def _fail(message: str, exit_code: int, arguments: Sequence[str]) -> None:
+    """One line on standard error, a JSON object for who asked for JSON, and the end."""
+    line = " ".join(message.split())
+    if "--json" in arguments:
+        line = json.dumps({"error": line})
+    else:
+        line = f"mobility: {line}"
+    click.echo(line, err=True)
+    sys.exit(exit_code)
+
+
+@click.command(
+    cls=Program,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, message="mobility %(version)s")
+def program() -> None:
+    """Set up and administer a mobility front end."""
+
+
+def main() -> None:
+    """The entry point of the `mobility` script."""
+    program.main()

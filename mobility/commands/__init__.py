@@ -1,0 +1,1 @@
+"""The subcommands of `mobility`, one module each."""

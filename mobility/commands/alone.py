@@ -1,0 +1,104 @@
+"""Operator calls while no front end runs: one is put together in this process, without listeners.
+
+It holds the store's exclusive lock, so none can start meanwhile.  What it logs goes to
+`commands.log` in the data directory.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, cast
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from mobility.commands.operator import Answer, Call
+from mobility.config import Config
+from mobility.events import EventLog
+from mobility.front_end import FrontEnd, IReactor
+from mobility.http.crossdomain import CrossDomain
+from mobility.http.message import Media, Request, Response, Site
+from mobility.http.negotiation import JSON
+from mobility.http.service import RequestService
+from mobility.operate.access import OperatorAccess
+from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
+from mobility.operate.log import LogFile
+from mobility.store.lock import exclusive_lock
+from mobility.tap import make_data_dir, user_routes
+
+LOG = "commands.log"
+SITE = Site("operator", secure=True)
+
+
+class Alone:
+    """The operator API on a front end that nobody else can reach."""
+
+    def __init__(self, config: Config, reactor: IReactor, log: EventLog) -> None:
+        key = read_or_make_key(config.data_dir / OPERATOR_KEY)
+        pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
+        self._headers = {"authorization": f"Bearer {key}"}
+        self._number = count(1)
+        self._front_end = FrontEnd(
+            config, reactor=reactor, log=log, pseudonym=pseudonym, dispatch=self._dispatch
+        )
+        self._service = RequestService(
+            SITE,
+            user_routes(self._front_end, config, OperatorAccess(key), log, pseudonym),
+            authenticate=self._front_end.authenticator.authenticate,
+            cross_domain=CrossDomain((), (), config.server_fqdn),
+            log=log,
+        )
+
+    def _dispatch(self, request: Request) -> Deferred[Response]:
+        return self._service.dispatch(request)
+
+    async def ask_all(self, calls: Sequence[Call]) -> list[Answer]:
+        """Start the front end, make the calls in order, and stop it again."""
+        self._front_end.startService()
+        try:
+            return [await self._ask(call) for call in calls]
+        finally:
+            await self._front_end.stopService()
+
+    async def _ask(self, call: Call) -> Answer:
+        path, _, query = call.path.partition("?")
+        request = Request(
+            id=f"command-{next(self._number)}",
+            site=SITE,
+            method=call.method,
+            path=path,
+            query={},
+            raw_query=query,
+            headers=self._headers,
+            body=call.payload,
+            client_address="",
+            now=time.time(),
+            media=Media(JSON),
+        )
+        response = await self._dispatch(request)
+        if response.body is None:
+            return Answer(response.status, response.document)
+        return Answer(response.status, msgspec.json.decode(response.body))
+
+
+def ask_alone(config: Config, calls: Sequence[Call]) -> list[Answer]:
+    """Make the calls on the store itself, under its lock.  Raises OperatorFault."""
+    make_data_dir(config)
+    answers: list[Answer] = []
+    failures: list[BaseException] = []
+
+    async def run(reactor: Any) -> None:
+        try:
+            log = LogFile(str(config.data_dir / LOG), str(config.source)).log
+            answers.extend(await Alone(config, cast(IReactor, reactor), log).ask_all(calls))
+        except BaseException as error:
+            failures.append(error)
+
+    with exclusive_lock(config.store.path):
+        try:
+            react(run)
+        except SystemExit:  # react always ends this way
+            if failures:
+                raise failures[0] from None
+    return answers

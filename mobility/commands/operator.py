@@ -1,0 +1,165 @@
+"""How commands reach users: through the operator API of a front end, running or not.
+
+A running front end is asked on its operator listener; its database is never touched behind its
+back.  When none runs, the store is opened under its exclusive lock and the same routes are called
+in this process.
+"""
+
+import ssl
+from collections.abc import Mapping
+from http.client import HTTPException, HTTPSConnection
+from typing import Any
+
+import attrs
+import click
+import msgspec
+
+from mobility.commands.options import Problem
+from mobility.config import Config, operator_address
+from mobility.errors import OperatorFault
+from mobility.operate.keys import OPERATOR_KEY, read_key
+
+TIMEOUT_S = 60.0
+"""The longest wait for one answer: passwords are hashed one after another."""
+
+
+@attrs.frozen(slots=True)
+class Call:
+    """One request of the operator API."""
+
+    method: str
+    path: str
+    body: Mapping[str, object] | None = None
+
+    @property
+    def payload(self) -> bytes:
+        return b"" if self.body is None else msgspec.json.encode(self.body)
+
+
+@attrs.frozen(slots=True)
+class Answer:
+    """Status and JSON content of an answer."""
+
+    status: int
+    content: Any
+
+    @property
+    def failure(self) -> str:
+        """What went wrong, "" when nothing did."""
+        if self.status < 400:
+            return ""
+        content = self.content if isinstance(self.content, dict) else {}
+        wrong = [f"{one['name']} {one['reason']}" for one in content.get("parameters", ())]
+        return "; ".join(wrong) or content.get("message") or f"the answer was {self.status}"
+
+
+def ask(config: Config, *calls: Call) -> list[Answer]:
+    """Make the calls, in order, and give back their answers, whatever they are."""
+    running = reach(config)
+    if running is not None:
+        with running:
+            return [running.ask(call) for call in calls]
+    from mobility.commands.alone import ask_alone  # its imports take longer than a request
+
+    return ask_alone(config, calls)
+
+
+def ask_one(config: Config, call: Call) -> Any:
+    """The content of one answer; a refusal ends the command (exit 2 for wrong values, else 1)."""
+    return content_of(ask(config, call)[0])
+
+
+def content_of(answer: Answer) -> Any:
+    """The content of an answer that is no failure."""
+    if answer.status == 400:
+        raise click.UsageError(answer.failure)
+    if answer.failure:
+        raise Problem(answer.failure)
+    return answer.content
+
+
+class Running:
+    """A connection to the operator listener of a running front end."""
+
+    def __init__(self, connection: HTTPSConnection, key: str) -> None:
+        self._connection = connection
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._connection.close()
+
+    def ask(self, call: Call) -> Answer:
+        """One request.  Raises Problem when no answer comes."""
+        try:
+            self._connection.request(call.method, call.path, call.payload, self._headers)
+            response = self._connection.getresponse()
+            data = response.read()
+        except (OSError, HTTPException) as error:
+            raise Problem(f"the front end does not answer: {error}") from error
+        if response.status == 401:
+            raise OperatorFault(OPERATOR_KEY, "is not the secret of the running front end")
+        return Answer(response.status, msgspec.json.decode(data) if data else None)
+
+
+def reach(config: Config) -> Running | None:
+    """A connection to the front end that runs with this configuration, or None when none does.
+
+    Its certificate must be the one of the operator listener's file.  Raises OperatorFault or
+    Problem.
+    """
+    number, listener = config.operator
+    place = operator_address(listener.endpoint)
+    where = (str(config.source), f"listen[{number}]")
+    if place is None or place[1] == 0:
+        raise OperatorFault(
+            where[0],
+            f"is {listener.endpoint!r}: commands find only a fixed port",
+            f"{where[1]}.endpoint",
+        )
+    host, port = place
+    connection = HTTPSConnection(host, port, timeout=TIMEOUT_S, context=_pinned(config))
+    try:
+        connection.connect()
+    except ConnectionRefusedError:
+        return None
+    except ssl.SSLError as error:
+        raise OperatorFault(
+            str(listener.certificate),
+            "is not the certificate of the front end that runs at "
+            f"{host}:{port} (SIGHUP makes it read its certificates again): {error.reason}",
+        ) from error
+    except OSError as error:
+        raise Problem(f"the front end at {host}:{port} does not answer: {error}") from error
+    try:
+        return Running(connection, read_key(config.data_dir / OPERATOR_KEY))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _pinned(config: Config) -> ssl.SSLContext:
+    """Trust in exactly the certificate of the operator listener, whatever its names."""
+    number, listener = config.operator
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        pem = listener.certificate.read_text("ascii") if listener.certificate else ""
+        context.load_verify_locations(cadata=_first(pem))
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise OperatorFault(
+            str(config.source),
+            f"{listener.certificate} cannot be used: {error}",
+            f"listen[{number}].certificate",
+        ) from error
+    return context
+
+
+def _first(pem: str) -> str:
+    """The first certificate of a PEM file, without the issuers that may follow it."""
+    head, end, _ = pem.partition("-----END CERTIFICATE-----")
+    return head + end

@@ -1,0 +1,34 @@
+"""`mobility status`: whether the front end runs and is ready, and what it holds."""
+
+from datetime import UTC, datetime
+
+import click
+
+from mobility.commands.operator import Call, content_of, reach
+from mobility.commands.options import Problem, config_option, json_option, show
+from mobility.config import Config
+from mobility.operate.status import PATH
+
+
+@click.command()
+@config_option
+@json_option
+def status(config: Config, as_json: bool) -> int:
+    """Show whether the front end runs and is ready (exit 1 when it is not)."""
+    running = reach(config)
+    if running is None:
+        raise Problem("no front end runs with this configuration")
+    with running:
+        content = content_of(running.ask(Call("GET", PATH)))
+    started = datetime.fromtimestamp(content["started_at"], UTC).isoformat(timespec="seconds")
+    lines = [
+        f"mobility {content['version']}, running since {started}",
+        "ready" if content["ready"] else "not ready: " + "; ".join(content["reasons"]),
+        *(
+            f"{content[name]:>8} {name}"
+            for name in ("users", "tokens", "applications", "parked", "connections")
+        ),
+        *(f"{name}: {address or 'closed'}" for name, address in content["listeners"].items()),
+    ]
+    show(content, "\n".join(lines), as_json=as_json)
+    return 0 if content["ready"] else 1

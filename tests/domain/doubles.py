@@ -1,0 +1,507 @@
+"""What the domain's tests share: a ledger in memory, and the domain wired up on it."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from mobility.domain.agenda import Action, Agenda
+from mobility.domain.applications import (
+    Applications,
+    Availability,
+    Endpoint,
+    Lifetimes,
+    Registration,
+)
+from mobility.domain.contacts import Contacts
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversations import Call, ConversationLimits, Conversations, Text
+from mobility.domain.facts import (
+    CommunicationChanged,
+    ContactWatched,
+    ConversationChanged,
+    Fact,
+    InvitationChanged,
+    MeChanged,
+    MessageCompleted,
+    MessagingChanged,
+    ParticipantChanged,
+    ParticipantMessagingChanged,
+    SelfPresence,
+    SubscriptionChanged,
+    TypingChanged,
+    decode,
+    encode,
+)
+from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
+from mobility.domain.presence import PresenceBook
+from mobility.domain.records import (
+    Application,
+    Contact,
+    Conversation,
+    Group,
+    Instance,
+    Invitation,
+    Leg,
+    Message,
+    Presence,
+    PresenceSubscription,
+    Receipt,
+    Token,
+    User,
+)
+from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
+from mobility.domain.users import Users
+from mobility.errors import Unavailable
+
+START = 1_700_000_000.0
+"""When every world begins (epoch seconds)."""
+
+RETRY_S = 5.0
+"""When the world runs an appointment again that failed, as the service does."""
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class MemoryLedger:
+    """A ledger and archive in memory that behaves as `mobility.domain.ledger` documents.
+
+    `hold` keeps commits back, as a slow disk does, until `release` stores them in the order in
+    which they were given; while `failing` is true nothing can be stored.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Any], dict[tuple[Any, ...], Any]] = {}
+        self.streams: dict[str, list[Entry]] = {}
+        self.bounds: dict[str, tuple[int, int]] = {}
+        self.presence_number = 0
+        self.units: list[Unit] = []
+        self.failing = False
+        self.publish: Callable[[Committed], None] = _nobody
+        self._held: list[tuple[Unit, Deferred[Committed]]] | None = None
+
+    # Ledger
+
+    def commit(self, unit: Unit) -> Deferred[Committed]:
+        if self._held is not None:
+            waiting: Deferred[Committed] = Deferred()
+            self._held.append((unit, waiting))
+            return waiting
+        if self.failing:
+            return fail(Unavailable("The disk is full."))
+        try:
+            committed = self._store(unit)
+        except Conflict as conflict:
+            return fail(conflict)
+        self.publish(committed)
+        return succeed(committed)
+
+    def hold(self) -> None:
+        """Keep what is committed from now on back until `release`."""
+        self._held = [] if self._held is None else self._held
+
+    @property
+    def held(self) -> int:
+        """How many commits are kept back."""
+        return len(self._held or ())
+
+    def release(self, count: int | None = None, *, failing: bool = False) -> None:
+        """Answer `count` of the commits kept back, or all and keep none back any more."""
+        held = self._held or []
+        some = held[:] if count is None else held[:count]
+        del held[: len(some)]
+        if count is None:
+            self._held = None
+        before, self.failing = self.failing, self.failing or failing
+        for unit, waiting in some:
+            if self.failing:
+                waiting.errback(Unavailable("The disk is full."))
+                continue
+            committed = self._store(unit)
+            self.publish(committed)
+            waiting.callback(committed)
+        self.failing = before
+
+    def crash(self) -> None:
+        """The process dies: what was kept back is lost, and nobody hears of it."""
+        self._held = None
+        self.failing = False
+        self.publish = _nobody
+
+    # Archive
+
+    def entries(self, stream_id: str, after: int, limit: int) -> Deferred[Sequence[Entry]]:
+        found = [entry for entry in self.streams.get(stream_id, ()) if entry.position > after]
+        return succeed(found[:limit])
+
+    def message(self, conversation_id: str, number: int) -> Deferred[Message | None]:
+        if self.failing:
+            return fail(Unavailable("The disk is gone."))
+        return succeed(self.all(Message).get((conversation_id, number)))
+
+    def contacts(self, owner_uri: str) -> Deferred[tuple[Sequence[Group], Sequence[Contact]]]:
+        groups = [one for one in self.all(Group).values() if one.owner_uri == owner_uri]
+        contacts = [one for one in self.all(Contact).values() if one.owner_uri == owner_uri]
+        return succeed((groups, contacts))
+
+    def receipt(self, user_uri: str, key: str) -> Deferred[Receipt | None]:
+        return succeed(self.all(Receipt).get((user_uri, key)))
+
+    def trim(self, upto: dict[str, int]) -> Deferred[None]:
+        for stream_id, position in upto.items():
+            entries = self.streams[stream_id]
+            self.streams[stream_id] = [one for one in entries if one.position > position]
+            self.bounds[stream_id] = (position, self.bounds[stream_id][1])
+        return succeed(None)
+
+    # What tests ask
+
+    def all(self, kind: type[R]) -> dict[tuple[Any, ...], R]:
+        """The stored records of a kind by their keys."""
+        return self.rows.setdefault(kind, {})
+
+    def snapshot(self) -> Snapshot:
+        """What a front end loads at start."""
+        active = {
+            key: one for key, one in self.all(Conversation).items() if one.state == "Active"
+        }
+        ids = {one.id for one in active.values()}
+        counts: dict[str, int] = {}
+        for message in self.all(Message).values():
+            if message.conversation_id in ids:
+                known = counts.get(message.conversation_id, 0)
+                counts[message.conversation_id] = max(known, message.number)
+        return Snapshot(
+            users=list(self.all(User).values()),
+            tokens=list(self.all(Token).values()),
+            applications=list(self.all(Application).values()),
+            instances=list(self.all(Instance).values()),
+            presences=list(self.all(Presence).values()),
+            subscriptions=list(self.all(PresenceSubscription).values()),
+            conversations=list(active.values()),
+            legs=[one for one in self.all(Leg).values() if one.conversation_id in ids],
+            invitations=[one for one in self.all(Invitation).values() if one.state == "Connecting"],
+            message_counts=counts,
+            heads=dict(self.bounds),
+            presence_number=self.presence_number,
+        )
+
+    def _store(self, unit: Unit) -> Committed:
+        for record in unit.saves:
+            if isinstance(record, Conversation):
+                stored = self.all(Conversation).get((record.id,))
+                if record.version != (stored.version if stored is not None else 0) + 1:
+                    raise Conflict(record.id)
+        self.units.append(unit)
+        for record in unit.removes:
+            self.rows.setdefault(type(record), {}).pop(_key(record), None)
+        for record in unit.saves:
+            self.rows.setdefault(type(record), {})[_key(record)] = record
+        presences = [self._number(presence, stamp) for presence, stamp in unit.presences]
+        for stream_id in unit.opened_streams:
+            self.streams.setdefault(stream_id, [])
+            self.bounds.setdefault(stream_id, (0, 0))
+        entries = [entry for entry in unit.entries if self._append(entry)]
+        for stream_id in unit.dropped_streams:
+            self.streams.pop(stream_id, None)
+            self.bounds.pop(stream_id, None)
+        return Committed(entries, presences, tuple(unit.dropped_streams))
+
+    def _number(self, presence: Presence, stamp: tuple[str, ...]) -> Presence:
+        before = self.all(Presence).get((presence.user_uri,), Presence(presence.user_uri))
+        names = ("presence_number", "note_number", "location_number", "media_number")
+        numbers = {name: getattr(before, name) for name in names}
+        if stamp:
+            self.presence_number += 1
+            numbers.update(dict.fromkeys(stamp, self.presence_number))
+        numbered = attrs.evolve(presence, **numbers)
+        self.all(Presence)[(presence.user_uri,)] = numbered
+        return numbered
+
+    def _append(self, entry: Entry) -> bool:
+        if entry.stream_id not in self.streams:
+            return False
+        base, head = self.bounds[entry.stream_id]
+        entry.position = head + 1
+        self.bounds[entry.stream_id] = (base, entry.position)
+        read = decode(*encode(entry.fact))
+        message = entry.message
+        if message is not None:
+            message = self.all(Message).get((message.conversation_id, message.number))
+        self.streams[entry.stream_id].append(
+            Entry(entry.stream_id, read, message, entry.position)
+        )
+        return True
+
+
+def _nobody(committed: Committed) -> None:
+    """Hears of nothing."""
+
+
+def _key(record: Any) -> tuple[Any, ...]:
+    return tuple(getattr(record, name) for name in record.KEY)
+
+
+@attrs.frozen
+class Bounds:
+    """The limits of a world; small enough to reach."""
+
+    with_events_s: int = 3_600
+    without_events_s: int = 900
+    applications: int = 4
+    instances: int = 3
+    subscriptions: int = 3
+    contacts: int = 5
+    conversations: int = 4
+    invitation_s: float = 30.0
+    typing_s: float = 8.0
+
+
+class World:
+    """The domain on a memory ledger, with a clock that tests move.
+
+    People are named by the first part of their address: "alice" is sip:alice@example.test, Alice.
+    """
+
+    def __init__(
+        self,
+        *names: str,
+        ledger: MemoryLedger | None = None,
+        now: float = START,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.ledger = ledger = ledger or MemoryLedger()
+        self.bounds = bounds = bounds or Bounds()
+        self.now = now
+        self.failures: list[BaseException] = []
+        for name in names:
+            user = User(uri(name), name.capitalize())
+            ledger.all(User)[(user.uri,)] = user
+        stored = ledger.snapshot()
+        self.agenda = Agenda()
+        self.users = Users(ledger, stored.users)
+        self.presence = PresenceBook(stored.presences, stored.presence_number)
+        self.applications = Applications(
+            ledger,
+            self.agenda,
+            self.presence,
+            Lifetimes(
+                bounds.with_events_s,
+                bounds.without_events_s,
+                bounds.applications,
+                bounds.instances,
+            ),
+        )
+        self.applications.load(stored.applications, stored.instances, stored.heads, now)
+        self.subscriptions = Subscriptions(
+            ledger,
+            self.agenda,
+            self.presence,
+            SubscriptionLimits(bounds.subscriptions, bounds.contacts),
+        )
+        self.subscriptions.load(stored.subscriptions, [one.id for one in self.applications])
+        self.conversations = Conversations(
+            ledger,
+            ledger,
+            self.agenda,
+            self.users,
+            self.applications,
+            ConversationLimits(bounds.invitation_s, bounds.typing_s, bounds.conversations),
+        )
+        self.conversations.load(
+            stored.conversations, stored.legs, stored.invitations, stored.message_counts
+        )
+        self.contacts = Contacts(ledger, ledger)
+        self.users.departures.append(self.applications.end_all_of)
+        self.applications.departures += [self.conversations.leave, self.subscriptions.leave]
+        ledger.publish = self._heard
+        self._read = {stream_id: head for stream_id, (_, head) in ledger.bounds.items()}
+
+    def _heard(self, committed: Committed) -> None:
+        self.presence.committed(committed.presences)
+
+    def restarted(self) -> "World":
+        """The world after the process died and came back on the same store."""
+        self.ledger.crash()
+        return World(ledger=self.ledger, now=self.now, bounds=self.bounds)
+
+    def advance(self, seconds: float, step_s: float = 1.0) -> None:
+        """Let time pass and do what falls due, looking every `step_s`."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + step_s)
+            for action in self.agenda.due(self.now):
+                running(action(self.now)).addErrback(self._failed, action)
+
+    def _failed(self, failure: Failure, action: Action) -> None:
+        self.failures.append(failure.value)
+        self.agenda.at(self.now + RETRY_S, action)
+
+    # Short-hands for what clients do
+
+    def sign_in(self, name: str, device: str = "phone", *, available: bool = True) -> Endpoint:
+        """A registered application of `name`, available for messaging unless told otherwise."""
+        endpoint, _ = done(self.register(name, device))
+        if available:
+            done(self.make_available(endpoint))
+        self.told(endpoint)
+        return endpoint
+
+    def register(
+        self, name: str, device: str = "phone", instance: str = "", type: str = "Phone"  # noqa: A002
+    ) -> Deferred[tuple[Endpoint, bool]]:
+        registration = Registration("en-US", f"Test/{device}", device, type, instance)
+        user = self.users.find(uri(name))
+        assert user is not None
+        return running(self.applications.register(user, registration, self.now))
+
+    def make_available(self, endpoint: Endpoint, sign_in_as: str | None = None) -> Deferred[None]:
+        availability = Availability(("Messaging",), sign_in_as=sign_in_as)
+        return running(self.applications.make_available(endpoint, availability, self.now))
+
+    def end(self, endpoint: Endpoint) -> Deferred[None]:
+        return running(self.applications.end(endpoint, self.now))
+
+    def call(
+        self, endpoint: Endpoint, to: str, text: str | None = "Hello", **more: str
+    ) -> Deferred[Invitation]:
+        body = Text("Plain", text) if text is not None else None
+        call = Call(uri(to), text=body, **more)
+        return running(self.conversations.start_messaging(endpoint, call, self.now))
+
+    def accept(self, endpoint: Endpoint, invitation: Invitation) -> Deferred[None]:
+        return running(self.conversations.accept(endpoint, invitation.id))
+
+    def decline(
+        self, endpoint: Endpoint, invitation: Invitation, *, everywhere: bool = False
+    ) -> Deferred[None]:
+        return running(self.conversations.decline(endpoint, invitation.id, everywhere))
+
+    def send(
+        self, endpoint: Endpoint, conversation_id: str, body: str = "Hi", operation_id: str = ""
+    ) -> Deferred[Message]:
+        return running(
+            self.conversations.send_message(
+                endpoint, conversation_id, Text("Plain", body), operation_id, self.now
+            )
+        )
+
+    def type(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
+        return running(self.conversations.set_typing(endpoint, conversation_id, self.now))
+
+    def terminate(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
+        return running(self.conversations.terminate(endpoint, conversation_id))
+
+    def connected(self, caller: Endpoint, callee: Endpoint, text: str | None = None) -> str:
+        """The id of a conversation in which both are connected and have read everything."""
+        invitation = done(self.call(caller, name_of(callee.user_uri), text))
+        done(self.accept(callee, invitation))
+        self.told(caller, callee)
+        return invitation.conversation_id
+
+    # What tests look at
+
+    def same(self, endpoint: Endpoint) -> Endpoint:
+        """The application with the id of `endpoint` in this world, after a restart."""
+        found = self.applications.find(endpoint.id)
+        assert found is not None
+        return found
+
+    def entries(self, endpoint: Endpoint) -> list[Entry]:
+        return self.ledger.streams.get(endpoint.id, [])
+
+    def told(self, *endpoints: Endpoint) -> list[str]:
+        """What the streams of the applications got since this was last asked, in words."""
+        new: list[str] = []
+        for endpoint in endpoints:
+            read = self._read.get(endpoint.id, 0)
+            for entry in self.entries(endpoint):
+                if entry.position > read:
+                    self._read[endpoint.id] = entry.position
+                    new.append(in_words(entry))
+        return new
+
+    def shows(self, name: str) -> str:
+        """The availability that watchers of `name` see."""
+        return self.presence.of(uri(name)).availability
+
+    def conversation(self, endpoint: Endpoint, conversation_id: str) -> ActiveConversation:
+        return self.conversations.find(endpoint, conversation_id)[0]
+
+    def stored(self, kind: type[R]) -> list[R]:
+        return list(self.ledger.all(kind).values())
+
+
+def uri(name: str) -> str:
+    return f"sip:{name}@example.test"
+
+
+def name_of(user_uri: str) -> str:
+    return user_uri.removeprefix("sip:").partition("@")[0]
+
+
+def running(awaitable: Awaitable[T]) -> Deferred[T]:
+    """What `awaitable` will answer; it runs until it waits for something."""
+
+    async def run() -> T:
+        return await awaitable
+
+    coroutine: Coroutine[Deferred[Any], Any, T] = run()
+    return Deferred.fromCoroutine(coroutine)
+
+
+def done(deferred: Deferred[T]) -> T:
+    """The answer, which is there already."""
+    answers: list[T] = []
+    deferred.addCallback(answers.append)
+    failures: list[Failure] = []
+    deferred.addErrback(failures.append)
+    if failures:
+        failures[0].raiseException()
+    assert answers, "it still waits"
+    return answers[0]
+
+
+def in_words(entry: Entry) -> str:
+    """An entry of a stream in a few words, with the body of its message."""
+    text = _words(entry.fact)
+    return text if entry.message is None else f"{text} {entry.message.body!r}"
+
+
+def _words(fact: Fact) -> str:
+    match fact:
+        case MeChanged():
+            return "me"
+        case CommunicationChanged():
+            return "communication"
+        case SelfPresence():
+            return f"own {fact.part} {fact.change}"
+        case SubscriptionChanged():
+            return f"subscription {fact.change}"
+        case ContactWatched():
+            return f"contact {name_of(fact.uri)} {fact.change}"
+        case InvitationChanged():
+            words = [f"invitation {fact.change} {fact.direction} {fact.state}"]
+            if fact.accepted_by is not None:
+                words.append(f"by {fact.accepted_by[1]}")
+            if fact.reason is not None:
+                words.append(f"{fact.reason.code}/{fact.reason.subcode}")
+            return " ".join(words)
+        case ConversationChanged():
+            return f"conversation {fact.change} {fact.conversation.state}"
+        case MessagingChanged():
+            return f"messaging {fact.state}"
+        case ParticipantChanged():
+            local = "local " if fact.local else ""
+            return f"{local}participant {fact.change} {fact.name}"
+        case ParticipantMessagingChanged():
+            return f"participantMessaging {fact.change} {fact.name}"
+        case TypingChanged():
+            return f"typing {fact.change} {fact.name}"
+        case MessageCompleted():
+            return f"message {fact.number} {fact.direction}"
+        case _:
+            return type(fact).__name__

@@ -1,0 +1,1 @@
+"""Tests of the whole program as a process, with real peers on loopback."""
