@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from benchmarks.client import Connection, UnexpectedAnswer, request_bytes, trusting
-from benchmarks.server import Server
+from benchmarks.server import Certificate, Server
 from mobility.auth.passwords import Hashing
 from mobility.auth.tokens import PREFIX, TOKEN_BYTES
 from mobility.config import Config, load, operator_address
@@ -58,7 +58,7 @@ class FrontEnd:
     def __init__(self, directory: Path) -> None:
         self.config = _initialised(directory)
         self.tls = trusting(directory / "tls" / "ca.pem")
-        self._directory = directory
+        self.certificate = _certificate(self.config)
         self._operator_port = _operator_port(self.config)
         port = urlsplit(self.config.web.external_url).port or 443
         command = [str(_SCRIPTS / "twistd"), "-n", "--pidfile=", "mobility", "--config"]
@@ -112,6 +112,14 @@ def _initialised(directory: Path) -> Config:
     options = [f"--sip-domain={SIP_DOMAIN}", f"--port-offset={_free_offset()}"]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     return load(directory / "mobility.toml")
+
+
+def _certificate(config: Config) -> Certificate:
+    """That of the external web listener, which a bound is given too."""
+    for listener in config.listeners:
+        if listener.site.name == "external" and listener.certificate and listener.key:
+            return Certificate(listener.certificate, listener.key)
+    raise RuntimeError("the external web listener speaks no TLS")
 
 
 def _operator_port(config: Config) -> int:

@@ -98,7 +98,7 @@ def run(front_end: FrontEnd, directory: Path, seconds: float, turns: int) -> Ite
     """Bound and front end by turns of `seconds`, after one that does not count."""
     people = front_end.prepare(USERS, signed_in=True)
     hello = request_bytes("GET", "/hello")
-    with bound("json_site", front_end, directory) as site, front_end.server:
+    with bound("json_site", front_end.certificate, directory) as site, front_end.server:
         requests = asyncio.run(presence_requests(front_end, people))
         with (
             closing(Load(site, front_end.tls, [hello] * CONNECTIONS)) as bare,

@@ -10,11 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import attrs
+
 READY_S = 60.0
 """How long a server may take to listen."""
 
 STOP_S = 15.0
 """How long a server may take to end after SIGTERM."""
+
+TAIL_CHARACTERS = 2_000
+"""What is shown of the output of a server that did not start."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
@@ -27,6 +32,14 @@ def cores() -> tuple[int, int]:
 
 
 SERVER_CORE, GENERATOR_CORE = cores()
+
+
+@attrs.frozen(slots=True)
+class Certificate:
+    """The files of a server certificate for 127.0.0.1 and its key."""
+
+    file: Path
+    key: Path
 
 
 class Server:
@@ -70,8 +83,11 @@ class Server:
         while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"{self._command[:4]} did not start; see {self._output}")
+                raise RuntimeError(f"{' '.join(self._command)} did not start:\n{self._tail()}")
             time.sleep(0.02)
+
+    def _tail(self) -> str:
+        return self._output.read_text(errors="replace")[-TAIL_CHARACTERS:]
 
     def _accepts(self) -> bool:
         try:
@@ -117,9 +133,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def bound(name: str, certificate: Path, key: Path, directory: Path, *arguments: str) -> Server:
-    """The bound `benchmarks.bounds.<name>`, on a free port."""
+def bound(name: str, certificate: Certificate, directory: Path, *arguments: str) -> Server:
+    """The bound `benchmarks.bounds.<name>` with its own `arguments`, on a free port."""
     port = free_port()
     module = f"benchmarks.bounds.{name}"
-    command = [sys.executable, "-m", module, str(port), str(certificate), str(key), *arguments]
-    return Server(command, port, directory / f"{name}.log")
+    command = [sys.executable, "-m", module, str(port), str(certificate.file), str(certificate.key)]
+    return Server([*command, *arguments], port, directory / f"{name}.log")

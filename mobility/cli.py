@@ -15,6 +15,7 @@ from mobility import __version__
 from mobility.errors import OperatorFault
 
 COMMANDS = {
+    "demo": "mobility.commands.demo:demo",
     "init": "mobility.commands.init:init",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",
@@ -48,7 +49,12 @@ class Program(click.Group):
         given = sys.argv[1:] if args is None else list(args)
         try:
             result = super().main(
-                given, prog_name, complete_var, False, windows_expand_args, **extra
+                given,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
             )
         except click.ClickException as error:
             if not standalone_mode:
@@ -70,11 +76,8 @@ class Program(click.Group):
 def _fail(message: str, exit_code: int, arguments: Sequence[str]) -> None:
     """One line on standard error, a JSON object for who asked for JSON, and the end."""
     line = " ".join(message.split())
-    if "--json" in arguments:
-        line = json.dumps({"error": line})
-    else:
-        line = f"mobility: {line}"
-    click.echo(line, err=True)
+    as_json = "--json" in arguments
+    click.echo(json.dumps({"error": line}) if as_json else f"mobility: {line}", err=True)
     sys.exit(exit_code)
 
 
@@ -91,3 +94,7 @@ def program() -> None:
 def main() -> None:
     """The entry point of the `mobility` script."""
     program.main()
+
+
+if __name__ == "__main__":
+    main()

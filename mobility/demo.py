@@ -20,8 +20,6 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionP
 STEP_TIMEOUT_S = 30
 """How long one step may take before the demonstration has failed."""
 
-DEMO_PASSWORD = "correct horse battery staple"  # noqa: S105  # the published one of demo users
-
 Say = Callable[[str], None]
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -90,9 +88,7 @@ class Person:
         """Keep a pending GET on the event channel until `sign_out`."""
         self._listening = ensureDeferred(self._listen())
 
-    async def post(
-        self, rel: str, body: dict[str, Any] | None = None, *, expect: int
-    ) -> Any:
+    async def post(self, rel: str, body: dict[str, Any] | None = None, *, expect: int) -> Any:
         """POST to a link by its rel."""
         return await self._json("POST", self._base_href(rel), json=body or {}, expect=expect)
 
@@ -199,10 +195,16 @@ def https_client(reactor: IReactorTCP, ca_file: Path) -> HTTPClient:
 
 
 class Script:
-    """The scripted conversation; each step is said with the time it took."""
+    """Two people discover the service, sign in, see each other's presence and exchange messages.
 
-    def __init__(self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say) -> None:
+    Each step is said with the time it took.
+    """
+
+    def __init__(
+        self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say, password: str
+    ) -> None:
         self._root_url = root_url
+        self._password = password
         self._say = say
         self._http = http
         self._clock = clock
@@ -216,13 +218,13 @@ class Script:
             token_url = await self._step(
                 f"{name} discovers the service", person.discover(self._root_url)
             )
-            await self._step(f"{name} signs in", person.sign_in(token_url, DEMO_PASSWORD))
+            await self._step(f"{name} signs in", person.sign_in(token_url, self._password))
             await self._step(
                 f"{name} creates an application", person.create_application("mobility demo")
             )
             person.listen()
-            await self._step(f"{name} makes herself or himself available", person.make_available())
-        await self._step("alice watches bob's presence", self._watch(alice, bob))
+            await self._step(f"{name} becomes available", person.make_available())
+        await self._step("alice watches bob's presence (changes are gathered for 5 s)", self._watch(alice, bob))
         await self._step(
             "bob is busy, and alice sees it",
             self._see(alice, bob, "Busy"),

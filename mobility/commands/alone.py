@@ -5,15 +5,14 @@ It holds the store's exclusive lock, so none can start meanwhile.  What it logs 
 """
 
 import time
-from collections.abc import Sequence
 from itertools import count
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mobility.commands.operator import Answer, Call
+from mobility.commands.operator import Answer, Call, Conversation
 from mobility.config import Config
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd, IReactor
@@ -26,6 +25,8 @@ from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_
 from mobility.operate.log import LogFile
 from mobility.store.lock import exclusive_lock
 from mobility.tap import make_data_dir, user_routes
+
+T = TypeVar("T")
 
 LOG = "commands.log"
 SITE = Site("operator", secure=True)
@@ -53,11 +54,16 @@ class Alone:
     def _dispatch(self, request: Request) -> Deferred[Response]:
         return self._service.dispatch(request)
 
-    async def ask_all(self, calls: Sequence[Call]) -> list[Answer]:
-        """Start the front end, make the calls in order, and stop it again."""
+    async def hold(self, conversation: Conversation[T]) -> T:
+        """Start the front end, hold the conversation, and stop it again."""
         self._front_end.startService()
         try:
-            return [await self._ask(call) for call in calls]
+            call = next(conversation)
+            while True:
+                call = conversation.send(await self._ask(call))
+        except StopIteration as end:
+            result: T = end.value
+            return result
         finally:
             await self._front_end.stopService()
 
@@ -82,16 +88,20 @@ class Alone:
         return Answer(response.status, msgspec.json.decode(response.body))
 
 
-def ask_alone(config: Config, calls: Sequence[Call]) -> list[Answer]:
-    """Make the calls on the store itself, under its lock.  Raises OperatorFault."""
+def hold_alone(config: Config, conversation: Conversation[T]) -> T:
+    """Hold a conversation on the store itself, under its lock; once in a process.
+
+    Raises OperatorFault, and what the conversation raises.
+    """
     make_data_dir(config)
-    answers: list[Answer] = []
+    results: list[T] = []
     failures: list[BaseException] = []
 
     async def run(reactor: Any) -> None:
         try:
             log = LogFile(str(config.data_dir / LOG), str(config.source)).log
-            answers.extend(await Alone(config, cast(IReactor, reactor), log).ask_all(calls))
+            alone = Alone(config, cast(IReactor, reactor), log)
+            results.append(await alone.hold(conversation))
         except BaseException as error:
             failures.append(error)
 
@@ -101,4 +111,4 @@ def ask_alone(config: Config, calls: Sequence[Call]) -> list[Answer]:
         except SystemExit:  # react always ends this way
             if failures:
                 raise failures[0] from None
-    return answers
+    return results[0]

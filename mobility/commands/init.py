@@ -9,7 +9,7 @@ from string import Template
 import click
 
 from mobility import pki
-from mobility.commands.operator import Call, content_of
+from mobility.commands.operator import Call, Conversation, content_of
 from mobility.commands.options import json_option, show
 from mobility.config import PUBLISHED_RULE, Config, load, published
 from mobility.domain.addresses import is_domain
@@ -215,23 +215,23 @@ def _write_certificates(directory: Path, sip_domain: str, hosts: list[str]) -> N
 
 def _make_store(config: Config, demo_users: bool) -> None:
     """The database, with the demo users if wanted."""
-    from mobility.commands.alone import ask_alone  # its imports are long, and wrong use is quick
+    from mobility.commands.alone import hold_alone  # its imports are long, and wrong use is quick
 
-    domain = config.sip_domains[0]
-    calls = [
-        Call(
-            "POST",
-            PATH,
-            {
-                "uri": f"sip:{name}@{domain}",
-                "name": name.capitalize(),
-                "password": DEMO_PASSWORD,
-                "work_phone": phone,
-                "enterprise_voice": True,
-                "sip_digest": True,
-            },
-        )
-        for name, phone in (DEMO_USERS.items() if demo_users else ())
-    ]
-    for answer in ask_alone(config, calls):
-        content_of(answer)
+    hold_alone(config, _add_demo_users(config.sip_domains[0]) if demo_users else _nothing())
+
+
+def _add_demo_users(domain: str) -> Conversation[None]:
+    for name, phone in DEMO_USERS.items():
+        body = {
+            "uri": f"sip:{name}@{domain}",
+            "name": name.capitalize(),
+            "password": DEMO_PASSWORD,
+            "work_phone": phone,
+            "enterprise_voice": True,
+            "sip_digest": True,
+        }
+        content_of((yield Call("POST", PATH, body)))
+
+
+def _nothing() -> Conversation[None]:
+    yield from ()

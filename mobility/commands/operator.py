@@ -6,9 +6,9 @@ in this process.
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from http.client import HTTPException, HTTPSConnection
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import click
@@ -18,6 +18,8 @@ from mobility.commands.options import Problem
 from mobility.config import Config, operator_address
 from mobility.errors import OperatorFault
 from mobility.operate.keys import OPERATOR_KEY, read_key
+
+T = TypeVar("T")
 
 TIMEOUT_S = 60.0
 """The longest wait for one answer: passwords are hashed one after another."""
@@ -53,24 +55,38 @@ class Answer:
         return "; ".join(wrong) or content.get("message") or f"the answer was {self.status}"
 
 
-def ask(config: Config, *calls: Call) -> list[Answer]:
-    """Make the calls, in order, and give back their answers, whatever they are."""
+Conversation = Generator[Call, Answer, T]
+"""What a command has to say: it yields calls, is sent their answers, and returns its result."""
+
+
+def hold(config: Config, conversation: Conversation[T]) -> T:
+    """Hold a conversation with the front end that runs, or alone when none does."""
     running = reach(config)
-    if running is not None:
-        with running:
-            return [running.ask(call) for call in calls]
-    from mobility.commands.alone import ask_alone  # its imports take longer than a request
+    if running is None:
+        from mobility.commands.alone import hold_alone  # its imports take longer than a request
 
-    return ask_alone(config, calls)
+        return hold_alone(config, conversation)
+    with running:
+        try:
+            call = next(conversation)
+            while True:
+                call = conversation.send(running.ask(call))
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
-def ask_one(config: Config, call: Call) -> Any:
-    """The content of one answer; a refusal ends the command (exit 2 for wrong values, else 1)."""
-    return content_of(ask(config, call)[0])
+def ask(config: Config, call: Call) -> Any:
+    """The content of the answer to one call."""
+
+    def conversation() -> Conversation[Any]:
+        return content_of((yield call))
+
+    return hold(config, conversation())
 
 
 def content_of(answer: Answer) -> Any:
-    """The content of an answer that is no failure."""
+    """The content of an answer; a failure ends the command (2 for wrong values, else 1)."""
     if answer.status == 400:
         raise click.UsageError(answer.failure)
     if answer.failure:

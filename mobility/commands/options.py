@@ -1,6 +1,7 @@
 """What subcommands share: options, the password on standard input, and how results are shown."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,15 +49,13 @@ def show(content: object, text: str, *, as_json: bool) -> None:
 
 def read_password() -> str:
     """A password: asked for twice on a terminal, else the first line of standard input."""
-    stream = click.get_text_stream("stdin")
-    if stream.isatty():
-        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        return password
+    if sys.stdin.isatty():
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    line = sys.stdin.buffer.readline(MAX_PASSWORD_BYTES + 3)
     try:
-        line = stream.readline(MAX_PASSWORD_BYTES + 2)
+        password = line.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise click.UsageError("the password on standard input is no text") from None
-    password = line.rstrip("\r\n")
+        raise click.UsageError("the password on standard input is no UTF-8 text") from None
     if not password:
         raise click.UsageError("standard input holds no password")
     return password

@@ -1,13 +1,13 @@
 """`mobility user add|list|set|remove|import`."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
 from urllib.parse import quote, urlencode
 
 import click
 
-from mobility.commands.operator import Call, ask, ask_one
+from mobility.commands.operator import Call, Conversation, ask, content_of, hold
 from mobility.commands.options import (
     Problem,
     config_option,
@@ -74,7 +74,7 @@ def flag_options(command: F) -> F:
 def add(config: Config, sip_uri: str, as_json: bool, **fields: object) -> None:
     """Add a user; the password is read from standard input."""
     body = {"uri": sip_uri, "password": read_password(), **_given(fields)}
-    added = ask_one(config, Call("POST", PATH, body))
+    added = ask(config, Call("POST", PATH, body))
     show(added, f"added {added['uri']}", as_json=as_json)
 
 
@@ -83,15 +83,19 @@ def add(config: Config, sip_uri: str, as_json: bool, **fields: object) -> None:
 @json_option
 def list_users(config: Config, as_json: bool) -> None:
     """List all users."""
+    users = hold(config, _all_users())
+    show({"users": users}, "\n".join(_line(one) for one in users) or "no users", as_json=as_json)
+
+
+def _all_users() -> Conversation[list[dict[str, Any]]]:
     users: list[dict[str, Any]] = []
-    more = True
-    while more:
+    while True:
         after = users[-1]["uri"] if users else ""
         query = urlencode({"after": after, "limit": PAGE_USERS})
-        page = ask_one(config, Call("GET", f"{PATH}?{query}"))["users"]
+        page = content_of((yield Call("GET", f"{PATH}?{query}")))["users"]
         users += page
-        more = len(page) == PAGE_USERS
-    show({"users": users}, "\n".join(_line(one) for one in users) or "no users", as_json=as_json)
+        if len(page) < PAGE_USERS:
+            return users
 
 
 @user.command(name="set")
@@ -111,7 +115,7 @@ def set_user(
         changes["password"] = read_password()
     if not changes:
         raise click.UsageError("nothing to change: give an option")
-    changed = ask_one(config, Call("PATCH", _path(sip_uri), changes))
+    changed = ask(config, Call("PATCH", _path(sip_uri), changes))
     show(changed, f"changed {changed['uri']}", as_json=as_json)
 
 
@@ -121,7 +125,7 @@ def set_user(
 @json_option
 def remove(config: Config, sip_uri: str, as_json: bool) -> None:
     """Sign a user out everywhere and forget it."""
-    ask_one(config, Call("DELETE", _path(sip_uri)))
+    ask(config, Call("DELETE", _path(sip_uri)))
     show({"removed": sip_uri}, f"removed {sip_uri}", as_json=as_json)
 
 
@@ -137,17 +141,21 @@ def import_users(config: Config, file: TextIO, as_json: bool) -> None:
     left alone and counted as a problem.
     """
     rows = list(_rows(file))
-    answers = ask(config, *(Call("POST", PATH, body) for _, body in rows))
-    problems = [
-        f"{file.name}:{line}: {answer.failure}"
-        for (line, _), answer in zip(rows, answers, strict=True)
-        if answer.failure
-    ]
+    problems = hold(config, _add_all(file.name, rows))
     added = len(rows) - len(problems)
     lines = [*problems, f"added {added} of {len(rows)} users"]
     show({"added": added, "problems": problems}, "\n".join(lines), as_json=as_json)
     if problems:
         raise Problem(f"{len(problems)} users could not be added")
+
+
+def _add_all(file: str, rows: Sequence[tuple[int, dict[str, object]]]) -> Conversation[list[str]]:
+    problems: list[str] = []
+    for line, body in rows:
+        answer = yield Call("POST", PATH, body)
+        if answer.failure:
+            problems.append(f"{file}:{line}: {answer.failure}")
+    return problems
 
 
 def _rows(file: TextIO) -> Iterator[tuple[int, dict[str, object]]]:

@@ -15,7 +15,10 @@ from mobility.domain.records import User
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
-"""Ends what a user has (tokens, applications); called with the user and the time."""
+"""Ends what a user does (its applications); called with the user and the time."""
+
+Revocation = Callable[[User, Unit], None]
+"""Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
 
 MIN_PHONE_DIGITS = 3
 """Digits from which on a query finds phone numbers (our choice)."""
@@ -59,8 +62,8 @@ class _Listing:
 class Users:
     """The users of this system, homed here or known to live elsewhere.
 
-    `departures` are awaited, in order, when a user is removed or disabled, `credential_changes`
-    when it gets another password: tokens and applications end there.
+    `revocations` are called when a user is removed, disabled or given another password,
+    `departures` awaited in order when it is removed or disabled.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -68,7 +71,7 @@ class Users:
         self._listings = {user.uri: _listing(user) for user in users}
         self._locks = Locks()
         self.departures: list[Departure] = []
-        self.credential_changes: list[Departure] = []
+        self.revocations: list[Revocation] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -96,30 +99,36 @@ class Users:
                 raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
             await self._commit(user)
 
-    async def save(self, user: User, now: float) -> None:
-        """Store a changed user; one that is disabled or got another password is signed out.
+    async def update(self, uri: str, change: Callable[[User], User], now: float) -> User:
+        """Store what `change` makes of a user; one who may no longer sign in is signed out.
 
-        404 NotFound for a stranger.
+        `change` is given the user as stored, so that no other change is lost.  Tokens end in the
+        same unit of work when the password changed or the user was disabled; in the latter case
+        its applications end too.  404 NotFound for a stranger.
         """
-        async with self._locks.of(user.uri):
-            before = self._known(user.uri)
-            await self._commit(user)
-            if not user.enabled:
+        async with self._locks.of(self._known(uri).uri):
+            before = self._known(uri)
+            after = change(before)
+            unit = Unit()
+            unit.save(after)
+            if not after.enabled or before.credential_version != after.credential_version:
+                self._revoke(before, unit)
+            await self._ledger.commit(unit)
+            self._listings[after.uri] = _listing(after)
+            if not after.enabled:
                 for depart in self.departures:
-                    await depart(user, now)
-            elif before.credential_version != user.credential_version:
-                for change in self.credential_changes:
-                    await change(user, now)
+                    await depart(after, now)
+            return after
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it.  404 NotFound for a stranger."""
-        user = self._known(uri)
-        async with self._locks.of(user.uri):
-            user = self._known(user.uri)
+        async with self._locks.of(self._known(uri).uri):
+            user = self._known(uri)
             for depart in self.departures:
                 await depart(user, now)
             unit = Unit()
             unit.remove(user)
+            self._revoke(user, unit)
             await self._ledger.commit(unit)
             del self._listings[user.uri]
 
@@ -138,6 +147,10 @@ class Users:
         found = [one for one in self._listings.values() if _matches(one, words, phone)]
         found.sort(key=lambda listing: (listing.name, listing.user.uri))
         return SearchResult([listing.user for listing in found[:limit]], len(found) > limit)
+
+    def _revoke(self, user: User, unit: Unit) -> None:
+        for revoke in self.revocations:
+            revoke(user, unit)
 
     def _known(self, uri: str) -> User:
         user = self.find(uri)

@@ -60,6 +60,20 @@ def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
 
 async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
     """POST applications: 201 for a new application or instance, 200 for a known instance."""
+    registration = _registration(request)
+    instance_id = registration.instance_id
+    endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
+    if new:
+        ucwa.channels.open_instance(endpoint, instance_id)
+    return registered(ucwa, endpoint, instance_id, 201 if new else 200)
+
+
+def register_again(ucwa: Ucwa, request: Request, endpoint: Endpoint) -> Response:
+    """The 201 of a POST that is repeated under its Idempotency-Key."""
+    return registered(ucwa, endpoint, _registration(request).instance_id, 201)
+
+
+def _registration(request: Request) -> Registration:
     body = fields(request)
     registration = Registration(
         culture=body.text("culture", required=True, max_length=MAX_NAME),
@@ -69,8 +83,7 @@ async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | 
         instance_id=body.text("instanceId", max_length=MAX_NAME),
     )
     body.check()
-    endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
-    return registered(ucwa, endpoint, registration.instance_id, 201 if new else 200)
+    return registration
 
 
 def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) -> Response:
@@ -149,7 +162,7 @@ def _poll_of(request: Request) -> Poll:
         wrong.append(Parameter(name, f"must be a whole number from {least} to {most}"))
         return None
 
-    ack = number("ack", 1, MAX_ACK)
+    ack = number("ack", 0, MAX_ACK)
     if ack is None and not wrong:
         wrong.append(Parameter("ack", "is required"))
     position, presence = number("p", 0, MAX_ACK), number("n", 0, MAX_ACK)

@@ -43,9 +43,6 @@ def listed(text: str) -> list[str]:
 
 def application(endpoint: Endpoint, user: User, instance_id: str, events_href: str) -> Document:
     record, hrefs = endpoint.record, Hrefs(endpoint.id)
-    own = hrefs.application
-    if instance_id:
-        own += f"?instanceId={instance_id}"
     document: Document = {
         "rel": "application",
         "culture": record.culture,
@@ -54,7 +51,7 @@ def application(endpoint: Endpoint, user: User, instance_id: str, events_href: s
         "id": record.id,
         **present(type=record.type, instanceId=instance_id),
         "_links": links(
-            self=own,
+            self=hrefs.instance(instance_id),
             policies=hrefs.of("policies"),
             batch=hrefs.of("batch"),
             events=events_href,

@@ -7,6 +7,7 @@ the channels ask for.  The `events` handler is in `mobility.ucwa.application`.
 import heapq
 from itertools import count
 from typing import cast
+from urllib.parse import quote
 
 import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -129,11 +130,14 @@ class EventChannels:
     def href(self, endpoint: Endpoint, instance_id: str) -> str:
         """The link of the first answer that the client has not confirmed."""
         seat = self._seats.get(endpoint.id, {}).get(instance_id)
-        if seat is None and len(endpoint.instances) > 1:
-            seat = self._open(endpoint, instance_id, Cursor(endpoint.head, self._presence.number))
         if seat is None:
             return _href(endpoint, instance_id, 1, ORIGIN)
         return _href(endpoint, instance_id, *seat.channel.link)
+
+    def open_instance(self, endpoint: Endpoint, instance_id: str) -> None:
+        """A new instance of an application that others use: its channel begins now."""
+        if len(endpoint.instances) > 1:
+            self._open(endpoint, instance_id, Cursor(endpoint.head, self._presence.number))
 
     def poll(self, endpoint: Endpoint, instance_id: str, poll: Poll, parked: Parked) -> None:
         """A pending GET came; its answer comes through `parked.answer`."""
@@ -357,7 +361,7 @@ class EventChannels:
 def _href(endpoint: Endpoint, instance_id: str, number: int, cursor: Cursor) -> str:
     href = f"{Hrefs(endpoint.id).application}/events?ack={number}"
     if instance_id:
-        href += f"&instanceId={instance_id}"
+        href += f"&instanceId={quote(instance_id, safe='')}"
     if cursor != ORIGIN or number > 1:
         href += f"&p={cursor.position}&n={cursor.number}"
     return href

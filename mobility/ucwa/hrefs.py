@@ -22,6 +22,12 @@ class Hrefs:
     def __init__(self, application_id: str) -> None:
         self.application = f"{APPLICATIONS}/{application_id}"
 
+    def instance(self, instance_id: str) -> str:
+        """The application as one of its instances knows it; "" is the unnamed one."""
+        if not instance_id:
+            return self.application
+        return f"{self.application}?instanceId={quote(instance_id, safe='')}"
+
     def of(self, path: str) -> str:
         """The href of a path below the application, such as `me/presence`."""
         return f"{self.application}/{path}"

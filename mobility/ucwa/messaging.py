@@ -24,6 +24,9 @@ MAX_THREAD_ID = 128
 MAX_MESSAGE_BYTES = 64 * 1024
 """UTF-8 bytes of one message (our choice: as much as a SIP message may have in all)."""
 
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
+"""The charsets of a message: UTF-8 and what is a part of it."""
+
 IMPORTANCE = ("Normal", "Urgent", "Emergency")
 
 DECLINE_REASONS = (
@@ -197,11 +200,13 @@ def _first_text(body: Fields) -> Text | None:
 
 def _body_text(request: Request) -> Text:
     """The body of sendMessage: text/plain in UTF-8, not empty (UCWA rel `sendMessage`)."""
-    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
     if media_type.strip() not in ("", "text/plain"):
         raise PeerFault("UnsupportedMediaType", None, "A message must be text/plain.")
-    if "charset=" in parameters and "utf-8" not in parameters:
-        raise PeerFault("UnsupportedMediaType", None, "A message must be in UTF-8.")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(" \"'") not in _CHARSETS:
+            raise PeerFault("UnsupportedMediaType", None, "A message must be in UTF-8.")
     try:
         text = request.body.decode()
     except UnicodeDecodeError:

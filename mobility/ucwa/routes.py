@@ -48,17 +48,16 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
             return await application.register(ucwa, request, user, receipt)
 
         async def again(application_id: str) -> Response:
-            endpoint = _endpoint(ucwa, request, application_id)
-            instance_id = next(iter(endpoint.instances), "")
-            return application.registered(ucwa, endpoint, instance_id, 201)
+            return application.register_again(
+                ucwa, request, _endpoint(ucwa, request, application_id)
+            )
 
         async def answer() -> Response:
             if HEADER in request.headers:
                 response = await receipts.once(user.uri, request, first, again)
             else:
                 response = await first(None)
-            response.headers.append(("X-MS-UcwaVersion", str(APPLICATIONS_REVISION)))
-            return response
+            return _finished(request, response, APPLICATIONS_REVISION)
 
         return answer()
 
@@ -92,18 +91,10 @@ def _operation(
 
 
 def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Operation) -> Handler:
-    version = ("X-MS-UcwaVersion", str(resource.revision))
     run, repeat = operation.handler, operation.repeat
 
     def finished(request: Request, response: Response) -> Response:
-        response.headers.append(version)
-        document = response.document
-        if document is not None and (etag := document.get("etag")) is not None:
-            tag = f'"{etag}"'
-            if request.method == "GET" and tag in request.headers.get("if-none-match", ""):
-                return Response(304, headers=[("ETag", tag), version])
-            response.headers.append(("ETag", tag))
-        return response
+        return _finished(request, response, resource.revision)
 
     async def once(call: Call) -> Response:
         async def first(receipt: Receipt) -> Response:
@@ -149,6 +140,25 @@ def _with_cookie(ucwa: Ucwa, authenticate: Authenticate, handler: Handler) -> Ha
         return handler(request)
 
     return handle
+
+
+def _finished(request: Request, response: Response, revision: int) -> Response:
+    """`response` with its version and entity tag; 304 when the client has that document."""
+    version = ("X-MS-UcwaVersion", str(revision))
+    response.headers.append(version)
+    document = response.document
+    if document is not None and (etag := document.get("etag")) is not None:
+        tag = ("ETag", f'"{etag}"')
+        if request.method in ("GET", "HEAD") and _has(request, etag):
+            return Response(304, headers=[tag, version])
+        response.headers.append(tag)
+    return response
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names the tag, quoted or not (RFC 9110 section 13.1.2)."""
+    tags = request.headers.get("if-none-match", "").split(",")
+    return any(tag.strip().removeprefix("W/").strip('"') in (etag, "*") for tag in tags)
 
 
 async def _awaited(answer: Answer) -> Response:

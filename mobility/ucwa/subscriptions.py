@@ -207,7 +207,10 @@ RESOURCES = (
         "subscribedContacts",
         "people/subscribedContacts",
         (Operation("GET", get_subscribed_contacts),),
-        events=tuple(Event(kind, "people", Priority.MEDIUM) for kind in ("added", "deleted")),
+        events=tuple(
+            Event(kind, "people", Priority.MEDIUM, "subscribedContacts")
+            for kind in ("added", "deleted")
+        ),
         aliases=("subscribedContacts",),
     ),
 )

@@ -156,6 +156,17 @@ class PollTests(SynchronousTestCase):
         (answer,) = channel.fetched(1.2, again, [entry(3)])
         self.assertEqual((answer.number, positions(answer)), (5, [3]))
 
+    def test_cursor_that_contradicts_its_ack(self) -> None:
+        """A cursor further on than that of the answer owed is not believed with the same ack or an
+        earlier one."""
+        channel = Channel(head=3)
+        (fetch,) = channel.poll(0.0, 5, Cursor(1, 0), "a")
+        for ack in (4, 5):
+            refused = channel.poll(1.0, ack, Cursor(2, 0), "x")
+            self.assertEqual(refused, [Resync("x", 5, Cursor(1, 0))], ack)
+        (answer,) = channel.fetched(2.0, fetch, [entry(2), entry(3)])
+        self.assertEqual(answer.request, "a")
+
     def test_answer_of_another_process(self) -> None:
         """A client that took answer N from a process that was then killed, and not the longer one
         that was made of it later, goes on from where the shorter one ended."""

@@ -52,6 +52,22 @@ class PresenceTests(SynchronousTestCase):
         channel.poll(8.0, 4, answer.cursor, "b")
         self.assertEqual(channel.next_wakeup, 8.0 + TIMEOUT_S)
 
+    def test_number_out_of_order(self) -> None:
+        """A number lower than one told before takes nothing back."""
+        channel = Channel()
+        channel.poll(0.0, 1, None, "a")
+        channel.presence_changed(1.0, 6)
+        channel.presence_changed(1.0, 4)
+        (answer,) = channel.arrived(2.0, entry(1))
+        self.assertEqual(answer.cursor, Cursor(1, 6))
+
+    def test_number_given_out_since(self) -> None:
+        """A link with a number that was given out after the channel was made is believed."""
+        channel = Channel(counter=5)
+        channel.presence_changed(0.0, 9)
+        self.assertEqual(channel.poll(1.0, 3, Cursor(0, 9), "a"), [])
+        self.assertEqual(channel.confirmed, Cursor(0, 9))
+
     def test_changed_while_away(self) -> None:
         """A change while the client was away, or while nothing was remembered, is due `medium`
         seconds after it became known."""
@@ -161,6 +177,14 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(channel.fetched(0.1, fetch, []), [])
         (answer,) = channel.arrived(0.2, entry(2))
         self.assertEqual(positions(answer), [2])
+
+    def test_missing_at_the_end(self) -> None:
+        """A read below its limit reaches as far as was known to be committed, so entries that the
+        store does not have are not asked for again."""
+        channel, fetch = self.behind(head=3)
+        (answer,) = channel.fetched(0.1, fetch, [entry(1)])
+        self.assertEqual(answer.cursor, Cursor(3, 0))
+        self.assertEqual(channel.poll(0.2, 2, answer.cursor, "b"), [])
 
     def test_one_read_at_a_time(self) -> None:
         """A replacement or a time-out during a read starts no second one, and the read serves

@@ -1,0 +1,46 @@
+"""The command line: which benchmarks run, for how long, and the table of what they found."""
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import get, im
+from benchmarks.front_end import FrontEnd
+from benchmarks.report import table, verdict
+from benchmarks.server import GENERATOR_CORE, SERVER_CORE
+
+BENCHMARKS = {"get": get, "im": im}
+
+
+def main() -> int:
+    """1 when a goal was missed."""
+    options = _options()
+    os.sched_setaffinity(0, {GENERATOR_CORE})
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(f"servers on core {SERVER_CORE}, generator on core {GENERATOR_CORE}", flush=True)
+    results = []
+    for name in options.only or BENCHMARKS:
+        with tempfile.TemporaryDirectory(prefix=f"mobility-bench-{name}-") as directory:
+            front_end = FrontEnd(Path(directory) / "front-end")
+            seconds, turns = options.seconds, 2 if options.quick else 5
+            for result in BENCHMARKS[name].run(front_end, Path(directory), seconds, turns):
+                results.append(result)
+    print(table(results))
+    print(verdict(results))
+    return 0 if all(result.reached for result in results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=BENCHMARKS)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--quick", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""A crash: the server is killed and started again, and every client comes back at once."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.front_end import FrontEnd, Person
+from benchmarks.report import Result
+from benchmarks.sessions import join, settle
+
+CLIENTS = 5_000
+QUICK_CLIENTS = 500
+
+LOOK_S = 0.2
+"""How often the server is asked how many are parked."""
+
+BACK_WITHIN_S = 120.0
+
+
+async def measure(front_end: FrontEnd, people: Sequence[Person]) -> Result:
+    """Seconds from the start of the new process until it listens and until all are parked."""
+    server = front_end.server
+    sessions = await join(front_end, people, 0, len(people))
+    await settle(front_end, sessions)
+    server.kill()
+    began = time.perf_counter()
+    await asyncio.to_thread(server.start)
+    listening_s = time.perf_counter() - began
+    before = server.cpu_s()
+    async with asyncio.timeout(BACK_WITHIN_S):
+        while await front_end.parked() < len(sessions):
+            await asyncio.sleep(LOOK_S)
+    parked_s = time.perf_counter() - began
+    cpu_ms = (server.cpu_s() - before) / len(sessions) * 1000
+    await asyncio.gather(*(session.stop() for session in sessions))
+    return Result(
+        f"{len(sessions):,} clients reconnect after kill -9",
+        "",
+        f"all parked in {parked_s:.1f} s (listens in {listening_s:.1f} s), {cpu_ms:.2f} cpu-ms each",
+    )
+
+
+def run(front_end: FrontEnd, directory: Path, quick: bool) -> Iterator[Result]:
+    """The time until the service is whole again."""
+    people = front_end.prepare(QUICK_CLIENTS if quick else CLIENTS, signed_in=True)
+    with front_end.server:
+        yield asyncio.run(measure(front_end, people))

@@ -1,0 +1,232 @@
+"""`mobility demo`: a front end in a temporary directory, and a conversation on it."""
+
+import json
+import random
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater, react
+from twisted.python.failure import Failure
+
+from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS, HIGHEST_OFFSET
+from mobility.demo import DemoFailed, Script, https_client
+from mobility.errors import OperatorFault
+
+SIP_DOMAIN = "example.test"
+SCENES = {"chat": Script}
+"""What can be played; a scene's docstring says what happens in it."""
+
+STANDARD_OFFSET = 10_000
+PORTS = (80, 443, 8080, 4443, 9443)
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
+RETRY_S = 0.1
+
+TWISTD = "from twisted.scripts.twistd import run; run()"
+
+NEXT = """
+The front end goes on serving; its log is {log}.  Try, in another shell:
+
+  URL={url}; CA={ca}
+  curl --cacert $CA -H 'Accept: application/json' "$URL/?sipuri=alice@{domain}"
+  TOKEN=$(curl -s --cacert $CA "$URL/WebTicket/oauthtoken" -d grant_type=password \\
+    -d username=alice@{domain} --data-urlencode 'password={password}' \\
+    | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl -s --cacert $CA -H "Authorization: Bearer $TOKEN" "$URL/ucwa/oauth/v1/applications" \\
+    --json '{{"userAgent":"curl","endpointId":"shell","culture":"en-US"}}'
+
+The other users are {others}, with the same password.  Ctrl-C ends the demonstration.
+"""
+
+
+@click.command()
+@click.option(
+    "--scene",
+    type=click.Choice(sorted(SCENES)),
+    default="chat",
+    show_default=True,
+    help="What is played.",
+)
+@click.option("--once", is_flag=True, help="End after the scene: 0 if every step worked, else 1.")
+@click.option(
+    "--port-offset",
+    type=click.IntRange(0, HIGHEST_OFFSET),
+    help=f"Added to the standard ports; {STANDARD_OFFSET}, or another if those are busy.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with --once only.")
+def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
+    """Play a scene on a front end of its own, then keep serving."""
+    if as_json and not once:
+        raise click.UsageError("--json goes with --once")
+    offset = _free_offset() if port_offset is None else port_offset
+    with tempfile.TemporaryDirectory(prefix="mobility-demo-") as name:
+        directory = Path(name)
+        _initialise(directory, offset)
+        stage = Stage(SCENES[scene], directory, offset, as_json)
+        try:
+            react(lambda reactor: Deferred.fromCoroutine(stage.play(reactor, once)))
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                return 1
+    return 0
+
+
+def _free_offset() -> int:
+    """The standard offset, or another one at which every port is free."""
+    offset = STANDARD_OFFSET
+    while not all(_is_free(port + offset) for port in PORTS):
+        offset = random.randrange(STANDARD_OFFSET, HIGHEST_OFFSET)  # noqa: S311  # no secret
+    return offset
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _initialise(directory: Path, offset: int) -> None:
+    """`mobility init`, in a process of its own, since it needs a reactor too."""
+    arguments = ["init", str(directory), "--demo-users", "--sip-domain", SIP_DOMAIN]
+    done = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", "mobility.cli", *arguments, "--port-offset", str(offset)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise OperatorFault("mobility init", done.stderr.strip())
+
+
+class FrontEndProcess(ProcessProtocol):
+    """The front end as a child; its log goes to a file, what it says of failures is kept."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log.open("ab")
+        self.complaint = b""
+        self.ended: Deferred[None] = Deferred()
+
+    def outReceived(self, data: bytes) -> None:
+        self._log.write(data)
+        self._log.flush()
+
+    def errReceived(self, data: bytes) -> None:
+        self.complaint += data
+
+    def processEnded(self, reason: Failure) -> None:
+        reason.trap(ProcessDone, ProcessTerminated)
+        self._log.close()
+        self.ended.callback(None)
+
+
+class Stage:
+    """One demonstration: the front end, the script, and what is said of it."""
+
+    def __init__(self, scene: type[Script], directory: Path, offset: int, as_json: bool) -> None:
+        self._scene = scene
+        self._directory = directory
+        self._ca = directory / "tls" / "ca.pem"
+        self._url = f"https://localhost:{4443 + offset}"
+        self._as_json = as_json
+
+    async def play(self, reactor: Any, once: bool) -> None:
+        """Raises SystemExit(1) when a step fails."""
+        log = self._directory / "front-end.log"
+        process = FrontEndProcess(log)
+        interrupted = _on_interrupt()
+        self._spawn(reactor, process)
+        try:
+            await self._serving(reactor, process)
+            self._say(f"A front end listens at {self._url}, in {self._directory}.")
+            http = https_client(reactor, self._ca)
+            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD)
+            await script.run(SIP_DOMAIN)
+            self._say("Every step worked.")
+            if not once:
+                self._say(self._next(log))
+                await _first(interrupted, process.ended)
+        except DemoFailed as failed:
+            self._say(f"FAILED: {failed}")
+            raise SystemExit(1) from None
+        finally:
+            await self._end(reactor, process)
+
+    def _spawn(self, reactor: IReactorProcess, process: FrontEndProcess) -> None:
+        config = str(self._directory / "mobility.toml")
+        arguments = ["-n", "--pidfile=", "mobility", "--config", config]
+        reactor.spawnProcess(
+            process, sys.executable, [sys.executable, "-c", TWISTD, *arguments], env=None
+        )
+
+    async def _serving(self, reactor: Any, process: FrontEndProcess) -> None:
+        http = https_client(reactor, self._ca)
+        deadline = reactor.seconds() + START_TIMEOUT_S
+        while reactor.seconds() < deadline:
+            if process.ended.called:
+                raise DemoFailed(process.complaint.decode(errors="replace").strip())
+            try:
+                response = await http.get(self._url, timeout=START_TIMEOUT_S)
+                await response.content()
+            except Exception:  # whatever way "not listening yet" shows
+                await deferLater(reactor, RETRY_S)
+            else:
+                return
+        raise DemoFailed(f"the front end did not answer within {START_TIMEOUT_S:.0f} s")
+
+    async def _end(self, reactor: Any, process: FrontEndProcess) -> None:
+        if process.ended.called or process.transport is None:
+            return
+        process.transport.signalProcess("TERM")
+        try:
+            await process.ended.addTimeout(STOP_TIMEOUT_S, reactor)
+        except defer.TimeoutError:
+            process.transport.signalProcess("KILL")
+
+    def _next(self, log: Path) -> str:
+        return NEXT.format(
+            log=log,
+            url=self._url,
+            ca=shlex.quote(str(self._ca)),
+            domain=SIP_DOMAIN,
+            password=DEMO_PASSWORD,
+            others=" and ".join(name for name in DEMO_USERS if name != "alice"),
+        )
+
+    def _say(self, text: str) -> None:
+        click.echo(json.dumps({"text": text.strip()}) if self._as_json else text)
+
+
+def _on_interrupt() -> Deferred[None]:
+    """Fires at the first Ctrl-C or SIGTERM, which then only ends the demonstration."""
+    fired: Deferred[None] = Deferred()
+
+    def interrupt(*_: object) -> None:
+        from twisted.internet import reactor
+
+        if not fired.called:
+            reactor.callFromThread(fired.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    return fired
+
+
+async def _first(*events: Deferred[None]) -> None:
+    """Wait for whichever comes first."""
+    await defer.DeferredList(events, fireOnOneCallback=True)

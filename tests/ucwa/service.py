@@ -1,0 +1,359 @@
+"""A whole front end for tests: a real database, the real pipeline, and a clock set by hand.
+
+    service = Service(FilePath(self.mktemp()).path)
+    await service.start()
+    alice = await service.sign_in("alice")
+    response = await alice.get("me/presence")
+    told = await alice.events()
+
+Time passes only by `service.clock.advance`; the store's threads come back through the real
+reactor, so tests await what they asked for.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from mobility.config import Config, StoreConfig, UcwaConfig
+from mobility.domain.records import User
+from mobility.front_end import FrontEnd
+from mobility.http.message import Request, Response
+from mobility.testing import (
+    WEB,
+    MemoryClient,
+    MemoryConnection,
+    MemoryLog,
+    MemoryResponse,
+    memory_site,
+    read_responses,
+)
+from mobility.ucwa.channel import MEDIUM_S
+from mobility.ucwa.hrefs import APPLICATIONS
+
+START = 1_750_000_000.0
+"""When every test begins (epoch seconds)."""
+
+PHOTO = b"\xff\xd8\xff\xe0 a picture of Carol"
+
+USERS = (
+    User("sip:alice@example.test", "Alice Adams", email="alice@example.test", title="Engineer"),
+    User("sip:bob@example.test", "Bob Brown", work_phone="+14255550102"),
+    User("sip:carol@example.test", "Carol Çelik", photo=PHOTO, department="Sales"),
+)
+
+
+@implementer(IReactorFromThreads)
+class HandClock(Clock):
+    """A reactor whose time is moved by hand and whose threads come back through the real one."""
+
+    def __init__(self, now: float) -> None:
+        super().__init__()
+        self.rightNow = now
+
+    def callFromThread(self, f: Callable[..., object], *args: object, **kwargs: object) -> None:
+        reactor.callFromThread(f, *args, **kwargs)  # type: ignore[attr-defined]  # upstream
+
+
+def uri(name: str) -> str:
+    return f"sip:{name}@example.test"
+
+
+class Service:
+    """A front end over the directory `path`; `restart` puts another process in its place."""
+
+    def __init__(self, path: str, ucwa: UcwaConfig | None = None) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.clock = HandClock(START)
+        self.log = MemoryLog()
+        self.config = Config(
+            source=self.path / "mobility.toml",
+            data_dir=self.path,
+            sip_domains=("example.test",),
+            server_fqdn="fe.example.test",
+            listeners=(),
+            web=WEB,
+            store=StoreConfig(path=self.database, synchronous="NORMAL"),
+            ucwa=ucwa or UcwaConfig(),
+        )
+        self._open()
+
+    @property
+    def database(self) -> Path:
+        return self.path / "mobility.sqlite"
+
+    def _open(self) -> None:
+        def dispatch(request: Request) -> Deferred[Response]:
+            return self.site.service.dispatch(request)
+
+        self.front_end = FrontEnd(
+            self.config,
+            reactor=self.clock,
+            log=self.log,
+            pseudonym=lambda user_uri: f"~{user_uri}",
+            dispatch=dispatch,
+            epoch=self.clock.seconds,
+        )
+        self.site = memory_site(
+            self.front_end.routes,
+            clock=self.clock,
+            authenticate=self.front_end.authenticator.authenticate,
+            log=self.log,
+        )
+        self.http = MemoryClient(self.site)
+        self.front_end.startService()
+
+    async def start(self) -> None:
+        for user in USERS:
+            await self.front_end.users.add(user)
+
+    async def stop(self) -> None:
+        await self.front_end.stopService()
+
+    async def restart(self) -> None:
+        """The process ends and another one takes over its directory."""
+        await self.stop()
+        self._open()
+
+    async def token(self, name: str) -> str:
+        """A bearer token of a user, as sign-in gives it."""
+        now = self.clock.seconds()
+        return await self.front_end.tokens.issue(uri(name), 28_800, now)
+
+    async def sign_in(self, name: str, *, available: bool = True, **body: str) -> "Client":
+        """A client of a user with an application, ready for invitations unless told otherwise."""
+        client = Client(self, name, await self.token(name))
+        registered = await client.register(**body)
+        assert registered.status == 201, registered
+        if available:
+            response = await client.post("me/makeMeAvailable", {"SupportedModalities": ["Messaging"]})
+            assert response.status == 204, response
+            await client.events()
+        return client
+
+    def failures(self) -> list[tuple[str, dict[str, object]]]:
+        """What was logged as a failure."""
+        return [event for event in self.log.events if "failure" in event[1]]
+
+
+@attrs.frozen
+class Told:
+    """One event as a client reads it: whom it is from, what it is about, what it shows.
+
+    `within` is the rel of the `in` link, "" without one; `shown` the embedded resource that
+    stands under the key `rel`, None without one.
+    """
+
+    sender: str
+    rel: str
+    type: str
+    within: str
+    status: str
+    shown: dict[str, Any] | None
+    href: str
+    event: dict[str, Any] = attrs.field(repr=False)
+
+    @property
+    def brief(self) -> tuple[str, str, str]:
+        return self.sender, self.rel, self.type
+
+
+def told(document: Mapping[str, Any]) -> Iterator[Told]:
+    """The events of an answer of the event channel, in order, as clients dereference them."""
+    for block in document.get("sender", ()):
+        for event in block["events"]:
+            link = event["link"]
+            embedded = event.get("_embedded")
+            yield Told(
+                sender=block["rel"],
+                rel=link["rel"],
+                type=event["type"],
+                within=event.get("in", {}).get("rel", ""),
+                status=event.get("status", ""),
+                shown=None if embedded is None else embedded[link["rel"]],
+                href=link["href"],
+                event=event,
+            )
+
+
+class Client:
+    """A client of one application: it keeps its token, its links and its place in the channel."""
+
+    def __init__(self, service: Service, name: str, token: str) -> None:
+        self.service = service
+        self.name = name
+        self.token = token
+        self.application: dict[str, Any] = {}
+        self.next = ""
+
+    @property
+    def href(self) -> str:
+        """The path of the application."""
+        return f"{APPLICATIONS}/{self.application['id']}"
+
+    def request(
+        self,
+        method: str,
+        href: str,
+        json: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Deferred[MemoryResponse]:
+        """A request as this user; `href` is absolute or relative to the application."""
+        target = href if href.startswith("/") else f"{self.href}/{href}" if href else self.href
+        lines = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        if content_type is not None:
+            lines["Content-Type"] = content_type
+        return self.service.http.request(method, target, headers=lines, body=body, json=json)
+
+    def get(self, href: str = "", **headers: str) -> Deferred[MemoryResponse]:
+        return self.request("GET", href, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def post(self, href: str, json: object = None, **keywords: Any) -> Deferred[MemoryResponse]:
+        return self.request("POST", href, json, **keywords)
+
+    def delete(self, href: str = "") -> Deferred[MemoryResponse]:
+        return self.request("DELETE", href)
+
+    async def register(self, headers: Mapping[str, str] | None = None, **body: str) -> MemoryResponse:
+        """POST applications, and take over the application it shows."""
+        json = {"UserAgent": "tests", "EndpointId": self.name, "Culture": "en-US", **body}
+        response = await self.request("POST", APPLICATIONS, json, headers=headers)
+        if response.status in (200, 201):
+            self.application = response.json()
+            self.next = self.application["_links"]["events"]["href"]
+        return response
+
+    async def document(self, href: str = "") -> dict[str, Any]:
+        """What a GET shows, which must succeed."""
+        response = await self.get(href)
+        assert response.status == 200, (href, response)
+        found: dict[str, Any] = response.json()
+        return found
+
+    def park(self, query: str = "", next: str = "") -> Deferred[MemoryResponse]:  # noqa: A002
+        """A pending GET on the `next` link, which stays as it is."""
+        return self.request("GET", (next or self.next) + query)
+
+    def take(self, response: MemoryResponse) -> list[Told]:
+        """Go on to the `next` link of an answer of the event channel, and read its events."""
+        assert response.status == 200, response
+        document = response.json()
+        self.next = document["_links"]["next"]["href"]
+        return list(told(document))
+
+    async def events(self) -> list[Told]:
+        """The next answer of the event channel; time passes until its events are released."""
+        pending = self.park()
+        if not pending.called:
+            self.service.clock.advance(MEDIUM_S)
+        return self.take(await pending)
+
+    async def nothing_more(self) -> bool:
+        """Whether the event channel has nothing to tell, even after its time-out."""
+        pending = self.park()
+        self.service.clock.advance(180)
+        return self.take(await pending) == []
+
+    async def send(self, messaging: str, text: str, **keywords: Any) -> MemoryResponse:
+        """POST sendMessage to a messaging resource."""
+        return await self.post(
+            f"{messaging}/messages", body=text.encode(), content_type="text/plain", **keywords
+        )
+
+
+def converted(href: str, of: Client, to: Client) -> str:
+    """The same resource below another application (its ids are the same for both sides)."""
+    assert href.startswith(of.href), href
+    return to.href + href[len(of.href) :]
+
+
+class UcwaTestCase(TestCase):
+    """A test with a front end of its own and nobody signed in.
+
+    At the end there must be no failure in the log that the test did not expect.
+    """
+
+    timeout = 60
+    ucwa: UcwaConfig | None = None
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.service = Service(self.mktemp(), self.ucwa)
+        self.clock = self.service.clock
+        self.expected_failures: set[str] = set()
+        await self.service.start()
+
+    async def tearDown(self) -> None:  # type: ignore[override]  # trial awaits it
+        await self.service.stop()
+        failed = [e for e in self.service.failures() if e[0] not in self.expected_failures]
+        self.assertEqual(failed, [])
+
+    def refused(
+        self, response: MemoryResponse, status: int, code: str, subcode: str | None = None
+    ) -> dict[str, Any]:
+        """`response` is the error body of UCWA for this status, code and subcode."""
+        self.assertEqual(response.status, status, response.body)
+        self.assertEqual(response.header("Content-Type"), "application/json; charset=utf-8")
+        body: dict[str, Any] = response.json()
+        self.assertEqual((body["code"], body.get("subcode")), (code, subcode))
+        return body
+
+    def wrong_parameters(self, response: MemoryResponse) -> set[str]:
+        """The names a 400 lists."""
+        body = self.refused(response, 400, "BadRequest", "ParameterValidationFailure")
+        return {parameter["name"] for parameter in body["parameters"]}
+
+    def accepted(self, response: MemoryResponse, status: int) -> str:
+        """`response` has this status and no body; its Location, "" without one."""
+        self.assertEqual((response.status, response.body), (status, b""))
+        self.assertIs(response.header("Content-Type"), None)
+        return response.header("Location") or ""
+
+    async def talk(self, caller: Client, callee: Client, text: str = "") -> str:
+        """A conversation both are connected in; the caller's href of its messaging."""
+        links = {"message": {"href": f"data:text/plain,{text}"}} if text else {}
+        invited = await caller.post(
+            "communication/messagingInvitations",
+            {"to": uri(callee.name), "operationId": "op", "_links": links},
+        )
+        self.accepted(invited, 201)
+        (started, *_) = await callee.events()
+        assert started.shown is not None
+        answer = await callee.post(started.shown["_links"]["accept"]["href"])
+        self.accepted(answer, 204)
+        await caller.events()
+        await callee.events()
+        return converted(started.shown["_links"]["messaging"]["href"], callee, caller)
+
+
+def is_root() -> bool:
+    """Whether file permissions do not bind the user who runs the tests."""
+    return os.geteuid() == 0
+
+
+__all__ = [
+    "APPLICATIONS",
+    "START",
+    "Client",
+    "MemoryConnection",
+    "Service",
+    "Told",
+    "UcwaTestCase",
+    "converted",
+    "read_responses",
+    "told",
+    "uri",
+    "urlsplit",
+]
