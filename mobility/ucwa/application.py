@@ -166,6 +166,8 @@ def _poll_of(request: Request) -> Poll:
     if ack is None and not wrong:
         wrong.append(Parameter("ack", "is required"))
     position, presence = number("p", 0, MAX_ACK), number("n", 0, MAX_ACK)
+    if number("of", 1, MAX_ACK) != ack:  # the cursor belongs to another answer: a changed ack
+        position = presence = None
     poll = Poll(
         ack=ack or 0,
         cursor=None if position is None or presence is None else Cursor(position, presence),

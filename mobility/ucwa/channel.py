@@ -230,15 +230,18 @@ class Channel:
         timeout: float | None = None,
         priority: int = 0,
     ) -> list[Action]:
-        """A P-GET for answer `ack` came, on a link with `cursor` (None: it had none).
+        """A P-GET for answer `ack` came, on a link with `cursor`.
+
+        `cursor` is None when the link had none, or one that was given out with another ack: a
+        client counts for itself, and is understood as long as this channel remembers.
 
         The intervals, in seconds and within their ranges, hold until others are given; None
         changes nothing.  Of two requests for one answer the one with the larger `priority` is
         kept, of equals the later: a phone that moved to another network wins over its own dead
         connection.  The other is refused, and its intervals do not count.
         """
-        if cursor is None and ack == 1:
-            cursor = ORIGIN
+        if cursor is None:
+            cursor = self._place_of(ack)
         if cursor is None or ack < 1:
             return [Resync(request, *self.link)]
         if ack == self._number and cursor == self._start:
@@ -357,16 +360,21 @@ class Channel:
     def _refuse(self, now: float, error: Refusal) -> list[Action]:
         return [] if self._request is None else [Refuse(self._unpark(now), error)]
 
+    def _place_of(self, ack: int) -> Cursor | None:
+        """Where answer `ack` begins, as far as this channel knows."""
+        if ack == self._number:
+            return self._start
+        if ack == self._number + 1 and self._end is not None:
+            return self._end
+        return ORIGIN if ack == 1 else None
+
     def _is_credible(self, ack: int, cursor: Cursor) -> bool:
         """Whether a process before or beside this one may have made the link.
 
-        It is then at or beyond what is confirmed, and within what was ever given out.  Once this
-        channel has made or adopted links, one at their cursors with another number is a mistake.
+        It is then at or beyond what is confirmed, and within what was ever given out.
         """
-        known = self._number > 0 and cursor in (self._start, self._end)
         return (
             ack > self._number
-            and not known
             and self._start.position <= cursor.position <= self._head
             and self._start.number <= cursor.number <= self._counter
         )

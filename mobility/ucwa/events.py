@@ -254,9 +254,7 @@ class EventChannels:
             answer = cast("Parked", action.request).answer
             match action:
                 case Answer():
-                    rendered = self._render(seat, action)
-                    seat.channel.sent(action.number, rendered)
-                    answer.callback(rendered.response())
+                    self._answer(seat, action, answer)
                 case Resend():
                     answer.callback(cast("Rendered", action.body).response())
                 case Resync():
@@ -267,15 +265,24 @@ class EventChannels:
                     answer.errback(action.error)
         self._settle(seat)
 
+    def _answer(self, seat: Seat, action: Answer, answer: Deferred[Response]) -> None:
+        try:
+            rendered = self._render(seat, action)
+        except Exception:  # becomes a 500; a repeat of the request renders anew
+            answer.errback()
+            return
+        seat.channel.sent(action.number, rendered)
+        answer.callback(rendered.response())
+
     async def _fetch(self, seat: Seat, fetch: Fetch) -> None:
         try:
             entries = await self._archive.entries(seat.endpoint.id, fetch.after, fetch.limit)
             found = [pending(entry, self._priorities) for entry in entries]
-            actions = seat.channel.fetched(self._clock.seconds(), fetch, found)
         except Exception as error:  # whatever it is, the parked request must get an answer
             self._log.failure("events.unreadable", error, application=seat.endpoint.id)
-            actions = seat.channel.unreadable(self._clock.seconds(), fetch)
-        self._perform(seat, actions)
+            self._perform(seat, seat.channel.unreadable(self._clock.seconds(), fetch))
+        else:
+            self._perform(seat, seat.channel.fetched(self._clock.seconds(), fetch, found))
 
     def _settle(self, seat: Seat) -> None:
         """After each change: know whether the application is parked, and when to look again."""
@@ -363,7 +370,7 @@ def _href(endpoint: Endpoint, instance_id: str, number: int, cursor: Cursor) -> 
     if instance_id:
         href += f"&instanceId={quote(instance_id, safe='')}"
     if cursor != ORIGIN or number > 1:
-        href += f"&p={cursor.position}&n={cursor.number}"
+        href += f"&of={number}&p={cursor.position}&n={cursor.number}"
     return href
 
 

@@ -46,6 +46,9 @@ INACTIVE_TIMEOUT_S = (60, 86_400)
 _ISO_DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8})(?:\.\d{1,9})?S)?", re.A)
 _CLOCK_DURATION = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)(?:\.\d{1,9})?", re.A)
 
+MAX_TIME_SPAN = 32
+"""Characters of a time span: both spellings with all their digits."""
+
 AVAILABLE_FIRST = (("Conflict", "MakeMeAvailableRequired"),)
 
 
@@ -64,6 +67,7 @@ async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
         phone_number=body.text("phoneNumber", max_length=MAX_PHONE),
         inactive_timeout_s=_inactive_timeout(body),
     )
+    _time_span(body, "voipFallbackToPhoneAudioTimeOut")  # there are no calls it could apply to
     body.check()
     await ucwa.applications.make_available(call.endpoint, availability, call.now)
     return Response(204)
@@ -159,17 +163,27 @@ def _phone(own: str, kind: str, number: str) -> Document:
 
 
 def _inactive_timeout(body: Fields) -> int:
-    """inactiveTimeout, a TimeSpan: `PT5M` or `00:05:00`; 300 s without one."""
-    text = body.text("inactiveTimeout", max_length=32)
-    if not text:
+    """How long a user is active after the last sign of it; 300 s unless the client says."""
+    seconds = _time_span(body, "inactiveTimeout")
+    if seconds is None:
         return DEFAULT_INACTIVE_TIMEOUT_S
-    match = _CLOCK_DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
-    hours, minutes, rest = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    seconds = hours * 3600 + minutes * 60 + rest
     least, most = INACTIVE_TIMEOUT_S
     if not least <= seconds <= most:
-        body.fail("inactiveTimeout", f"must be a time span from {least} to {most} seconds")
+        body.fail("inactiveTimeout", f"must be from {least} to {most} seconds")
     return seconds
+
+
+def _time_span(body: Fields, name: str) -> int | None:
+    """The whole seconds of a TimeSpan, written `PT5M` or `00:05:00`; None without a good one."""
+    text = body.text(name, max_length=MAX_TIME_SPAN)
+    if not text:
+        return None
+    match = _CLOCK_DURATION.fullmatch(text) or _ISO_DURATION.fullmatch(text)
+    if match is None or text.endswith("T"):
+        body.fail(name, "must be a time span such as PT5M or 00:05:00")
+        return None
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + rest
 
 
 RESOURCES = (
@@ -195,6 +209,7 @@ RESOURCES = (
                     "signInAs",
                     "supportedMessageFormats",
                     "supportedModalities",
+                    "voipFallbackToPhoneAudioTimeOut",
                 ),
             ),
         ),

@@ -389,7 +389,7 @@ class World:
             )
         )
 
-    def type(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
+    def begin_typing(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
         return running(self.conversations.set_typing(endpoint, conversation_id, self.now))
 
     def terminate(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:

@@ -92,26 +92,33 @@ class PollTests(SynchronousTestCase):
         that is not confirmed, and following that link loses nothing."""
         channel = Channel()
         answer = answered(channel, 0.0, upto=1)
-        for ack in (-1, 0, 1, 3, 99):
-            self.assertEqual(
-                channel.poll(1.0, ack, answer.cursor, "x"), [Resync("x", 1, ORIGIN)], ack
-            )
-        self.assertEqual(channel.poll(1.0, 2, None, "x"), [Resync("x", 1, ORIGIN)])
+        for ack in (-1, 0, 3, 99):
+            self.assertEqual(channel.poll(1.0, ack, None, "x"), [Resync("x", 1, ORIGIN)], ack)
+        self.assertEqual(channel.poll(1.0, 1, answer.cursor, "x"), [Resync("x", 1, ORIGIN)])
         self.assertEqual(channel.poll(2.0, 1, ORIGIN, "y"), [Resend("y", b"bytes of 1")])
         self.assertEqual(channel.poll(3.0, 2, answer.cursor, "z"), [])
         self.assertEqual(channel.poll(4.0, 1, None, "x"), [Resync("x", 2, answer.cursor)])
         self.assertEqual(channel.link, (2, answer.cursor))
+
+    def test_client_that_counts_for_itself(self) -> None:
+        """A link with nothing but the right ack is as good as the link that was given out."""
+        channel = Channel()
+        answer = answered(channel, 0.0, upto=1)
+        self.assertEqual(channel.poll(1.0, 1, None, "y"), [Resend("y", b"bytes of 1")])
+        self.assertEqual(channel.poll(2.0, 2, None, "z"), [])
+        self.assertEqual(channel.confirmed, answer.cursor)
+        self.assertEqual(channel.poll(3.0, 1, None, "x"), [Resync("x", 2, answer.cursor)])
 
     def test_wrong_ack_at_first(self) -> None:
         """A channel without memory believes no ack below 1, and none above it without a cursor."""
         for ack, cursor in ((0, ORIGIN), (-1, None), (2, None), (99, None)):
             self.assertEqual(Channel().poll(0.0, ack, cursor, "x"), [Resync("x", 1, ORIGIN)], ack)
 
-    def test_newer_ack_while_parked(self) -> None:
-        """An ack beyond the answer that is still owed gets `resync`; the parked request stays."""
+    def test_changed_ack_while_parked(self) -> None:
+        """A changed ack gets `resync` while a request is parked, which stays."""
         channel = Channel()
         channel.poll(0.0, 1, None, "a")
-        self.assertEqual(channel.poll(1.0, 2, ORIGIN, "b"), [Resync("b", 1, ORIGIN)])
+        self.assertEqual(channel.poll(1.0, 2, None, "b"), [Resync("b", 1, ORIGIN)])
         (answer,) = channel.arrived(2.0, entry(1))
         self.assertEqual(answer.request, "a")
 

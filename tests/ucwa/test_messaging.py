@@ -1,18 +1,49 @@
 """Instant messages between two people: every event as the task pages show it."""
 
-from tests.ucwa.service import UcwaTestCase, converted, uri
+from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
 INVITATIONS = "communication/messagingInvitations"
+TEXT = "Hi Tosh, 50% off & more…"
+TEXT_LINK = "data:text/plain;charset=utf-8,Hi%20Tosh%2C%2050%25%20off%20%26%20more%E2%80%A6"
 
 
-class SendAnImTests(UcwaTestCase):
+def links(event: Told) -> set[str]:
+    """The rels of the links an event's resource shows."""
+    assert event.shown is not None, event
+    return set(event.shown["_links"])
+
+
+def brief(events: list[Told]) -> list[tuple[str, str, str]]:
+    return [event.brief for event in events]
+
+
+def only(events: list[Told], rel: str, kind: str = "") -> Told:
+    """The one event about `rel`."""
+    (found,) = [event for event in events if event.rel == rel and kind in ("", event.type)]
+    return found
+
+
+class TalkTestCase(UcwaTestCase):
+    """Alice and Bob are signed in and available."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.alice = await self.service.sign_in("alice")
+        self.bob = await self.service.sign_in("bob")
+
+    async def invite(self, caller: Client, callee: Client, **body: object) -> str:
+        """Invite somebody; the Location of the invitation."""
+        response = await caller.post(INVITATIONS, {"to": uri(callee.name), **body})
+        return self.accepted(response, 201)
+
+
+class SendAnImTests(TalkTestCase):
     """UCWA "Send an IM", step by step."""
 
     async def test_walk(self) -> None:
         """Invitation, answer, message and end come as the page shows them."""
-        alice = await self.service.sign_in("alice")
-        bob = await self.service.sign_in("bob")
-        invited = await alice.post(
+        alice, bob = self.alice, self.bob
+        response = await alice.post(
             "communication/startmessaging",
             {
                 "importance": "Normal",
@@ -20,9 +51,343 @@ class SendAnImTests(UcwaTestCase):
                 "subject": "Task Sample",
                 "telemetryId": None,
                 "to": "sip:Bob@example.test",
-                "operationId": "5028e824",
+                "operationId": "5028e824-2268-4b14-9e59-1abad65ff393",
             },
         )
-        print(self.accepted(invited, 201))
-        for t in await alice.events(): print(t)
-        for t in await bob.events(): print(t)
+        location = self.accepted(response, 201)
+
+        step_4 = await alice.events()
+        self.assertEqual(
+            brief(step_4),
+            [
+                ("communication", "messagingInvitation", "started"),
+                ("communication", "conversation", "added"),
+                ("conversation", "localParticipant", "added"),
+                ("conversation", "messaging", "updated"),
+            ],
+        )
+        invitation, conversation, local, messaging = step_4
+        assert invitation.shown and conversation.shown and local.shown and messaging.shown
+        self.assertEqual(invitation.href, location)
+        self.assertEqual(
+            {name: invitation.shown[name] for name in ("direction", "state", "operationId")},
+            {
+                "direction": "Outgoing",
+                "state": "Connecting",
+                "operationId": "5028e824-2268-4b14-9e59-1abad65ff393",
+            },
+        )
+        self.assertEqual(
+            links(invitation), {"self", "from", "to", "cancel", "conversation", "messaging"}
+        )
+        self.assertEqual(
+            invitation.shown["_links"]["cancel"], messaging.shown["_links"]["stopMessaging"]
+        )
+        self.assertEqual(conversation.shown["state"], "Connecting")
+        self.assertEqual(conversation.shown["activeModalities"], [])
+        self.assertEqual(local.shown["rel"], "participant")
+        self.assertEqual(local.shown["_links"]["me"], {"href": f"{alice.href}/me"})
+        self.assertEqual(local.event["link"]["title"], "Alice Adams")
+        self.assertEqual(messaging.shown["state"], "Connecting")
+        self.assertEqual(links(messaging), {"self", "conversation", "stopMessaging"})
+
+        accept = converted(f"{location}/accept", alice, bob)
+        self.accepted(await bob.post(f"{accept}?sessionContext=2687ba8f"), 204)
+        step_6 = await alice.events()
+        self.assertEqual(
+            [(*event.brief, event.within) for event in step_6],
+            [
+                ("communication", "conversation", "updated", ""),
+                ("conversation", "participant", "added", ""),
+                ("conversation", "participantMessaging", "added", "participant"),
+                ("conversation", "participantMessaging", "added", "localParticipant"),
+                ("conversation", "messaging", "updated", ""),
+                ("communication", "messagingInvitation", "completed", ""),
+            ],
+        )
+        connected, _, _, own_messaging, messaging, completed = step_6
+        assert connected.shown and messaging.shown and completed.shown
+        self.assertEqual(connected.shown["state"], "Connected")
+        self.assertEqual(connected.shown["activeModalities"], ["Messaging"])
+        self.assertEqual(links(own_messaging), {"self", "participant"})
+        self.assertEqual(messaging.shown["negotiatedMessageFormats"], ["Plain"])
+        self.assertEqual(
+            links(messaging),
+            {
+                "self",
+                "conversation",
+                "stopMessaging",
+                "sendMessage",
+                "setIsTyping",
+                "typingParticipants",
+            },
+        )
+        self.assertEqual(completed.status, "Success")
+        self.assertEqual(completed.shown["state"], "Connected")
+        self.assertEqual(links(completed), {"self", "from", "to", "conversation", "messaging"})
+        (accepted_by,) = completed.shown["_embedded"]["acceptedByParticipant"]
+        self.assertEqual(accepted_by["uri"], uri("bob"))
+        self.assertEqual(
+            set(accepted_by["_links"]),
+            {"self", "conversation", "contact", "contactPresence", "contactPhoto"},
+        )
+
+        shown = await alice.document(conversation.href)
+        self.assertEqual(shown, connected.shown)
+
+        send = messaging.shown["_links"]["sendMessage"]["href"]
+        response = await alice.post(
+            f"{send}?OperationContext=6b6ce55c", body=b"What's up?", content_type="text/plain"
+        )
+        sent_to = self.accepted(response, 201)
+        (message,) = await alice.events()
+        assert message.shown
+        self.assertEqual(message.brief, ("conversation", "message", "completed"))
+        self.assertEqual((message.href, message.status), (sent_to, "Success"))
+        self.assertEqual(message.shown["direction"], "Outgoing")
+        self.assertEqual(links(message), {"self", "messaging"})
+
+        stop = messaging.shown["_links"]["stopMessaging"]["href"]
+        self.accepted(await alice.post(stop), 204)
+        last = (await alice.events())[-1]
+        self.assertEqual(last.brief, ("communication", "conversation", "deleted"))
+        self.refused(
+            await alice.get(conversation.href), 404, "NotFound", "ConversationNotFound"
+        )
+
+
+class ReceiveAnImTests(TalkTestCase):
+    """UCWA "Receive an IM", from the invitation on."""
+
+    async def test_walk(self) -> None:
+        """Invitation, accept and first message come as the page shows them."""
+        alice, bob = self.alice, self.bob
+        await self.invite(
+            alice, bob, _links={"message": {"href": "data:text/plain,Hi+Tosh,+50%25+off+%26+more%E2%80%A6"}}
+        )
+        steps_8_and_9 = await bob.events()
+        self.assertEqual(
+            brief(steps_8_and_9),
+            [
+                ("communication", "messagingInvitation", "started"),
+                ("communication", "conversation", "added"),
+                ("conversation", "localParticipant", "added"),
+                ("conversation", "participant", "added"),
+            ],
+        )
+        invitation, conversation, local, remote = steps_8_and_9
+        assert invitation.shown and conversation.shown and local.shown
+        self.assertEqual(
+            {n: invitation.shown[n] for n in ("direction", "importance", "state", "subject")},
+            {"direction": "Incoming", "importance": "Normal", "state": "Connecting", "subject": ""},
+        )
+        self.assertNotIn("operationId", invitation.shown)
+        self.assertEqual(
+            links(invitation),
+            {"self", "to", "conversation", "accept", "decline", "messaging", "message"},
+        )
+        self.assertEqual(invitation.shown["_links"]["message"]["href"], TEXT_LINK)
+        sender = invitation.shown["_embedded"]["from"]
+        self.assertEqual((sender["rel"], sender["uri"]), ("participant", uri("alice")))
+        self.assertEqual(conversation.shown["state"], "Incoming")
+        self.assertEqual(conversation.shown["activeModalities"], ["Messaging"])
+        self.assertEqual(local.shown["uri"], uri("bob"))
+        self.assertEqual(remote.event["link"]["title"], "Alice Adams")
+
+        step_12 = await bob.document(remote.href)
+        self.assertEqual(step_12, sender)
+
+        self.accepted(await bob.post(invitation.shown["_links"]["accept"]["href"]), 204)
+        steps_15_and_16 = await bob.events()
+        self.assertEqual(
+            [(*event.brief, event.within) for event in steps_15_and_16],
+            [
+                ("communication", "conversation", "updated", ""),
+                ("conversation", "participantMessaging", "added", "participant"),
+                ("conversation", "participantMessaging", "added", "localParticipant"),
+                ("conversation", "messaging", "updated", ""),
+                ("communication", "messagingInvitation", "completed", ""),
+                ("conversation", "message", "completed", ""),
+            ],
+        )
+        completed, message = steps_15_and_16[-2:]
+        assert completed.shown and message.shown
+        self.assertEqual((completed.status, completed.shown["state"]), ("Success", "Connected"))
+        self.assertEqual(links(completed), {"self", "to", "conversation", "messaging", "message"})
+        self.assertEqual(completed.shown["_embedded"]["from"], sender)
+        self.assertEqual((message.status, message.shown["direction"]), ("Success", "Incoming"))
+        self.assertEqual(
+            links(message), {"self", "contact", "participant", "messaging", "plainMessage"}
+        )
+        self.assertEqual(message.shown["_links"]["plainMessage"]["href"], TEXT_LINK)
+        self.assertEqual(message.shown["_links"]["participant"]["title"], "Alice Adams")
+        self.assertEqual(await bob.document(message.href), message.shown)
+
+    async def test_date_spelling(self) -> None:
+        r"""A date is written `\/Date(ms)\/`, with the slashes escaped."""
+        await self.invite(self.alice, self.bob)
+        raw = (await self.bob.park()).body
+        self.assertIn(rb'"created":"\/Date(1750000010000)\/"', raw)
+
+    async def test_message_without_content(self) -> None:
+        """An invitation without a message is accepted without a message event."""
+        await self.talk(self.alice, self.bob)
+        self.assertTrue(await self.bob.nothing_more())
+
+
+class EndingTests(TalkTestCase):
+    """An invitation or a conversation ends, and both sides are told why."""
+
+    def reason_of(self, events: list[Told]) -> tuple[str, str, str, str]:
+        """Status, state and reason of the completed invitation."""
+        completed = only(events, "messagingInvitation", "completed")
+        assert completed.shown
+        reason = completed.event["reason"]
+        return completed.status, completed.shown["state"], reason["code"], reason["subcode"]
+
+    async def test_decline(self) -> None:
+        """A declined invitation fails for the caller with RemoteFailure/Declined."""
+        location = await self.invite(self.alice, self.bob, operationId="op1")
+        await self.alice.events()
+        await self.bob.events()
+        mine = converted(location, self.alice, self.bob)
+        self.accepted(await self.bob.post(f"{mine}/decline", {"reason": "Local"}), 204)
+        told = await self.alice.events()
+        self.assertEqual(self.reason_of(told), ("Failure", "Declined", "RemoteFailure", "Declined"))
+        self.assertEqual(told[-1].brief, ("communication", "conversation", "deleted"))
+        theirs = await self.bob.events()
+        self.assertEqual(
+            self.reason_of(theirs), ("Failure", "Declined", "LocalFailure", "Declined")
+        )
+        self.refused(await self.bob.post(f"{mine}/accept"), 404, "NotFound", "ResourceNotFound")
+
+    async def test_wrong_decline_reason(self) -> None:
+        """A reason that is no CallDeclineReason is refused and declines nothing."""
+        location = await self.invite(self.alice, self.bob)
+        mine = converted(location, self.alice, self.bob)
+        response = await self.bob.post(f"{mine}/decline", {"reason": "Tired"})
+        self.assertEqual(self.wrong_parameters(response), {"reason"})
+        self.accepted(await self.bob.post(f"{mine}/accept"), 204)
+
+    async def test_cancel(self) -> None:
+        """The caller's cancel link ends the invitation for both."""
+        await self.invite(self.alice, self.bob)
+        invitation = (await self.alice.events())[0]
+        await self.bob.events()
+        assert invitation.shown
+        self.accepted(await self.alice.post(invitation.shown["_links"]["cancel"]["href"]), 204)
+        for client in (self.alice, self.bob):
+            told = await client.events()
+            self.assertEqual(self.reason_of(told)[0:2], ("Failure", "Cancelled"))
+            self.assertEqual(told[-1].type, "deleted")
+
+    async def test_cancel_on_reference_path(self) -> None:
+        """`.../invitations/{id}/cancel` cancels too, but only for the caller."""
+        location = await self.invite(self.alice, self.bob)
+        number = location.rpartition("/")[2]
+        path = f"communication/invitations/{number}/cancel"
+        self.refused(await self.bob.post(path), 409, "Conflict")
+        self.accepted(await self.alice.post(path), 204)
+
+    async def test_expiry(self) -> None:
+        """An invitation that nobody answers fails after 30 s, on the channel of both."""
+        await self.invite(self.alice, self.bob)
+        await self.alice.events()
+        await self.bob.events()
+        parked = self.alice.park()
+        self.clock.advance(29)
+        self.assertFalse(parked.called)
+        self.clock.advance(2)
+        told = self.alice.take(await parked)
+        self.assertEqual(self.reason_of(told), ("Failure", "Failed", "RemoteFailure", "Timeout"))
+        theirs = await self.bob.events()
+        self.assertEqual(self.reason_of(theirs)[2:], ("LocalFailure", "Missed"))
+
+    async def test_expiry_across_restart(self) -> None:
+        """An invitation keeps its time limit when the process is replaced."""
+        await self.invite(self.alice, self.bob)
+        await self.alice.events()
+        await self.service.restart()
+        parked = self.alice.park()
+        self.clock.advance(31)
+        told = self.alice.take(await parked)
+        self.assertEqual(self.reason_of(told), ("Failure", "Failed", "RemoteFailure", "Timeout"))
+
+    async def test_nobody_to_answer(self) -> None:
+        """A known person without a device, and a stranger, fail at once, each with its reason."""
+        for name, code, subcode in (
+            ("carol", "RemoteFailure", "Unavailable"),
+            ("dave", "NotFound", "DestinationNotFound"),
+        ):
+            response = await self.alice.post(INVITATIONS, {"to": uri(name), "operationId": name})
+            location = self.accepted(response, 201)
+            told = await self.alice.events()
+            self.assertEqual(told[0].brief, ("communication", "messagingInvitation", "started"))
+            self.assertEqual(self.reason_of(told), ("Failure", "Failed", code, subcode))
+            self.assertEqual(only(told, "messagingInvitation", "completed").href, location)
+
+    async def test_second_device(self) -> None:
+        """Both devices ring; when one answers the other is told that, and loses the conversation."""
+        tablet = await self.service.sign_in("bob", EndpointId="tablet")
+        location = await self.invite(self.alice, self.bob)
+        self.assertEqual((await self.bob.events())[0].type, "started")
+        self.assertEqual((await tablet.events())[0].type, "started")
+        answer = await tablet.post(f"{converted(location, self.alice, tablet)}/accept")
+        self.accepted(answer, 204)
+        told = await self.bob.events()
+        self.assertEqual(self.reason_of(told)[2:], ("LocalFailure", "ConnectedElsewhere"))
+        self.assertEqual(told[-1].type, "deleted")
+        conversations = await self.bob.document("communication/conversations")
+        self.assertEqual(conversations["_links"]["conversation"], [])
+        late = await self.bob.post(f"{converted(location, self.alice, self.bob)}/accept")
+        self.refused(late, 404, "NotFound", "ResourceNotFound")
+
+    async def test_decline_on_one_device(self) -> None:
+        """Local declines on this device while the other rings on; Global declines on all."""
+        tablet = await self.service.sign_in("bob", EndpointId="tablet")
+        location = await self.invite(self.alice, self.bob)
+        await self.alice.events()
+        mine = converted(location, self.alice, self.bob)
+        self.accepted(await self.bob.post(f"{mine}/decline", {"reason": "Local"}), 204)
+        self.assertTrue(await self.alice_waits())
+        theirs = converted(location, self.alice, tablet)
+        self.accepted(await tablet.post(f"{theirs}/decline", {"reason": "Global"}), 204)
+        self.assertEqual(self.reason_of(await self.alice.events())[3], "Declined")
+
+    async def alice_waits(self) -> bool:
+        parked = self.alice.park()
+        waits = not parked.called
+        parked.addErrback(lambda _: None).cancel()
+        return waits
+
+    async def test_stop_and_delete(self) -> None:
+        """stopMessaging and DELETE conversation end it for both; who left finds it no more."""
+        for method, path in (("POST", "/terminate"), ("DELETE", "")):
+            messaging = await self.talk(self.alice, self.bob)
+            conversation = messaging.rpartition("/")[0]
+            target = messaging + path if path else conversation
+            self.accepted(await self.alice.request(method, target), 204)
+            for client in (self.alice, self.bob):
+                told = await client.events()
+                self.assertEqual(
+                    [(*event.brief, event.within) for event in told],
+                    [
+                        ("conversation", "messaging", "updated", ""),
+                        ("conversation", "participantMessaging", "deleted", "participant"),
+                        ("conversation", "participant", "deleted", ""),
+                        ("communication", "conversation", "updated", ""),
+                        ("communication", "conversation", "deleted", ""),
+                    ],
+                )
+                disconnected = told[0].shown
+                assert disconnected
+                self.assertEqual(disconnected["state"], "Disconnected")
+                self.assertEqual(set(disconnected["_links"]), {"self", "conversation"})
+            gone = await self.alice.request(method, target)
+            self.refused(gone, 404, "NotFound", "ConversationNotFound")
+
+    async def test_application_ends(self) -> None:
+        """When one side signs out the other is told that the conversation is over."""
+        await self.talk(self.alice, self.bob)
+        self.accepted(await self.alice.delete(), 204)
+        self.assertEqual((await self.bob.events())[-1].type, "deleted")
