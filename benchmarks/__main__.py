@@ -7,12 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import get, im
+from benchmarks import get, im, memory, reconnect, signin
 from benchmarks.front_end import FrontEnd
-from benchmarks.report import table, verdict
+from benchmarks.report import Effort, table, verdict
 from benchmarks.server import GENERATOR_CORE, SERVER_CORE
 
-BENCHMARKS = {"get": get, "im": im}
+BENCHMARKS = {
+    "get": get,
+    "im": im,
+    "memory": memory,
+    "signin": signin,
+    "reconnect": reconnect,
+}
 
 
 def main() -> int:
@@ -22,13 +28,12 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     print(f"servers on core {SERVER_CORE}, generator on core {GENERATOR_CORE}", flush=True)
+    effort = Effort(options.seconds, 2 if options.quick else 5, options.quick)
     results = []
     for name in options.only or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix=f"mobility-bench-{name}-") as directory:
             front_end = FrontEnd(Path(directory) / "front-end")
-            seconds, turns = options.seconds, 2 if options.quick else 5
-            for result in BENCHMARKS[name].run(front_end, Path(directory), seconds, turns):
-                results.append(result)
+            results += BENCHMARKS[name].run(front_end, Path(directory), effort)
     print(table(results))
     print(verdict(results))
     return 0 if all(result.reached for result in results) else 1

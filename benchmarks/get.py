@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.client import UnexpectedAnswer, read_answer, request_bytes
 from benchmarks.front_end import FrontEnd, Person
-from benchmarks.report import Result, by_turns
+from benchmarks.report import Effort, Result, by_turns
 from benchmarks.server import Server, bound
 from benchmarks.ucwa import Session
 
@@ -94,8 +94,8 @@ async def presence_requests(front_end: FrontEnd, people: Sequence[Person]) -> li
     return requests
 
 
-def run(front_end: FrontEnd, directory: Path, seconds: float, turns: int) -> Iterator[Result]:
-    """Bound and front end by turns of `seconds`, after one that does not count."""
+def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result]:
+    """Bound and front end by turns, after one that does not count."""
     people = front_end.prepare(USERS, signed_in=True)
     hello = request_bytes("GET", "/hello")
     with bound("json_site", front_end.certificate, directory) as site, front_end.server:
@@ -106,7 +106,10 @@ def run(front_end: FrontEnd, directory: Path, seconds: float, turns: int) -> Ite
                 Load(front_end.server, front_end.tls, requests * (CONNECTIONS // USERS))
             ) as real,
         ):
-            rates = [(bare.run(seconds), real.run(seconds)) for _ in range(turns + 1)][1:]
+            rates = [
+                (bare.run(effort.seconds), real.run(effort.seconds))
+                for _ in range(effort.turns + 1)
+            ][1:]
     yield by_turns(
         "GET me/presence", "/cpu-s", [b for b, _ in rates], [p for _, p in rates], LEAST_RATIO
     )

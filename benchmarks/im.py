@@ -12,7 +12,7 @@ import attrs
 
 from benchmarks.client import Connection, request_bytes
 from benchmarks.front_end import FrontEnd, Person
-from benchmarks.report import Result, by_turns, quantile
+from benchmarks.report import Effort, Result, by_turns, quantile
 from benchmarks.server import Server, bound
 from benchmarks.ucwa import Event, Session, expect, sign_in
 
@@ -216,14 +216,15 @@ async def latencies(pairs: Sequence[Pair], seconds: float) -> list[float]:
 
 
 async def measure(
-    relay: Server, front_end: FrontEnd, people: Sequence[Person], seconds: float, turns: int
+    relay: Server, front_end: FrontEnd, people: Sequence[Person], effort: Effort
 ) -> list[Result]:
-    """Bound and front end by turns of `seconds`, after one that does not count."""
+    """Bound and front end by turns, after one that does not count."""
+    seconds = effort.seconds
     bare = await relay_pairs(relay, front_end.tls)
     real = await ucwa_pairs(front_end, people)
     rates = [
         (await rate(relay, bare, seconds), await rate(front_end.server, real, seconds))
-        for _ in range(turns + 1)
+        for _ in range(effort.turns + 1)
     ][1:]
     bare_s, real_s = await latencies(bare, seconds), await latencies(real, seconds)
     for pair in (*bare, *real):
@@ -245,9 +246,9 @@ def _spread(found: Sequence[float]) -> str:
     return f"{quantile(found, 0.5) * 1000:.1f} / {quantile(found, 0.99) * 1000:.1f} ms"
 
 
-def run(front_end: FrontEnd, directory: Path, seconds: float, turns: int) -> Iterator[Result]:
+def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result]:
     """The ratio of the rates, and the latencies at a fixed rate."""
     people = front_end.prepare(2 * PAIRS, signed_in=False)
     relay = bound("im_relay", front_end.certificate, directory, str(directory / "relay.sqlite"))
     with relay, front_end.server:
-        yield from asyncio.run(measure(relay, front_end, people, seconds, turns))
+        yield from asyncio.run(measure(relay, front_end, people, effort))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.client import Connection, request_bytes
 from benchmarks.front_end import FrontEnd, Person
-from benchmarks.report import Result
+from benchmarks.report import Effort, Result
 from benchmarks.server import Server, bound
 from benchmarks.sessions import join, settle
 from benchmarks.ucwa import Session
@@ -63,9 +63,9 @@ async def empty_bytes(front_end: FrontEnd) -> int:
         return server.pss_bytes()
 
 
-def run(front_end: FrontEnd, directory: Path, quick: bool) -> Iterator[Result]:
+def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result]:
     """A session is its user and token, which are in memory from the start, and all the rest."""
-    counts = QUICK_COUNTS if quick else COUNTS
+    counts = QUICK_COUNTS if effort.quick else COUNTS
     with bound("json_site", front_end.certificate, directory) as site:
         bare = asyncio.run(park(site, front_end, counts))
     empty = asyncio.run(empty_bytes(front_end))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.front_end import FrontEnd, Person
-from benchmarks.report import Result
+from benchmarks.report import Effort, Result
 from benchmarks.sessions import join, settle
 
 CLIENTS = 5_000
@@ -41,8 +41,8 @@ async def measure(front_end: FrontEnd, people: Sequence[Person]) -> Result:
     )
 
 
-def run(front_end: FrontEnd, directory: Path, quick: bool) -> Iterator[Result]:
+def run(front_end: FrontEnd, _directory: Path, effort: Effort) -> Iterator[Result]:
     """The time until the service is whole again."""
-    people = front_end.prepare(QUICK_CLIENTS if quick else CLIENTS, signed_in=True)
+    people = front_end.prepare(QUICK_CLIENTS if effort.quick else CLIENTS, signed_in=True)
     with front_end.server:
         yield asyncio.run(measure(front_end, people))

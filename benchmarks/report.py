@@ -7,6 +7,15 @@ import attrs
 
 
 @attrs.frozen(slots=True)
+class Effort:
+    """How long to measure: `turns` of `seconds` each, and with fewer clients when `quick`."""
+
+    seconds: float
+    turns: int
+    quick: bool
+
+
+@attrs.frozen(slots=True)
 class Result:
     """One line: what was measured, the figures, and the goal it was to reach ("" for none)."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.client import Connection
 from benchmarks.front_end import FrontEnd, Person
-from benchmarks.report import Result
+from benchmarks.report import Effort, Result
 from benchmarks.ucwa import sign_in
 
 CLIENTS = 8
@@ -37,8 +37,8 @@ async def measure(front_end: FrontEnd, people: Sequence[Person], seconds: float)
     )
 
 
-def run(front_end: FrontEnd, directory: Path, seconds: float) -> Iterator[Result]:
+def run(front_end: FrontEnd, _directory: Path, effort: Effort) -> Iterator[Result]:
     """How many sign-ins the front end takes."""
     people = front_end.prepare(USERS, signed_in=False)
     with front_end.server:
-        yield asyncio.run(measure(front_end, people, seconds))
+        yield asyncio.run(measure(front_end, people, effort.seconds))

@@ -129,6 +129,7 @@ class FrontEnd(MultiService):
             archive=archive,
             priorities=PRIORITIES,
             clock=reactor,
+            epoch=epoch,
             log=log,
             stream_entries=config.ucwa.stream_entries,
         )

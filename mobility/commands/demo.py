@@ -14,7 +14,6 @@ from typing import Any
 import click
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater, react
@@ -129,8 +128,7 @@ class FrontEndProcess(ProcessProtocol):
     def errReceived(self, data: bytes) -> None:
         self.complaint += data
 
-    def processEnded(self, reason: Failure) -> None:
-        reason.trap(ProcessDone, ProcessTerminated)
+    def processEnded(self, reason: Failure) -> None:  # noqa: ARG002  # how it ended is in the log
         self._log.close()
         self.ended.callback(None)
 

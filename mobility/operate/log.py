@@ -65,6 +65,8 @@ class Sink:
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
         self._notice = notice
         self._backlog = bytearray()
+        self._at_stake = 0
+        """Lines in the backlog, and lost ones that a notice in it tells of."""
         self._dropped = 0
         self._torn = False
         self._lock = Lock()
@@ -90,6 +92,7 @@ class Sink:
                 self._append(line, lost)
             else:
                 self._backlog += line
+                self._at_stake += lost + 1
                 self._drain()
 
     def flush(self) -> None:
@@ -122,10 +125,11 @@ class Sink:
             try:
                 written = os.write(self._descriptor, self._backlog[:CHUNK_BYTES])
             except OSError:
-                self._dropped += self._backlog.count(b"\n")
-                self._backlog.clear()
-                return
+                self._dropped += self._at_stake
+                written = len(self._backlog)
             del self._backlog[:written]
+            if not self._backlog:
+                self._at_stake = 0
 
 
 class JsonLog:

@@ -5,6 +5,7 @@ the channels ask for.  The `events` handler is in `mobility.ucwa.application`.
 """
 
 import heapq
+from collections.abc import Callable
 from itertools import count
 from typing import cast
 from urllib.parse import quote
@@ -101,6 +102,7 @@ class EventChannels:
         archive: Archive,
         priorities: dict[tuple[str, str], Priority],
         clock: IReactorTime,
+        epoch: Callable[[], float],
         log: EventLog,
         stream_entries: int,
     ) -> None:
@@ -111,6 +113,7 @@ class EventChannels:
         self._archive = archive
         self._priorities = priorities
         self._clock = clock
+        self._epoch = epoch
         self._log = log
         self._stream_entries = stream_entries
         self._seats: dict[str, dict[str, Seat]] = {}
@@ -287,8 +290,10 @@ class EventChannels:
     def _settle(self, seat: Seat) -> None:
         """After each change: know whether the application is parked, and when to look again."""
         seats = self._seats.get(seat.endpoint.id, {}).values()
+        was_parked = seat.endpoint.parked
         seat.endpoint.parked = sum(one.channel.next_wakeup is not None for one in seats)
-        seat.endpoint.seen(max(seat.endpoint.last_seen, self._clock.seconds()))
+        if was_parked and not seat.endpoint.parked:
+            seat.endpoint.seen(self._epoch())
         wakeup = seat.channel.next_wakeup
         if wakeup is not None and (seat.wake_at is None or wakeup < seat.wake_at):
             seat.wake_at = wakeup

@@ -154,7 +154,7 @@ def _phone(own: str, kind: str, number: str) -> Document:
     return documents.tagged(
         {
             "rel": "phone",
-            "number": number,
+            "number": f"tel:{number}",
             "type": kind,
             "includeInContactCard": True,
             "_links": documents.links(self=f"{own}/{kind}"),

@@ -19,7 +19,8 @@ class SubscriptionsTests(TestCase):
 
     def setUp(self) -> None:
         self.world = World("alice", "bob", "carol")
-        self.alice = self.world.sign_in("alice")
+        self.alice = self.world.sign_in("alice", available=False)
+        self.alice.parked = 1
         self.subscriptions = self.world.subscriptions
 
     def subscribe(
@@ -88,7 +89,7 @@ class SubscriptionsTests(TestCase):
         self.assertEqual(self.watched(), set())
         self.assertEqual(self.world.stored(PresenceSubscription), [])
         late = self.subscriptions.extend(self.alice, subscription.id, 10, self.world.now)
-        self.assertEqual(self.failureResultOf(late, Refusal).value.code, "NotFound")
+        self.assertEqual(self.failureResultOf(running(late), Refusal).value.code, "NotFound")
 
     def extend(self, subscription: PresenceSubscription, minutes: int) -> PresenceSubscription:
         return done(
@@ -267,6 +268,7 @@ class SubscriptionsTests(TestCase):
         self.world.advance(5 * MINUTE)
         self.told()
         self.world = self.world.restarted()
+        self.subscriptions = self.world.subscriptions
         self.assertEqual(self.watched(), {uri("b")})
         self.world.advance(5 * MINUTE)
         self.assertEqual(

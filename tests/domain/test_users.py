@@ -3,8 +3,10 @@
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from mobility.domain.ledger import Unit
 from mobility.domain.records import User
 from mobility.domain.users import Users, digits_of, folded
 from mobility.errors import Refusal, Unavailable
@@ -136,21 +138,30 @@ class UsersTests(TestCase):
         self.world = World("alice")
         self.users = self.world.users
         self.left: list[str] = []
-        self.changed: list[str] = []
+        self.revoked: list[str] = []
 
         async def leave(user: User, now: float) -> None:
             self.left.append(user.uri)
 
-        async def change(user: User, now: float) -> None:
-            self.changed.append(user.uri)
+        def revoke(user: User, unit: Unit) -> None:
+            self.revoked.append(user.uri)
 
         self.users.departures.append(leave)
-        self.users.credential_changes.append(change)
+        self.users.revocations.append(revoke)
 
     def alice(self) -> User:
         user = self.users.find("alice@example.test")
         assert user is not None
         return user
+
+    def update(self, **changes: object) -> Deferred[User]:
+        return running(
+            self.users.update(
+                uri("alice"),
+                lambda user: attrs.evolve(user, **changes),  # type: ignore[arg-type]  # its fields
+                self.world.now,
+            )
+        )
 
     def test_find(self) -> None:
         """A user is found by the URI in any spelling."""
@@ -187,41 +198,52 @@ class UsersTests(TestCase):
     def test_store_failure(self) -> None:
         """What could not be stored has not happened."""
         self.world.ledger.failing = True
-        renamed = attrs.evolve(self.alice(), name="Alicia", enabled=False)
         for action in (
-            self.users.add(User(uri("bob"), "Bob")),
-            self.users.save(renamed, self.world.now),
-            self.users.remove(uri("alice"), self.world.now),
+            running(self.users.add(User(uri("bob"), "Bob"))),
+            self.update(name="Alicia", enabled=False),
+            running(self.users.remove(uri("alice"), self.world.now)),
         ):
             self.failureResultOf(action, Unavailable)
         self.assertEqual([user.name for user in self.users.all()], ["Alice"])
+        self.assertTrue(self.alice().enabled)
 
-    def test_save(self) -> None:
+    def test_update(self) -> None:
         """A changed user is found by the new name; nobody is signed out for that."""
-        self.successResultOf(self.users.save(attrs.evolve(self.alice(), name="Eve"), 0))
+        changed = self.successResultOf(self.update(name="Eve"))
+        self.assertEqual(changed, self.alice())
         self.assertEqual(len(self.users.search("eve", 5).users), 1)
-        self.assertEqual(self.users.search("alice eve", 5).users[0].name, "Eve")
-        self.assertEqual((self.left, self.changed), ([], []))
+        self.assertEqual((self.left, self.revoked), ([], []))
+
+    def test_updates_at_once(self) -> None:
+        """Of two changes of one user at the same time none is lost."""
+        self.world.ledger.hold()
+        changes = [self.update(name="Eve"), self.update(title="Dr")]
+        self.world.ledger.release()
+        for change in changes:
+            self.successResultOf(change)
+        self.assertEqual((self.alice().name, self.alice().title), ("Eve", "Dr"))
+        self.assertEqual(self.world.stored(User), [self.alice()])
 
     def test_disable(self) -> None:
         """A disabled user is signed out, and again if the first attempt failed half-way."""
-        self.successResultOf(self.users.save(attrs.evolve(self.alice(), enabled=False), 0))
-        self.successResultOf(self.users.save(self.alice(), 0))
+        self.successResultOf(self.update(enabled=False))
+        self.successResultOf(self.update(enabled=False))
         self.assertEqual(self.left, [uri("alice")] * 2)
-        self.assertEqual(self.changed, [])
+        self.assertEqual(self.revoked, [uri("alice")] * 2)
 
     def test_new_password(self) -> None:
-        """Another password calls the credential changes and leaves applications alone."""
-        user = attrs.evolve(self.alice(), credential_version=2)
-        self.successResultOf(self.users.save(user, 0))
-        self.assertEqual((self.left, self.changed), ([], [uri("alice")]))
+        """Another password revokes tokens and leaves applications alone."""
+        self.successResultOf(self.update(credential_version=2))
+        self.assertEqual((self.left, self.revoked), ([], [uri("alice")]))
 
     def test_remove(self) -> None:
-        """A removed user leaves first and is then forgotten."""
+        """A removed user leaves, its tokens are revoked, and it is forgotten."""
+        endpoint = self.world.sign_in("alice")
         self.successResultOf(self.users.remove("ALICE@example.test", 0))
-        self.assertEqual(self.left, [uri("alice")])
+        self.assertEqual((self.left, self.revoked), ([uri("alice")], [uri("alice")]))
         self.assertEqual(self.users.all(), [])
         self.assertEqual(self.users.search("alice", 5).users, [])
+        self.assertIsNone(self.world.applications.find(endpoint.id))
         self.assertEqual(len(self.world.restarted().users), 0)
 
     def test_stranger(self) -> None:
@@ -229,16 +251,16 @@ class UsersTests(TestCase):
         for action in (
             self.users.remove(uri("bob"), 0),
             self.users.remove("nonsense", 0),
-            self.users.save(User(uri("bob"), "Bob"), 0),
+            self.users.update(uri("bob"), lambda user: user, 0),
         ):
             failure = self.failureResultOf(action, Refusal)
             self.assertEqual(failure.value.code, "NotFound")
 
-    def test_save_after_remove(self) -> None:
+    def test_update_after_remove(self) -> None:
         """A change that waits for a removal does not bring the user back."""
         self.world.ledger.hold()
         removal = running(self.users.remove(uri("alice"), 0))
-        change = running(self.users.save(attrs.evolve(self.alice(), name="Eve"), 0))
+        change = self.update(name="Eve")
         self.world.ledger.release()
         self.successResultOf(removal)
         self.failureResultOf(change, Refusal)

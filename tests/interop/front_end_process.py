@@ -1,38 +1,58 @@
 """A front end as a child process, on free loopback ports, in a directory of its own."""
 
+import json
 import random
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet import reactor, ssl
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from twisted.web.client import (
+    Agent,
+    BrowserLikePolicyForHTTPS,
+    HTTPConnectionPool,
+    RequestNotSent,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
 
-from mobility.demo import https_client
+from tests.interop.child import PORTS, RETRY_S, Child, is_free
 
-PORTS = (80, 443, 8080, 4443, 5088, 5089, 9443)
+LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
 PASSWORD = "correct horse battery staple"
-RETRY_S = 0.05
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+
+CUT_OFF = (
+    ConnectError,
+    ConnectionDone,
+    ConnectionLost,
+    RequestNotSent,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
+"""How requests fail when the server is not there, or dies under them."""
 
 
 def free_offset() -> int:
     """A port offset at which every port of a front end is free."""
     while True:
-        offset = random.randrange(15_000, 50_000)
-        try:
-            for port in PORTS:
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port + offset))
-        except OSError:
-            continue
-        return offset
+        offset = random.randrange(PORTS.start, PORTS.stop - LISTENED[-1])
+        if all(is_free(port + offset) for port in LISTENED):
+            return offset
+
+
+def https_client(ca_file: Path, pool: HTTPConnectionPool) -> HTTPClient:
+    """A client that trusts one certificate authority and nobody else."""
+    authority = ssl.Certificate.loadPEM(ca_file.read_bytes())
+    policy = BrowserLikePolicyForHTTPS(ssl.trustRootFromCertificates([authority]))
+    return HTTPClient(Agent(reactor, policy, pool=pool))
 
 
 def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -46,86 +66,88 @@ def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]
     )
 
 
-class Output(ProcessProtocol):
-    """Keeps what the child prints and fires `ended` with its exit status when it has gone."""
-
-    def __init__(self) -> None:
-        self.out = b""
-        self.err = b""
-        self.ended: Deferred[int] = Deferred()
-
-    def outReceived(self, data: bytes) -> None:
-        self.out += data
-
-    def errReceived(self, data: bytes) -> None:
-        self.err += data
-
-    def processEnded(self, reason: Failure) -> None:
-        reason.trap(ProcessDone, ProcessTerminated)
-        status = reason.value.exitCode
-        self.ended.callback(-reason.value.signal if status is None else status)
-
-
 class FrontEndProcess:
     """`twistd -n mobility` over a directory that `mobility init --demo-users` wrote."""
 
+    child: Child
+
     def __init__(self, directory: Path, *options: str) -> None:
-        self.directory = directory
+        self.directory = directory.absolute()
         self.offset = free_offset()
         made = command(
-            "init", str(directory), "--demo-users", "--port-offset", str(self.offset), *options
+            "init", str(self.directory), "--demo-users", f"--port-offset={self.offset}", *options
         )
         if made.returncode:
             raise RuntimeError(made.stderr)
-        self.config = directory / "mobility.toml"
-        self.external = f"https://localhost:{4443 + self.offset}"
-        self.internal = f"https://127.0.0.1:{443 + self.offset}"
-        self.operator = f"https://127.0.0.1:{9443 + self.offset}"
-        self.output = Output()
+        self.config = self.directory / "mobility.toml"
+        self.ca = self.directory / "tls" / "ca.pem"
+        self.external = f"https://localhost:{self.port(4443)}"
+        self.internal = f"https://127.0.0.1:{self.port(443)}"
+        self.operator = f"https://127.0.0.1:{self.port(9443)}"
 
-    def client(self) -> HTTPClient:
-        """An HTTPS client that trusts this front end's authority."""
-        return https_client(reactor, self.directory / "tls" / "ca.pem")
+    def port(self, standard: int) -> int:
+        """Where it listens instead of a standard port."""
+        return standard + self.offset
 
-    def start(self) -> None:
-        self.output = Output()
-        program = "from twisted.scripts.twistd import run; run()"
-        reactor.spawnProcess(
-            self.output,
-            sys.executable,
-            [
-                sys.executable,
-                "-c",
-                program,
-                "-n",
-                "--pidfile=",
-                "mobility",
-                "--config",
-                str(self.config),
-            ],
-            env=None,
-            path=str(self.directory),
-        )
+    def client(self, test: TestCase) -> HTTPClient:
+        """An HTTPS client that keeps its connections to the end of the test."""
+        pool = HTTPConnectionPool(reactor)
+        test.addCleanup(pool.closeCachedConnections)
+        return https_client(self.ca, pool)
+
+    def configure(self, before: str, after: str) -> None:
+        """Replace a passage of the configuration file, which must be there once."""
+        text = self.config.read_text()
+        if text.count(before) != 1:
+            raise ValueError(f"{before!r} is there {text.count(before)} times")
+        self.config.write_text(text.replace(before, after))
+
+    def add_to(self, table: str, line: str) -> None:
+        """Put a line into a table such as `web` of the configuration file."""
+        self.configure(f"\n[{table}]\n", f"\n[{table}]\n{line}\n")
+
+    def start(self, *setting_up: str, descriptors: Sequence[int] = ()) -> None:
+        """Start it, after the shell commands `setting_up` if there are any."""
+        arguments = [*TWISTD, "-n", "--pidfile=", "mobility", "--config", str(self.config)]
+        if setting_up:
+            script = "; ".join([*setting_up, 'exec "$0" "$@"'])
+            arguments = ["/bin/sh", "-c", script, *arguments]
+        self.child = Child(arguments, self.directory, descriptors)
 
     async def ready(self) -> None:
-        """Wait until it serves; fails with what it printed if it ended instead."""
-        http = self.client()
-        while not self.output.ended.called:
+        """Wait until it serves.  Raises RuntimeError with what it printed if it ends instead."""
+        http = https_client(self.ca, HTTPConnectionPool(reactor, persistent=False))
+        while self.child.status is None:
             try:
-                response = await http.get(f"{self.external}/", timeout=5)
+                response = await http.get(f"{self.operator}/readyz")
                 await response.content()
-            except Exception:  # not listening yet, in any of the ways that shows
+            except CUT_OFF:
                 await deferLater(reactor, RETRY_S)
             else:
-                return
-        raise RuntimeError((self.output.err + self.output.out).decode())
+                if response.code == 200:
+                    return
+        raise RuntimeError((self.child.err + self.child.out).decode())
 
-    def signal(self, number: signal.Signals) -> None:
-        transport = self.output.transport
-        if transport is not None and transport.pid is not None:
-            transport.signalProcess(number.value)
+    async def kill(self) -> None:
+        """End it at once, if it runs."""
+        await self.child.stop(signal.SIGKILL)
 
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait for the end; the exit status, negative for a signal's."""
-        self.signal(number)
-        return await self.output.ended
+    def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
+        """The log lines of this process so far that have this event name and these fields."""
+        whole, _, _ = self.child.out.rpartition(b"\n")
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return [
+            line
+            for line in lines
+            if line["event"] == name and all(line[key] == fields[key] for key in fields)
+        ]
+
+    async def logged(self, name: str, **fields: object) -> dict[str, Any]:
+        """Wait for a log line with this event name and these fields; the first one."""
+        while True:
+            found = self.events(name, **fields)
+            if found:
+                return found[0]
+            if self.child.status is not None:
+                raise RuntimeError(f"it ended without logging {name} {fields}")
+            await deferLater(reactor, RETRY_S)

@@ -125,6 +125,11 @@ class Service:
         await self.stop()
         self._open()
 
+    async def settle(self) -> None:
+        """Wait until what was begun is stored: with each turn of the writer it goes on one step."""
+        for _ in range(20):
+            await self.front_end.store.ledger.run(lambda cursor, memory: None)
+
     async def token(self, name: str) -> str:
         """A bearer token of a user, as sign-in gives it."""
         now = self.clock.seconds()
