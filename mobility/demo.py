@@ -60,6 +60,7 @@ class Person:
         root = await self._json("GET", f"{root_url}/?sipuri={self.address}", expect=200)
         self._user_url = root["_links"]["user"]["href"]
         response = await self._send("GET", self._user_url)
+        await response.content()
         challenge = response.headers.getRawHeaders("WWW-Authenticate", [])
         for line in challenge:
             if line.startswith("MsRtcOAuth") and 'href="' in line:
@@ -134,9 +135,9 @@ class Person:
         href = self.links["events"] + "&medium=5&low=5"
         while True:
             response = await self._send("GET", self._absolute(href))
+            document = await response.json()
             if response.code == 404:
                 return
-            document = await response.json()
             if response.code != 200:
                 raise DemoFailed(f"the event channel answered {response.code}")
             links = document["_links"]

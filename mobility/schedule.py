@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
@@ -83,15 +83,18 @@ class Recurring(Service):
         self._log = log
         self._loop = LoopingCall(self._run)
         self._loop.clock = clock
+        self._ended: Deferred[LoopingCall] = succeed(self._loop)
 
     def startService(self) -> None:
         super().startService()
-        self._loop.start(self._interval_s, now=False)
+        self._ended = self._loop.start(self._interval_s, now=False)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[LoopingCall]:
+        """Stop the clock; the Deferred fires once nothing is being done any more."""
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+        return self._ended
 
     def _run(self) -> Deferred[None]:
         return Deferred.fromCoroutine(_done(self._action)).addErrback(self._failed)

@@ -113,7 +113,9 @@ def _log_destination(options: Options, config: Config) -> str:
 
 
 def _refused(fault: OperatorFault) -> Refused:
-    sys.stderr.write(f"mobility: {fault}\n")
+    """Tell it on the real standard error: once twistd logs, `sys.stderr` leads into the log."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"mobility: {fault}\n")
     return Refused(fault)
 
 

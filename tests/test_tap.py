@@ -3,13 +3,15 @@
 import json
 import signal
 import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from twisted.application.service import Application, IServiceMaker
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver
 from twisted.plugin import IPlugin
@@ -22,6 +24,16 @@ from tests.interop.child import RETRY_S, Child, Outcome
 from tests.interop.front_end_process import TWISTD, FrontEndProcess
 from tests.interop.phone import Phone
 from twisted.plugins import mobility_plugin
+
+AS_SYSTEMD = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="external")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Opens a port and runs a program with it, as socket activation does (sd_listen_fds(3))."""
 
 
 class PluginTests(SynchronousTestCase):
@@ -93,41 +105,29 @@ class RunningTests(ProcessTestCase):
         self.assertEqual(b"", self.front_end.child.err)
 
     async def test_drain(self) -> None:
-        """SIGTERM answers what is parked, ends with status 0, and the next start knows the client.
-
-        The answer has a link to go on with and no events.
-        """
+        """SIGTERM answers what is parked and ends with status 0; the client goes on afterwards."""
         await self.running()
-        http = self.front_end.client(self)
-        alice = Phone(http, self.front_end.external, "alice")
+        alice = Phone(self.front_end.client(self), self.front_end.external, "alice")
         await alice.sign_in()
-        await self.settled(alice)
-        parked = ensureDeferred(alice.poll())
-        while (await self.status())["parked"] == 0:
-            await deferLater(reactor, RETRY_S)
+        polling = await self.parked(alice)
         self.front_end.child.send(signal.SIGTERM)
-        document = await parked
-        self.assertNotIn("sender", document)
+        document = await polling
+        self.assertIn("next", document["_links"])
         self.assertEqual(0, await self.front_end.child.end())
         (draining,) = self.front_end.events("service.draining")
         self.assertEqual(1, draining["parked"])
         self.assertEqual([], self.front_end.events("service.drain_timeout"))
         await self.running()
-        again = Phone(self.front_end.client(self), self.front_end.external, "alice")
-        await again.sign_in(available=False)
+        polling = await self.parked(alice)
+        polling.addErrback(lambda _: None).cancel()
 
-    async def settled(self, phone: Phone) -> None:
-        """Read the events that signing in has made, up to an answer that is a wait."""
-        phone.links["events"] += "&timeout=180" if "?" in phone.links["events"] else "?timeout=180"
+    async def parked(self, phone: Phone) -> Deferred[Any]:
+        """A poll of the event channel that waits, after those that had something to tell."""
         while True:
-            before = (await self.status())["parked"]
             polling = ensureDeferred(phone.poll())
-            await deferLater(reactor, RETRY_S * 4)
-            if not polling.called:
-                polling.addErrback(lambda _: None).cancel()
-                return
-            self.assertEqual(0, before)
-            await polling
+            while not polling.called:
+                if (await self.status())["parked"]:
+                    return polling
 
     async def status(self) -> dict[str, int]:
         key = (self.front_end.directory / "data" / "operator.key").read_text().strip()
@@ -153,6 +153,25 @@ class RunningTests(ProcessTestCase):
         end = made.certificate.not_valid_after_utc.isoformat()
         await self.front_end.logged("tls.loaded", listener="operator", not_after=end)
         await self.front_end.ready()
+
+    async def test_systemd(self) -> None:
+        """A listening socket that systemd has opened and passed on is served, with TLS."""
+        port = self.front_end.port(4443)
+        self.front_end.configure(
+            f'"tcp:{port}:interface=127.0.0.1"', '"systemd:domain=INET:name=external"'
+        )
+        self.front_end.child = Child(
+            [
+                *(sys.executable, "-c", AS_SYSTEMD, str(port), *TWISTD, "-n", "--pidfile="),
+                *("mobility", "--config", str(self.front_end.config)),
+            ],
+            self.front_end.directory,
+        )
+        self.addCleanup(lambda: ensureDeferred(self.front_end.kill()))
+        await self.front_end.ready()
+        response = await self.front_end.client(self).get(f"{self.front_end.external}/")
+        self.assertEqual(200, response.code)
+        await response.content()
 
     async def test_log_file(self) -> None:
         """With twistd's --logfile, or log.destination, the lines are in that file."""

@@ -317,11 +317,11 @@ class Conversations:
 
     async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure
         """The application ends: it leaves each of its conversations, and the others are told."""
-        for conversation_id in list(endpoint.conversations):
-            async with self._locks.of(conversation_id):
-                conversation = self._conversations.get(conversation_id)
-                if conversation is not None and endpoint.id in conversation.legs:
-                    await self._quit(conversation, conversation.legs[endpoint.id], SIGNED_OUT)
+        for conversation, _ in self.of(endpoint):
+            async with self._locks.of(conversation.id):
+                leg = conversation.legs.get(endpoint.id)
+                if leg is not None:
+                    await self._quit(conversation, leg, SIGNED_OUT)
 
     async def _settled(self, conversation_id: str) -> None:
         """Wait for the change of a conversation's state that is under way, if there is one."""

@@ -151,6 +151,28 @@ class Subscriptions:
             self._presence.watch(endpoint.id, new)
             return grown
 
+    async def drop(self, endpoint: Endpoint, subscription_id: str, uri: str) -> None:
+        """Stop watching one user with a subscription (UCWA presenceSubscriptionMembership DELETE).
+
+        404 when the subscription has ended or does not watch the user.
+        """
+        async with self._locks.of(endpoint.id):
+            subscription = self.find(endpoint, subscription_id)
+            present = uris_of(subscription)
+            if uri not in present:
+                raise Refusal("NotFound", "ResourceNotFound", "There is no such membership.")
+            rest = " ".join(one for one in present if one != uri)
+            shrunk = attrs.evolve(subscription, uris=rest)
+            unit = Unit()
+            unit.save(shrunk)
+            gone = uri in self._only_in(subscription)
+            if gone:
+                unit.append(endpoint.id, ContactWatched(uri, "deleted"))
+            await self._ledger.commit(unit)
+            self._of_application[endpoint.id][subscription_id] = shrunk
+            if gone:
+                self._presence.unwatch(endpoint.id, (uri,))
+
     async def cancel(self, application_id: str, subscription_id: str) -> None:
         """Stop watching (DELETE).  404 when the subscription has ended."""
         async with self._locks.of(application_id):
@@ -178,9 +200,9 @@ class Subscriptions:
         gone = self._only_in(subscription)
         unit = Unit()
         unit.remove(subscription)
-        unit.append(application_id, SubscriptionChanged(subscription.id, "deleted"))
         for uri in gone:
             unit.append(application_id, ContactWatched(uri, "deleted"))
+        unit.append(application_id, SubscriptionChanged(subscription.id, "deleted"))
         await self._ledger.commit(unit)
         mine = self._of_application[application_id]
         del mine[subscription.id]

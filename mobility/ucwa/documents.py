@@ -239,8 +239,8 @@ def group(hrefs: Hrefs, entry: Group) -> Document:
         "name": entry.name,
         "_links": links(
             self=hrefs.group(entry.id),
-            groupContacts=hrefs.of(f"people/contacts?groupId={entry.id}"),
-            subscribeToGroupPresence=hrefs.of(f"people/presenceSubscriptions?groupId={entry.id}"),
+            groupContacts=hrefs.of_group("contacts", entry.id),
+            subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", entry.id),
         ),
     }
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.facts import ContactWatched
 from mobility.domain.ledger import Archive, Committed
 from mobility.domain.presence import PresenceBook, latest_number
 from mobility.domain.subscriptions import Subscriptions
@@ -187,6 +188,9 @@ class EventChannels:
             if endpoint is not None:
                 endpoint.head = entry.position
             for seat in self._of(entry.stream_id):
+                if isinstance(entry.fact, ContactWatched) and entry.fact.change == "added":
+                    seen = latest_number(self._presence.of(entry.fact.uri))
+                    seat.channel.presence_changed(now, seen)
                 self._perform(seat, seat.channel.arrived(now, pending(entry, self._priorities)))
         for presence in committed.presences:
             number = latest_number(presence)

@@ -41,8 +41,16 @@ class Hrefs:
     def subscription(self, subscription_id: str) -> str:
         return f"{self.application}/people/presenceSubscriptions/{subscription_id}"
 
+    def membership(self, subscription_id: str, uri: str) -> str:
+        memberships = f"{self.application}/people/presenceSubscriptionMemberships"
+        return f"{memberships}/{subscription_id},{_address(uri)}"
+
     def group(self, group_id: str) -> str:
-        return f"{self.application}/people/groups/{group_id}"
+        return f"{self.application}/people/groups/{quote(group_id, safe='')}"
+
+    def of_group(self, path: str, group_id: str) -> str:
+        """A resource below `people` for one group alone."""
+        return f"{self.application}/people/{path}?groupId={quote(group_id, safe='')}"
 
     def conversation(self, conversation_id: str) -> str:
         return f"{self.application}/communication/conversations/{conversation_id}"

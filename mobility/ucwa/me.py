@@ -155,7 +155,7 @@ def _phone(own: str, kind: str, number: str) -> Document:
         {
             "rel": "phone",
             "number": f"tel:{number}",
-            "type": kind,
+            "type": kind.capitalize(),
             "includeInContactCard": True,
             "_links": documents.links(self=f"{own}/{kind}"),
         }

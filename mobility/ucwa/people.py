@@ -54,17 +54,17 @@ async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
     query = call.request.query
     group_id = query.get("groupid")
     entries = await ucwa.contacts.of(call.endpoint.user_uri)
+    rel, own = "myContacts", call.hrefs.of("people/contacts")
     if group_id is not None:
         entries.group(group_id)
+        rel, own = "groupContacts", call.hrefs.of_group("contacts", group_id)
     known = _known(ucwa, entries.uris(group_id))
-    own = call.hrefs.of("people/contacts" + (f"?groupId={group_id}" if group_id else ""))
     if query.get("expand", "true").lower() == "false":
         persons = [{"href": call.hrefs.person(user.uri)} for user in known]
         document = {"_links": {**documents.links(self=own), "contact": persons}}
     else:
         embedded = [documents.contact(call.hrefs, user) for user in known]
         document = {"_links": documents.links(self=own), "_embedded": {"contact": embedded}}
-    rel = "groupContacts" if group_id is not None else "myContacts"
     return Response(document={"rel": rel, **document})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mobility.domain.addresses import user_uri
 from mobility.domain.records import PresenceSubscription
 from mobility.domain.subscriptions import MAX_DURATION_MIN, MIN_DURATION_MIN, uris_of
-from mobility.errors import Parameter, validation_failure
+from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
@@ -102,6 +102,20 @@ def repeat_memberships(ucwa: Ucwa, call: Call, subscription_id: str) -> Response
     return Response(201, document=_memberships(call.hrefs, (found,), subscription_id))
 
 
+def get_membership(ucwa: Ucwa, call: Call) -> Response:
+    subscription_id, uri = _membership_named(call)
+    subscription = ucwa.subscriptions.find(call.endpoint, subscription_id)
+    if uri not in uris_of(subscription):
+        raise Refusal("NotFound", "ResourceNotFound", "There is no such membership.")
+    return Response(document=_membership(call.hrefs, subscription, uri))
+
+
+async def delete_membership(ucwa: Ucwa, call: Call) -> Response:
+    subscription_id, uri = _membership_named(call)
+    await ucwa.subscriptions.drop(call.endpoint, subscription_id, uri)
+    return Response(204)
+
+
 def get_subscribed_contacts(ucwa: Ucwa, call: Call) -> Response:
     watched = sorted(ucwa.subscriptions.watched(call.endpoint.id))
     own = documents.links(self=call.hrefs.of("people/subscribedContacts"))
@@ -123,15 +137,8 @@ def _memberships(
     of: str | None,
 ) -> Document:
     own = hrefs.of("people/presenceSubscriptionMemberships")
-    memberships: list[Document] = [
-        {
-            "rel": "presenceSubscriptionMembership",
-            "_links": documents.links(
-                self=f"{own}?presenceSubscriptionId={subscription.id}",
-                contact=hrefs.person(uri),
-                presenceSubscription=hrefs.subscription(subscription.id),
-            ),
-        }
+    memberships = [
+        _membership(hrefs, subscription, uri)
         for subscription in subscriptions
         for uri in uris_of(subscription)
     ]
@@ -140,6 +147,23 @@ def _memberships(
         "_links": documents.links(self=own + (f"?presenceSubscriptionId={of}" if of else "")),
         "_embedded": {"presenceSubscriptionMembership": memberships},
     }
+
+
+def _membership(hrefs: Hrefs, subscription: PresenceSubscription, uri: str) -> Document:
+    return {
+        "rel": "presenceSubscriptionMembership",
+        "_links": documents.links(
+            self=hrefs.membership(subscription.id, uri),
+            contact=hrefs.person(uri),
+            presenceSubscription=hrefs.subscription(subscription.id),
+        ),
+    }
+
+
+def _membership_named(call: Call) -> tuple[str, str]:
+    """The subscription and the user of a membership's path, `{id},{address}`."""
+    subscription_id, _, address = call.parameter("membership").partition(",")
+    return subscription_id, user_uri(address) or ""
 
 
 def _duration(body: Fields) -> int:
@@ -202,6 +226,15 @@ RESOURCES = (
             ),
         ),
         aliases=("presenceSubscriptionMemberships",),
+    ),
+    Resource(
+        "presenceSubscriptionMembership",
+        "people/presenceSubscriptionMemberships/{membership}",
+        (
+            Operation("GET", get_membership),
+            Operation("DELETE", delete_membership, (204,)),
+        ),
+        aliases=("presenceSubscriptionMemberships/{membership}",),
     ),
     Resource(
         "subscribedContacts",

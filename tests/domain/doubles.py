@@ -82,10 +82,13 @@ class MemoryLedger:
         self.failing = False
         self.publish: Callable[[Committed], None] = _nobody
         self._held: list[tuple[Unit, Deferred[Committed]]] | None = None
+        self._dead = False
 
     # Ledger
 
     def commit(self, unit: Unit) -> Deferred[Committed]:
+        if self._dead:
+            return Deferred()
         if self._held is not None:
             waiting: Deferred[Committed] = Deferred()
             self._held.append((unit, waiting))
@@ -125,11 +128,17 @@ class MemoryLedger:
             waiting.callback(committed)
         self.failing = before
 
-    def crash(self) -> None:
-        """The process dies: what was kept back is lost, and nobody hears of it."""
-        self._held = None
-        self.failing = False
-        self.publish = _nobody
+    def reopened(self) -> "MemoryLedger":
+        """The store as the next process finds it.
+
+        The process of this ledger has died: what was kept back is lost, and nothing is answered
+        any more.
+        """
+        after = MemoryLedger()
+        after.rows, after.streams, after.bounds = self.rows, self.streams, self.bounds
+        after.presence_number, after.units = self.presence_number, self.units
+        self._dead = True
+        return after
 
     # Archive
 
@@ -165,9 +174,7 @@ class MemoryLedger:
 
     def snapshot(self) -> Snapshot:
         """What a front end loads at start."""
-        active = {
-            key: one for key, one in self.all(Conversation).items() if one.state == "Active"
-        }
+        active = {key: one for key, one in self.all(Conversation).items() if one.state == "Active"}
         ids = {one.id for one in active.values()}
         counts: dict[str, int] = {}
         for message in self.all(Message).values():
@@ -231,9 +238,7 @@ class MemoryLedger:
         message = entry.message
         if message is not None:
             message = self.all(Message).get((message.conversation_id, message.number))
-        self.streams[entry.stream_id].append(
-            Entry(entry.stream_id, read, message, entry.position)
-        )
+        self.streams[entry.stream_id].append(Entry(entry.stream_id, read, message, entry.position))
         return True
 
 
@@ -325,8 +330,7 @@ class World:
 
     def restarted(self) -> "World":
         """The world after the process died and came back on the same store."""
-        self.ledger.crash()
-        return World(ledger=self.ledger, now=self.now, bounds=self.bounds)
+        return World(ledger=self.ledger.reopened(), now=self.now, bounds=self.bounds)
 
     def advance(self, seconds: float, step_s: float = 1.0) -> None:
         """Let time pass and do what falls due, looking every `step_s`."""
@@ -351,7 +355,11 @@ class World:
         return endpoint
 
     def register(
-        self, name: str, device: str = "phone", instance: str = "", type: str = "Phone"  # noqa: A002
+        self,
+        name: str,
+        device: str = "phone",
+        instance: str = "",
+        type: str = "Phone",  # noqa: A002
     ) -> Deferred[tuple[Endpoint, bool]]:
         registration = Registration("en-US", f"Test/{device}", device, type, instance)
         user = self.users.find(uri(name))

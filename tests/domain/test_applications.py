@@ -121,9 +121,7 @@ class RegisterTests(Case):
         assert user is not None
         endpoint, new = done(
             running(
-                self.applications.register(
-                    user, Registration("sv-SE", "Test", "x"), 0, receipt
-                )
+                self.applications.register(user, Registration("sv-SE", "Test", "x"), 0, receipt)
             )
         )
         self.assertTrue(new)

@@ -113,9 +113,7 @@ class StartTests(Case):
             self.assertEqual((fact.from_name, fact.to_name), ("Alice", "Bob"))
             self.assertEqual(fact.id, invitation.id)
             self.assertTrue(fact.thread_id)
-        conversation, found, leg = self.world.conversations.find_invitation(
-            self.bob, invitation.id
-        )
+        conversation, found, leg = self.world.conversations.find_invitation(self.bob, invitation.id)
         self.assertEqual((found, leg.state, leg.messaging), (invitation, "Incoming", "Connecting"))
         self.assertEqual(self.world.conversations.of(self.bob), [(conversation, leg)])
 
@@ -174,8 +172,9 @@ class StartTests(Case):
             self.call()
         carol = self.world.sign_in("carol")
         done(self.world.call(carol, "bob"))
-        self.assertIn("invitation completed Outgoing Failed RemoteFailure/Unavailable",
-                      self.world.told(carol))
+        self.assertIn(
+            "invitation completed Outgoing Failed RemoteFailure/Unavailable", self.world.told(carol)
+        )
 
     def test_thread(self) -> None:
         """A thread has one conversation of an application at a time, also all at once."""
@@ -217,8 +216,9 @@ class StartTests(Case):
             )
         )
         saves = self.world.ledger.units[-1].saves
-        self.assertEqual([one.resource_id for one in saves if isinstance(one, Receipt)],
-                         [invitation.id])
+        self.assertEqual(
+            [one.resource_id for one in saves if isinstance(one, Receipt)], [invitation.id]
+        )
         self.assertIn(invitation, saves)
         done(self.world.accept(self.bob, invitation))
         receipt = Receipt(uri("alice"), "2", "print", "", self.world.now)
@@ -230,8 +230,9 @@ class StartTests(Case):
             )
         )
         saves = self.world.ledger.units[-1].saves
-        self.assertEqual([one.resource_id for one in saves if isinstance(one, Receipt)],
-                         [str(message.number)])
+        self.assertEqual(
+            [one.resource_id for one in saves if isinstance(one, Receipt)], [str(message.number)]
+        )
         self.assertIn(message, saves)
 
 
@@ -519,9 +520,7 @@ class MessageTests(Case):
         self.told()
         self.world.ledger.hold()
         accept = self.world.accept(self.bob, invitation)
-        sends = [
-            self.world.send(self.alice, invitation.conversation_id, str(n)) for n in range(5)
-        ]
+        sends = [self.world.send(self.alice, invitation.conversation_id, str(n)) for n in range(5)]
         self.assertEqual(self.world.ledger.held, 1)
         self.world.ledger.release()
         done(accept)
@@ -645,9 +644,9 @@ class DepartureTests(Case):
         done(self.world.call(carol, "bob"))
         self.world.told(self.alice, self.bob, carol)
         done(running(self.world.users.remove(uri("bob"), self.world.now)))
-        self.assertEqual(self.world.told(self.alice)[:2], ended("Bob")[:1] + [
-            "participantMessaging deleted Bob"
-        ])
+        self.assertEqual(
+            self.world.told(self.alice)[:2], ended("Bob")[:1] + ["participantMessaging deleted Bob"]
+        )
         self.assertIn(
             "invitation completed Outgoing Failed RemoteFailure/Unavailable",
             self.world.told(carol),
@@ -783,8 +782,9 @@ class RestartTests(Case):
         invitation = self.call()
         self.restart()
         done(self.world.terminate(self.alice, invitation.conversation_id))
-        self.assertIn("invitation completed Outgoing Cancelled LocalFailure/Canceled",
-                      self.told()[0])
+        self.assertIn(
+            "invitation completed Outgoing Cancelled LocalFailure/Canceled", self.told()[0]
+        )
         self.nothing_left()
 
     def test_connected(self) -> None:

@@ -62,7 +62,9 @@ class SubscriptionsTests(TestCase):
         for answer in answers[:3]:
             done(answer)
         failure = self.failureResultOf(answers[3], Refusal)
-        self.assertEqual((failure.value.code, failure.value.subcode), ("Forbidden", "LimitExceeded"))
+        self.assertEqual(
+            (failure.value.code, failure.value.subcode), ("Forbidden", "LimitExceeded")
+        )
 
     def test_limit_of_contacts(self) -> None:
         """More contacts than allowed in all are 403 LimitExceeded; those watched count once."""
@@ -85,7 +87,7 @@ class SubscriptionsTests(TestCase):
         self.world.advance(WARNING_S - 1)
         self.assertEqual(self.told(), [])
         self.world.advance(1)
-        self.assertEqual(self.told(), ["subscription deleted", "contact b deleted"])
+        self.assertEqual(self.told(), ["contact b deleted", "subscription deleted"])
         self.assertEqual(self.watched(), set())
         self.assertEqual(self.world.stored(PresenceSubscription), [])
         late = self.subscriptions.extend(self.alice, subscription.id, 10, self.world.now)
@@ -93,9 +95,7 @@ class SubscriptionsTests(TestCase):
 
     def extend(self, subscription: PresenceSubscription, minutes: int) -> PresenceSubscription:
         return done(
-            running(
-                self.subscriptions.extend(self.alice, subscription.id, minutes, self.world.now)
-            )
+            running(self.subscriptions.extend(self.alice, subscription.id, minutes, self.world.now))
         )
 
     def test_extension(self) -> None:
@@ -111,7 +111,7 @@ class SubscriptionsTests(TestCase):
         self.assertEqual(self.told(), [])
         self.world.advance(MINUTE + 1)
         self.assertEqual(
-            self.told(), ["subscription updated", "subscription deleted", "contact b deleted"]
+            self.told(), ["subscription updated", "contact b deleted", "subscription deleted"]
         )
 
     def test_extension_after_the_warning(self) -> None:
@@ -124,7 +124,7 @@ class SubscriptionsTests(TestCase):
         self.assertEqual(self.told(), [])
         self.world.advance(6 * MINUTE)
         self.assertEqual(
-            self.told(), ["subscription updated", "subscription deleted", "contact b deleted"]
+            self.told(), ["subscription updated", "contact b deleted", "subscription deleted"]
         )
 
     def test_extension_while_the_warning_is_stored(self) -> None:
@@ -156,14 +156,12 @@ class SubscriptionsTests(TestCase):
         """More contacts join a subscription; only the new ones are told of."""
         subscription = done(self.subscribe(["b"]))
         self.told()
-        grown = done(
-            running(self.subscriptions.add(self.alice, subscription.id, map(uri, "bcc")))
-        )
+        grown = done(running(self.subscriptions.add(self.alice, subscription.id, map(uri, "bcc"))))
         self.assertEqual(uris_of(grown), (uri("b"), uri("c")))
         self.assertEqual(self.told(), ["contact c added"])
         self.world.advance(10 * MINUTE)
         self.assertEqual(
-            self.told()[1:], ["subscription deleted", "contact b deleted", "contact c deleted"]
+            self.told()[1:], ["contact b deleted", "contact c deleted", "subscription deleted"]
         )
 
     def test_overlap(self) -> None:
@@ -172,11 +170,11 @@ class SubscriptionsTests(TestCase):
         second = done(self.subscribe(["c", "d"]))
         self.told()
         done(running(self.subscriptions.cancel(self.alice.id, first.id)))
-        self.assertEqual(self.told(), ["subscription deleted", "contact b deleted"])
+        self.assertEqual(self.told(), ["contact b deleted", "subscription deleted"])
         self.assertEqual(self.watched(), {uri("c"), uri("d")})
         done(running(self.subscriptions.cancel(self.alice.id, second.id)))
         self.assertEqual(
-            self.told(), ["subscription deleted", "contact c deleted", "contact d deleted"]
+            self.told(), ["contact c deleted", "contact d deleted", "subscription deleted"]
         )
         self.assertEqual(self.watched(), set())
 
@@ -207,7 +205,7 @@ class SubscriptionsTests(TestCase):
         self.world.ledger.release()
         done(cancel)
         self.world.advance(20)
-        self.assertEqual(self.told(), ["subscription deleted", "contact b deleted"])
+        self.assertEqual(self.told(), ["contact b deleted", "subscription deleted"])
         self.assertEqual(self.world.failures, [])
 
     def test_other_application(self) -> None:
@@ -260,7 +258,7 @@ class SubscriptionsTests(TestCase):
         self.world.advance(15 * MINUTE)
         self.world.ledger.failing = False
         self.world.advance(10)
-        self.assertEqual(self.told(), ["subscription deleted", "contact b deleted"])
+        self.assertEqual(self.told(), ["contact b deleted", "subscription deleted"])
 
     def test_restart(self) -> None:
         """After a restart a subscription goes on to its end."""
@@ -272,7 +270,7 @@ class SubscriptionsTests(TestCase):
         self.assertEqual(self.watched(), {uri("b")})
         self.world.advance(5 * MINUTE)
         self.assertEqual(
-            self.told(), ["subscription updated", "subscription deleted", "contact b deleted"]
+            self.told(), ["subscription updated", "contact b deleted", "subscription deleted"]
         )
 
     def test_restart_after_its_end(self) -> None:
@@ -282,7 +280,7 @@ class SubscriptionsTests(TestCase):
         self.world.now += 20 * MINUTE
         self.world = self.world.restarted()
         self.world.advance(2)
-        self.assertEqual(self.told(), ["subscription deleted", "contact b deleted"])
+        self.assertEqual(self.told(), ["contact b deleted", "subscription deleted"])
 
     def test_receipt(self) -> None:
         """The receipt of a repeated POST is stored in the unit of its effect."""

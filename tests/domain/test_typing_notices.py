@@ -133,8 +133,6 @@ class TypingTests(TestCase):
         self.world.ledger.release()
         done(send)
         done(again)
-        self.assertEqual(
-            self.seen()[-2:], ["message 1 Incoming 'Hi'", "typing added Alice"]
-        )
+        self.assertEqual(self.seen()[-2:], ["message 1 Incoming 'Hi'", "typing added Alice"])
         self.world.advance(8)
         self.assertEqual(self.seen(), ["typing deleted Alice"])

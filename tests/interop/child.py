@@ -1,6 +1,7 @@
 """Programs of others, and our own, as child processes of a test."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -52,6 +53,14 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
+
+
+def free_port() -> int:
+    """A loopback port on which nobody listens."""
+    while True:
+        port = random.choice(PORTS)
+        if is_free(port):
+            return port
 
 
 @attrs.frozen

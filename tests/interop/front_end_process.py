@@ -23,6 +23,7 @@ from twisted.web.client import (
     ResponseFailed,
 )
 
+from mobility.demo import Script
 from tests.interop.child import PORTS, RETRY_S, Child, is_free
 
 LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
@@ -116,21 +117,38 @@ class FrontEndProcess:
 
     async def ready(self) -> None:
         """Wait until it serves.  Raises RuntimeError with what it printed if it ends instead."""
-        http = https_client(self.ca, HTTPConnectionPool(reactor, persistent=False))
         while self.child.status is None:
             try:
-                response = await http.get(f"{self.operator}/readyz")
-                await response.content()
+                status, _ = await self._ask("/readyz")
             except CUT_OFF:
-                await deferLater(reactor, RETRY_S)
+                pass
             else:
-                if response.code == 200:
+                if status == 200:
                     return
+            await deferLater(reactor, RETRY_S)
         raise RuntimeError((self.child.err + self.child.out).decode())
+
+    async def parked(self, number: int) -> None:
+        """Wait until so many event requests are parked."""
+        while f"\nmobility_parked {number}.0\n" not in (await self._ask("/metrics"))[1]:
+            await deferLater(reactor, RETRY_S)
+
+    async def _ask(self, path: str) -> tuple[int, str]:
+        """Status and body of an answer of the operator listener."""
+        http = https_client(self.ca, HTTPConnectionPool(reactor, persistent=False))
+        response = await http.get(self.operator + path)
+        return response.code, await response.text()
 
     async def kill(self) -> None:
         """End it at once, if it runs."""
         await self.child.stop(signal.SIGKILL)
+
+    async def converse(self, test: TestCase, root: str) -> None:
+        """Let alice and bob find the service at `root`, sign in, see each other and exchange
+        messages.  Raises DemoFailed at the first step that goes wrong."""
+        said: list[str] = []
+        await Script(root, self.client(test), reactor, said.append, PASSWORD).run("example.test")
+        test.assertIn("alice signs out", said[-1])
 
     def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
         """The log lines of this process so far that have this event name and these fields."""

@@ -35,15 +35,6 @@ class ProcessTestCase(TestCase):
         self.addCleanup(self.process.kill)
         await self.process.ready()
 
-    async def parked(self, number: int) -> None:
-        """Wait until so many event requests are parked."""
-        http = self.process.client(self)
-        while True:
-            response = await http.get(f"{self.process.operator}/metrics")
-            if f"\nmobility_parked {number}.0\n" in await response.text():
-                return
-            await deferLater(reactor, RETRY_S)
-
 
 class StreamTests(ProcessTestCase):
     """Standard output and standard error."""
@@ -89,7 +80,7 @@ class StopTests(ProcessTestCase):
         phone = Phone(self.process.client(self), self.process.external, "alice")
         await phone.sign_in(available=False)
         polling = Deferred.fromCoroutine(phone.poll())
-        await self.parked(1)
+        await self.process.parked(1)
         self.assertEqual(await self.process.child.stop(), 0)
 
         document = await polling
@@ -354,14 +345,15 @@ class SystemTests(ProcessTestCase):
     async def test_serves_sockets_that_systemd_opened(self) -> None:
         """A `systemd:` endpoint takes the listening socket that came with the process."""
         port = self.process.port(4443)
-        self.process.configure(f"tcp:{port}:interface=127.0.0.1", "systemd:domain=INET:index=0")
+        self.process.configure(
+            f"tcp:{port}:interface=127.0.0.1", "systemd:domain=INET:name=external"
+        )
         with socket.socket() as opened:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind(("127.0.0.1", port))
             opened.listen()
-            self.process.start(
-                "export LISTEN_FDS=1", "export LISTEN_PID=$$", descriptors=[opened.fileno()]
-            )
+            environment = "export LISTEN_FDS=1 LISTEN_FDNAMES=external LISTEN_PID=$$"
+            self.process.start(environment, descriptors=[opened.fileno()])
         self.addCleanup(self.process.kill)
         await self.process.ready()
         await Phone(self.process.client(self), self.process.external, "alice").sign_in()

@@ -10,11 +10,9 @@ Time passes only by `service.clock.advance`; the store's threads come back throu
 reactor, so tests await what they asked for.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet import reactor
@@ -31,11 +29,9 @@ from mobility.http.message import Request, Response
 from mobility.testing import (
     WEB,
     MemoryClient,
-    MemoryConnection,
     MemoryLog,
     MemoryResponse,
     memory_site,
-    read_responses,
 )
 from mobility.ucwa.channel import MEDIUM_S
 from mobility.ucwa.hrefs import APPLICATIONS
@@ -141,7 +137,8 @@ class Service:
         registered = await client.register(**body)
         assert registered.status == 201, registered
         if available:
-            response = await client.post("me/makeMeAvailable", {"SupportedModalities": ["Messaging"]})
+            body = {"SupportedModalities": ["Messaging"]}
+            response = await client.post("me/makeMeAvailable", body)
             assert response.status == 204, response
             await client.events()
         return client
@@ -167,6 +164,12 @@ class Told:
     shown: dict[str, Any] | None
     href: str
     event: dict[str, Any] = attrs.field(repr=False)
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """What is embedded, which must be there."""
+        assert self.shown is not None, self
+        return self.shown
 
     @property
     def brief(self) -> tuple[str, str, str]:
@@ -224,7 +227,8 @@ class Client:
         return self.service.http.request(method, target, headers=lines, body=body, json=json)
 
     def get(self, href: str = "", **headers: str) -> Deferred[MemoryResponse]:
-        return self.request("GET", href, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        lines = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("GET", href, headers=lines)
 
     def post(self, href: str, json: object = None, **keywords: Any) -> Deferred[MemoryResponse]:
         return self.request("POST", href, json, **keywords)
@@ -232,7 +236,9 @@ class Client:
     def delete(self, href: str = "") -> Deferred[MemoryResponse]:
         return self.request("DELETE", href)
 
-    async def register(self, headers: Mapping[str, str] | None = None, **body: str) -> MemoryResponse:
+    async def register(
+        self, headers: Mapping[str, str] | None = None, **body: str
+    ) -> MemoryResponse:
         """POST applications, and take over the application it shows."""
         json = {"UserAgent": "tests", "EndpointId": self.name, "Culture": "en-US", **body}
         response = await self.request("POST", APPLICATIONS, json, headers=headers)
@@ -335,30 +341,8 @@ class UcwaTestCase(TestCase):
         )
         self.accepted(invited, 201)
         (started, *_) = await callee.events()
-        assert started.shown is not None
-        answer = await callee.post(started.shown["_links"]["accept"]["href"])
+        answer = await callee.post(started.resource["_links"]["accept"]["href"])
         self.accepted(answer, 204)
         await caller.events()
         await callee.events()
-        return converted(started.shown["_links"]["messaging"]["href"], callee, caller)
-
-
-def is_root() -> bool:
-    """Whether file permissions do not bind the user who runs the tests."""
-    return os.geteuid() == 0
-
-
-__all__ = [
-    "APPLICATIONS",
-    "START",
-    "Client",
-    "MemoryConnection",
-    "Service",
-    "Told",
-    "UcwaTestCase",
-    "converted",
-    "read_responses",
-    "told",
-    "uri",
-    "urlsplit",
-]
+        return converted(started.resource["_links"]["messaging"]["href"], callee, caller)

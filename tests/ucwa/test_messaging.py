@@ -3,14 +3,12 @@
 from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
 INVITATIONS = "communication/messagingInvitations"
-TEXT = "Hi Tosh, 50% off & more…"
 TEXT_LINK = "data:text/plain;charset=utf-8,Hi%20Tosh%2C%2050%25%20off%20%26%20more%E2%80%A6"
 
 
 def links(event: Told) -> set[str]:
     """The rels of the links an event's resource shows."""
-    assert event.shown is not None, event
-    return set(event.shown["_links"])
+    return set(event.resource["_links"])
 
 
 def brief(events: list[Told]) -> list[tuple[str, str, str]]:
@@ -67,10 +65,9 @@ class SendAnImTests(TalkTestCase):
             ],
         )
         invitation, conversation, local, messaging = step_4
-        assert invitation.shown and conversation.shown and local.shown and messaging.shown
         self.assertEqual(invitation.href, location)
         self.assertEqual(
-            {name: invitation.shown[name] for name in ("direction", "state", "operationId")},
+            {name: invitation.resource[name] for name in ("direction", "state", "operationId")},
             {
                 "direction": "Outgoing",
                 "state": "Connecting",
@@ -81,14 +78,14 @@ class SendAnImTests(TalkTestCase):
             links(invitation), {"self", "from", "to", "cancel", "conversation", "messaging"}
         )
         self.assertEqual(
-            invitation.shown["_links"]["cancel"], messaging.shown["_links"]["stopMessaging"]
+            invitation.resource["_links"]["cancel"], messaging.resource["_links"]["stopMessaging"]
         )
-        self.assertEqual(conversation.shown["state"], "Connecting")
-        self.assertEqual(conversation.shown["activeModalities"], [])
-        self.assertEqual(local.shown["rel"], "participant")
-        self.assertEqual(local.shown["_links"]["me"], {"href": f"{alice.href}/me"})
+        self.assertEqual(conversation.resource["state"], "Connecting")
+        self.assertEqual(conversation.resource["activeModalities"], [])
+        self.assertEqual(local.resource["rel"], "participant")
+        self.assertEqual(local.resource["_links"]["me"], {"href": f"{alice.href}/me"})
         self.assertEqual(local.event["link"]["title"], "Alice Adams")
-        self.assertEqual(messaging.shown["state"], "Connecting")
+        self.assertEqual(messaging.resource["state"], "Connecting")
         self.assertEqual(links(messaging), {"self", "conversation", "stopMessaging"})
 
         accept = converted(f"{location}/accept", alice, bob)
@@ -106,11 +103,10 @@ class SendAnImTests(TalkTestCase):
             ],
         )
         connected, _, _, own_messaging, messaging, completed = step_6
-        assert connected.shown and messaging.shown and completed.shown
-        self.assertEqual(connected.shown["state"], "Connected")
-        self.assertEqual(connected.shown["activeModalities"], ["Messaging"])
+        self.assertEqual(connected.resource["state"], "Connected")
+        self.assertEqual(connected.resource["activeModalities"], ["Messaging"])
         self.assertEqual(links(own_messaging), {"self", "participant"})
-        self.assertEqual(messaging.shown["negotiatedMessageFormats"], ["Plain"])
+        self.assertEqual(messaging.resource["negotiatedMessageFormats"], ["Plain"])
         self.assertEqual(
             links(messaging),
             {
@@ -123,9 +119,9 @@ class SendAnImTests(TalkTestCase):
             },
         )
         self.assertEqual(completed.status, "Success")
-        self.assertEqual(completed.shown["state"], "Connected")
+        self.assertEqual(completed.resource["state"], "Connected")
         self.assertEqual(links(completed), {"self", "from", "to", "conversation", "messaging"})
-        (accepted_by,) = completed.shown["_embedded"]["acceptedByParticipant"]
+        (accepted_by,) = completed.resource["_embedded"]["acceptedByParticipant"]
         self.assertEqual(accepted_by["uri"], uri("bob"))
         self.assertEqual(
             set(accepted_by["_links"]),
@@ -135,25 +131,22 @@ class SendAnImTests(TalkTestCase):
         shown = await alice.document(conversation.href)
         self.assertEqual(shown, connected.shown)
 
-        send = messaging.shown["_links"]["sendMessage"]["href"]
+        send = messaging.resource["_links"]["sendMessage"]["href"]
         response = await alice.post(
             f"{send}?OperationContext=6b6ce55c", body=b"What's up?", content_type="text/plain"
         )
         sent_to = self.accepted(response, 201)
         (message,) = await alice.events()
-        assert message.shown
         self.assertEqual(message.brief, ("conversation", "message", "completed"))
         self.assertEqual((message.href, message.status), (sent_to, "Success"))
-        self.assertEqual(message.shown["direction"], "Outgoing")
+        self.assertEqual(message.resource["direction"], "Outgoing")
         self.assertEqual(links(message), {"self", "messaging"})
 
-        stop = messaging.shown["_links"]["stopMessaging"]["href"]
+        stop = messaging.resource["_links"]["stopMessaging"]["href"]
         self.accepted(await alice.post(stop), 204)
         last = (await alice.events())[-1]
         self.assertEqual(last.brief, ("communication", "conversation", "deleted"))
-        self.refused(
-            await alice.get(conversation.href), 404, "NotFound", "ConversationNotFound"
-        )
+        self.refused(await alice.get(conversation.href), 404, "NotFound", "ConversationNotFound")
 
 
 class ReceiveAnImTests(TalkTestCase):
@@ -162,9 +155,8 @@ class ReceiveAnImTests(TalkTestCase):
     async def test_walk(self) -> None:
         """Invitation, accept and first message come as the page shows them."""
         alice, bob = self.alice, self.bob
-        await self.invite(
-            alice, bob, _links={"message": {"href": "data:text/plain,Hi+Tosh,+50%25+off+%26+more%E2%80%A6"}}
-        )
+        given = "data:text/plain,Hi+Tosh,+50%25+off+%26+more%E2%80%A6"
+        await self.invite(alice, bob, _links={"message": {"href": given}})
         steps_8_and_9 = await bob.events()
         self.assertEqual(
             brief(steps_8_and_9),
@@ -176,28 +168,27 @@ class ReceiveAnImTests(TalkTestCase):
             ],
         )
         invitation, conversation, local, remote = steps_8_and_9
-        assert invitation.shown and conversation.shown and local.shown
         self.assertEqual(
-            {n: invitation.shown[n] for n in ("direction", "importance", "state", "subject")},
+            {n: invitation.resource[n] for n in ("direction", "importance", "state", "subject")},
             {"direction": "Incoming", "importance": "Normal", "state": "Connecting", "subject": ""},
         )
-        self.assertNotIn("operationId", invitation.shown)
+        self.assertNotIn("operationId", invitation.resource)
         self.assertEqual(
             links(invitation),
             {"self", "to", "conversation", "accept", "decline", "messaging", "message"},
         )
-        self.assertEqual(invitation.shown["_links"]["message"]["href"], TEXT_LINK)
-        sender = invitation.shown["_embedded"]["from"]
+        self.assertEqual(invitation.resource["_links"]["message"]["href"], TEXT_LINK)
+        sender = invitation.resource["_embedded"]["from"]
         self.assertEqual((sender["rel"], sender["uri"]), ("participant", uri("alice")))
-        self.assertEqual(conversation.shown["state"], "Incoming")
-        self.assertEqual(conversation.shown["activeModalities"], ["Messaging"])
-        self.assertEqual(local.shown["uri"], uri("bob"))
+        self.assertEqual(conversation.resource["state"], "Incoming")
+        self.assertEqual(conversation.resource["activeModalities"], ["Messaging"])
+        self.assertEqual(local.resource["uri"], uri("bob"))
         self.assertEqual(remote.event["link"]["title"], "Alice Adams")
 
         step_12 = await bob.document(remote.href)
         self.assertEqual(step_12, sender)
 
-        self.accepted(await bob.post(invitation.shown["_links"]["accept"]["href"]), 204)
+        self.accepted(await bob.post(invitation.resource["_links"]["accept"]["href"]), 204)
         steps_15_and_16 = await bob.events()
         self.assertEqual(
             [(*event.brief, event.within) for event in steps_15_and_16],
@@ -211,16 +202,15 @@ class ReceiveAnImTests(TalkTestCase):
             ],
         )
         completed, message = steps_15_and_16[-2:]
-        assert completed.shown and message.shown
-        self.assertEqual((completed.status, completed.shown["state"]), ("Success", "Connected"))
+        self.assertEqual((completed.status, completed.resource["state"]), ("Success", "Connected"))
         self.assertEqual(links(completed), {"self", "to", "conversation", "messaging", "message"})
-        self.assertEqual(completed.shown["_embedded"]["from"], sender)
-        self.assertEqual((message.status, message.shown["direction"]), ("Success", "Incoming"))
+        self.assertEqual(completed.resource["_embedded"]["from"], sender)
+        self.assertEqual((message.status, message.resource["direction"]), ("Success", "Incoming"))
         self.assertEqual(
             links(message), {"self", "contact", "participant", "messaging", "plainMessage"}
         )
-        self.assertEqual(message.shown["_links"]["plainMessage"]["href"], TEXT_LINK)
-        self.assertEqual(message.shown["_links"]["participant"]["title"], "Alice Adams")
+        self.assertEqual(message.resource["_links"]["plainMessage"]["href"], TEXT_LINK)
+        self.assertEqual(message.resource["_links"]["participant"]["title"], "Alice Adams")
         self.assertEqual(await bob.document(message.href), message.shown)
 
     async def test_date_spelling(self) -> None:
@@ -241,9 +231,8 @@ class EndingTests(TalkTestCase):
     def reason_of(self, events: list[Told]) -> tuple[str, str, str, str]:
         """Status, state and reason of the completed invitation."""
         completed = only(events, "messagingInvitation", "completed")
-        assert completed.shown
         reason = completed.event["reason"]
-        return completed.status, completed.shown["state"], reason["code"], reason["subcode"]
+        return completed.status, completed.resource["state"], reason["code"], reason["subcode"]
 
     async def test_decline(self) -> None:
         """A declined invitation fails for the caller with RemoteFailure/Declined."""
@@ -274,8 +263,7 @@ class EndingTests(TalkTestCase):
         await self.invite(self.alice, self.bob)
         invitation = (await self.alice.events())[0]
         await self.bob.events()
-        assert invitation.shown
-        self.accepted(await self.alice.post(invitation.shown["_links"]["cancel"]["href"]), 204)
+        self.accepted(await self.alice.post(invitation.resource["_links"]["cancel"]["href"]), 204)
         for client in (self.alice, self.bob):
             told = await client.events()
             self.assertEqual(self.reason_of(told)[0:2], ("Failure", "Cancelled"))
@@ -327,7 +315,7 @@ class EndingTests(TalkTestCase):
             self.assertEqual(only(told, "messagingInvitation", "completed").href, location)
 
     async def test_second_device(self) -> None:
-        """Both devices ring; when one answers the other is told that, and loses the conversation."""
+        """Both devices ring; when one answers, the other is told and loses the conversation."""
         tablet = await self.service.sign_in("bob", EndpointId="tablet")
         location = await self.invite(self.alice, self.bob)
         self.assertEqual((await self.bob.events())[0].type, "started")

@@ -121,9 +121,7 @@ class GroupTests(PeopleTestCase):
         self.assertEqual(await self.alice.document(links["self"]["href"]), sales)
         members = await self.alice.document(links["groupContacts"]["href"])
         self.assertEqual((members["rel"], names(members)), ("groupContacts", ["Carol Çelik"]))
-        self.assertEqual(
-            await self.alice.document(members["_links"]["self"]["href"]), members
-        )
+        self.assertEqual(await self.alice.document(members["_links"]["self"]["href"]), members)
         default = shown["_embedded"]["defaultGroup"]["_links"]["groupContacts"]["href"]
         self.assertEqual(names(await self.alice.document(default)), ["Bob Brown"])
 
@@ -205,9 +203,7 @@ class SearchTests(PeopleTestCase):
 
     async def test_revision(self) -> None:
         """Search is revision 2, as clients that search by mail ask for."""
-        response = await self.alice.get(
-            "people/search?mail=a", X_MS_RequiresMinResourceVersion="2"
-        )
+        response = await self.alice.get("people/search?mail=a", X_MS_RequiresMinResourceVersion="2")
         self.assertEqual(response.status, 200)
         self.assertEqual(response.header("X-MS-UcwaVersion"), "2")
         link = (await self.alice.document("people"))["_links"]["search"]

@@ -9,8 +9,7 @@ from tests.ucwa.service import Told, UcwaTestCase, converted, uri
 
 def text_of(event: Told) -> str:
     """The text an incoming message shows."""
-    assert event.shown is not None, event
-    kind, _, text = event.shown["_links"]["plainMessage"]["href"].partition(",")
+    kind, _, text = event.resource["_links"]["plainMessage"]["href"].partition(",")
     assert kind == "data:text/plain;charset=utf-8", kind
     return unquote(text)
 
@@ -46,10 +45,9 @@ class SendMessageTests(ConnectedTestCase):
             location = self.accepted(await self.post(b"Hello", query=query), 201)
             (mine,) = await self.alice.events()
             (theirs,) = await self.bob.events()
-            assert mine.shown and theirs.shown
             self.assertEqual(mine.href, location)
-            self.assertEqual(mine.shown.get("operationId"), echoed)
-            self.assertNotIn("operationId", theirs.shown)
+            self.assertEqual(mine.resource.get("operationId"), echoed)
+            self.assertNotIn("operationId", theirs.resource)
             self.assertEqual(text_of(theirs), "Hello")
 
     async def test_long_operation_id(self) -> None:
@@ -68,7 +66,7 @@ class SendMessageTests(ConnectedTestCase):
         told = [event for event in await self.bob.events() if event.rel == "message"]
         numbers = [int(event.href.rpartition("/")[2]) for event in told]
         self.assertEqual(numbers, [1, 2, 3, 4])
-        incoming = [e for e in told if e.shown and e.shown["direction"] == "Incoming"]
+        incoming = [e for e in told if e.shown and e.resource["direction"] == "Incoming"]
         self.assertEqual([text_of(event) for event in incoming], ["one", "two", "four"])
         self.assertTrue(await self.bob.nothing_more())
 
@@ -119,7 +117,7 @@ class SendMessageTests(ConnectedTestCase):
         self.assertEqual(text_of(event), longest)
 
     async def test_no_text(self) -> None:
-        """An empty body, one that is no UTF-8 and one with a NUL are refused, and nothing is sent."""
+        """An empty body, one that is no UTF-8 and one with a NUL are refused; nothing is sent."""
         self.assertEqual(self.wrong_parameters(await self.post(b"")), {"message"})
         self.assertEqual(self.wrong_parameters(await self.post(b"a\0b")), {"message"})
         for broken in (b"\xff", b"\xed\xa0\x80", b"\xc3"):
@@ -136,7 +134,7 @@ class SendMessageTests(ConnectedTestCase):
         self.accepted(invited, 201)
         for client in (self.alice, carol):
             messaging = next(
-                event.shown["_links"]["messaging"]["href"]
+                event.resource["_links"]["messaging"]["href"]
                 for event in await client.events()
                 if event.shown and event.rel == "messagingInvitation"
             )
@@ -151,9 +149,7 @@ class SendMessageTests(ConnectedTestCase):
         carol = await self.service.sign_in("carol")
         theirs = converted(self.messaging, self.alice, carol)
         for path in ("", "/typingParticipants", "/messages/1"):
-            self.refused(
-                await carol.get(theirs + path), 404, "NotFound", "ConversationNotFound"
-            )
+            self.refused(await carol.get(theirs + path), 404, "NotFound", "ConversationNotFound")
         self.refused(await carol.send(theirs, "hi"), 404, "NotFound", "ConversationNotFound")
         stop = await carol.post(f"{theirs}/terminate")
         self.refused(stop, 404, "NotFound", "ConversationNotFound")

@@ -1,0 +1,95 @@
+"""HAProxy in TCP mode with the PROXY protocol, set up as docs/examples/haproxy.cfg says."""
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from tests.interop.child import Child, free_port, program, run
+from tests.interop.curl import Curl
+from tests.interop.examples import example
+from tests.interop.front_end_process import FrontEndProcess
+from tests.interop.phone import Phone
+
+CLIENT = "127.0.0.2"
+"""Where clients connect from, unlike HAProxy."""
+
+
+class HaproxyTests(TestCase):
+    """A front end whose external listeners are reached through HAProxy, and end TLS themselves."""
+
+    timeout = 180
+
+    async def setUp(self) -> None:
+        haproxy = program("haproxy", "haproxy")
+        https, http = free_port(), free_port()
+        self.published = f"https://localhost:{https}"
+        self.plain = f"http://127.0.0.1:{http}"
+        self.process = FrontEndProcess(Path(self.mktemp()), f"--external-url={self.published}")
+        self.behind = {port: self.process.port(port) for port in (4443, 8080)}
+        for port in self.behind.values():
+            self.process.configure(f'"tcp:{port}:', f'"haproxy:tcp:{port}:')
+        self.curl = Curl(self.process.ca)
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+        text = example(
+            "haproxy.cfg",
+            {
+                "maxconn 40000": "maxconn 100",
+                "10.0.0.5:443": f"127.0.0.1:{https}",
+                "10.0.0.5:80": f"127.0.0.1:{http}",
+                "10.0.0.10:4443": f"127.0.0.1:{self.behind[4443]}",
+                "10.0.0.10:8080": f"127.0.0.1:{self.behind[8080]}",
+                "/etc/haproxy/mobility-ca.pem": str(self.process.ca),
+            },
+        )
+        file = self.process.directory / "haproxy.cfg"
+        file.write_text(text)
+        self.haproxy = Child([haproxy, "-db", "-f", str(file)], self.process.directory)
+        self.addCleanup(self.haproxy.stop)
+        await self.haproxy.listening(https)
+
+    async def test_the_example_is_without_fault(self) -> None:
+        """HAProxy has nothing to say against the example."""
+        file = self.process.directory / "haproxy.cfg"
+        outcome = await run([program("haproxy", "haproxy"), "-c", "-f", str(file)])
+        self.assertEqual((outcome.status, outcome.err), (0, ""))
+
+    async def test_a_conversation(self) -> None:
+        """Two people find the service, sign in, meet, and write to each other through HAProxy."""
+        await self.process.converse(self, self.published)
+
+    async def test_the_client_address_is_the_real_one(self) -> None:
+        """The access line has the address that the PROXY header tells, over TLS and plain."""
+        for url in (self.published, self.plain):
+            missing = await self.curl(f"{url}/none", "--interface", CLIENT)
+            request_id = missing.document["debugInfo"]["requestId"]
+            line = await self.process.logged("http.request", id=request_id)
+            self.assertEqual(line["address"], CLIENT)
+
+    async def test_a_parked_request(self) -> None:
+        """An event request is parked through HAProxy, and its line has the client's address."""
+        phone = Phone(self.process.client(self), self.published, "alice")
+        await phone.sign_in(available=False)
+        left = Deferred.fromCoroutine(phone.poll())
+        await self.process.parked(1)
+        left.cancel()
+        await self.assertFailure(left, Exception)
+        line = await self.process.logged("http.request", status=499)
+        self.assertEqual((line["route"], line["address"]), ("events", "127.0.0.1"))
+
+    async def test_nobody_gets_past_the_proxy(self) -> None:
+        """A connection without a PROXY header is closed, and not served."""
+        for scheme, port in (("https", self.behind[4443]), ("http", self.behind[8080])):
+            url = f"{scheme}://localhost:{port}/"
+            outcome = await run(["curl", "-sS", "--cacert", str(self.process.ca), url])
+            self.assertNotEqual(outcome.status, 0)
+            self.assertEqual(outcome.out, "")
+
+    async def test_health_checks_do_not_disturb(self) -> None:
+        """HAProxy's checks find the front end up."""
+        answer = await self.curl(f"{self.published}/")
+        self.assertEqual(answer.status, 200)
+        await self.process.logged("http.request", listener="external", route="root")
+        self.assertNotIn("is DOWN", self.haproxy.err.decode())

@@ -1,0 +1,148 @@
+"""nginx as reverse proxy, set up as docs/examples/nginx.conf says."""
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from tests.interop.child import Child, free_port, program
+from tests.interop.curl import Curl
+from tests.interop.examples import example
+from tests.interop.front_end_process import FrontEndProcess
+from tests.interop.phone import Phone, events_of
+
+CLIENT = "127.0.0.2"
+"""Where clients connect from, unlike nginx."""
+
+SPOOFED = "203.0.113.9"
+"""An address that a client makes up (RFC 5737 TEST-NET-3)."""
+
+FRAME = """\
+error_log stderr;
+pid {directory}/nginx.pid;
+daemon off;
+worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/mobility.conf;
+}}
+"""
+
+
+class NginxTests(TestCase):
+    """A front end whose external site is published by nginx."""
+
+    timeout = 180
+
+    async def setUp(self) -> None:
+        nginx = program("nginx", "nginx-light")
+        self.https, self.http = free_port(), free_port()
+        self.published = f"https://localhost:{self.https}"
+        self.process = FrontEndProcess(Path(self.mktemp()), f"--external-url={self.published}")
+        self.process.add_to("web", 'trusted_proxies = ["127.0.0.1"]')
+        self.curl = Curl(self.process.ca)
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir()
+        tls = self.process.directory / "tls"
+        text = example(
+            "nginx.conf",
+            {
+                "10.0.0.10:4443": f"127.0.0.1:{self.process.port(4443)}",
+                "10.0.0.10:8080": f"127.0.0.1:{self.process.port(8080)}",
+                "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
+                "listen 80": f"listen 127.0.0.1:{self.http}",
+                "proxy_ssl_name web.example.com": "proxy_ssl_name localhost",
+                "/etc/nginx/tls/web.example.com.pem": f"{tls}/server.pem",
+                "/etc/nginx/tls/web.example.com.key": f"{tls}/server.key",
+                "/etc/nginx/tls/mobility-ca.pem": f"{tls}/ca.pem",
+            },
+        )
+        (directory / "mobility.conf").write_text(text)
+        (directory / "nginx.conf").write_text(FRAME.format(directory=directory))
+        arguments = ["-e", "stderr", "-p", str(directory), "-c", str(directory / "nginx.conf")]
+        self.nginx = Child([nginx, *arguments], directory)
+        self.addCleanup(self.nginx.stop)
+        await self.nginx.listening(self.https)
+
+    async def start(self) -> None:
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+
+    async def seen_as(self, url: str, client: str, *options: str) -> str:
+        """Where a request of `client` comes from, by the front end's log."""
+        missing = await self.curl(f"{url}/none", "--interface", client, *options)
+        request_id = missing.document["debugInfo"]["requestId"]
+        line = await self.process.logged("http.request", id=request_id)
+        return line["address"]
+
+    async def test_a_conversation(self) -> None:
+        """Two people find the service, sign in, meet, and write to each other through nginx."""
+        await self.start()
+        await self.process.converse(self, self.published)
+
+    async def test_a_parked_request(self) -> None:
+        """An event request is parked through nginx until something happens."""
+        await self.start()
+        phone = Phone(self.process.client(self), self.published, "alice")
+        await phone.sign_in(available=False)
+        polling = Deferred.fromCoroutine(phone.poll())
+        await self.process.parked(1)
+        body = {"to": "sip:bob@example.test"}
+        await phone.expect(201, "POST", phone.links["startMessaging"], json=body)
+        document = await polling
+        self.assertEqual(events_of(document)[0]["link"]["rel"], "messagingInvitation")
+
+    async def test_a_client_that_goes_away(self) -> None:
+        """A request whose client has gone from nginx is not parked any more."""
+        await self.start()
+        phone = Phone(self.process.client(self), self.published, "alice")
+        await phone.sign_in(available=False)
+        left = Deferred.fromCoroutine(phone.poll())
+        await self.process.parked(1)
+        left.cancel()
+        await self.process.parked(0)
+        await self.assertFailure(left, Exception)
+
+    async def test_a_trusted_proxy_tells_the_client(self) -> None:
+        """The access line has the client's own address, whatever it says of itself."""
+        await self.start()
+        self.assertEqual(await self.seen_as(self.published, CLIENT), CLIENT)
+        claim = ("--header", f"X-Forwarded-For: {SPOOFED}")
+        self.assertEqual(await self.seen_as(self.published, CLIENT, *claim), CLIENT)
+
+    async def test_others_are_not_believed(self) -> None:
+        """X-Forwarded-For from somebody who is no trusted proxy is ignored."""
+        await self.start()
+        claim = ("--header", f"X-Forwarded-For: {SPOOFED}")
+        direct = f"https://localhost:{self.process.port(4443)}"
+        self.assertEqual(await self.seen_as(direct, CLIENT, *claim), CLIENT)
+
+    async def test_an_untrusted_proxy_is_the_client(self) -> None:
+        """Without trusted_proxies all that comes through nginx comes from nginx."""
+        self.process.configure('trusted_proxies = ["127.0.0.1"]', "trusted_proxies = []")
+        await self.start()
+        self.assertEqual(await self.seen_as(self.published, CLIENT), "127.0.0.1")
+
+    async def test_links_lead_to_the_proxy(self) -> None:
+        """The links of Autodiscover are on the published URL, over plain HTTP as well, and carry
+        the SIP domain of the name that was asked for."""
+        domains = 'sip_domains = ["example.test", "second.test"]'
+        self.process.configure('sip_domains = ["example.test"]', domains)
+        await self.start()
+        host = ("--header", "Host: lyncdiscover.second.test")
+        json_only = ("--header", "Accept: application/json")
+        start = f"{self.published}/Autodiscover/AutodiscoverService.svc/root"
+        for url, rel, path in (
+            (f"{self.published}/", "user", "/oauth/user?originalDomain=second.test"),
+            (f"http://127.0.0.1:{self.http}/", "redirect", "?originalDomain=second.test"),
+        ):
+            answer = await self.curl(url, *host, *json_only)
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.document["_links"][rel]["href"], start + path)

@@ -1,0 +1,321 @@
+"""The `mobility` command: its errors, and what each subcommand does to a front end."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mobility import __version__
+from mobility.cli import COMMANDS, program
+from mobility.commands.init import DEMO_USERS, FILES
+from mobility.config import load
+from mobility.http.message import Site
+from tests.interop.front_end_process import FrontEndProcess, command
+
+ALICE = "sip:alice@example.test"
+DAVE = "sip:dave@example.test"
+
+
+def invoke(*arguments: str, text: str = "") -> Result:
+    """Run a command line in this process: for what ends before a reactor is needed."""
+    return CliRunner(env={"MOBILITY_CONFIG": None}).invoke(program, arguments, input=text)
+
+
+class ErrorTests(SynchronousTestCase):
+    """Wrong use: one line on standard error, status 2."""
+
+    WRONG = (
+        ((), "Missing command."),
+        (("frob",), "No such command 'frob'."),
+        (("user",), "Missing command."),
+        (("user", "frob"), "No such command 'frob'."),
+        (("user", "list"), "Missing option '--config'"),
+        (("user", "list", "--config", "/nowhere.toml"), "/nowhere.toml: the configuration cannot"),
+        (("user", "add", "--config", "x"), "cannot be read"),
+        (("init",), "Missing argument 'DIR'."),
+        (("init", "d", "--port-offset", "99999"), "is not in the range"),
+        (("init", "d", "--port-offset", "x"), "is not a valid integer"),
+        (("init", "d", "--sip-domain", "a b"), "must be a domain name in lower case"),
+        (("init", "d", "--external-url", "http://x"), "must be https://"),
+        (("init", "d", "--internal-url", "https://x/"), "without a path or trailing slash"),
+        (
+            ("init", "d", "--internal-url", "https://x", "--external-url", "https://x"),
+            "must differ",
+        ),
+        (("--frob",), "No such option '--frob'"),
+    )
+
+    def test_each(self) -> None:
+        """Each says what is wrong."""
+        for arguments, message in self.WRONG:
+            with self.subTest(arguments=arguments):
+                result = invoke(*arguments)
+                self.assertEqual((2, ""), (result.exit_code, result.stdout))
+                self.assertEqual(1, result.stderr.count("\n"), result.stderr)
+                self.assertTrue(result.stderr.startswith("mobility: "))
+                self.assertIn(message, result.stderr)
+        self.assertFalse(os.path.exists("d"))
+
+    def test_json(self) -> None:
+        """With --json the line is an object."""
+        result = invoke("user", "list", "--json", "--config", "/nowhere.toml")
+        self.assertEqual(2, result.exit_code)
+        self.assertIn("/nowhere.toml: the configuration", json.loads(result.stderr)["error"])
+
+    def test_help(self) -> None:
+        """Help names every subcommand; each has help of its own."""
+        text = invoke("--help")
+        self.assertEqual(0, text.exit_code)
+        for name in COMMANDS:
+            self.assertIn(f"\n  {name} ", text.stdout)
+            self.assertEqual(0, invoke(name, "--help").exit_code)
+
+    def test_version(self) -> None:
+        """The version is that of the package."""
+        self.assertEqual(f"mobility {__version__}\n", invoke("--version").stdout)
+
+
+class InitTests(SynchronousTestCase):
+    """`mobility init`."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+
+    def made(self, *options: str) -> dict[str, Any]:
+        result = command("init", str(self.directory), "--json", *options)
+        self.assertEqual((0, ""), (result.returncode, result.stderr))
+        content: dict[str, Any] = json.loads(result.stdout)
+        return content
+
+    def test_files(self) -> None:
+        """Every file is there, keys for their owner alone, with an empty database."""
+        content = self.made()
+        for name in FILES:
+            self.assertTrue((self.directory / name).is_file(), name)
+        for name in ("tls/server.key", "tls/peer.pem", "data/mobility.sqlite"):
+            self.assertEqual(0o600, stat.S_IMODE((self.directory / name).stat().st_mode), name)
+        self.assertEqual([], content["users"])
+        self.assertEqual(str(self.directory / "mobility.toml"), content["config"])
+
+    def test_configuration(self) -> None:
+        """The configuration is one that the front end takes, with the documented ports."""
+        self.made()
+        config = load(self.directory / "mobility.toml")
+        self.assertEqual("https://localhost:14443", config.web.external_url)
+        self.assertEqual("https://127.0.0.1:10443", config.web.internal_url)
+        self.assertEqual(
+            [
+                ("internal", True, 10443),
+                ("internal", False, 10080),
+                ("external", True, 14443),
+                ("external", False, 18080),
+                ("operator", True, 19443),
+            ],
+            [
+                (one.site.name, one.site.secure, int(one.endpoint.split(":")[1]))
+                for one in config.listeners
+            ],
+        )
+        for listener in config.listeners:
+            self.assertTrue(listener.endpoint.endswith(":interface=127.0.0.1"))
+            self.assertIsInstance(listener.site, Site)
+
+    def test_options(self) -> None:
+        """Domain, URLs and offset are taken over."""
+        self.made(
+            *("--sip-domain", "other.test", "--port-offset", "20000"),
+            *("--external-url", "https://ucwa.other.test", "--internal-url", "https://10.0.0.1"),
+        )
+        config = load(self.directory / "mobility.toml")
+        self.assertEqual(("other.test",), config.sip_domains)
+        self.assertEqual("ucwa.other.test", config.server_fqdn)
+        self.assertEqual("https://10.0.0.1", config.web.internal_url)
+        self.assertEqual("tcp:29443:interface=127.0.0.1", config.operator[1].endpoint)
+
+    def test_never_overwrites(self) -> None:
+        """A second init is refused with status 2 and changes nothing; so is one over a key."""
+        self.made()
+        before = {name: (self.directory / name).read_bytes() for name in FILES}
+        result = invoke("init", str(self.directory))
+        self.assertEqual(2, result.exit_code)
+        self.assertIn("mobility.toml: is there already", result.stderr)
+        self.assertEqual(before, {name: (self.directory / name).read_bytes() for name in FILES})
+        (self.directory / "mobility.toml").unlink()
+        result = invoke("init", str(self.directory))
+        self.assertIn("ca.pem: is there already", result.stderr)
+        self.assertFalse((self.directory / "mobility.toml").exists())
+
+    def test_unwritable(self) -> None:
+        """A directory that cannot be made is named."""
+        self.directory.write_text("a file in the way")
+        result = invoke("init", str(self.directory / "d"))
+        self.assertEqual(2, result.exit_code)
+        self.assertIn("cannot be written", result.stderr)
+
+
+class UserTestCase(TestCase):
+    """A test with a directory that has demo users."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.front_end = FrontEndProcess(Path(self.mktemp()))
+
+    def run_user(self, *arguments: str, text: str = "") -> tuple[int, Any]:
+        """Status, and the JSON that was printed or the error."""
+        config = str(self.front_end.config)
+        result = command("user", *arguments, "--json", "--config", config, text=text)
+        if not result.stdout:
+            return result.returncode, json.loads(result.stderr)["error"]
+        return result.returncode, json.loads(result.stdout)
+
+    def users(self) -> dict[str, dict[str, Any]]:
+        status, content = self.run_user("list")
+        self.assertEqual(0, status)
+        return {one["uri"]: one for one in content["users"]}
+
+    def check_life(self) -> None:
+        """A user's whole life by commands."""
+        options = ("--name", "Dave", "--phone", "+14255550109", "--enterprise-voice", "--site", "S")
+        status, added = self.run_user("add", DAVE, *options, text="secret\nmore\n")
+        self.assertEqual((0, DAVE), (status, added["uri"]))
+        self.assertEqual(added, self.users()[DAVE])
+        self.assertEqual(
+            ("Dave", "+14255550109", True, False, "S", "here", True),
+            tuple(
+                added[name]
+                for name in (
+                    *("name", "work_phone", "enterprise_voice", "sip_digest"),
+                    *("site", "home", "enabled"),
+                )
+            ),
+        )
+        self.assertEqual(
+            (1, "There is a user with this SIP URI."), self.run_user("add", DAVE, text="secret\n")
+        )
+        status, changed = self.run_user(
+            "set", DAVE, "--password", "--sip-digest", "--home", "none", "--disable", text="new\n"
+        )
+        self.assertEqual((0, True, "none", False), (status, *self.some_of(changed)))
+        status, error = self.run_user("set", DAVE, "--phone", "12", "--email", "x")
+        self.assertEqual(2, status)
+        self.assertIn("work_phone must be an E.164 number", error)
+        self.assertIn("email must be a mail address", error)
+        self.assertEqual(0, self.run_user("remove", DAVE)[0])
+        self.assertEqual((1, "There is no user with this SIP URI."), self.run_user("remove", DAVE))
+        self.assertNotIn(DAVE, self.users())
+
+    def some_of(self, user: dict[str, Any]) -> tuple[object, object, object]:
+        return user["sip_digest"], user["home"], user["enabled"]
+
+
+class AloneTests(UserTestCase):
+    """Users while no front end runs."""
+
+    def test_demo_users(self) -> None:
+        """init made the demo users, with SIP digest and Enterprise Voice."""
+        users = self.users()
+        self.assertEqual([f"sip:{name}@example.test" for name in sorted(DEMO_USERS)], list(users))
+        for user in users.values():
+            self.assertTrue(user["sip_digest"] and user["enterprise_voice"] and user["enabled"])
+
+    def test_life(self) -> None:
+        """Users are added, changed and removed in the store itself."""
+        self.check_life()
+
+    def test_no_password(self) -> None:
+        """Without a password on standard input nothing is done."""
+        self.assertEqual((2, "standard input holds no password"), self.run_user("add", DAVE))
+        self.assertEqual(
+            (2, "standard input holds no password"), self.run_user("set", ALICE, "--password")
+        )
+
+    def test_nothing_to_change(self) -> None:
+        """`set` without an option is wrong use."""
+        self.assertEqual((2, "nothing to change: give an option"), self.run_user("set", ALICE))
+
+    def test_status(self) -> None:
+        """Status says that none runs, with status 1."""
+        result = command("status", "--config", str(self.front_end.config))
+        self.assertEqual(1, result.returncode)
+        self.assertEqual("mobility: no front end runs with this configuration\n", result.stderr)
+
+    def file(self, text: str) -> str:
+        path = self.front_end.directory / "users.csv"
+        path.write_text(text)
+        return str(path)
+
+    def test_import(self) -> None:
+        """Each line is a user; one who is there already is told with its line, status 1."""
+        file = self.file(
+            "uri,password,phone,sip_digest,Name\n".replace("Name", "name")
+            + f"{DAVE},secret,+14255550109,yes,\n"
+            + f'{ALICE},secret,,,"A, B"\n'
+            + 'sip:eve@example.test,"se,cret",,no,"Eve, ""E"""\n'
+        )
+        status, content = self.run_user("import", file)
+        self.assertEqual((1, 2), (status, content["added"]))
+        self.assertEqual([f"{file}:3: There is a user with this SIP URI."], content["problems"])
+        users = self.users()
+        self.assertTrue(users[DAVE]["sip_digest"])
+        self.assertEqual('Eve, "E"', users["sip:eve@example.test"]["name"])
+        self.assertEqual("Alice", users[ALICE]["name"])
+
+    def test_import_wrong(self) -> None:
+        """A wrong line is told with its number before anything is added."""
+        head = "uri,password,phone\n"
+        good = f"{DAVE},secret,\n"
+        for text, message in (
+            ("", ":1: has no column uri"),
+            ("uri,phone\n", ":1: has no column password"),
+            ("uri,password,colour\n", ":1: has unknown or doubled columns: colour"),
+            ("uri,password,phone,work_phone\n", ":1: has unknown or doubled columns"),
+            (head + good + "sip:e@example.test,x,12\n", ":3: work_phone must be an E.164"),
+            (head + good + "sip:e@example.test,,\n", ":3: has no password"),
+            (head + good + "sip:e@example.test\n", ":3: has another number of columns"),
+            (head + good + "a,b,,d\n", ":3: has another number of columns"),
+            (head + good + '"x\n', "is no CSV"),
+            ("uri,password,enabled\n" + f"{DAVE},x,maybe\n", ":2: enabled must be true or false"),
+        ):
+            with self.subTest(text=text):
+                status, error = self.run_user("import", self.file(text))
+                self.assertEqual(2, status)
+                self.assertIn(message, error)
+        self.assertNotIn(DAVE, self.users())
+
+
+class RunningTests(UserTestCase):
+    """Users while a front end runs."""
+
+    async def test_life(self) -> None:
+        """The front end itself adds, changes and removes, and its log has it."""
+        self.front_end.start()
+        self.addCleanup(lambda: ensureDeferred(self.front_end.kill()))
+        await self.front_end.ready()
+        self.check_life()
+        await self.front_end.logged("users.removed")
+        (changed,) = self.front_end.events("users.changed")
+        self.assertEqual(["enabled", "home", "password", "sip_digest"], changed["fields"])
+        result = command("status", "--json", "--config", str(self.front_end.config))
+        self.assertEqual(0, result.returncode)
+        status = json.loads(result.stdout)
+        self.assertTrue(status["ready"])
+        self.assertEqual((3, __version__), (status["users"], status["version"]))
+        self.assertEqual(5, len(status["listeners"]))
+
+    async def test_other_certificate(self) -> None:
+        """A listener with another certificate than the file's is not told the secret."""
+        self.front_end.start()
+        self.addCleanup(lambda: ensureDeferred(self.front_end.kill()))
+        await self.front_end.ready()
+        other = FrontEndProcess(Path(self.mktemp()))
+        for name in ("server.pem", "server.key"):
+            (other.directory / "tls" / name).replace(self.front_end.directory / "tls" / name)
+        status, error = self.run_user("list")
+        self.assertEqual(2, status)
+        self.assertIn("is not the certificate of the front end that runs", error)
