@@ -74,10 +74,9 @@ class AuthConfig:
 class UcwaConfig:
     """`[ucwa]`: life times and limits of the UCWA side."""
 
-    session_expiry_s: int = between(259_200, 120, 30 * DAY_S)
-    """An idle application whose device can be woken by push."""
-    session_short_expiry_s: int = between(3_600, 60, 30 * DAY_S)
-    """An idle application that uses its event channel and cannot be woken by push."""
+    idle_expiry_s: int = between(3_600, 60, 30 * DAY_S)
+    """An idle application that uses its event channel (CsMcxConfiguration's
+    SessionShortExpirationInterval)."""
     no_events_expiry_s: int = between(900, 60, 30 * DAY_S)
     """An idle application that never asked for events."""
     invitation_timeout_s: float = between(30.0, 1.0, 600.0)
@@ -391,10 +390,9 @@ def _auth(table: Table) -> AuthConfig:
 
 def _ucwa(table: Table) -> UcwaConfig:
     ucwa = table.record(UcwaConfig)
-    if ucwa.session_short_expiry_s >= ucwa.session_expiry_s:
+    if ucwa.no_events_expiry_s > ucwa.idle_expiry_s:
         raise table.fault(
-            "session_short_expiry_s",
-            f"must be shorter than ucwa.session_expiry_s ({ucwa.session_expiry_s})",
+            "no_events_expiry_s", f"must not be above ucwa.idle_expiry_s ({ucwa.idle_expiry_s})"
         )
     return ucwa
 

@@ -86,7 +86,7 @@ class FrontEnd(MultiService):
             agenda,
             self.presence,
             Lifetimes(
-                with_events_s=config.ucwa.session_short_expiry_s,
+                with_events_s=config.ucwa.idle_expiry_s,
                 without_events_s=config.ucwa.no_events_expiry_s,
                 per_user=config.ucwa.applications_per_user,
                 instances=config.ucwa.instances_per_application,

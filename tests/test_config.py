@@ -88,7 +88,7 @@ class GoodFileTests(ConfigTestCase):
             GOOD
             + """
 [ucwa]
-session_expiry_s = 7200
+idle_expiry_s = 7200
 typing_timeout_s = 5
 [autodiscover]
 sip_external = "sip.example.test:443"
@@ -98,7 +98,7 @@ sip_external = "sip.example.test:443"
 destination = "log/mobility.json"
 """
         )
-        self.assertEqual(7200, config.ucwa.session_expiry_s)
+        self.assertEqual(7200, config.ucwa.idle_expiry_s)
         self.assertIsInstance(config.ucwa.typing_timeout_s, float)
         self.assertEqual(["other.test"], list(config.autodiscover.redirects))
         self.assertEqual(str(self.directory / "log/mobility.json"), config.log.destination)
@@ -207,12 +207,12 @@ class ValueFaultTests(ConfigTestCase):
     SECTIONS: tuple[tuple[str, str, str], ...] = (
         ("[auth]\ntoken_lifetime_s = -3", "auth.token_lifetime_s", "is -3, must be from 60 to"),
         ("[auth]\nlockout_base_s = 60\nlockout_max_s = 6", "auth.lockout_max_s", "must not be"),
-        ("[ucwa]\nsession_expiry_s = 119", "ucwa.session_expiry_s", "from 120 to"),
-        ("[ucwa]\nsession_expiry_s = 1.5", "ucwa.session_expiry_s", "whole number"),
+        ("[ucwa]\nidle_expiry_s = 59", "ucwa.idle_expiry_s", "from 60 to"),
+        ("[ucwa]\nidle_expiry_s = 1.5", "ucwa.idle_expiry_s", "whole number"),
         (
-            "[ucwa]\nsession_expiry_s = 3600",
-            "ucwa.session_short_expiry_s",
-            "must be shorter than ucwa.session_expiry_s (3600)",
+            "[ucwa]\nidle_expiry_s = 600",
+            "ucwa.no_events_expiry_s",
+            "must not be above ucwa.idle_expiry_s (600)",
         ),
         ('[store]\nsynchronous = "OFF"', "store.synchronous", "must be FULL or NORMAL"),
         ('[log]\ndestination = ""', "log.destination", "stdout"),

@@ -278,7 +278,7 @@ class ApplicationTests(UcwaTestCase):
         bob = await self.service.sign_in("bob")
         quiet = await self.service.sign_in("carol", available=False)
         parked = alice.park("&timeout=1800")
-        life = self.service.config.ucwa.session_short_expiry_s
+        life = self.service.config.ucwa.idle_expiry_s
         self.clock.pump([900] * (life // 900 + 1))
         await self.service.settle()
         self.refused(await bob.get(), 404, "NotFound", "ApplicationNotFound")
