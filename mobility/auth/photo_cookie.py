@@ -31,11 +31,12 @@ class PhotoCookies:
     def header(self, application_id: str, user: User) -> str:
         """The value of a Set-Cookie header (RFC 6265 §4.1).
 
-        `SameSite=None`, since the image may stand in another site's page.
+        `SameSite=None`, since the image may stand in another site's page, and `Partitioned`,
+        since Chromium keeps no other cookies of an embedded site (CHIPS).
         """
         path = f"/ucwa/oauth/v1/applications/{quote(application_id, safe='')}/photos"
         value = self._value(application_id, user)
-        return f"{COOKIE}={value}; Path={path}; Secure; HttpOnly; SameSite=None"
+        return f"{COOKIE}={value}; Path={path}; Secure; HttpOnly; SameSite=None; Partitioned"
 
     def admits(self, cookie_header: str, application_id: str, user: User) -> bool:
         """Whether a request's Cookie header holds the cookie of this application and user."""

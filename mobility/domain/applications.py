@@ -152,7 +152,7 @@ class Applications:
             idle_s = (0, record.inactive_timeout_s, record.inactive_timeout_s + AWAY_AFTER_S)
             endpoint = Endpoint(record, now, now - idle_s[activity], activity, uses_events=True)
             endpoint.base, endpoint.head = heads.get(record.id, (0, 0))
-            self._remember(endpoint)
+            self._remember(endpoint, now)
         for instance in instances:
             tabbed = self._endpoints.get(instance.application_id)
             if tabbed is not None:
@@ -216,7 +216,7 @@ class Applications:
             await self._ledger.commit(unit)
             endpoint.instances[instance.instance_id] = instance
             if endpoint.id not in self._endpoints:
-                self._remember(endpoint)
+                self._remember(endpoint, now)
             return endpoint, True
 
     async def make_available(
@@ -247,7 +247,7 @@ class Applications:
             self._show(unit, endpoint.user_uri, now, after, manual=availability.sign_in_as)
             await self._ledger.commit(unit)
             endpoint.record, endpoint.activity, endpoint.last_activity = record, ACTIVE, now
-        self._watch_activity(endpoint)
+        self._watch_activity(endpoint, now)
 
     async def update_communication(
         self, endpoint: Endpoint, etag: int | None, changes: dict[str, str]
@@ -276,7 +276,7 @@ class Applications:
         self.must_be_available(endpoint)
         endpoint.last_activity = now
         await self._follow_activity(endpoint, now)
-        self._watch_activity(endpoint)
+        self._watch_activity(endpoint, now)
 
     async def set_presence(self, endpoint: Endpoint, manual: str, now: float) -> None:
         """POST presence: the user chooses an availability, "" to let it follow activity again."""
@@ -289,7 +289,7 @@ class Applications:
             if unit:
                 await self._ledger.commit(unit)
             endpoint.activity, endpoint.last_activity = ACTIVE, now
-        self._watch_activity(endpoint)
+        self._watch_activity(endpoint, now)
 
     async def set_note(self, endpoint: Endpoint, text: str) -> None:
         """POST note: the personal note, "" to clear it."""
@@ -414,7 +414,7 @@ class Applications:
                 await self._ledger.commit(unit)
             endpoint.activity = activity
 
-    def _watch_activity(self, endpoint: Endpoint) -> None:
+    def _watch_activity(self, endpoint: Endpoint, now: float) -> None:
         """Look again when the endpoint would become inactive or away."""
         if endpoint.inactivity is not None or self._endpoints.get(endpoint.id) is not endpoint:
             return
@@ -423,11 +423,11 @@ class Applications:
             if self._endpoints.get(endpoint.id) is endpoint:
                 await self._follow_activity(endpoint, now)
                 endpoint.inactivity = None
-                if endpoint.activity != AWAY:
-                    self._watch_activity(endpoint)
+                if endpoint.activity_at(now) != AWAY:
+                    self._watch_activity(endpoint, now)
 
         at = endpoint.last_activity + endpoint.record.inactive_timeout_s
-        if endpoint.activity != ACTIVE:
+        if endpoint.activity_at(now) != ACTIVE:
             at += AWAY_AFTER_S
         endpoint.inactivity = self._agenda.at(at, look)
 
@@ -453,12 +453,12 @@ class Applications:
                 return endpoint
         return None
 
-    def _remember(self, endpoint: Endpoint) -> None:
+    def _remember(self, endpoint: Endpoint, now: float) -> None:
         self._endpoints[endpoint.id] = endpoint
         self._of_user.setdefault(endpoint.user_uri, []).append(endpoint)
         self._watch_life(endpoint)
         if endpoint.record.available:
-            self._watch_activity(endpoint)
+            self._watch_activity(endpoint, now)
 
     def _forget(self, endpoint: Endpoint) -> None:
         del self._endpoints[endpoint.id]

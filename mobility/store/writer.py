@@ -2,12 +2,14 @@
 
     reactor            commit(unit) ... commit(unit)            publish, fire each Deferred
                             |               |                         ^
-    queue                   +------> FIFO --+                         | one callFromThread
-                                       v                              | a batch
+    end of its turn         +----> list ----+                         |
+                                     |                                | one callFromThread
+    queue                            v                                | a batch
     writer thread      take all that wait (at most BATCH_UNITS) -> one transaction
 
-While one batch is being written the next one gathers, so a slow disk makes batches larger and not
-the wait longer.  Order is that of `commit`: in the store, on the bus and of the answers.
+What is given in one turn of the reactor is handed over together, and while one batch is being
+written the next one gathers: a busy service makes batches larger and not the wait longer.  Order
+is that of `commit`: in the store, on the bus and of the answers.
 """
 
 import time
@@ -43,8 +45,8 @@ QUEUE_UNITS = 10_000
 """Units that may wait for the writer; about a second of work on a slow disk.  More are refused."""
 
 BATCH_UNITS = 256
-"""Units in one transaction: enough to make the fsync cheap, and few enough that publishing them
-does not hold the reactor for long."""
+"""No more units are taken into one transaction once it has this many: enough to make the fsync
+cheap, and few enough that publishing them does not hold the reactor for long."""
 
 PROBE_INTERVAL_S = 1.0
 """How often a store that cannot be written is tried again when nobody asks it to write."""
@@ -85,7 +87,9 @@ class SqliteLedger:
         self._reactor = reactor
         self._publish = publish
         self._log = log
-        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._given: list[_Work] = []
+        """In this turn of the reactor."""
+        self._queue: SimpleQueue[list[_Work] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._stopped: Deferred[None] | None = None
         self.waiting = 0
@@ -122,6 +126,7 @@ class SqliteLedger:
             self._stopped = Deferred()
             if self._thread is None:
                 self.start()
+            self._hand_over()
             self._queue.put(None)
         waiter: Deferred[None] = Deferred()
         self._stopped.chainDeferred(waiter)
@@ -151,8 +156,16 @@ class SqliteLedger:
         if self.waiting >= QUEUE_UNITS:
             return fail(Unavailable("Too much is waiting to be stored.", RETRY_AFTER_S))
         self.waiting += 1
-        self._queue.put(work)
+        if not self._given:
+            self._reactor.callFromThread(self._hand_over)
+        self._given.append(work)
         return work.deferred
+
+    def _hand_over(self) -> None:
+        """The turn of the reactor is over: what it gave goes to the writer."""
+        given, self._given = self._given, []
+        for start in range(0, len(given), BATCH_UNITS):
+            self._queue.put(given[start : start + BATCH_UNITS])
 
     def _deliver(self, results: Sequence[tuple[_Work, Any]], fault: str) -> None:
         """In the reactor: say what became of each work, in order."""
@@ -205,12 +218,12 @@ class SqliteLedger:
         """What waits, and whether to stop then; nothing when it is time to probe the store."""
         works: list[_Work] = []
         try:
-            work = self._queue.get(timeout=None if writable else self._probe_interval_s)
-            while work is not None:
-                works.append(work)
-                if len(works) == BATCH_UNITS:
+            given = self._queue.get(timeout=None if writable else self._probe_interval_s)
+            while given is not None:
+                works += given
+                if len(works) >= BATCH_UNITS:
                     return works, False
-                work = self._queue.get_nowait()
+                given = self._queue.get_nowait()
         except Empty:
             return works, False
         return works, True

@@ -22,7 +22,7 @@ class PhotoCookiesTests(SynchronousTestCase):
         self.assertRegex(
             self.set_cookie,
             r"\Acwt_ucwa=[A-Za-z0-9_-]{43}; Path=/ucwa/oauth/v1/applications/17/photos; "
-            r"Secure; HttpOnly; SameSite=None\Z",
+            r"Secure; HttpOnly; SameSite=None; Partitioned\Z",
         )
 
     def test_it_is_admitted_alone_and_among_others(self) -> None:

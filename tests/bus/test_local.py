@@ -17,8 +17,8 @@ class LocalBusTests(TestCase):
 
     def test_order(self) -> None:
         """Listeners are called in the order of their subscription, once for each unit."""
-        for name in ("first", "second"):
-            self.bus.subscribe(name, lambda unit, name=name: self.heard.append((name, unit)))
+        self.bus.subscribe("first", lambda unit: self.heard.append(("first", unit)))
+        self.bus.subscribe("second", lambda unit: self.heard.append(("second", unit)))
         one, two = Committed([], []), Committed([], [], ("1",))
         self.bus.publish(one)
         self.bus.publish(two)

@@ -113,20 +113,19 @@ class MemoryLedger:
 
     def release(self, count: int | None = None, *, failing: bool = False) -> None:
         """Answer `count` of the commits kept back, or all and keep none back any more."""
-        held = self._held or []
-        some = held[:] if count is None else held[:count]
-        del held[: len(some)]
-        if count is None:
-            self._held = None
-        before, self.failing = self.failing, self.failing or failing
-        for unit, waiting in some:
-            if self.failing:
+        held = self._held if self._held is not None else []
+        answered = 0
+        while held and (count is None or answered < count):
+            answered += 1
+            unit, waiting = held.pop(0)
+            if failing or self.failing:
                 waiting.errback(Unavailable("The disk is full."))
                 continue
             committed = self._store(unit)
             self.publish(committed)
             waiting.callback(committed)
-        self.failing = before
+        if count is None:
+            self._held = None
 
     def reopened(self) -> "MemoryLedger":
         """The store as the next process finds it.
@@ -281,7 +280,7 @@ class World:
         self.ledger = ledger = ledger or MemoryLedger()
         self.bounds = bounds = bounds or Bounds()
         self.now = now
-        self.failures: list[BaseException] = []
+        self.failures: list[Failure] = []
         for name in names:
             user = User(uri(name), name.capitalize())
             ledger.all(User)[(user.uri,)] = user
@@ -341,7 +340,7 @@ class World:
                 running(action(self.now)).addErrback(self._failed, action)
 
     def _failed(self, failure: Failure, action: Action) -> None:
-        self.failures.append(failure.value)
+        self.failures.append(failure)
         self.agenda.at(self.now + RETRY_S, action)
 
     # Short-hands for what clients do

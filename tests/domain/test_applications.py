@@ -1,5 +1,7 @@
 """Applications: from sign-in to expiry, and what they make their users look like."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
@@ -28,7 +30,7 @@ class Case(TestCase):
         self.world = World("alice", "bob")
         self.applications = self.world.applications
 
-    def refused(self, deferred: Deferred[object]) -> tuple[str, str | None]:
+    def refused(self, deferred: Deferred[Any]) -> tuple[str, str | None]:
         error = self.failureResultOf(deferred, Refusal).value
         return error.code, error.subcode
 
@@ -516,6 +518,7 @@ class LifeTests(Case):
     def test_register_while_it_ends(self) -> None:
         """A client that registers while its application ends gets a new one."""
         endpoint = self.world.sign_in("alice")
+        self.world.connected(endpoint, self.world.sign_in("bob"))
         self.world.ledger.hold()
         ending = self.world.end(endpoint)
         registration = self.world.register("alice")
@@ -524,7 +527,7 @@ class LifeTests(Case):
         fresh, new = done(registration)
         self.assertTrue(new)
         self.assertIsNot(fresh, endpoint)
-        self.assertEqual(list(self.applications), [fresh])
+        self.assertEqual(self.applications.of_user(uri("alice")), [fresh])
 
     def test_end_of_an_instance(self) -> None:
         """With others alive only the instance ends; the last one ends the application."""

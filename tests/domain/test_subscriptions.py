@@ -42,7 +42,8 @@ class SubscriptionsTests(TestCase):
         return set(self.world.presence.watchers(user_uri))
 
     def refused(self, deferred: Deferred[PresenceSubscription]) -> str | None:
-        return self.failureResultOf(deferred, Refusal).value.subcode
+        subcode: str | None = self.failureResultOf(deferred, Refusal).value.subcode
+        return subcode
 
     def test_subscribe(self) -> None:
         """Each contact and then the subscription are added; each URI counts once."""

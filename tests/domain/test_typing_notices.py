@@ -13,10 +13,10 @@ class TypingTests(TestCase):
         self.world = World("alice", "bob")
         self.alice = self.world.sign_in("alice")
         self.bob = self.world.sign_in("bob")
-        self.id = self.world.connected(self.alice, self.bob)
+        self.cid = self.world.connected(self.alice, self.bob)
 
     def begin(self) -> None:
-        done(self.world.begin_typing(self.alice, self.id))
+        done(self.world.begin_typing(self.alice, self.cid))
 
     def seen(self) -> list[str]:
         self.assertEqual([one for one in self.world.told(self.alice) if "typing" in one], [])
@@ -26,12 +26,12 @@ class TypingTests(TestCase):
         """Typing is seen at once and for eight seconds."""
         self.begin()
         self.assertEqual(self.seen(), ["typing added Alice"])
-        self.assertIn(self.alice.id, self.world.conversation(self.bob, self.id).typing)
+        self.assertIn(self.alice.id, self.world.conversation(self.bob, self.cid).typing)
         self.world.advance(7)
         self.assertEqual(self.seen(), [])
         self.world.advance(1)
         self.assertEqual(self.seen(), ["typing deleted Alice"])
-        self.assertEqual(self.world.conversation(self.bob, self.id).typing, {})
+        self.assertEqual(self.world.conversation(self.bob, self.cid).typing, {})
 
     def test_refresh(self) -> None:
         """Who goes on typing is seen to until eight seconds after the last call."""
@@ -52,7 +52,7 @@ class TypingTests(TestCase):
     def test_message(self) -> None:
         """A message ends the typing before it comes, and typing may begin again."""
         self.begin()
-        done(self.world.send(self.alice, self.id))
+        done(self.world.send(self.alice, self.cid))
         self.assertEqual(
             self.seen(), ["typing added Alice", "typing deleted Alice", "message 1 Incoming 'Hi'"]
         )
@@ -64,20 +64,20 @@ class TypingTests(TestCase):
     def test_other_sides_message(self) -> None:
         """A message of the other side does not end it."""
         self.begin()
-        done(self.world.send(self.bob, self.id))
+        done(self.world.send(self.bob, self.cid))
         self.assertEqual(self.world.told(self.bob), ["typing added Alice", "message 1 Outgoing"])
 
     def test_both(self) -> None:
         """Both may type."""
         self.begin()
-        done(self.world.begin_typing(self.bob, self.id))
+        done(self.world.begin_typing(self.bob, self.cid))
         self.assertEqual(self.world.told(self.alice), ["typing added Bob"])
         self.assertEqual(self.world.told(self.bob), ["typing added Alice"])
 
     def test_end_of_the_conversation(self) -> None:
         """With the conversation typing is over, and nothing is told of it later."""
         self.begin()
-        done(self.world.terminate(self.alice, self.id))
+        done(self.world.terminate(self.alice, self.cid))
         self.world.told(self.bob)
         self.world.advance(10)
         self.assertEqual(self.seen(), [])
@@ -88,7 +88,7 @@ class TypingTests(TestCase):
         self.begin()
         self.world.advance(7)
         self.world.ledger.hold()
-        end = self.world.terminate(self.bob, self.id)
+        end = self.world.terminate(self.bob, self.cid)
         self.world.advance(2)
         self.world.ledger.release()
         done(end)
@@ -97,7 +97,7 @@ class TypingTests(TestCase):
     def test_begin_fails(self) -> None:
         """A beginning that could not be stored is no beginning."""
         self.world.ledger.failing = True
-        self.failureResultOf(self.world.begin_typing(self.alice, self.id), Unavailable)
+        self.failureResultOf(self.world.begin_typing(self.alice, self.cid), Unavailable)
         self.world.ledger.failing = False
         self.world.advance(10)
         self.assertEqual(self.seen(), [])
@@ -108,7 +108,7 @@ class TypingTests(TestCase):
         """If a message cannot be stored the typing goes on, and ends in time."""
         self.begin()
         self.world.ledger.failing = True
-        self.failureResultOf(self.world.send(self.alice, self.id), Unavailable)
+        self.failureResultOf(self.world.send(self.alice, self.cid), Unavailable)
         self.world.ledger.failing = False
         self.assertEqual(self.seen(), ["typing added Alice"])
         self.world.advance(8)
@@ -128,8 +128,8 @@ class TypingTests(TestCase):
         """Typing that begins while a message is being stored is seen after it."""
         self.begin()
         self.world.ledger.hold()
-        send = self.world.send(self.alice, self.id)
-        again = self.world.begin_typing(self.alice, self.id)
+        send = self.world.send(self.alice, self.cid)
+        again = self.world.begin_typing(self.alice, self.cid)
         self.world.ledger.release()
         done(send)
         done(again)

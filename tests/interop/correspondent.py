@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.interop.child import RETRY_S
-from tests.interop.phone import Phone, events_of
+from tests.interop.phone import Phone, Reply, events_of
 
 LAST_WORD = "goodbye"
 
@@ -51,8 +51,16 @@ class Correspondent(Phone):
         while not (self.send_href and callee.send_href):
             await deferLater(reactor, RETRY_S)
 
-    async def send(self, text: str) -> None:
-        """Send a message; its key makes a repeat after a lost answer harmless."""
+    async def attempt(self, text: str) -> Reply:
+        """Try to send a message; its key makes a repeat after a lost answer harmless."""
         headers = {"Content-Type": "text/plain", "Idempotency-Key": f"{self.user}-{text[:50]}"}
-        await self.expect(201, "POST", self.send_href, data=text.encode(), headers=headers)
-        self.acknowledged.append(text)
+        reply = await self.request("POST", self.send_href, data=text.encode(), headers=headers)
+        if reply.status == 201:
+            self.acknowledged.append(text)
+        return reply
+
+    async def send(self, text: str) -> None:
+        """Send a message, which must be acknowledged."""
+        reply = await self.attempt(text)
+        if reply.status != 201:
+            raise AssertionError(f"a message was answered {reply.status}: {reply.body!r}")

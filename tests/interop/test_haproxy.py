@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from tests.interop.child import Child, free_port, program, run
+from tests.interop.child import RETRY_S, Child, free_port, program, run
 from tests.interop.curl import Curl
 from tests.interop.examples import example
 from tests.interop.front_end_process import FrontEndProcess
@@ -87,9 +89,18 @@ class HaproxyTests(TestCase):
             self.assertNotEqual(outcome.status, 0)
             self.assertEqual(outcome.out, "")
 
-    async def test_health_checks_do_not_disturb(self) -> None:
-        """HAProxy's checks find the front end up."""
+    async def test_health_checks(self) -> None:
+        """HAProxy finds a front end down that has stopped, and up when it is there again."""
+        servers = ("external_https/fe1", "external_http/fe1")
+        await self.process.child.stop()
+        await self._told(*(f"Server {server} is DOWN" for server in servers))
+        self.process.start()
+        await self.process.ready()
+        await self._told(*(f"Server {server} is UP" for server in servers))
         answer = await self.curl(f"{self.published}/")
         self.assertEqual(answer.status, 200)
-        await self.process.logged("http.request", listener="external", route="root")
-        self.assertNotIn("is DOWN", self.haproxy.err.decode())
+
+    async def _told(self, *texts: str) -> None:
+        """Wait until HAProxy has written each of these."""
+        while not all(text in self.haproxy.err.decode() for text in texts):
+            await deferLater(reactor, RETRY_S)

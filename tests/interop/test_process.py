@@ -57,6 +57,22 @@ class StreamTests(ProcessTestCase):
         self.assertIn("service.stopped", [line["event"] for line in lines])
         self.assertIn(404, [line.get("status") for line in lines])
 
+    async def test_a_log_file_is_opened_anew(self) -> None:
+        """With a log file stdout stays empty; SIGUSR1 after a rename makes a new file."""
+        log = self.process.directory / "log" / "mobility.json"
+        self.process.configure('destination = "stdout"', 'destination = "log/mobility.json"')
+        await self.start()
+        moved = log.rename(f"{log}.1")
+        self.process.child.send(signal.SIGUSR1)
+        while not log.exists():
+            await deferLater(reactor, RETRY_S)
+        self.assertEqual(await self.process.child.stop(), 0)
+
+        self.assertEqual((self.process.child.out, self.process.child.err), (b"", b""))
+        self.assertIn('"service.starting"', moved.read_text())
+        self.assertEqual(json.loads(log.read_text().splitlines()[0])["event"], "log.reopened")
+        self.assertIn('"service.stopped"', log.read_text())
+
     async def test_no_secret_is_logged(self) -> None:
         """Neither the password nor the token is in what a front end writes."""
         await self.start()
@@ -305,6 +321,14 @@ class SystemTests(ProcessTestCase):
         own = await run([*TWISTD, "mobility", "--help"], directory)
         self.assertEqual(own.status, 0)
         self.assertIn("--config", own.out)
+
+    async def test_a_daemon_has_no_stdout(self) -> None:
+        """A daemon that would log to stdout is refused, and leaves no pid file."""
+        command = [*TWISTD, "--pidfile", "front_end.pid", "mobility", "--config"]
+        outcome = await run([*command, str(self.process.config)], self.process.directory)
+        self.assertEqual(outcome.status, 2)
+        self.assertRegex(outcome.err, r"\Amobility: .*mobility\.toml: log\.destination: .*\n\Z")
+        self.assertFalse((self.process.directory / "front_end.pid").exists())
 
     async def test_runs_as_a_daemon(self) -> None:
         """Without -n it goes on in the background, logs to its file, and removes its pid file."""

@@ -1,0 +1,1 @@
+"""Tests in Debian's Chromium, driven through ChromeDriver."""
