@@ -225,7 +225,10 @@ class Script:
             )
             person.listen()
             await self._step(f"{name} becomes available", person.make_available())
-        await self._step("alice watches bob's presence (changes are gathered for 5 s)", self._watch(alice, bob))
+        await self._step(
+            "alice watches bob's presence (changes are gathered for 5 s)",
+            self._watch(alice, bob),
+        )
         await self._step(
             "bob is busy, and alice sees it",
             self._see(alice, bob, "Busy"),

@@ -10,7 +10,6 @@ from functools import partial
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from mobility.auth.challenge import Authenticator, Challenge
 from mobility.auth.clients import Clients
@@ -33,6 +32,7 @@ from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
+from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store
 from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
@@ -46,10 +46,6 @@ PURGE_INTERVAL_S = 600.0
 """How often expired tokens and old receipts leave the store (our choice)."""
 
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
-
-
-class IReactor(IReactorFromThreads, IReactorTime):
-    """What a front end needs of the reactor."""
 
 
 class FrontEnd(MultiService):

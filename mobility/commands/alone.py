@@ -15,7 +15,7 @@ from twisted.internet.task import react
 from mobility.commands.operator import Answer, Call, Conversation
 from mobility.config import Config
 from mobility.events import EventLog
-from mobility.front_end import FrontEnd, IReactor
+from mobility.front_end import FrontEnd
 from mobility.http.crossdomain import CrossDomain
 from mobility.http.message import Media, Request, Response, Site
 from mobility.http.negotiation import JSON
@@ -23,6 +23,7 @@ from mobility.http.service import RequestService
 from mobility.operate.access import OperatorAccess
 from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
 from mobility.operate.log import LogFile
+from mobility.reactor import IReactor
 from mobility.store.lock import exclusive_lock
 from mobility.tap import make_data_dir, user_routes
 

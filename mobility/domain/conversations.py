@@ -325,8 +325,8 @@ class Conversations:
 
     async def _settled(self, conversation_id: str) -> None:
         """Wait for the change of a conversation's state that is under way, if there is one."""
-        lock = self._locks.of(conversation_id)
-        if lock.locked:
+        lock = self._locks.held(conversation_id)
+        if lock is not None:
             async with lock:
                 pass
 

@@ -19,8 +19,13 @@ class Lock:
         self._waiting: deque[Deferred[None]] = deque()
         self._handing_over = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether whoever asks now would have to wait."""
+        return self.locked or bool(self._waiting)
+
     async def __aenter__(self) -> None:
-        if self.locked or self._waiting:
+        if self.busy:
             turn: Deferred[None] = Deferred(self._waiting.remove)
             self._waiting.append(turn)
             await turn
@@ -44,6 +49,11 @@ class Locks:
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+
+    def held(self, key: str) -> Lock | None:
+        """The lock of `key` if somebody holds it or waits for it."""
+        lock = self._locks.get(key)
+        return lock if lock is not None and lock.busy else None
 
     def of(self, key: str) -> Lock:
         """The lock of `key`; keep a reference while using it."""

@@ -58,9 +58,13 @@ class Subscriptions:
         """The subscriptions of an application, oldest first."""
         return tuple(self._of_application.get(endpoint.id, {}).values())
 
+    def get(self, endpoint: Endpoint, subscription_id: str) -> PresenceSubscription | None:
+        """One of an application's subscriptions, or None when it has ended."""
+        return self._of_application.get(endpoint.id, {}).get(subscription_id)
+
     def find(self, endpoint: Endpoint, subscription_id: str) -> PresenceSubscription:
         """One of an application's subscriptions; 404 NotFound when it has ended."""
-        subscription = self._of_application.get(endpoint.id, {}).get(subscription_id)
+        subscription = self.get(endpoint, subscription_id)
         if subscription is None:
             raise _no_such_subscription()
         return subscription

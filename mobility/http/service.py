@@ -4,7 +4,7 @@ Nothing here knows a connection: `mobility.http.exchange` does, and a batch runs
 `RequestService.dispatch`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -125,9 +125,7 @@ class RequestService:
             return self.failed(request, plan, error)
         if isinstance(answer, Response):
             return answer
-        deferred = (
-            answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(_awaited(answer))
-        )
+        deferred = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)
         return deferred.addErrback(lambda failure: self.failed(request, plan, failure))
 
     def dispatch(self, request: Request) -> Deferred[Response]:
@@ -153,7 +151,3 @@ class RequestService:
         self._log.failure("http.failure", failure, id=request.id, route=plan.name)
         fault = Refusal("ServiceFailure", None, "The service failed; the log has the request id.")
         return error_response(fault, request.id)
-
-
-async def _awaited(answer: Awaitable[Response]) -> Response:
-    return await answer

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamServerEndpoint,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from mobility.config import Config, ListenerConfig
@@ -52,6 +52,9 @@ class Listener(Service):
         self.settings: ListenerConfig = config.listeners[number]
         if tls is not None:
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
+            # Answers are written whole: the default, which gathers small writes, only costs.
+            protocols.protocol = TLSMemoryBIOProtocol
+            protocols.noisy = False
         self._protocols = protocols
         try:
             self._endpoint: IStreamServerEndpoint = serverFromString(

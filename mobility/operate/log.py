@@ -54,6 +54,9 @@ MAX_TEXT = 16_384
 STDOUT = "stdout"
 _STDOUT_DESCRIPTOR = 1
 
+ACCESS = "http.request"
+"""The event of the access line, of which there are as many as requests."""
+
 
 class Sink:
     """A file descriptor that is written to only when that cannot block.
@@ -78,21 +81,22 @@ class Sink:
         self._poll.register(descriptor, select.POLLOUT)
         self._descriptor = descriptor
 
-    def write(self, line: bytes) -> None:
-        """Write a whole line, or keep it for `flush`, or count it as lost.  Any thread."""
+    def write(self, text: bytes, lines: int = 1) -> None:
+        """Write `lines` whole lines, or keep them for `flush`, or count them as lost.  Any
+        thread."""
         with self._lock:
-            if len(self._backlog) + len(line) > BACKLOG_BYTES:
-                self._dropped += 1
+            if len(self._backlog) + len(text) > BACKLOG_BYTES:
+                self._dropped += lines
                 return
-            lost = self._dropped
-            if lost:
-                line = self._notice(lost) + line
+            at_stake = self._dropped + lines
+            if self._dropped:
+                text = self._notice(self._dropped) + text
                 self._dropped = 0
             if self._is_file:
-                self._append(line, lost)
+                self._append(text, at_stake)
             else:
-                self._backlog += line
-                self._at_stake += lost + 1
+                self._backlog += text
+                self._at_stake += at_stake
                 self._drain()
 
     def flush(self) -> None:
@@ -107,18 +111,18 @@ class Sink:
             self._attach(descriptor)
             os.close(old)
 
-    def _append(self, line: bytes, lost: int) -> None:
+    def _append(self, text: bytes, at_stake: int) -> None:
         """Write to a file; a line of which the disk took a part is ended before the next."""
         if self._torn:
-            line = b"\n" + line
+            text = b"\n" + text
         try:
-            written = os.write(self._descriptor, line)
+            written = os.write(self._descriptor, text)
         except OSError:
-            self._dropped = lost + 1
+            self._dropped = at_stake
             return
-        self._torn = written < len(line)
+        self._torn = written < len(text)
         if self._torn:
-            self._dropped = lost + 1
+            self._dropped = at_stake
 
     def _drain(self) -> None:
         while self._backlog and self._poll.poll(0):
@@ -140,15 +144,37 @@ class JsonLog:
         self._second = -1
         self._stamp = ""
         self._sink = Sink(descriptor, lambda lost: self._line("log.dropped", {"lines": lost}))
+        self._later: Callable[[Callable[[], None]], object] | None = None
+        self._gathered: list[bytes] = []
+
+    def gather(self, later: Callable[[Callable[[], None]], object]) -> None:
+        """Write the access lines of one turn of the reactor together, at its end.
+
+        `later` calls what it is given then.  Any other line is written at once, after those.
+        """
+        self._later = later
 
     def emit(self, event: str, /, **fields: object) -> None:
-        self._sink.write(self._line(event, fields))
+        line = self._line(event, fields)
+        if self._later is not None and event == ACCESS:
+            if not self._gathered:
+                self._later(self._write_gathered)
+            self._gathered.append(line)
+        else:
+            self._write_gathered()
+            self._sink.write(line)
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._sink.write(b"".join(gathered), len(gathered))
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self.emit(event, **fields, failure=_traceback(failure))
 
     def flush(self) -> None:
-        """Write lines that a slow reader has left waiting."""
+        """Write lines that wait for the end of the turn, or that a slow reader has left waiting."""
+        self._write_gathered()
         self._sink.flush()
 
     def replace(self, descriptor: int) -> None:

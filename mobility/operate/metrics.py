@@ -1,11 +1,18 @@
 """Metrics in Prometheus' text format (exposition format 0.0.4), in a registry of their own."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from twisted.python.failure import Failure
@@ -69,6 +76,47 @@ class StoreCollector(Collector):
             yield CounterMetricFamily(f"mobility_store_{name}", meaning, count)
 
 
+class RequestCollector(Collector):
+    """Counts requests in dicts, since every request passes here; families are made at a scrape."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def count(self, listener: str, route: str, status: int) -> None:
+        key = (listener, route, status)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def observe(self, route: str, seconds: float) -> None:
+        buckets = self._durations.get(route)
+        if buckets is None:
+            buckets = self._durations[route] = [0] * (len(SECONDS) + 1)
+            self._seconds[route] = 0.0
+        buckets[bisect_left(SECONDS, seconds)] += 1
+        self._seconds[route] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "mobility_http_requests",
+            "Requests answered, by listener, route and status.",
+            labels=("listener", "route", "status"),
+        )
+        for (listener, route, status), count in self._counts.items():
+            requests.add_metric((listener, route, str(status)), count)
+        yield requests
+        durations = HistogramMetricFamily(
+            "mobility_http_request_seconds",
+            "Seconds from the head of a request to its answer, those that were parked left out.",
+            labels=("route",),
+        )
+        ends = [*map(str, SECONDS), "+Inf"]
+        for route, buckets in self._durations.items():
+            upto = list(zip(ends, map(float, accumulate(buckets)), strict=True))
+            durations.add_metric((route,), upto, self._seconds[route])
+        yield durations
+
+
 class Metrics:
     """The metrics of one front end."""
 
@@ -77,19 +125,8 @@ class Metrics:
         Info("mobility", "The running program.", registry=self.registry).info(
             {"version": __version__}
         )
-        self._requests = Counter(
-            "mobility_http_requests",
-            "Requests answered, by listener, route and status.",
-            ("listener", "route", "status"),
-            registry=self.registry,
-        )
-        self._durations = Histogram(
-            "mobility_http_request_seconds",
-            "Seconds from the head of a request to its answer, those that were parked left out.",
-            ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
+        self._requests = RequestCollector()
+        self.registry.register(self._requests)
         self._failures = Counter(
             "mobility_failures",
             "Log lines that carry a traceback, by event.",
@@ -110,9 +147,9 @@ class Metrics:
 
     def request(self, listener: str, route: str, status: int, ms: float, parked_ms: float) -> None:
         """Count one answered request."""
-        self._requests.labels(listener, route, status).inc()
+        self._requests.count(listener, route, status)
         if parked_ms < NOT_PARKED_MS:
-            self._durations.labels(route).observe(ms / 1000)
+            self._requests.observe(route, ms / 1000)
 
     def failed(self, event: str) -> None:
         """Count one log line with a traceback."""

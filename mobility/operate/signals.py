@@ -5,19 +5,15 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
 from mobility.events import Catalogue, EventLog
+from mobility.reactor import IReactor
 
 EVENTS: Catalogue = {
     "signal.received": {"signal": "its name, such as SIGHUP"},
 }
 
 Action = Callable[[], object]
-
-
-class IReactor(IReactorCore, IReactorFromThreads):
-    """What is needed of the reactor."""
 
 
 class Signals(Service):

@@ -9,11 +9,11 @@ import attrs
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import sqlite
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
 
 from mobility.config import StoreConfig
 from mobility.domain.ledger import Committed, Snapshot
 from mobility.events import Catalogue, EventLog
+from mobility.reactor import IReactor
 from mobility.store import snapshot, tables
 from mobility.store.archive import SqliteArchive
 from mobility.store.connection import connect_reader, connect_writer, startup_faults
@@ -70,7 +70,7 @@ class Store:
         self,
         config: StoreConfig,
         *,
-        reactor: IReactorFromThreads,
+        reactor: IReactor,
         publish: Callable[[Committed], None],
         log: EventLog,
     ) -> None:
@@ -118,7 +118,7 @@ class Store:
 def open_store(
     config: StoreConfig,
     *,
-    reactor: IReactorFromThreads,
+    reactor: IReactor,
     publish: Callable[[Committed], None],
     log: EventLog,
 ) -> Store:

@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
 
 from mobility.domain.ledger import Committed, Unit
 from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
+from mobility.reactor import IReactor
 from mobility.store.transactor import Operation, StoreFault, Transactor
 
 EVENTS: Catalogue = {
@@ -77,7 +77,7 @@ class SqliteLedger:
         self,
         connect: Callable[[], Connection],
         *,
-        reactor: IReactorFromThreads,
+        reactor: IReactor,
         publish: Callable[[Committed], None],
         log: EventLog,
         probe_interval_s: float = PROBE_INTERVAL_S,
@@ -157,7 +157,7 @@ class SqliteLedger:
             return fail(Unavailable("Too much is waiting to be stored.", RETRY_AFTER_S))
         self.waiting += 1
         if not self._given:
-            self._reactor.callFromThread(self._hand_over)
+            self._reactor.callLater(0, self._hand_over)
         self._given.append(work)
         return work.deferred
 

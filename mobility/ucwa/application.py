@@ -153,12 +153,15 @@ def _poll_of(request: Request) -> Poll:
     """The query of a pending GET; every wrong value is listed in one 400."""
     wrong: list[Parameter] = []
 
+    query = request.query
+
     def number(name: str, least: int, most: int) -> int | None:
-        text = request.query.get(name)
+        text = query.get(name)
         if text is None:
             return None
-        if text.isascii() and text.isdigit() and len(text) <= 16 and least <= int(text) <= most:
-            return int(text)
+        value = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else -1
+        if least <= value <= most:
+            return value
         wrong.append(Parameter(name, f"must be a whole number from {least} to {most}"))
         return None
 

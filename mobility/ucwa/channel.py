@@ -18,10 +18,10 @@ two cursors: stream entries by position, presence by number.
     Owed, Sent -- link further on that only another process can have made --> as from Fresh
     any    -- any other link ---------------------------------> unchanged, `Resync` to N
 
-What is due: REAL_TIME and HIGH events at once, MEDIUM events and presence `medium` seconds after
-the first of them was queued, LOW ones after `low`; whatever is released takes everything queued
-with it, in order.  After `timeout` seconds an answer goes out in any case.  Entries read from the
-store have waited already and are due at once.
+What is due: REAL_TIME and HIGH events at once, SOON ones after `SOON_S`, MEDIUM events and presence
+`medium` seconds after the first of them was queued, LOW ones after `low`; whatever is released
+takes everything queued with it, in order.  After `timeout` seconds an answer goes out in any case.
+Entries read from the store have waited already and are due at once.
 
 Entries are in the store before they come here, so memory is only a short cut.  When they do not
 follow on one another, are too many, or the client stays away, the channel drops them, is
@@ -47,6 +47,10 @@ MEDIUM_S = 5.0
 TIMEOUT_S = 180.0
 """Intervals until the client names others (UCWA rel `events`)."""
 
+SOON_S = 0.1
+"""How long the result of what the client did itself may wait for company (our choice: a sender of
+many messages then asks for its events ten times a second, not once a message)."""
+
 AGGREGATION_RANGE_S = (5, 1800)
 TIMEOUT_RANGE_S = (180, 1800)
 """Least and largest `low` or `medium`, and `timeout`, a client may name (UCWA rel `events`)."""
@@ -60,12 +64,13 @@ are left in the store (our choice: a phone's round trip and a retry)."""
 
 
 class Priority(IntEnum):
-    """How soon an event is released (UCWA, "Aggregation")."""
+    """How soon an event is released (UCWA, "Aggregation"; SOON is ours)."""
 
     LOW = 0
     MEDIUM = 1
-    HIGH = 2
-    REAL_TIME = 3
+    SOON = 2
+    HIGH = 3
+    REAL_TIME = 4
 
 
 @attrs.frozen(slots=True)
@@ -183,7 +188,8 @@ class Channel:
     _presence: int = attrs.field(default=0, init=False)  # the highest number of the watched
 
     _urgent: bool = attrs.field(default=False, init=False)
-    _medium_at: float | None = attrs.field(default=None, init=False)  # when the first was queued
+    _soon_at: float | None = attrs.field(default=None, init=False)  # when the first was queued
+    _medium_at: float | None = attrs.field(default=None, init=False)
     _low_at: float | None = attrs.field(default=None, init=False)
     _low_s: float = attrs.field(default=LOW_S, init=False)
     _medium_s: float = attrs.field(default=MEDIUM_S, init=False)
@@ -212,6 +218,8 @@ class Channel:
         due = self._deadline
         if self._behind:
             return due
+        if self._soon_at is not None:
+            due = min(due, self._soon_at + SOON_S)
         if self._medium_at is not None:
             due = min(due, self._medium_at + self._medium_s)
         if self._low_at is not None:
@@ -290,6 +298,8 @@ class Channel:
         self._queue = queue
         if entry.priority >= Priority.HIGH or len(queue) == BATCH_ENTRIES:
             self._urgent = True
+        elif entry.priority == Priority.SOON:
+            self._soon_at = now if self._soon_at is None else self._soon_at
         elif entry.priority == Priority.MEDIUM:
             self._medium_at = now if self._medium_at is None else self._medium_at
         else:
@@ -391,7 +401,7 @@ class Channel:
             self._medium_at = now
 
     def _clear_queue(self) -> None:
-        self._queue = self._low_at = self._medium_at = None
+        self._queue = self._low_at = self._medium_at = self._soon_at = None
         self._urgent = False
 
     def _answer(self, now: float, entries: Sequence[Pending], position: int) -> Answer:

@@ -5,15 +5,15 @@ operation's handler is a function of the `Ucwa` service and a `Call`, which the 
 resolved to a live application of the caller.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.records import Receipt
-from mobility.http.message import Request, Response
-from mobility.http.route import JSON_BODY_BYTES
+from mobility.http.message import Request
+from mobility.http.route import JSON_BODY_BYTES, Answer
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.hrefs import Hrefs
 
@@ -46,7 +46,6 @@ class Call:
         return self.request.path_parameters[name]
 
 
-Answer = Response | Awaitable[Response]
 Handler = Callable[["Ucwa", Call], Answer]
 Repeat = Callable[["Ucwa", Call, str], Answer]
 """Builds the first answer of an operation again, from the id of what it created."""

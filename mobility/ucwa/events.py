@@ -351,8 +351,7 @@ class EventChannels:
         user = self._users.find(endpoint.user_uri)
         if user is None:
             return []
-        live = {entry.id: entry for entry in self._subscriptions.of(endpoint)}
-        renderer = Renderer(endpoint, user, live)
+        renderer = Renderer(endpoint, user, self._subscriptions)
         events = [
             event
             for entry in answer.events

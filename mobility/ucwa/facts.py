@@ -8,7 +8,8 @@ from mobility.domain import facts
 from mobility.domain.applications import Endpoint
 from mobility.domain.facts import Fact, Reason
 from mobility.domain.ledger import Entry
-from mobility.domain.records import Message, Presence, PresenceSubscription, User
+from mobility.domain.records import Message, Presence, User
+from mobility.domain.subscriptions import Subscriptions
 from mobility.http.message import Document
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Pending, Priority
@@ -19,9 +20,16 @@ Sent = tuple[str, str, Document]
 
 
 def pending(entry: Entry, priorities: dict[tuple[str, str], Priority]) -> Pending:
-    """A stream entry on its way to the client; `priorities` are the declared ones."""
-    rel, kind = subject(entry.fact)
-    return Pending(entry.position, priorities[rel, kind], entry, _target(entry.fact, kind))
+    """A stream entry on its way to the client; `priorities` are the declared ones.
+
+    The completion of the client's own message, which it has its 201 for, need not be hurried.
+    """
+    fact = entry.fact
+    if isinstance(fact, facts.MessageCompleted):
+        priority = Priority.HIGH if fact.direction == "Incoming" else Priority.SOON
+        return Pending(entry.position, priority, entry)
+    rel, kind = subject(fact)
+    return Pending(entry.position, priorities[rel, kind], entry, _target(fact, kind))
 
 
 def subject(fact: Fact) -> tuple[str, str]:
@@ -81,7 +89,7 @@ class Renderer:
 
     endpoint: Endpoint
     user: User
-    subscriptions: dict[str, PresenceSubscription]
+    subscriptions: Subscriptions
 
     def events(self, entry: Entry) -> Iterator[Sent]:
         """The events that tell of a stream entry."""
@@ -137,7 +145,7 @@ class Renderer:
     def _subscription(self, hrefs: Hrefs, fact: facts.SubscriptionChanged) -> Sent:
         href = hrefs.subscription(fact.subscription_id)
         event = _event("presenceSubscription", href, fact.change)
-        live = self.subscriptions.get(fact.subscription_id)
+        live = self.subscriptions.get(self.endpoint, fact.subscription_id)
         if fact.change == "updated" and live is not None:
             event["_embedded"] = {"presenceSubscription": documents.subscription(hrefs, live)}
         return "people", hrefs.of("people"), event

@@ -44,6 +44,7 @@ RESOURCES = (
         "contactPhoto",
         "photos/{address}",
         (Operation("GET", get_photo, parameters=("size",)),),
+        aliases=("people/{address}/contactPhoto",),
         own_authorisation=True,
     ),
 )

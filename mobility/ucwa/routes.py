@@ -1,7 +1,8 @@
 """From declarations to routes: who may, which application, which version, done once."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -108,8 +109,8 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
 
         return await receipts.once(call.endpoint.user_uri, call.request, first, again)
 
-    async def later(request: Request, answer: Answer) -> Response:
-        return finished(request, await _awaited(answer))
+    async def later(request: Request, answer: Coroutine[Any, Any, Response]) -> Response:
+        return finished(request, await answer)
 
     def handle(request: Request) -> Answer:
         _require_version(request, resource.revision)

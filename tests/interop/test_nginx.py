@@ -1,5 +1,8 @@
 """nginx as reverse proxy, set up as docs/examples/nginx.conf says."""
 
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -35,35 +38,33 @@ http {{
 """
 
 
-class NginxTests(TestCase):
+class NginxTestCase(TestCase):
     """A front end whose external site is published by nginx."""
 
     timeout = 180
 
-    async def setUp(self) -> None:
-        nginx = program("nginx", "nginx-light")
+    def setUp(self) -> None:
         self.https, self.http = free_port(), free_port()
         self.published = f"https://localhost:{self.https}"
         self.process = FrontEndProcess(Path(self.mktemp()), f"--external-url={self.published}")
-        self.process.add_to("web", 'trusted_proxies = ["127.0.0.1"]')
         self.curl = Curl(self.process.ca)
+
+    async def start_nginx(self, places: Mapping[str, str]) -> None:
+        """Start it with the example, made to fit and with `places` replaced as well."""
+        nginx = program("nginx", "nginx-light")
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
         tls = self.process.directory / "tls"
-        text = example(
-            "nginx.conf",
-            {
-                "10.0.0.10:4443": f"127.0.0.1:{self.process.port(4443)}",
-                "10.0.0.10:8080": f"127.0.0.1:{self.process.port(8080)}",
-                "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
-                "listen 80": f"listen 127.0.0.1:{self.http}",
-                "proxy_ssl_name web.example.com": "proxy_ssl_name localhost",
-                "/etc/nginx/tls/web.example.com.pem": f"{tls}/server.pem",
-                "/etc/nginx/tls/web.example.com.key": f"{tls}/server.key",
-                "/etc/nginx/tls/mobility-ca.pem": f"{tls}/ca.pem",
-            },
-        )
-        (directory / "mobility.conf").write_text(text)
+        own = {
+            "10.0.0.10:8080": f"127.0.0.1:{self.process.port(8080)}",
+            "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
+            "listen 80": f"listen 127.0.0.1:{self.http}",
+            "proxy_ssl_name web.example.com": "proxy_ssl_name localhost",
+            "/etc/nginx/tls/web.example.com.pem": f"{tls}/server.pem",
+            "/etc/nginx/tls/web.example.com.key": f"{tls}/server.key",
+            "/etc/nginx/tls/mobility-ca.pem": f"{tls}/ca.pem",
+        }
+        (directory / "mobility.conf").write_text(example("nginx.conf", {**own, **places}))
         (directory / "nginx.conf").write_text(FRAME.format(directory=directory))
         arguments = ["-e", "stderr", "-p", str(directory), "-c", str(directory / "nginx.conf")]
         self.nginx = Child([nginx, *arguments], directory)
@@ -81,6 +82,15 @@ class NginxTests(TestCase):
         request_id = missing.document["debugInfo"]["requestId"]
         line = await self.process.logged("http.request", id=request_id)
         return line["address"]
+
+
+class TcpTests(NginxTestCase):
+    """As the example is: TLS from nginx to the front end."""
+
+    async def setUp(self) -> None:
+        super().setUp()
+        self.process.add_to("web", 'trusted_proxies = ["127.0.0.1"]')
+        await self.start_nginx({"10.0.0.10:4443": f"127.0.0.1:{self.process.port(4443)}"})
 
     async def test_a_conversation(self) -> None:
         """Two people find the service, sign in, meet, and write to each other through nginx."""
@@ -146,3 +156,45 @@ class NginxTests(TestCase):
             answer = await self.curl(url, *host, *json_only)
             self.assertEqual(answer.status, 200)
             self.assertEqual(answer.document["_links"][rel]["href"], start + path)
+
+
+class UnixTests(NginxTestCase):
+    """nginx on the same machine, which reaches the front end on a UNIX socket without TLS."""
+
+    async def setUp(self) -> None:
+        super().setUp()
+        directory = Path(tempfile.mkdtemp())  # the path of a UNIX socket must be short
+        self.addCleanup(shutil.rmtree, directory)
+        directory.chmod(0o711)
+        socket = directory / "mobility"
+        self.process.configure(
+            f"""\
+endpoint = "tcp:{self.process.port(4443)}:interface=127.0.0.1"
+site = "external"
+tls = true
+certificate = "tls/server.pem"
+key = "tls/server.key"
+""",
+            f"""\
+endpoint = "unix:{socket}:mode=666"
+site = "external"
+tls = false
+secure = true
+""",
+        )
+        self.process.add_to("web", 'trusted_proxies = ["unix"]')
+        await self.start_nginx(
+            {
+                "10.0.0.10:4443": f"unix:{socket}",
+                "https://mobility_external": "http://mobility_external",
+            }
+        )
+        await self.start()
+
+    async def test_a_conversation(self) -> None:
+        """Two people find the service, sign in, meet, and write to each other."""
+        await self.process.converse(self, self.published)
+
+    async def test_the_client_address(self) -> None:
+        """The access line has the client's own address."""
+        self.assertEqual(await self.seen_as(self.published, CLIENT), CLIENT)

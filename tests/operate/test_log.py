@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,51 @@ class LineTests(LogTestCase):
             os.close(reading)
         self.assertEqual(1, data.count(b"\n"))
         self.assertEqual("a.b", json.loads(data)["event"])
+
+
+class GatheringTests(LogTestCase):
+    """Access lines are written once a turn of the reactor."""
+
+    def test_end_of_turn(self) -> None:
+        """They wait for the end of the turn, which is asked for once, and are then all written."""
+        turns: list[Callable[[], None]] = []
+        subject = self.on_file()
+        subject.gather(turns.append)
+        for number in range(3):
+            subject.emit("http.request", id=number)
+        self.assertEqual((len(turns), self.lines()), (1, []))
+        turns.pop()()
+        self.assertEqual([line["id"] for line in self.lines()], [0, 1, 2])
+        subject.emit("http.request", id=3)
+        self.assertEqual(len(turns), 1)
+
+    def test_order(self) -> None:
+        """Another line is written at once, and the access lines before it go first."""
+        subject = self.on_file()
+        subject.gather(lambda write: None)
+        subject.emit("http.request")
+        subject.emit("a.b")
+        self.assertEqual([line["event"] for line in self.lines()], ["http.request", "a.b"])
+
+    def test_flush(self) -> None:
+        """Nothing waits any longer than until a flush."""
+        subject = self.on_file()
+        subject.gather(lambda write: None)
+        subject.emit("http.request")
+        subject.flush()
+        self.assertEqual(len(self.lines()), 1)
+
+    def test_lost(self) -> None:
+        """Gathered lines that a full disk does not take are counted one by one."""
+        full = os.open("/dev/full", os.O_WRONLY)
+        subject = JsonLog(full, self.clock)
+        subject.gather(lambda write: None)
+        subject.emit("http.request")
+        subject.emit("http.request")
+        subject.flush()
+        subject.replace(os.open(self.file, os.O_WRONLY | os.O_CREAT))
+        subject.emit("a.b")
+        self.assertEqual(self.lines()[0], {**self.lines()[0], "event": "log.dropped", "lines": 2})
 
 
 class SlowReaderTests(LogTestCase):

@@ -12,12 +12,12 @@ reactor, so tests await what they asked for.
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
@@ -56,8 +56,25 @@ class HandClock(Clock):
         super().__init__()
         self.rightNow = now
 
-    def callFromThread(self, f: Callable[..., object], *args: object, **kwargs: object) -> None:
-        reactor.callFromThread(f, *args, **kwargs)  # type: ignore[attr-defined]  # upstream
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., object],  # noqa: A002  # the interface's name
+        *args: object,
+        **kw: object,
+    ) -> IDelayedCall:
+        """What is to happen in the next turn does so without time passing."""
+        if delay == 0:
+            return cast("IReactorTime", reactor).callLater(0, callable, *args, **kw)
+        return super().callLater(delay, callable, *args, **kw)
+
+    def callFromThread(
+        self,
+        callable: Callable[..., object],  # noqa: A002  # the interface's name
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        cast("IReactorFromThreads", reactor).callFromThread(callable, *args, **kwargs)
 
 
 def uri(name: str) -> str:
@@ -94,7 +111,7 @@ class Service:
 
         self.front_end = FrontEnd(
             self.config,
-            reactor=self.clock,
+            reactor=self.clock,  # type: ignore[arg-type]  # time and threads are all it needs
             log=self.log,
             pseudonym=lambda user_uri: f"~{user_uri}",
             dispatch=dispatch,
@@ -137,8 +154,8 @@ class Service:
         registered = await client.register(**body)
         assert registered.status == 201, registered
         if available:
-            body = {"SupportedModalities": ["Messaging"]}
-            response = await client.post("me/makeMeAvailable", body)
+            modalities = {"SupportedModalities": ["Messaging"]}
+            response = await client.post("me/makeMeAvailable", modalities)
             assert response.status == 204, response
             await client.events()
         return client
@@ -236,12 +253,10 @@ class Client:
     def delete(self, href: str = "") -> Deferred[MemoryResponse]:
         return self.request("DELETE", href)
 
-    async def register(
-        self, headers: Mapping[str, str] | None = None, **body: str
-    ) -> MemoryResponse:
+    async def register(self, *headers: tuple[str, str], **body: str) -> MemoryResponse:
         """POST applications, and take over the application it shows."""
         json = {"UserAgent": "tests", "EndpointId": self.name, "Culture": "en-US", **body}
-        response = await self.request("POST", APPLICATIONS, json, headers=headers)
+        response = await self.request("POST", APPLICATIONS, json, headers=dict(headers))
         if response.status in (200, 201):
             self.application = response.json()
             self.next = self.application["_links"]["events"]["href"]
@@ -304,9 +319,10 @@ class UcwaTestCase(TestCase):
         self.service = Service(self.mktemp(), self.ucwa)
         self.clock = self.service.clock
         self.expected_failures: set[str] = set()
+        self.addCleanup(self._close)
         await self.service.start()
 
-    async def tearDown(self) -> None:  # type: ignore[override]  # trial awaits it
+    async def _close(self) -> None:
         await self.service.stop()
         failed = [e for e in self.service.failures() if e[0] not in self.expected_failures]
         self.assertEqual(failed, [])

@@ -1,7 +1,8 @@
 """applications and application: creation, instances, dashboards and the end."""
 
 from mobility.config import UcwaConfig
-from tests.ucwa.service import APPLICATIONS, Client, UcwaTestCase
+from mobility.ucwa.hrefs import APPLICATIONS
+from tests.ucwa.service import Client, UcwaTestCase
 
 DASHBOARDS = {"me", "people", "onlineMeetings", "communication"}
 
@@ -124,13 +125,13 @@ class RegisterTests(RegisterTestCase):
     async def test_required_version(self) -> None:
         """Clients that ask for revision 2 are served; revision 3 does not exist."""
         for version in ("1", "2", "2.0"):
-            response = await self.alice.register({"X-MS-RequiresMinResourceVersion": version})
+            response = await self.alice.register(("X-MS-RequiresMinResourceVersion", version))
             self.assertIn(response.status, (200, 201))
         for version in ("3", "2.1", "9999999"):
-            response = await self.alice.register({"X-MS-RequiresMinResourceVersion": version})
+            response = await self.alice.register(("X-MS-RequiresMinResourceVersion", version))
             self.refused(response, 404, "NotFound", "APIVersionNotSupported")
         for version in ("two", "-1", "1e9", "nan", "", "1" * 17):
-            response = await self.alice.register({"X-MS-RequiresMinResourceVersion": version})
+            response = await self.alice.register(("X-MS-RequiresMinResourceVersion", version))
             self.refused(response, 400, "BadRequest")
 
 

@@ -7,6 +7,7 @@ from mobility.ucwa.channel import (
     LOW_S,
     MEDIUM_S,
     ORIGIN,
+    SOON_S,
     TIMEOUT_S,
     Action,
     Answer,
@@ -21,7 +22,7 @@ from mobility.ucwa.channel import (
     merge,
 )
 
-LOW, MEDIUM, HIGH, REAL_TIME = Priority
+LOW, MEDIUM, SOON, HIGH, REAL_TIME = Priority
 
 
 def entry(position: int, priority: Priority = HIGH, target: str | None = None) -> Pending:
@@ -276,15 +277,19 @@ class ReleaseTests(SynchronousTestCase):
             self.assertEqual(channel.next_wakeup, 2.0 + TIMEOUT_S)
 
     def test_intervals(self) -> None:
-        """MEDIUM waits 5 s and LOW 15 s from the first of them, and the other goes with it."""
-        for priority, other, wait_s in ((MEDIUM, LOW, MEDIUM_S), (LOW, LOW, LOW_S)):
+        """SOON waits 0.1 s, MEDIUM 5 s and LOW 15 s from the first; what is less urgent goes too."""
+        for priority, other, wait_s in (
+            (SOON, MEDIUM, SOON_S),
+            (MEDIUM, LOW, MEDIUM_S),
+            (LOW, LOW, LOW_S),
+        ):
             channel = Channel()
             channel.poll(0.0, 1, None, "a")
             channel.arrived(1.0, entry(1, priority))
-            channel.arrived(2.0, entry(2, priority))
-            channel.arrived(3.0, entry(3, other))
+            channel.arrived(1.02, entry(2, priority))
+            channel.arrived(1.04, entry(3, other))
             self.assertEqual(channel.next_wakeup, 1.0 + wait_s)
-            self.assertEqual(channel.tick(0.9 + wait_s), [])
+            self.assertEqual(channel.tick(0.99 + wait_s), [])
             (answer,) = channel.tick(1.0 + wait_s)
             self.assertEqual(positions(answer), [1, 2, 3])
 

@@ -280,7 +280,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(step=st.sampled_from([-2, -1, 2, 5]))
     def mistake(self, step: int) -> None:
         """A link with a changed ack is answered with `resync` to where the client really is."""
-        number, cursor = self.link
+        number = self.link[0]
         actions = self.channel.poll(self.now, number + step, None, "mistaken")
         assert actions == [Resync("mistaken", number, self.at())], actions
 

@@ -17,7 +17,7 @@ class CommunicationTests(UcwaTestCase):
         self.alice = await self.service.sign_in("alice")
         self.shown = await self.alice.document("communication")
         (self.guid,) = [name for name in self.shown if GUID.fullmatch(name)]
-        self.etag = self.resource["etag"]
+        self.etag = self.shown["etag"]
 
     async def put(self, changes: dict[str, object], etag: str | None = None) -> MemoryResponse:
         """PUT the GUID property with some others."""
@@ -30,7 +30,7 @@ class CommunicationTests(UcwaTestCase):
 
     async def test_guid_property(self) -> None:
         """One property has a GUID for a name and the exact text clients look for."""
-        self.assertEqual(self.resource[self.guid], VALUE)
+        self.assertEqual(self.shown[self.guid], VALUE)
         self.assertTrue(self.etag.isdigit())
         response = await self.alice.get("communication")
         self.assertEqual(response.header("ETag"), f'"{self.etag}"')
@@ -89,7 +89,8 @@ class CommunicationTests(UcwaTestCase):
 
     async def test_without_guid(self) -> None:
         """A PUT without the GUID property, or with another value, fails validation."""
-        for body in ({}, {self.guid: "please"}, {self.guid: None}, {"supportedModalities": []}):
+        bodies: list[dict[str, object]] = [{}, {self.guid: "please"}, {self.guid: None}]
+        for body in (*bodies, {"supportedModalities": []}):
             self.assertEqual(self.wrong_parameters(await self.put_all(body)), {self.guid})
         response = await self.put_all({self.guid.upper(): VALUE})
         self.assertEqual(response.status, 200)

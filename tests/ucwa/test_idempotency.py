@@ -119,15 +119,15 @@ class IdempotencyTests(UcwaTestCase):
 
     async def test_application(self) -> None:
         """A repeated registration is 201 with the same application and instance again."""
-        key = {"Idempotency-Key": "key"}
+        key = ("Idempotency-Key", "key")
         carol = Client(self.service, "carol", await self.service.token("carol"))
-        plain = await carol.register(headers=key)
+        plain = await carol.register(key)
         self.assertEqual(plain.status, 201)
-        again = await carol.register(headers=key)
+        again = await carol.register(key)
         self.assertEqual((again.status, again.json()), (201, plain.json()))
-        tab_key = {"Idempotency-Key": "key of a tab"}
-        tab = await carol.register(headers=tab_key, instanceId="tab")
-        same_tab = await carol.register(headers=tab_key, instanceId="tab")
+        tab_key = ("Idempotency-Key", "key of a tab")
+        tab = await carol.register(tab_key, instanceId="tab")
+        same_tab = await carol.register(tab_key, instanceId="tab")
         self.assertEqual((same_tab.status, same_tab.json()), (201, tab.json()))
         self.assertEqual(same_tab.json()["instanceId"], "tab")
 

@@ -36,6 +36,7 @@ class PhotoTests(UcwaTestCase):
         bearer = f"Bearer {self.alice.token}"
         self.shows_carol(await self.load(href, Authorization=bearer))
         self.shows_carol(await self.load(href, Authorization=bearer, Cookie="cwt_ucwa=old"))
+        self.shows_carol(await self.alice.get("people/carol@example.test/contactPhoto"))
 
     async def test_neither(self) -> None:
         """Without either the answer is 401 with the challenge, whether the application exists."""

@@ -1,5 +1,6 @@
 """sendMessage and setIsTyping: what a client may send, and what the others are told."""
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from mobility.testing import MemoryResponse
@@ -158,7 +159,7 @@ class SendMessageTests(ConnectedTestCase):
 class StartMessagingTests(ConnectedTestCase):
     """POST startMessaging: the input and its limits."""
 
-    async def wrong(self, body: dict[str, object]) -> set[str]:
+    async def wrong(self, body: Mapping[str, object]) -> set[str]:
         path = "communication/messagingInvitations"
         return self.wrong_parameters(await self.alice.post(path, body))
 

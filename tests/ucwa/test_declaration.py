@@ -1,0 +1,353 @@
+"""The declarations against the public reference: what is offered is what the pages describe.
+
+`data/catalogue.json` is cut from the reference pages (OfficeDev/skype-docs, `Skype/UCWA`) to the
+resources declared here.  Each place where the declarations differ on purpose is in a table below
+with its reason; an entry that is no deviation any more fails too.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.ucwa.declaration import Operation, Resource
+from mobility.ucwa.documents import PUT_TOKEN_VALUE
+from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
+from mobility.ucwa.resources import PRIORITIES, RESOURCES
+from tests.ucwa.service import Client, UcwaTestCase, uri
+
+CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
+
+Page = dict[str, Any]
+
+METHODS = {
+    ("participants", "GET"): "the page describes a link only, whose target must show something",
+    ("typingParticipants", "GET"): "the page describes events only; messaging links to it",
+}
+"""Methods offered beyond the pages."""
+
+SUCCESS = {
+    ("presenceSubscription", "POST"): "the task page shows 200, and nothing is created",
+}
+"""Success codes other than the reference's."""
+
+UNKNOWN_PARAMETERS = {
+    ("communication", "PUT", "lisLocation"): "belongs to emergency calls, which are not built",
+    ("communication", "PUT", "lisQueryResult"): "as lisLocation",
+    ("communication", "PUT", "publishEndpointLocation"): "as lisLocation",
+    ("communication", "PUT", "videoBasedScreenSharing"): "belongs to calls, which are not built",
+}
+"""Documented parameters that are ignored."""
+
+MORE_PARAMETERS = {
+    ("application", "DELETE", "instanceId"): 'UCWA "Multi-Tab Support"',
+    ("events", "GET", "ack"): "part of the server's own links",
+    ("myContacts", "GET", "groupId"): "groupContacts on the task pages' path",
+    ("presenceSubscriptions", "POST", "groupId"): "subscribeToGroupPresence on that path",
+    ("presenceSubscriptionMemberships", "GET", "presenceSubscriptionId"): "the server's own link",
+    ("presenceSubscriptionMemberships", "POST", "presenceSubscriptionId"): "the server's own link",
+}
+"""Parameters beyond the resource's own page."""
+
+EVENTS = {
+    ("message", "completed"): "the task pages and clients have it so; the reference says started",
+    ("group", "added"): "documented on myGroups",
+    ("group", "deleted"): "documented on myGroups",
+}
+"""Events other than those on the resource's own page."""
+
+PATHS = {
+    "cancel": "its wire path is that of stopMessaging, which serves both",
+    "localParticipant": "is served by participant",
+}
+"""Resources whose path is not the task pages'."""
+
+REFERENCE_PATHS = {
+    "group": "the reference's sample path names no group",
+    "localParticipant": "is served by participant",
+    "phone": "the reference's sample path names no phone",
+    "presenceSubscription": "the reference's sample path names no subscription",
+    "presenceSubscriptionMembership": "the sample has a literal id; the shape is the same",
+}
+"""Resources that are not served on the path of their reference page."""
+
+EVENT_TARGETS = {
+    "myContacts": "contact",
+    "subscribedContacts": "contact",
+    "typingParticipants": "participant",
+}
+"""Collections whose events are about what enters or leaves them."""
+
+PROPERTIES: set[tuple[str, str]] = set()
+"""Properties shown beyond the page."""
+
+LINKS = {
+    ("participants", "self"),
+    ("typingParticipants", "self"),
+    ("typingParticipants", "participant"),
+}
+"""Links shown beyond the page: those of the two resources that pages name as links only."""
+
+EMBEDDED = {
+    ("myGroups", "defaultGroup"),
+    ("myGroups", "pinnedGroup"),
+}
+"""Resources embedded beyond the page: the concept pages embed these, the reference links them."""
+
+
+def page(resource: Resource) -> Page:
+    """The reference page of a resource, in the declared revision."""
+    (found,) = [
+        one
+        for one in CATALOGUE["resources"]
+        if (one["rel"], one["revision"]) == (resource.rel, resource.revision)
+    ]
+    return dict(found)
+
+
+def documented(resource: Resource, operation: Operation) -> Page:
+    """The page's entry for an operation, an empty one if it has none."""
+    for one in page(resource)["operations"]:
+        if one["method"] == operation.method:
+            return dict(one)
+    return {"success": [], "parameters": []}
+
+
+def operations() -> Iterator[tuple[Resource, Operation]]:
+    for resource in RESOURCES:
+        for operation in resource.operations:
+            yield resource, operation
+
+
+def shape(path: str) -> str:
+    """A path with its parameters made anonymous and without a query."""
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0])
+
+
+class OperationTests(SynchronousTestCase):
+    """rel, methods, success codes, parameters and paths."""
+
+    maxDiff = None
+
+    def test_methods(self) -> None:
+        """Every rel has a page, and every method is on it."""
+        beyond = {
+            (resource.rel, operation.method)
+            for resource, operation in operations()
+            if not documented(resource, operation)["success"]
+        }
+        self.assertEqual(beyond, set(METHODS))
+
+    def test_success(self) -> None:
+        """Every operation succeeds with the documented code."""
+        other = {
+            (resource.rel, operation.method)
+            for resource, operation in operations()
+            if list(operation.success) != documented(resource, operation)["success"]
+        }
+        self.assertEqual(other - set(METHODS), set(SUCCESS))
+
+    def test_parameters(self) -> None:
+        """Every documented parameter is known, and every known one is documented."""
+        known = {
+            (resource.rel, operation.method, name)
+            for resource, operation in operations()
+            for name in operation.parameters
+        }
+        on_pages = {
+            (resource.rel, operation.method, name)
+            for resource, operation in operations()
+            for name in documented(resource, operation)["parameters"]
+        }
+        self.assertEqual(on_pages - known, set(UNKNOWN_PARAMETERS))
+        self.assertEqual(known - on_pages, set(MORE_PARAMETERS))
+
+    def test_paths(self) -> None:
+        """The path is the task pages', where one of them shows it."""
+        other = {
+            resource.rel
+            for resource in RESOURCES
+            if page(resource)["wire_path"] is not None
+            and shape(f"{APPLICATIONS}/{{}}/{resource.path}") != shape(page(resource)["wire_path"])
+        }
+        self.assertEqual(other, set(PATHS))
+
+    def test_reference_paths(self) -> None:
+        """The reference page's path leads to the resource too."""
+        other = set()
+        for resource in RESOURCES:
+            reference = page(resource)["reference_path"]
+            paths = (resource.path, *resource.aliases)
+            served = {shape(f"{REFERENCE_APPLICATIONS}/{{}}/{path}".rstrip("/")) for path in paths}
+            if reference is not None and shape(reference) not in served:
+                other.add(resource.rel)
+        self.assertEqual(other, set(REFERENCE_PATHS))
+
+    def test_no_path_twice(self) -> None:
+        """No two resources offer one method on one path."""
+        offered = [
+            (operation.method, shape(path).lower())
+            for resource, operation in operations()
+            for path in (resource.path, *resource.aliases)
+        ]
+        self.assertEqual(sorted(offered), sorted(set(offered)))
+
+
+class EventTests(SynchronousTestCase):
+    """Which events there are, who sends them and how urgent they are."""
+
+    def test_events(self) -> None:
+        """Type, sender and priority of every event are its page's."""
+        other = set()
+        for resource in RESOURCES:
+            target = EVENT_TARGETS.get(resource.rel, resource.rel)
+            on_page = {
+                (event["type"], event["sender"], event["priority"].upper())
+                for event in page(resource)["events"]
+                if event["resource"] == target
+            }
+            for event in resource.events:
+                if (event.type, event.sender, event.priority.name) not in on_page:
+                    other.add((resource.rel, event.type))
+        self.assertEqual(other, set(EVENTS))
+
+    def test_places(self) -> None:
+        """Where a page or a trace names what an event is in, the declaration does too."""
+        for shown in CATALOGUE["events_of_task_pages"]:
+            declared = [
+                event
+                for resource in RESOURCES
+                for event in resource.events
+                if event.type == shown["type"] and resource.rel == shown["resource"]
+            ]
+            for event in declared:
+                self.assertEqual(event.sender, shown["sender"])
+                if event.within:
+                    self.assertIn(event.within, shown["in"])
+
+    def test_priorities(self) -> None:
+        """Each rel and type has one priority."""
+        declared = [
+            (resource.rel, event.type) for resource in RESOURCES for event in resource.events
+        ]
+        self.assertEqual(sorted(declared), sorted(set(declared)))
+        self.assertEqual(set(PRIORITIES), set(declared))
+
+
+class ShownTests(UcwaTestCase):
+    """What the documents hold, in a front end where everything happens once."""
+
+    maxDiff = None
+
+    async def test_documents(self) -> None:
+        """Properties, links and embedded resources are those of the pages."""
+        shown = await self.everything()
+        pages: dict[str, Page] = {}
+        for one in CATALOGUE["resources"]:
+            for kind in ("properties", "links", "embedded"):
+                pages.setdefault(one["rel"], {}).setdefault(kind, set()).update(one[kind])
+        properties: set[tuple[str, str]] = set()
+        links: set[tuple[str, str]] = set()
+        embedded: set[tuple[str, str]] = set()
+        for document in shown:
+            rel = document["rel"]
+            on_page = pages[rel]
+            own = {
+                name
+                for name, value in document.items()
+                if name not in ("rel", "etag", "_links", "_embedded") and value != PUT_TOKEN_VALUE
+            }
+            properties |= {(rel, name) for name in own - on_page["properties"]}
+            targets = set(document["_links"])
+            allowed = on_page["links"] | on_page["properties"] | on_page["embedded"]
+            links |= {(rel, name) for name in targets - allowed}
+            inner = set(document.get("_embedded", ()))
+            embedded |= {(rel, name) for name in inner - on_page["embedded"]}
+        self.assertEqual(properties, PROPERTIES)
+        self.assertEqual(links, LINKS)
+        self.assertEqual(embedded, EMBEDDED)
+        seen = {document["rel"] for document in shown}
+        readable = {r.rel for r in RESOURCES if any(o.method == "GET" for o in r.operations)}
+        self.assertEqual(readable - seen - {"events", "contactPhoto", "group"}, set())
+
+    async def everything(self) -> list[Page]:
+        """Every resource that two people who talk and watch one another are shown."""
+        alice = await self.service.sign_in("alice", InstanceId="tab", Type="Browser")
+        bob = await self.service.sign_in("bob")
+        found: list[Page] = []
+        body = {"duration": 10, "uris": [uri("bob"), uri("carol")]}
+        subscribed = await alice.post("people/presenceSubscriptions", body)
+        found += resources(subscribed.json())
+        links = {"message": {"href": "data:text/plain,Hello"}}
+        body = {"to": uri("bob"), "operationId": "1", "subject": "S", "_links": links}
+        invited = await alice.post("communication/messagingInvitations", body)
+        found += await self.read(alice, invited.header("Location") or "")
+        messages = await self.answered(alice, bob, found)
+        for client, messaging in messages:
+            await client.send(messaging, "text")
+            await client.post(f"{messaging}/typing")
+        for client, messaging in messages:
+            conversation = messaging.rpartition("/")[0]
+            for path in ("", "/participants", "/participants/bob@example.test"):
+                found += await self.read(client, conversation + path)
+            person = f"{conversation}/participants/bob@example.test"
+            found += await self.read(client, f"{person}/messaging")
+            for path in ("", "/messages/2", "/typingParticipants"):
+                found += await self.read(client, messaging + path)
+            found += [e.resource for e in await client.events() if e.shown is not None]
+            found += await self.walk(client)
+        await bob.post(f"{messages[1][1]}/terminate")
+        for client in (alice, bob):
+            found += [e.resource for e in await client.events() if e.shown is not None]
+        return found
+
+    async def answered(
+        self, alice: Client, bob: Client, found: list[Page]
+    ) -> list[tuple[Client, str]]:
+        """Bob answers; each with its own messaging resource."""
+        told = await bob.events()
+        found += [event.resource for event in told if event.shown is not None]
+        accept = told[0].resource["_links"]["accept"]["href"]
+        await bob.post(accept)
+        sides = []
+        for client in (alice, bob):
+            events = await client.events()
+            found += [event.resource for event in events if event.shown is not None]
+            sides.append((client, next(e.href for e in events if e.rel == "messaging")))
+        return sides
+
+    async def walk(self, client: Client) -> list[Page]:
+        """Everything the links of the application lead to, two steps far."""
+        found = await self.read(client, client.application["_links"]["self"]["href"])
+        paths = {
+            link["href"]
+            for document in found
+            for rel, link in document["_links"].items()
+            if rel not in ("self", "events", "batch", "search", "photo", "contactPhoto")
+            and isinstance(link, dict)
+        }
+        paths |= {f"{client.href}/people/search?query=b", f"{client.href}/people/bob@example.test"}
+        for path in ("presence", "note", "location", "supportedMedia"):
+            paths.add(f"{client.href}/people/bob@example.test/{path}")
+        for path in sorted(paths):
+            response = await client.get(path)
+            if response.status == 200:
+                found += resources(response.json())
+            else:
+                self.assertIn(response.status, (404, 405), (path, response))
+        return found
+
+    async def read(self, client: Client, href: str) -> list[Page]:
+        return resources(await client.document(href))
+
+
+def resources(document: Page) -> list[Page]:
+    """A resource and all it embeds."""
+    found = [document]
+    for embedded in document.get("_embedded", {}).values():
+        for one in embedded if isinstance(embedded, list) else [embedded]:
+            found += resources(one)
+    return found
