@@ -114,12 +114,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
         return self._waiting
 
-    @property
-    def waits(self) -> bool:
-        """Whether a request is unanswered."""
-        return self._waiting is not None and not self._waiting.done()
-
     def close(self) -> None:
+        """Hang up; nobody waits for the answer any more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._transport is not None:
             self._transport.abort()
 

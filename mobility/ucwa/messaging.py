@@ -311,7 +311,10 @@ RESOURCES = (
         "typingParticipants",
         f"{_MESSAGING}/typingParticipants",
         (Operation("GET", get_typing),),
-        events=tuple(Event(kind, "conversation", Priority.HIGH) for kind in ("added", "deleted")),
+        events=tuple(
+            Event(kind, "conversation", Priority.HIGH, "typingParticipants")
+            for kind in ("added", "deleted")
+        ),
     ),
     Resource(
         "stopMessaging",

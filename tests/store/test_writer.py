@@ -42,6 +42,9 @@ class CountingReactor:
         self.calls += 1
         reactor.callFromThread(call, *args, **kwargs)
 
+    def callLater(self, delay_s: float, call: Callable[..., Any], *args: Any) -> None:
+        reactor.callLater(delay_s, call, *args)
+
 
 class CommitTests(StoreCase):
     async def test_durable_when_answered(self) -> None:

@@ -17,7 +17,7 @@ from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import PRIORITIES, RESOURCES
-from tests.ucwa.service import Client, UcwaTestCase, uri
+from tests.ucwa.service import Client, Told, UcwaTestCase, uri
 
 CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
 
@@ -242,6 +242,10 @@ class ShownTests(UcwaTestCase):
 
     maxDiff = None
 
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.told: list[Told] = []
+
     async def test_documents(self) -> None:
         """Properties, links and embedded resources are those of the pages."""
         shown = await self.everything()
@@ -273,6 +277,27 @@ class ShownTests(UcwaTestCase):
         readable = {r.rel for r in RESOURCES if any(o.method == "GET" for o in r.operations)}
         self.assertEqual(readable - seen - {"events", "contactPhoto", "group"}, set())
 
+    async def test_told(self) -> None:
+        """Every event that is sent is declared with that sender, type and place."""
+        await self.everything()
+        declared = {
+            (resource.rel, event.type): event for resource in RESOURCES for event in resource.events
+        }
+        for event in self.told:
+            rel = event.within if event.within in EVENT_TARGETS else event.rel
+            expected = declared[rel, event.type]
+            self.assertEqual(event.sender, expected.sender, event)
+            place = "participant" if event.within == "localParticipant" else event.within
+            self.assertEqual(place, expected.within, event)
+        kinds = {(event.rel, event.type) for event in self.told}
+        self.assertGreater(len(kinds), 15)
+
+    async def tell(self, client: Client) -> list[Page]:
+        """Take the next events; the resources embedded in them."""
+        told = await client.events()
+        self.told += told
+        return [event.resource for event in told if event.shown is not None]
+
     async def everything(self) -> list[Page]:
         """Every resource that two people who talk and watch one another are shown."""
         alice = await self.service.sign_in("alice", InstanceId="tab", Type="Browser")
@@ -297,26 +322,26 @@ class ShownTests(UcwaTestCase):
             found += await self.read(client, f"{person}/messaging")
             for path in ("", "/messages/2", "/typingParticipants"):
                 found += await self.read(client, messaging + path)
-            found += [e.resource for e in await client.events() if e.shown is not None]
+            found += await self.tell(client)
             found += await self.walk(client)
         await bob.post(f"{messages[1][1]}/terminate")
         for client in (alice, bob):
-            found += [e.resource for e in await client.events() if e.shown is not None]
+            found += await self.tell(client)
         return found
 
     async def answered(
         self, alice: Client, bob: Client, found: list[Page]
     ) -> list[tuple[Client, str]]:
         """Bob answers; each with its own messaging resource."""
-        told = await bob.events()
-        found += [event.resource for event in told if event.shown is not None]
-        accept = told[0].resource["_links"]["accept"]["href"]
-        await bob.post(accept)
+        invitation, *others = await self.tell(bob)
+        found += [invitation, *others]
+        await bob.post(invitation["_links"]["accept"]["href"])
         sides = []
         for client in (alice, bob):
-            events = await client.events()
-            found += [event.resource for event in events if event.shown is not None]
-            sides.append((client, next(e.href for e in events if e.rel == "messaging")))
+            shown = await self.tell(client)
+            found += shown
+            messaging = next(one for one in shown if one["rel"] == "messaging")
+            sides.append((client, messaging["_links"]["self"]["href"]))
         return sides
 
     async def walk(self, client: Client) -> list[Page]:
