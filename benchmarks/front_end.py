@@ -62,9 +62,7 @@ class FrontEnd:
         self._operator_port = _operator_port(self.config)
         port = urlsplit(self.config.web.external_url).port or 443
         command = [str(_SCRIPTS / "twistd"), "-n", "--pidfile=", "mobility", "--config"]
-        self.server = Server(
-            [*command, str(self.config.source)], port, directory / "front_end.log"
-        )
+        self.server = Server([*command, str(self.config.source)], port, directory / "front_end.log")
 
     def prepare(self, count: int, *, signed_in: bool) -> list[Person]:
         """Put `count` users into the store of the front end, which must not run.

@@ -1,4 +1,4 @@
-"""An instant message from its POST to the recipient's parked request, over TLS, durably committed."""
+"""An instant message from its POST to the recipient's parked request: TLS, durable commit."""
 
 import asyncio
 import json

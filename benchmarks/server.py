@@ -22,7 +22,7 @@ TAIL_CHARACTERS = 2_000
 """What is shown of the output of a server that did not start."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+_PSS = re.compile(r"^Pss_Anon:\s+(\d+)", re.MULTILINE)
 
 
 def cores() -> tuple[int, int]:
@@ -119,7 +119,10 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
     def pss_bytes(self) -> int:
-        """Its memory; a page shared by n processes counts as the n-th part (proc(5))."""
+        """Its own memory: anonymous pages, those shared by n processes as the n-th part (proc(5)).
+
+        Pages of files are left out, since what they count depends on who else runs.
+        """
         found = _PSS.search(Path(f"/proc/{self.pid}/smaps_rollup").read_text())
         if found is None:
             raise RuntimeError("the kernel tells no proportional set size")

@@ -29,7 +29,9 @@ async def settle(front_end: FrontEnd, sessions: Sequence[Session]) -> None:
         raise UnexpectedAnswer(f"{parked} of {len(sessions)} sessions are parked")
 
 
-async def join(front_end: FrontEnd, people: Sequence[Person], first: int, end: int) -> list[Session]:
+async def join(
+    front_end: FrontEnd, people: Sequence[Person], first: int, end: int
+) -> list[Session]:
     """Sessions for `people[first:end]`, each of which watches those who come next in the circle."""
     places = asyncio.Semaphore(AT_ONCE)
 

@@ -1,6 +1,9 @@
 """twisted.web alone: a JSON resource, and one that never answers.
 
-    python -m benchmarks.bounds.json_site PORT CERTIFICATE KEY
+python -m benchmarks.bounds.json_site PORT CERTIFICATE KEY
+
+GET /hello    a small document
+GET /park     never answered
 """
 
 import json

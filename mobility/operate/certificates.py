@@ -49,9 +49,22 @@ KINDS_OF_KEY = (
     Ed25519PrivateKey,
     Ed448PrivateKey,
 )
+RECORD_BYTES = 2048
+"""What a TLS record that we send carries at most.  A connection keeps a buffer of the size of its
+largest record for as long as it lasts: with OpenSSL's own 16 KiB that would be most of the memory
+of a client that waits for events."""
+
 ALPN = b"http/1.1"
 SESSION_CONTEXT = b"mobility"
 MAX_FILE_BYTES = 1024 * 1024
+
+
+class SmallRecords(SSL.Connection):
+    """A connection that sends RECORD_BYTES at a time; whoever sends more asks again."""
+
+    def send(self, buf: "bytes | bytearray | memoryview[int]", flags: int = 0) -> int:
+        """How many bytes of `buf` were sent."""
+        return super().send(buf[:RECORD_BYTES], flags)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -85,9 +98,9 @@ class ListenerTls:
     def serverConnectionForTLS(
         self,
         protocol: TLSMemoryBIOProtocol,  # noqa: ARG002
-    ) -> SSL.Connection:
+    ) -> SmallRecords:
         """A connection on the newest context (IOpenSSLServerConnectionCreator)."""
-        return SSL.Connection(self._context, None)
+        return SmallRecords(self._context, None)
 
     def log_loaded(self, log: EventLog) -> None:
         log.emit(

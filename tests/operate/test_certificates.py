@@ -19,7 +19,7 @@ from mobility import pki
 from mobility.config import Config, ListenerConfig, StoreConfig, WebConfig
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
-from mobility.operate.certificates import Certificates
+from mobility.operate.certificates import RECORD_BYTES, Certificates
 from mobility.testing import MemoryLog
 
 
@@ -190,6 +190,19 @@ class HandshakeTests(HandshakeTestCase):
             client = self.client()
             client.set_alpn_protos(offered)
             self.assertEqual(chosen, self.connect(client).get_alpn_proto_negotiated())
+
+    def test_small_records(self) -> None:
+        """A long text goes out in records of RECORD_BYTES at most, and comes whole."""
+        near = self.connect(self.client())
+        text = bytes(range(256)) * (RECORD_BYTES // 64)
+        unsent, received = text, b""
+        while unsent:
+            sent = self.server.send(unsent)
+            self.assertIn(sent, range(1, RECORD_BYTES + 1))
+            unsent = unsent[sent:]
+            self.pass_on(self.server, near)
+            received += near.recv(65536)
+        self.assertEqual(text, received)
 
 
 class ReloadTests(HandshakeTestCase):

@@ -178,7 +178,10 @@ def sensible_requests(draw: st.DrawFn) -> Made:
         method=operation.method,
         path=f"{APPLICATIONS}/{{application}}/{path}".rstrip("/"),
         query=query,
-        headers={"Content-Type": "text/plain" if text else "application/json"},
+        headers={
+            "Content-Type": "text/plain" if text else "application/json",
+            "Client-Request-Id": str(draw(st.integers(0, 10**9))),  # no two examples are equal
+        },
         body=b"Hello" if text else json.dumps(sensible(operation)).encode(),
     )
 
