@@ -264,7 +264,8 @@ class Script:
         await caller.post("startMessaging", body, expect=201)
         ringing = await callee.event("started", "messagingInvitation", direction="Incoming")
         invitation = ringing["_embedded"]["messagingInvitation"]
-        self._heard(callee, text_of(invitation["_links"]["message"]["href"]), first)
+        text = text_of(invitation["_links"]["message"]["href"])
+        self._heard(callee, text, first, " in the invitation")
         await callee.post_href(invitation["_links"]["accept"]["href"])
         await caller.event("completed", "messagingInvitation", state="Connected")
         sides = {}
@@ -280,10 +281,10 @@ class Script:
         await caller.post_href(sides[caller]["stopMessaging"]["href"])
         await callee.event("deleted", "conversation")
 
-    def _heard(self, person: Person, text: str, expected: str) -> None:
+    def _heard(self, person: Person, text: str, expected: str, where: str = "") -> None:
         if text != expected:
             raise DemoFailed(f"{person.address} did not get the message that was sent")
-        self._say(f"             {person.address} reads: {text}")
+        self._say(f"             {person.address} reads{where}: {text}")
 
     async def _step(self, what: str, awaitable: Awaitable[T]) -> T:
         began = time.perf_counter()

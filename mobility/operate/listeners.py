@@ -28,6 +28,13 @@ EVENTS: Catalogue = {
 }
 
 
+BACKLOG = 4096
+"""Connections that may wait to be accepted, unless the endpoint string says how many (listen(2);
+Linux allows 4096 where nobody has changed net.core.somaxconn).  With Twisted's 50, most of those
+who come back at once after a restart would wait for TCP to try again, half a minute some of them.
+"""
+
+
 class Listener(Service):
     """One `[[listen]]` table in operation.
 
@@ -58,7 +65,7 @@ class Listener(Service):
         self._protocols = protocols
         try:
             self._endpoint: IStreamServerEndpoint = serverFromString(
-                reactor, self.settings.endpoint
+                reactor, with_backlog(self.settings.endpoint)
             )
         except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
             raise self._fault(f"cannot be used: {error!r}") from error
@@ -103,6 +110,14 @@ class Listener(Service):
         return OperatorFault(
             self._where, f"is {self.settings.endpoint!r}, which {problem}", self._dotted
         )
+
+
+def with_backlog(endpoint: str) -> str:
+    """An endpoint string with BACKLOG, unless it has a backlog already or cannot have one."""
+    kind = endpoint.removeprefix("haproxy:").partition(":")[0]
+    if kind == "systemd" or ":backlog=" in endpoint:
+        return endpoint
+    return f"{endpoint}:backlog={BACKLOG}"
 
 
 def _shown(port: IListeningPort) -> str:

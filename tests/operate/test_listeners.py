@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from mobility.config import Config
 from mobility.errors import OperatorFault
-from mobility.operate.listeners import Listener
+from mobility.operate.listeners import BACKLOG, Listener, with_backlog
 from tests.operate.test_certificates import CertificateTestCase
 
 
@@ -109,6 +109,17 @@ class ListenerTests(CertificateTestCase, TestCase):
         (event,) = self.log.named("listener.started")
         self.assertEqual(listener.address, event["address"])
         self.assertEqual("tls", event["listener"])
+
+    def test_backlog(self) -> None:
+        """A listener lets BACKLOG clients wait, or as many as its endpoint string says."""
+        for endpoint, whole in (
+            ("tcp:443", f"tcp:443:backlog={BACKLOG}"),
+            (r"tcp6:443:interface=\:\:1", rf"tcp6:443:interface=\:\:1:backlog={BACKLOG}"),
+            ("haproxy:unix:/run/web", f"haproxy:unix:/run/web:backlog={BACKLOG}"),
+            ("tcp:443:backlog=7", "tcp:443:backlog=7"),
+            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
+        ):
+            self.assertEqual(whole, with_backlog(endpoint))
 
     async def test_tls(self) -> None:
         """A TLS listener speaks TLS."""

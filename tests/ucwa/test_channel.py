@@ -277,7 +277,7 @@ class ReleaseTests(SynchronousTestCase):
             self.assertEqual(channel.next_wakeup, 2.0 + TIMEOUT_S)
 
     def test_intervals(self) -> None:
-        """SOON waits 0.1 s, MEDIUM 5 s and LOW 15 s from the first; what is less urgent goes too."""
+        """SOON waits 0.1 s, MEDIUM 5 s, LOW 15 s from the first; what is less urgent goes too."""
         for priority, other, wait_s in (
             (SOON, MEDIUM, SOON_S),
             (MEDIUM, LOW, MEDIUM_S),
