@@ -1,9 +1,8 @@
 """twisted.web alone: a JSON resource, and one that never answers.
 
-python -m benchmarks.bounds.json_site PORT CERTIFICATE KEY
+    python -m benchmarks.bounds.json_site PORT CERTIFICATE KEY
 
-GET /hello    a small document
-GET /park     never answered
+`GET /hello` is answered with a small document, `GET /park` never.
 """
 
 import json

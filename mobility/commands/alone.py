@@ -12,7 +12,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mobility.commands.operator import Answer, Call, Conversation
+from mobility.commands.calls import Answer, Call, Conversation
 from mobility.config import Config
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd

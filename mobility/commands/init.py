@@ -9,7 +9,7 @@ from string import Template
 import click
 
 from mobility import pki
-from mobility.commands.operator import Call, Conversation, content_of
+from mobility.commands.calls import Call, Conversation, content_of
 from mobility.commands.options import json_option, show
 from mobility.config import PUBLISHED_RULE, Config, load, published
 from mobility.domain.addresses import is_domain

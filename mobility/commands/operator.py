@@ -6,14 +6,12 @@ in this process.
 """
 
 import ssl
-from collections.abc import Generator, Mapping
 from http.client import HTTPException, HTTPSConnection
 from typing import Any, TypeVar
 
-import attrs
-import click
 import msgspec
 
+from mobility.commands.calls import Answer, Call, Conversation, content_of
 from mobility.commands.options import Problem
 from mobility.config import Config, operator_address
 from mobility.errors import OperatorFault
@@ -23,40 +21,6 @@ T = TypeVar("T")
 
 TIMEOUT_S = 60.0
 """The longest wait for one answer: passwords are hashed one after another."""
-
-
-@attrs.frozen(slots=True)
-class Call:
-    """One request of the operator API."""
-
-    method: str
-    path: str
-    body: Mapping[str, object] | None = None
-
-    @property
-    def payload(self) -> bytes:
-        return b"" if self.body is None else msgspec.json.encode(self.body)
-
-
-@attrs.frozen(slots=True)
-class Answer:
-    """Status and JSON content of an answer."""
-
-    status: int
-    content: Any
-
-    @property
-    def failure(self) -> str:
-        """What went wrong, "" when nothing did."""
-        if self.status < 400:
-            return ""
-        content = self.content if isinstance(self.content, dict) else {}
-        wrong = [f"{one['name']} {one['reason']}" for one in content.get("parameters", ())]
-        return "; ".join(wrong) or content.get("message") or f"the answer was {self.status}"
-
-
-Conversation = Generator[Call, Answer, T]
-"""What a command has to say: it yields calls, is sent their answers, and returns its result."""
 
 
 def hold(config: Config, conversation: Conversation[T]) -> T:
@@ -83,15 +47,6 @@ def ask(config: Config, call: Call) -> Any:
         return content_of((yield call))
 
     return hold(config, conversation())
-
-
-def content_of(answer: Answer) -> Any:
-    """The content of an answer; a failure ends the command (2 for wrong values, else 1)."""
-    if answer.status == 400:
-        raise click.UsageError(answer.failure)
-    if answer.failure:
-        raise Problem(answer.failure)
-    return answer.content
 
 
 class Running:

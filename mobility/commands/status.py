@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from mobility.commands.operator import Call, content_of, reach
+from mobility.commands.calls import Call, content_of
+from mobility.commands.operator import reach
 from mobility.commands.options import Problem, config_option, json_option, show
 from mobility.config import Config
 from mobility.operate.status import PATH

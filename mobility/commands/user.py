@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from mobility.commands.operator import Call, Conversation, ask, content_of, hold
+from mobility.commands.calls import Call, Conversation, content_of
+from mobility.commands.operator import ask, hold
 from mobility.commands.options import (
     Problem,
     config_option,

@@ -56,7 +56,6 @@ class HttpSite:
         connections: Connections,
         epoch: Callable[[], float] = time.time,
         own_urls: Sequence[str] = (),
-        access_log: bool = True,
     ) -> None:
         self.site = site
         self.header_timeout_s = web.header_timeout_s
@@ -74,7 +73,6 @@ class HttpSite:
         self._listener = listener
         self._pseudonym = pseudonym
         self._log = log
-        self._access_log = access_log
         self._connections = connections
         self._proxies = Proxies(web.trusted_proxies)
         self._writer = AnswerWriter(site, server_fqdn, epoch)
@@ -219,20 +217,19 @@ class HttpSite:
         parked_ms: float,
         address: str,
     ) -> None:
-        if self._access_log:
-            self._log.emit(
-                "http.request",
-                id=request_id,
-                listener=self._listener,
-                route=route,
-                method=method,
-                user=user,
-                status=status,
-                bytes=sent,
-                ms=round(ms, 3),
-                parked_ms=round(parked_ms, 3),
-                address=address,
-            )
+        self._log.emit(
+            "http.request",
+            id=request_id,
+            listener=self._listener,
+            route=route,
+            method=method,
+            user=user,
+            status=status,
+            bytes=sent,
+            ms=round(ms, 3),
+            parked_ms=round(parked_ms, 3),
+            address=address,
+        )
 
     def _next_id(self) -> str:
         return f"{self._prefix}{next(self._count):x}"

@@ -30,9 +30,8 @@ EVENTS: Catalogue = {
 
 BACKLOG = 4096
 """Connections that may wait to be accepted, unless the endpoint string says how many (listen(2);
-Linux allows 4096 where nobody has changed net.core.somaxconn).  With Twisted's 50, most of those
-who come back at once after a restart would wait for TCP to try again, half a minute some of them.
-"""
+Linux's own net.core.somaxconn).  With Twisted's 50, most clients that come back at once after a
+restart would have to wait until TCP tries again: half a minute, some of them."""
 
 
 class Listener(Service):

@@ -291,12 +291,6 @@ class AccessLineTests(Case):
         line = self.line()
         self.assertEqual((line["route"], line["user"], line["status"]), ("-", "-", 404))
 
-    def test_access_log_off(self) -> None:
-        """With the access line off nothing is written."""
-        self.staged.site._access_log = False
-        self.ask("GET", "/hello")
-        self.assertEqual(self.staged.log.events, [])
-
     def test_ids_differ(self) -> None:
         """No two requests share an id."""
         self.ask("GET", "/hello")
