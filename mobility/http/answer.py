@@ -65,7 +65,10 @@ class AnswerWriter:
             headers.append(("Content-Type", content_type))
         if status not in BODILESS:
             headers.append(("Content-Length", str(len(body))))
-        if not any(name.lower() == "cache-control" for name, _ in headers):
+        for name, _ in headers:
+            if name.lower() == "cache-control":
+                break
+        else:
             headers.append(("Cache-Control", "no-cache"))
         if not keep_alive:
             headers.append(("Connection", "close"))

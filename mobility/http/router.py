@@ -83,12 +83,20 @@ class Router:
     def find(self, segments: Sequence[str]) -> tuple[Place, list[str]] | None:
         """What is declared at a path, with the values of its parameters in order."""
         node = self._root
+        values: list[str] = []
         for index, segment in enumerate(segments):
             child = node.children.get(segment.lower())
-            if child is None or node.parameter is not None:
-                return _search(node, segments, index)
-            node = child
-        return None if node.place is None else (node.place, [])
+            if node.parameter is None:
+                if child is None:
+                    return None
+                node = child
+            elif child is None:
+                values.append(segment)
+                node = node.parameter
+            else:
+                found = _search(node, segments, index)
+                return None if found is None else (found[0], values + found[1])
+        return None if node.place is None else (node.place, values)
 
 
 def _search(node: _Node, segments: Sequence[str], index: int) -> tuple[Place, list[str]] | None:

@@ -4,11 +4,15 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from mobility.errors import OperatorFault
 
 KEY_BYTES = 32
+PSEUDONYMS = 10_000
+"""How many are remembered (our choice: some 3 MB): each access line names one."""
+
 PSEUDONYM_BYTES = 6
 """12 hex digits: two of 100,000 users share one with a chance of 1 in 56,000."""
 
@@ -59,6 +63,7 @@ def pseudonyms(key: str) -> Callable[[str], str]:
     """A function from a user's URI to its pseudonym: 12 hex digits of a hash under `key`."""
     secret = hashlib.sha256(key.encode()).digest()
 
+    @lru_cache(PSEUDONYMS)
     def pseudonym(uri: str) -> str:
         text = uri.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=secret, digest_size=PSEUDONYM_BYTES).hexdigest()

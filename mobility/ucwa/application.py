@@ -149,39 +149,46 @@ def get_online_meetings(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001
     return Response(document=documents.online_meetings(call.hrefs))
 
 
+_POLL_RANGES = {
+    "ack": (0, MAX_ACK),
+    "of": (1, MAX_ACK),
+    "p": (0, MAX_ACK),
+    "n": (0, MAX_ACK),
+    "low": AGGREGATION_RANGE_S,
+    "medium": AGGREGATION_RANGE_S,
+    "timeout": TIMEOUT_RANGE_S,
+    "priority": (0, 2**31 - 1),
+}
+"""The numbers in the query of a pending GET, the least and the largest of each."""
+
+
 def _poll_of(request: Request) -> Poll:
     """The query of a pending GET; every wrong value is listed in one 400."""
+    numbers: dict[str, int] = {}
     wrong: list[Parameter] = []
-
-    query = request.query
-
-    def number(name: str, least: int, most: int) -> int | None:
-        text = query.get(name)
-        if text is None:
-            return None
-        value = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else -1
-        if least <= value <= most:
-            return value
-        wrong.append(Parameter(name, f"must be a whole number from {least} to {most}"))
-        return None
-
-    ack = number("ack", 0, MAX_ACK)
-    if ack is None and not wrong:
+    for name, text in request.query.items():
+        if name in _POLL_RANGES:
+            least, most = _POLL_RANGES[name]
+            value = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else -1
+            if least <= value <= most:
+                numbers[name] = value
+            else:
+                wrong.append(Parameter(name, f"must be a whole number from {least} to {most}"))
+    if "ack" not in numbers and not wrong:
         wrong.append(Parameter("ack", "is required"))
-    position, presence = number("p", 0, MAX_ACK), number("n", 0, MAX_ACK)
-    if number("of", 1, MAX_ACK) != ack:  # the cursor belongs to another answer: a changed ack
-        position = presence = None
-    poll = Poll(
-        ack=ack or 0,
-        cursor=None if position is None or presence is None else Cursor(position, presence),
-        low_s=number("low", *AGGREGATION_RANGE_S),
-        medium_s=number("medium", *AGGREGATION_RANGE_S),
-        timeout_s=number("timeout", *TIMEOUT_RANGE_S),
-        priority=number("priority", 0, 2**31 - 1) or 0,
-    )
     if wrong:
         raise validation_failure(*wrong)
-    return poll
+    ack, position, presence = numbers["ack"], numbers.get("p"), numbers.get("n")
+    if numbers.get("of") != ack:  # the cursor belongs to another answer: a changed ack
+        position = presence = None
+    return Poll(
+        ack=ack,
+        cursor=None if position is None or presence is None else Cursor(position, presence),
+        low_s=numbers.get("low"),
+        medium_s=numbers.get("medium"),
+        timeout_s=numbers.get("timeout"),
+        priority=numbers.get("priority", 0),
+    )
 
 
 RESOURCES = (

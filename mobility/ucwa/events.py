@@ -82,11 +82,13 @@ class Rendered:
 
 @attrs.define(slots=True, eq=False)
 class Seat:
-    """One channel, whose it is, and when it next wants to be woken."""
+    """One channel, whose it is, whether it was parked when last looked at, and when it next wants
+    to be woken."""
 
     endpoint: Endpoint
     instance_id: str
     channel: Channel
+    parked: bool = False
     wake_at: float | None = None
 
 
@@ -125,11 +127,7 @@ class EventChannels:
     @property
     def parked(self) -> int:
         """How many pending GETs wait."""
-        return sum(
-            seat.channel.next_wakeup is not None
-            for seats in self._seats.values()
-            for seat in seats.values()
-        )
+        return sum(seat.parked for seats in self._seats.values() for seat in seats.values())
 
     def href(self, endpoint: Endpoint, instance_id: str) -> str:
         """The link of the first answer that the client has not confirmed."""
@@ -293,12 +291,13 @@ class EventChannels:
 
     def _settle(self, seat: Seat) -> None:
         """After each change: know whether the application is parked, and when to look again."""
-        seats = self._seats.get(seat.endpoint.id, {}).values()
-        was_parked = seat.endpoint.parked
-        seat.endpoint.parked = sum(one.channel.next_wakeup is not None for one in seats)
-        if was_parked and not seat.endpoint.parked:
-            seat.endpoint.seen(self._epoch())
         wakeup = seat.channel.next_wakeup
+        parked = wakeup is not None
+        if parked is not seat.parked:
+            seat.parked = parked
+            seat.endpoint.parked += 1 if parked else -1
+            if not seat.endpoint.parked:
+                seat.endpoint.seen(self._epoch())
         if wakeup is not None and (seat.wake_at is None or wakeup < seat.wake_at):
             seat.wake_at = wakeup
             heapq.heappush(self._wakeups, (wakeup, next(self._order), seat))

@@ -95,6 +95,11 @@ class Renderer:
         """The events that tell of a stream entry."""
         fact, hrefs = entry.fact, Hrefs(self.endpoint.id)
         match fact:
+            case facts.MessageCompleted():
+                document = documents.message(hrefs, fact, entry.message)
+                event = _shown("message", document, "completed")
+                event["status"] = "Success"
+                yield _conversation(hrefs, fact, event)
             case facts.MeChanged():
                 yield self._me(hrefs, _event("me", hrefs.of("me"), "updated"))
             case facts.SelfPresence():
@@ -131,11 +136,6 @@ class Renderer:
                     "rel": "typingParticipants",
                     "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
                 }
-                yield _conversation(hrefs, fact, event)
-            case facts.MessageCompleted():
-                document = documents.message(hrefs, fact, entry.message)
-                event = _shown("message", document, "completed")
-                event["status"] = "Success"
                 yield _conversation(hrefs, fact, event)
 
     @staticmethod

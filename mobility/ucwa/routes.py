@@ -58,7 +58,7 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
                 response = await receipts.once(user.uri, request, first, again)
             else:
                 response = await first(None)
-            return _finished(request, response, APPLICATIONS_REVISION)
+            return _finished(response, request, APPLICATIONS_REVISION)
 
         return answer()
 
@@ -92,10 +92,7 @@ def _operation(
 
 
 def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Operation) -> Handler:
-    run, repeat = operation.handler, operation.repeat
-
-    def finished(request: Request, response: Response) -> Response:
-        return _finished(request, response, resource.revision)
+    run, repeat, revision = operation.handler, operation.repeat, resource.revision
 
     async def once(call: Call) -> Response:
         async def first(receipt: Receipt) -> Response:
@@ -110,10 +107,10 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
         return await receipts.once(call.endpoint.user_uri, call.request, first, again)
 
     async def later(request: Request, answer: Coroutine[Any, Any, Response]) -> Response:
-        return finished(request, await answer)
+        return _finished(await answer, request, revision)
 
     def handle(request: Request) -> Answer:
-        _require_version(request, resource.revision)
+        _require_version(request, revision)
         endpoint = _endpoint(ucwa, request, request.path_parameters["application"])
         endpoint.seen(request.now)
         call = Call(request, endpoint)
@@ -121,9 +118,9 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
             return later(request, once(call))
         answer = run(ucwa, call)
         if isinstance(answer, Response):
-            return finished(request, answer)
+            return _finished(answer, request, revision)
         if isinstance(answer, Deferred):
-            return answer.addCallback(lambda response: finished(request, response))
+            return answer.addCallback(_finished, request, revision)
         return later(request, answer)
 
     return handle
@@ -143,7 +140,7 @@ def _with_cookie(ucwa: Ucwa, authenticate: Authenticate, handler: Handler) -> Ha
     return handle
 
 
-def _finished(request: Request, response: Response, revision: int) -> Response:
+def _finished(response: Response, request: Request, revision: int) -> Response:
     """`response` with its version and entity tag; 304 when the client has that document."""
     version = ("X-MS-UcwaVersion", str(revision))
     response.headers.append(version)
