@@ -138,7 +138,7 @@ class HttpExchange:
             try:
                 released()
             except Exception as error:
-                self._site.service.failed(self.request, self._plan, error)
+                self._site.service.failed(error, self.request, self._plan)
         self._end(CLIENT_GONE, 0)
 
     def _park(self) -> None:
@@ -158,7 +158,7 @@ class HttpExchange:
         try:
             data = self._written(response)
         except Exception as error:
-            response = self._site.service.failed(self.request, self._plan, error)
+            response = self._site.service.failed(error, self.request, self._plan)
             data = self._written(response)
         connected = self._channel.transport is not None
         self._channel.send(data, self._keep_alive)

@@ -88,7 +88,7 @@ class RequestService:
         except Answerable as fault:
             plan.fault = fault
         except Exception as error:
-            plan.response = self.failed(request, plan, error)
+            plan.response = self.failed(error, request, plan)
         return plan
 
     def _choose(self, request: Request, plan: Plan) -> None:
@@ -122,11 +122,11 @@ class RequestService:
         try:
             answer = plan.route.handler(request)
         except Exception as error:
-            return self.failed(request, plan, error)
+            return self.failed(error, request, plan)
         if isinstance(answer, Response):
             return answer
         deferred = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)
-        return deferred.addErrback(lambda failure: self.failed(request, plan, failure))
+        return deferred.addErrback(self.failed, request, plan)
 
     def dispatch(self, request: Request) -> Deferred[Response]:
         """Answer a request that came inside another one (`path` and `raw_query` as they came).
@@ -143,7 +143,7 @@ class RequestService:
         answer = self.run(request, plan)
         return succeed(answer) if isinstance(answer, Response) else answer
 
-    def failed(self, request: Request, plan: Plan, failure: Failure | Exception) -> Response:
+    def failed(self, failure: Failure | Exception, request: Request, plan: Plan) -> Response:
         """The one funnel: what is told to the peer is told, anything else is logged and a 500."""
         error = failure.value if isinstance(failure, Failure) else failure
         if isinstance(error, Answerable):

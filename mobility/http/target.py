@@ -54,8 +54,12 @@ def query_fields(raw: str) -> Mapping[str, str]:
     if len(pairs) > QUERY_FIELDS:
         raise malformed(f"The query has more than {QUERY_FIELDS} parameters.")
     fields: dict[str, str] = {}
+    plain = "%" not in raw and "+" not in raw
     for pair in pairs:
         if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            fields[percent_decoded(name).lower()] = percent_decoded(value)
+            name, _, value = pair.partition("=")
+            if not plain:
+                name = percent_decoded(name.replace("+", " "))
+                value = percent_decoded(value.replace("+", " "))
+            fields[name.lower()] = value
     return fields

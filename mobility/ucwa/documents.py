@@ -386,13 +386,15 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Docum
     if body is not None:
         rel = "htmlMessage" if body.format == "Html" else "plainMessage"
         rels[rel] = link(data_uri(body.body, _content_type(body)))
-    return {
+    document: Document = {
         "rel": "message",
         "direction": fact.direction,
         "timeStamp": Instant(fact.sent_at),
-        **present(operationId=fact.operation_id),
         "_links": rels,
     }
+    if fact.operation_id:
+        document["operationId"] = fact.operation_id
+    return document
 
 
 def _content_type(message: Message) -> str:

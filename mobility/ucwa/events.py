@@ -376,7 +376,7 @@ def _href(endpoint: Endpoint, instance_id: str, number: int, cursor: Cursor) -> 
     href = f"{Hrefs(endpoint.id).application}/events?ack={number}"
     if instance_id:
         href += f"&instanceId={quote(instance_id, safe='')}"
-    if cursor != ORIGIN or number > 1:
+    if number > 1 or cursor != ORIGIN:
         href += f"&of={number}&p={cursor.position}&n={cursor.number}"
     return href
 
