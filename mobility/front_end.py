@@ -25,7 +25,8 @@ from mobility.bus.local import LocalBus
 from mobility.config import Config
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
-from mobility.domain.contacts import Contacts
+from mobility.domain.contact_subscriptions import ContactSubscriptions
+from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
@@ -116,7 +117,14 @@ class FrontEnd(MultiService):
         self.conversations.load(
             stored.conversations, stored.legs, stored.invitations, stored.message_counts
         )
-        self.contacts = Contacts(ledger, archive)
+        self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
+        self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
+        self.contacts = Contacts(
+            ledger,
+            archive,
+            self.contact_subscriptions,
+            ContactLimits(config.ucwa.contacts_per_user, config.ucwa.groups_per_user),
+        )
         self.channels = EventChannels(
             users=self.users,
             applications=self.applications,
@@ -141,7 +149,11 @@ class FrontEnd(MultiService):
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
-        self.applications.departures += [self.conversations.leave, self.subscriptions.leave]
+        self.applications.departures += [
+            self.conversations.leave,
+            self.subscriptions.leave,
+            self.contact_subscriptions.leave,
+        ]
 
         secret = self.store.setting(PHOTO_SECRET, partial(secrets.token_bytes, MIN_SECRET_BYTES))
         ucwa = Ucwa(
@@ -150,6 +162,7 @@ class FrontEnd(MultiService):
             applications=self.applications,
             subscriptions=self.subscriptions,
             contacts=self.contacts,
+            contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             archive=archive,
             channels=self.channels,

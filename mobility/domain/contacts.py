@@ -1,16 +1,28 @@
-"""Contact lists: groups and who is in them, read from the store when asked for."""
+"""Contact lists: groups and who is in them, kept in the store and read when asked for."""
 
+import secrets
 from collections.abc import Sequence
 
 import attrs
 
+from mobility.domain.contact_subscriptions import ContactSubscriptions
+from mobility.domain.facts import ContactListChanged
 from mobility.domain.ledger import Archive, Ledger, Unit
-from mobility.domain.records import Contact, Group
+from mobility.domain.locks import Locks
+from mobility.domain.records import Contact, Group, Receipt
 from mobility.errors import Refusal
 
 DEFAULT_GROUP = Group("", "default", "Other Contacts", "default")
 PINNED_GROUP = Group("", "pinned", "Favorites", "pinned")
 """The two groups everybody has; their ids are the same for all owners."""
+
+
+@attrs.frozen(slots=True)
+class ContactLimits:
+    """How many contacts a user may have, each counted once, and how many groups of one's own."""
+
+    contacts: int
+    groups: int
 
 
 @attrs.frozen(slots=True)
@@ -27,6 +39,13 @@ class ContactList:
                 return group
         raise Refusal("NotFound", "ResourceNotFound", "There is no such group.")
 
+    def custom_group(self, group_id: str) -> Group:
+        """A group of the owner's own; 403 OperationNotSupported for those everybody has."""
+        group = self.group(group_id)
+        if group.kind != "custom":
+            raise Refusal("Forbidden", "OperationNotSupported", "This group is everybody's.")
+        return group
+
     def uris(self, group_id: str | None = None) -> list[str]:
         """Who is in the list, or in one group of it, each once and in order."""
         return sorted(
@@ -37,13 +56,32 @@ class ContactList:
             }
         )
 
+    def entry(self, group_id: str, uri: str) -> Contact:
+        """The entry of a contact in one group; 404 ResourceNotFound when it is not in it."""
+        for contact in self.contacts:
+            if (contact.group_id, contact.uri) == (group_id, uri):
+                return contact
+        raise Refusal("NotFound", "ResourceNotFound", "The contact is not in this group.")
+
 
 class Contacts:
-    """Everybody's contact lists."""
+    """Everybody's contact lists.
 
-    def __init__(self, ledger: Ledger, archive: Archive) -> None:
+    Each change is one unit of work, and the owner's applications that subscribed hear of it.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        archive: Archive,
+        subscriptions: ContactSubscriptions,
+        limits: ContactLimits,
+    ) -> None:
         self._ledger = ledger
         self._archive = archive
+        self._subscriptions = subscriptions
+        self._limits = limits
+        self._locks = Locks()
 
     async def of(self, owner_uri: str) -> ContactList:
         """The contact list of a user."""
@@ -53,9 +91,131 @@ class Contacts:
         )
         return ContactList((*builtin, *groups), contacts)
 
-    async def add(self, owner_uri: str, uri: str, group_id: str = DEFAULT_GROUP.id) -> None:
-        """Put `uri` into one of the owner's groups; 404 without such a group."""
-        (await self.of(owner_uri)).group(group_id)
-        unit = Unit()
-        unit.save(Contact(owner_uri, group_id, uri))
+    async def add(
+        self,
+        owner_uri: str,
+        uri: str,
+        group_id: str = DEFAULT_GROUP.id,
+        receipt: Receipt | None = None,
+    ) -> Contact:
+        """Put `uri` into one of the owner's groups (UCWA myGroupMemberships2 POST).
+
+        404 without such a group, 409 AlreadyExists for who is in it, 403 TooManyContacts above
+        the limit.  `receipt` is stored with the group's id as its resource.
+        """
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            present.group(group_id)
+            if uri in present.uris(group_id):
+                raise Refusal("Conflict", "AlreadyExists", "The contact is in this group already.")
+            known = present.uris()
+            if uri not in known and len(known) >= self._limits.contacts:
+                raise Refusal("Forbidden", "TooManyContacts", "This user has too many contacts.")
+            contact = Contact(owner_uri, group_id, uri)
+            unit = Unit()
+            unit.save(contact)
+            if receipt is not None:
+                unit.save(attrs.evolve(receipt, resource_id=group_id))
+            await self._commit(unit, owner_uri, ContactListChanged(group_id, uri, "added"))
+            return contact
+
+    async def remove(self, owner_uri: str, uri: str, group_id: str) -> None:
+        """Take a contact out of one group (UCWA myGroupMembership2 DELETE).
+
+        Who is in no other group leaves the list.  404 for who is not in the group.
+        """
+        async with self._locks.of(owner_uri):
+            unit = Unit()
+            unit.remove((await self.of(owner_uri)).entry(group_id, uri))
+            await self._commit(unit, owner_uri, ContactListChanged(group_id, uri, "deleted"))
+
+    async def remove_from_all(self, owner_uri: str, uri: str) -> None:
+        """Take a contact out of the list (UCWA removeContactFromAllGroups).
+
+        404 for who is not in it.
+        """
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            entries = [contact for contact in present.contacts if contact.uri == uri]
+            if not entries:
+                raise Refusal("NotFound", "ResourceNotFound", "There is no such contact.")
+            unit = Unit()
+            unit.remove(*entries)
+            changes = (ContactListChanged(entry.group_id, uri, "deleted") for entry in entries)
+            await self._commit(unit, owner_uri, *changes)
+
+    async def create_group(
+        self, owner_uri: str, name: str, receipt: Receipt | None = None
+    ) -> Group:
+        """Make a group of the owner's own (UCWA myGroups2 POST).
+
+        409 AlreadyExists when a group has the name, 409 TooManyGroups above the limit.
+        """
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            _must_be_free(present, name)
+            if sum(group.kind == "custom" for group in present.groups) >= self._limits.groups:
+                raise Refusal("Conflict", "TooManyGroups", "This user has too many groups.")
+            group = Group(owner_uri, secrets.token_hex(8), name, "custom")
+            unit = Unit()
+            unit.save(group)
+            if receipt is not None:
+                unit.save(attrs.evolve(receipt, resource_id=group.id))
+            await self._commit(unit, owner_uri, ContactListChanged(group.id, "", "added"))
+            return group
+
+    async def rename_group(self, known: Group, name: str) -> Group:
+        """Give a group another name, if it is still as the caller knows it (UCWA group2 PUT).
+
+        403 OperationNotSupported for the built-in groups, 404 when it is gone, 412
+        PreconditionFailed when it has changed, 409 AlreadyExists when another has the name.
+        """
+        owner_uri = known.owner_uri
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            if present.custom_group(known.id) != known:
+                raise Refusal(
+                    "PreconditionFailed", None, "The group has changed since it was read."
+                )
+            if name == known.name:
+                return known
+            _must_be_free(present, name)
+            renamed = attrs.evolve(known, name=name)
+            unit = Unit()
+            unit.save(renamed)
+            await self._commit(unit, owner_uri, ContactListChanged(known.id, "", "updated"))
+            return renamed
+
+    async def remove_group(self, owner_uri: str, group_id: str) -> None:
+        """Remove a group of the owner's own (UCWA group2 DELETE).
+
+        Its members who are in no other group go to the default group, so that nobody is lost.
+        403 OperationNotSupported for the built-in groups, 404 without such a group.
+        """
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            group = present.custom_group(group_id)
+            elsewhere = {one.uri for one in present.contacts if one.group_id != group_id}
+            unit = Unit()
+            changes: list[ContactListChanged] = []
+            for entry in present.contacts:
+                if entry.group_id != group_id:
+                    continue
+                if entry.uri not in elsewhere:
+                    unit.save(attrs.evolve(entry, group_id=DEFAULT_GROUP.id))
+                    changes.append(ContactListChanged(DEFAULT_GROUP.id, entry.uri, "added"))
+                unit.remove(entry)
+                changes.append(ContactListChanged(group_id, entry.uri, "deleted"))
+            unit.remove(group)
+            changes.append(ContactListChanged(group_id, "", "deleted"))
+            await self._commit(unit, owner_uri, *changes)
+
+    async def _commit(self, unit: Unit, owner_uri: str, *changes: ContactListChanged) -> None:
+        lapsed = self._subscriptions.tell(unit, owner_uri, changes)
         await self._ledger.commit(unit)
+        self._subscriptions.told(lapsed)
+
+
+def _must_be_free(present: ContactList, name: str) -> None:
+    if any(group.name == name for group in present.groups):
+        raise Refusal("Conflict", "AlreadyExists", "There is a group of this name.")

@@ -61,6 +61,16 @@ class ContactListChanged:
 
 
 @attrs.frozen(slots=True)
+class ContactSubscriptionChanged:
+    """The application's contacts-and-groups subscription is about to expire, or has ended.
+
+    `state` is its SubscriptionState then: Connected or Disconnected.
+    """
+
+    state: str
+
+
+@attrs.frozen(slots=True)
 class ConversationSnapshot:
     """A conversation as one application sees it; `state` is a ConversationState."""
 
@@ -178,6 +188,7 @@ Fact = (
     | SubscriptionChanged
     | ContactWatched
     | ContactListChanged
+    | ContactSubscriptionChanged
     | ConversationChanged
     | MessagingChanged
     | ParticipantChanged

@@ -3,12 +3,15 @@
 A link is a capability: it is there only when its operation would be allowed (UCWA "Hypermedia").
 """
 
+import uuid
 import zlib
 from collections.abc import Iterable
 
 from mobility.domain.applications import Endpoint
+from mobility.domain.contact_subscriptions import CONNECTED
+from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
 from mobility.domain.facts import ConversationSnapshot, InvitationChanged, MessageCompleted
-from mobility.domain.records import Group, Message, Presence, PresenceSubscription, User
+from mobility.domain.records import Contact, Group, Message, Presence, PresenceSubscription, User
 from mobility.http.message import Document, Instant
 from mobility.ucwa.hrefs import Hrefs, data_uri
 
@@ -107,7 +110,9 @@ def people(hrefs: Hrefs) -> Document:
                 subscribedContacts=f"{own}/subscribedContacts",
                 presenceSubscriptionMemberships=f"{own}/presenceSubscriptionMemberships",
                 myContacts=f"{own}/contacts",
+                myContactsAndGroupsSubscription=f"{own}/contactsAndGroupsSubscription",
             ),
+            "myGroupMemberships": {"href": f"{own}/groupMemberships", "revision": "2"},
             "myGroups": {"href": f"{own}/groups", "revision": "2"},
             "search": {"href": f"{own}/search", "revision": "2"},
         },
@@ -232,16 +237,56 @@ def contact_modalities(hrefs: Hrefs, presence: Presence) -> Document:
 
 
 def group(hrefs: Hrefs, entry: Group) -> Document:
-    rel = {"default": "defaultGroup", "pinned": "pinnedGroup"}.get(entry.kind, "group")
+    own = hrefs.group(entry.id)
+    return tagged(
+        {
+            **({group_put_token(entry): PUT_TOKEN_VALUE} if entry.kind == "custom" else {}),
+            "rel": group_rel(entry.id),
+            "id": entry.id,
+            "name": entry.name,
+            "_links": links(
+                self=own,
+                groupContacts=hrefs.of_group("contacts", entry.id),
+                groupMemberships=f"{own}/groupMemberships",
+                subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", entry.id),
+            ),
+        }
+    )
+
+
+def group_rel(group_id: str) -> str:
+    """The rel of a group; the ids of the built-in groups are the same for everybody."""
+    builtin = {DEFAULT_GROUP.id: "defaultGroup", PINNED_GROUP.id: "pinnedGroup"}
+    return builtin.get(group_id, "group")
+
+
+def group_put_token(entry: Group) -> str:
+    """The GUID property of a group, always the same; it tells a PUT of the group from others."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{entry.owner_uri};group={entry.id}"))
+
+
+def group_membership(hrefs: Hrefs, entry: Contact) -> Document:
+    own = {"href": hrefs.group_membership(entry.group_id, entry.uri), "revision": "2"}
     return {
-        "rel": rel,
-        "id": entry.id,
-        "name": entry.name,
-        "_links": links(
-            self=hrefs.group(entry.id),
-            groupContacts=hrefs.of_group("contacts", entry.id),
-            subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", entry.id),
-        ),
+        "rel": "myGroupMembership",
+        "_links": {
+            "self": own,
+            "contact": link(hrefs.person(entry.uri)),
+            group_rel(entry.group_id): link(hrefs.group(entry.group_id)),
+        },
+    }
+
+
+def contact_subscription(hrefs: Hrefs, state: str) -> Document:
+    """The contacts-and-groups subscription; it can be stopped while it is Connected."""
+    own = hrefs.of("people/contactsAndGroupsSubscription")
+    rels = ["startOrRefreshSubscriptionToContactsAndGroups"]
+    if state == CONNECTED:
+        rels.append("stopSubscriptionToContactsAndGroups")
+    return {
+        "rel": "myContactsAndGroupsSubscription",
+        "state": state,
+        "_links": links(self=own, **{rel: f"{own}/{rel}" for rel in rels}),
     }
 
 

@@ -49,6 +49,8 @@ def subject(fact: Fact) -> tuple[str, str]:
             return "subscribedContacts", fact.change
         case facts.ContactListChanged():
             return ("myContacts" if fact.uri else "group"), fact.change
+        case facts.ContactSubscriptionChanged():
+            return "myContactsAndGroupsSubscription", "updated"
         case facts.ConversationChanged():
             return "conversation", fact.change
         case facts.MessagingChanged():
@@ -76,7 +78,14 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             return "messaging", fact.conversation_id
         case facts.SubscriptionChanged():
             return "presenceSubscription", fact.subscription_id
-        case facts.MeChanged() | facts.CommunicationChanged() | facts.PoliciesChanged():
+        case facts.ContactListChanged():
+            return "group", fact.group_id
+        case (
+            facts.MeChanged()
+            | facts.CommunicationChanged()
+            | facts.PoliciesChanged()
+            | facts.ContactSubscriptionChanged()
+        ):
             return type(fact).__name__
         case facts.SelfPresence():
             return fact.part
@@ -116,6 +125,10 @@ class Renderer:
                 yield from _watched(hrefs, fact)
             case facts.ContactListChanged():
                 yield _contact_list(hrefs, fact)
+            case facts.ContactSubscriptionChanged():
+                document = documents.contact_subscription(hrefs, fact.state)
+                event = _shown("myContactsAndGroupsSubscription", document, "updated")
+                yield "people", hrefs.of("people"), event
             case facts.InvitationChanged():
                 yield _communication(hrefs, _invitation(hrefs, fact, entry.message))
             case facts.ConversationChanged():
@@ -269,5 +282,5 @@ def _contact_list(hrefs: Hrefs, fact: facts.ContactListChanged) -> Sent:
     if not fact.uri:
         return "people", hrefs.of("people"), _event("group", group, fact.change)
     event = _event("contact", hrefs.person(fact.uri), fact.change)
-    event["in"] = {"rel": "group", "href": group}
+    event["in"] = {"rel": documents.group_rel(fact.group_id), "href": group}
     return "people", hrefs.of("people"), event

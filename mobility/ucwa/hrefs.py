@@ -55,6 +55,10 @@ class Hrefs:
     def group(self, group_id: str) -> str:
         return f"{self.application}/people/groups/{quote(group_id, safe='')}"
 
+    def group_membership(self, group_id: str, uri: str) -> str:
+        memberships = f"{self.application}/people/groupMemberships"
+        return f"{memberships}/{quote(group_id, safe='')},{_address(uri)}"
+
     def of_group(self, path: str, group_id: str) -> str:
         """A resource below `people` for one group alone."""
         return f"{self.application}/people/{path}?groupId={quote(group_id, safe='')}"

@@ -1,4 +1,4 @@
-"""UCWA area *people*: contacts, groups, search and what watchers see."""
+"""UCWA area *people*: contacts, search and what watchers see."""
 
 from collections.abc import Callable
 
@@ -68,29 +68,6 @@ async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
     return Response(document={"rel": rel, **document})
 
 
-async def get_groups(ucwa: Ucwa, call: Call) -> Response:
-    """myGroups: default and pinned group embedded once, custom groups as an array."""
-    groups = (await ucwa.contacts.of(call.endpoint.user_uri)).groups
-    rendered = [documents.group(call.hrefs, group) for group in groups]
-    custom = [group for group in rendered if group["rel"] == "group"]
-    builtin = {group["rel"]: group for group in rendered if group["rel"] != "group"}
-    own = {"self": {"href": call.hrefs.of("people/groups"), "revision": "2"}}
-    if call.request.query.get("expand", "true").lower() == "false":
-        shown: Document = {
-            "_links": own
-            | {rel: group["_links"]["self"] for rel, group in builtin.items()}
-            | {"group": [group["_links"]["self"] for group in custom]}
-        }
-    else:
-        shown = {"_links": own, "_embedded": {**builtin, "group": custom}}
-    return Response(document={"rel": "myGroups", **shown})
-
-
-async def get_group(ucwa: Ucwa, call: Call) -> Response:
-    entries = await ucwa.contacts.of(call.endpoint.user_uri)
-    return Response(document=documents.group(call.hrefs, entries.group(call.parameter("group"))))
-
-
 def get_search(ucwa: Ucwa, call: Call) -> Response:
     """Search by name, mail, phone or SIP address; revision 2 takes `mail` instead of `query`."""
     query = fields(call.request)
@@ -135,25 +112,6 @@ RESOURCES = (
             Event("deleted", "people", Priority.HIGH, "group"),
         ),
         aliases=("contacts",),
-    ),
-    Resource(
-        "myGroups",
-        "people/groups",
-        (Operation("GET", get_groups, parameters=("expand",)),),
-        revision=2,
-        aliases=("groups",),
-    ),
-    Resource(
-        "group",
-        "people/groups/{group}",
-        (Operation("GET", get_group),),
-        events=(
-            Event("added", "people", Priority.HIGH),
-            Event("updated", "people", Priority.HIGH),
-            Event("deleted", "people", Priority.HIGH),
-        ),
-        revision=2,
-        aliases=("groups/{group}",),
     ),
     Resource("contact", "people/{address}", (Operation("GET", get_contact),)),
     *(

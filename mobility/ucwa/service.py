@@ -3,6 +3,7 @@
 import attrs
 
 from mobility.domain.applications import Applications
+from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Archive
@@ -23,6 +24,7 @@ class Ucwa:
     applications: Applications
     subscriptions: Subscriptions
     contacts: Contacts
+    contact_subscriptions: ContactSubscriptions
     conversations: Conversations
     archive: Archive
     channels: EventChannels

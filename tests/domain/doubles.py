@@ -15,11 +15,14 @@ from mobility.domain.applications import (
     Lifetimes,
     Registration,
 )
-from mobility.domain.contacts import Contacts
+from mobility.domain.contact_subscriptions import ContactSubscriptions
+from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Call, ConversationLimits, Conversations, Text
 from mobility.domain.facts import (
     CommunicationChanged,
+    ContactListChanged,
+    ContactSubscriptionChanged,
     ContactWatched,
     ConversationChanged,
     Fact,
@@ -259,6 +262,7 @@ class Bounds:
     instances: int = 3
     subscriptions: int = 3
     contacts: int = 5
+    groups: int = 3
     conversations: int = 4
     invitation_s: float = 30.0
     typing_s: float = 8.0
@@ -318,9 +322,20 @@ class World:
         self.conversations.load(
             stored.conversations, stored.legs, stored.invitations, stored.message_counts
         )
-        self.contacts = Contacts(ledger, ledger)
+        self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
+        self.contact_subscriptions.load([one.id for one in self.applications])
+        self.contacts = Contacts(
+            ledger,
+            ledger,
+            self.contact_subscriptions,
+            ContactLimits(bounds.contacts, bounds.groups),
+        )
         self.users.departures.append(self.applications.end_all_of)
-        self.applications.departures += [self.conversations.leave, self.subscriptions.leave]
+        self.applications.departures += [
+            self.conversations.leave,
+            self.subscriptions.leave,
+            self.contact_subscriptions.leave,
+        ]
         ledger.publish = self._heard
         self._read = {stream_id: head for stream_id, (_, head) in ledger.bounds.items()}
 
@@ -490,6 +505,11 @@ def _words(fact: Fact) -> str:
             return f"subscription {fact.change}"
         case ContactWatched():
             return f"contact {name_of(fact.uri)} {fact.change}"
+        case ContactListChanged():
+            what = f"{name_of(fact.uri)} in {fact.group_id}" if fact.uri else fact.group_id
+            return f"{'contact' if fact.uri else 'group'} {what} {fact.change}"
+        case ContactSubscriptionChanged():
+            return f"contact subscription {fact.state}"
         case InvitationChanged():
             words = [f"invitation {fact.change} {fact.direction} {fact.state}"]
             if fact.accepted_by is not None:

@@ -67,12 +67,24 @@ PATHS = {
 
 REFERENCE_PATHS = {
     "group": "the reference's sample path names no group",
+    "groupMemberships": "as group",
     "localParticipant": "is served by participant",
+    "myGroupMembership": "the reference's sample path names no membership",
     "phone": "the reference's sample path names no phone",
     "presenceSubscription": "the reference's sample path names no subscription",
     "presenceSubscriptionMembership": "the sample has a literal id; the shape is the same",
 }
 """Resources that are not served on the path of their reference page."""
+
+PLACES = {"localParticipant": "participant", "defaultGroup": "group", "pinnedGroup": "group"}
+"""Rels of an `in` link that stand for the declared one."""
+
+EVENT_COLLECTIONS = {
+    "group": "myContacts",
+    "defaultGroup": "myContacts",
+    "pinnedGroup": "myContacts",
+}
+"""Places of an event of a contact, to the collection that declares it."""
 
 EVENT_TARGETS = {
     "myContacts": "contact",
@@ -85,11 +97,16 @@ PROPERTIES: set[tuple[str, str]] = set()
 """Properties shown beyond the page."""
 
 LINKS = {
+    ("defaultGroup", "groupMemberships"),
+    ("group", "groupMemberships"),
+    ("myGroupMemberships", "removeContactFromAllGroups"),
     ("participants", "self"),
+    ("pinnedGroup", "groupMemberships"),
     ("typingParticipants", "self"),
     ("typingParticipants", "participant"),
 }
-"""Links shown beyond the page: those of the two resources that pages name as links only."""
+"""Links shown beyond the page: those of the two resources that pages name as links only, and those
+to resources that no page links to."""
 
 EMBEDDED = {
     ("myGroups", "defaultGroup"),
@@ -275,7 +292,7 @@ class ShownTests(UcwaTestCase):
         self.assertEqual(embedded, EMBEDDED)
         seen = {document["rel"] for document in shown}
         readable = {r.rel for r in RESOURCES if any(o.method == "GET" for o in r.operations)}
-        self.assertEqual(readable - seen - {"events", "contactPhoto", "group"}, set())
+        self.assertEqual(readable - seen - {"events", "contactPhoto"}, set())
 
     async def test_told(self) -> None:
         """Every event that is sent is declared with that sender, type and place."""
@@ -284,10 +301,11 @@ class ShownTests(UcwaTestCase):
             (resource.rel, event.type): event for resource in RESOURCES for event in resource.events
         }
         for event in self.told:
-            rel = event.within if event.within in EVENT_TARGETS else event.rel
+            collection = EVENT_COLLECTIONS.get(event.within, event.within)
+            rel = collection if collection in EVENT_TARGETS else event.rel
             expected = declared[rel, event.type]
             self.assertEqual(event.sender, expected.sender, event)
-            place = "participant" if event.within == "localParticipant" else event.within
+            place = PLACES.get(event.within, event.within)
             self.assertEqual(place, expected.within, event)
         kinds = {(event.rel, event.type) for event in self.told}
         self.assertGreater(len(kinds), 15)
@@ -306,6 +324,7 @@ class ShownTests(UcwaTestCase):
         body = {"duration": 10, "uris": [uri("bob"), uri("carol")]}
         subscribed = await alice.post("people/presenceSubscriptions", body)
         found += resources(subscribed.json())
+        found += await self.listed(alice)
         links = {"message": {"href": "data:text/plain,Hello"}}
         body = {"to": uri("bob"), "operationId": "1", "subject": "S", "_links": links}
         invited = await alice.post("communication/messagingInvitations", body)
@@ -327,6 +346,24 @@ class ShownTests(UcwaTestCase):
         await bob.post(f"{messages[1][1]}/terminate")
         for client in (alice, bob):
             found += await self.tell(client)
+        return found
+
+    async def listed(self, client: Client) -> list[Page]:
+        """Bob and Carol in groups of the contact list, and changes the client hears of."""
+        subscription = "people/contactsAndGroupsSubscription"
+        start = f"{subscription}/startOrRefreshSubscriptionToContactsAndGroups?duration=10"
+        found = resources((await client.post(start)).json())
+        await client.post("people/groups", {"displayName": "Sales"})
+        (sales,) = (await client.document("people/groups"))["_embedded"]["group"]
+        for name, group in (("bob", sales["id"]), ("carol", "pinned"), ("carol", "default")):
+            body = {"contactUri": uri(name), "groupId": group}
+            added = await client.post("people/groupMemberships", body)
+            found += await self.read(client, added.header("Location") or "")
+        found += await self.read(client, sales["_links"]["groupMemberships"]["href"])
+        found += await self.tell(client)
+        await client.delete(sales["_links"]["self"]["href"])
+        await client.post("people/groups", {"displayName": "Support"})
+        found += await self.tell(client)
         return found
 
     async def answered(
