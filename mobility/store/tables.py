@@ -267,9 +267,12 @@ stream_entries = Table(
     _column("data", Text),
     _column("conversation_id", Text, nullable=True),
     _column("message_number", BigInteger, nullable=True),
-    sqlite_with_rowid=False,
 )
-"""Facts as `mobility.domain.facts.encode` writes them; the last two name their message."""
+"""Facts as `mobility.domain.facts.encode` writes them; the last two name their message.
+
+With a rowid on SQLite: new entries of all streams go to the end of one table, and only their small
+keys into the midst of an index.  In key order each stream has pages of its own, which split as it
+grows: a commit of eight messages then writes half as many pages again."""
 
 counters = Table(
     "counters",

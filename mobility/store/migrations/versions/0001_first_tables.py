@@ -196,7 +196,6 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.Text(), nullable=True),
         sa.Column("message_number", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("stream_id", "position"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "counters",
