@@ -79,17 +79,7 @@ def me(endpoint: Endpoint, user: User) -> Document:
         "rel": "me",
         "name": user.name,
         "uri": user.uri,
-        **present(
-            emailAddresses=[user.email] if user.email else [],
-            company=user.company,
-            department=user.department,
-            officeLocation=user.office,
-            title=user.title,
-            workPhoneNumber=_tel(user.work_phone),
-            mobilePhoneNumber=_tel(user.mobile_phone),
-            homePhoneNumber=_tel(user.home_phone),
-            otherPhoneNumber=_tel(user.other_phone),
-        ),
+        **_card(user, "officeLocation"),
         "_links": links(
             self=hrefs.of("me"),
             **{rel: hrefs.of(f"me/{rel}") for rel in rels},
@@ -177,17 +167,7 @@ def contact(hrefs: Hrefs, user: User) -> Document:
             "name": user.name,
             "type": "User",
             "sourceNetwork": "SameEnterprise",
-            **present(
-                emailAddresses=[user.email] if user.email else [],
-                company=user.company,
-                department=user.department,
-                office=user.office,
-                title=user.title,
-                workPhoneNumber=_tel(user.work_phone),
-                mobilePhoneNumber=_tel(user.mobile_phone),
-                homePhoneNumber=_tel(user.home_phone),
-                otherPhoneNumber=_tel(user.other_phone),
-            ),
+            **_card(user, "office"),
             "_links": links(
                 self=person,
                 contactPhoto=hrefs.photo(user.uri),
@@ -440,6 +420,21 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Docum
     if fact.operation_id:
         document["operationId"] = fact.operation_id
     return document
+
+
+def _card(user: User, office: str) -> Document:
+    """What a user's card says; `office` is the name that `me` or `contact` has for it."""
+    return present(
+        emailAddresses=[user.email] if user.email else [],
+        company=user.company,
+        department=user.department,
+        **{office: user.office},
+        title=user.title,
+        workPhoneNumber=_tel(user.work_phone),
+        mobilePhoneNumber=_tel(user.mobile_phone),
+        homePhoneNumber=_tel(user.home_phone),
+        otherPhoneNumber=_tel(user.other_phone),
+    )
 
 
 def _content_type(message: Message) -> str:

@@ -1,10 +1,11 @@
 """UCWA area *me*: makeMeAvailable, own presence, note and location, phones and photo."""
 
 import re
+from collections.abc import Callable
 
 from mobility.domain.applications import Availability
 from mobility.domain.presence import SETTABLE
-from mobility.domain.records import User
+from mobility.domain.records import Presence, User
 from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response
@@ -12,6 +13,7 @@ from mobility.ucwa import documents
 from mobility.ucwa.application import owner
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.hrefs import Hrefs
 from mobility.ucwa.service import Ucwa
 
 MODALITIES = (
@@ -78,10 +80,17 @@ async def report_my_activity(ucwa: Ucwa, call: Call) -> Response:
     return Response(204)
 
 
-def get_presence(ucwa: Ucwa, call: Call) -> Response:
-    ucwa.applications.must_be_available(call.endpoint)
-    presence = ucwa.presence.of(call.endpoint.user_uri)
-    return Response(document=documents.own_presence(call.hrefs, presence))
+def shown_to_self(
+    document: Callable[[Hrefs, Presence], Document],
+) -> Callable[[Ucwa, Call], Response]:
+    """A GET that shows one part of the user's own presence; 409 before makeMeAvailable."""
+
+    def get(ucwa: Ucwa, call: Call) -> Response:
+        ucwa.applications.must_be_available(call.endpoint)
+        presence = ucwa.presence.of(call.endpoint.user_uri)
+        return Response(document=document(call.hrefs, presence))
+
+    return get
 
 
 async def post_presence(ucwa: Ucwa, call: Call) -> Response:
@@ -92,24 +101,12 @@ async def post_presence(ucwa: Ucwa, call: Call) -> Response:
     return Response(204)
 
 
-def get_note(ucwa: Ucwa, call: Call) -> Response:
-    ucwa.applications.must_be_available(call.endpoint)
-    presence = ucwa.presence.of(call.endpoint.user_uri)
-    return Response(document=documents.own_note(call.hrefs, presence))
-
-
 async def post_note(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     text = body.text("message", max_length=MAX_NOTE)
     body.check()
     await ucwa.applications.set_note(call.endpoint, text)
     return Response(204)
-
-
-def get_location(ucwa: Ucwa, call: Call) -> Response:
-    ucwa.applications.must_be_available(call.endpoint)
-    presence = ucwa.presence.of(call.endpoint.user_uri)
-    return Response(document=documents.own_location(call.hrefs, presence))
 
 
 async def post_location(ucwa: Ucwa, call: Call) -> Response:
@@ -226,17 +223,17 @@ RESOURCES = (
             rel,
             f"me/{rel}",
             (
-                Operation("GET", read, refusals=AVAILABLE_FIRST),
+                Operation("GET", shown_to_self(document), refusals=AVAILABLE_FIRST),
                 Operation("POST", write, (204,), refusals=AVAILABLE_FIRST, parameters=(parameter,)),
             ),
             events=tuple(
                 Event(kind, "me", Priority.MEDIUM) for kind in ("added", "updated", "deleted")
             ),
         )
-        for rel, read, write, parameter in (
-            ("presence", get_presence, post_presence, "availability"),
-            ("note", get_note, post_note, "message"),
-            ("location", get_location, post_location, "location"),
+        for rel, document, write, parameter in (
+            ("presence", documents.own_presence, post_presence, "availability"),
+            ("note", documents.own_note, post_note, "message"),
+            ("location", documents.own_location, post_location, "location"),
         )
     ),
     Resource("phones", "me/phones", (Operation("GET", get_phones),)),
