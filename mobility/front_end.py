@@ -168,7 +168,6 @@ class FrontEnd(MultiService):
             channels=self.channels,
             photo_cookies=PhotoCookies(secret),
             dispatch=dispatch,
-            sip_domains=config.sip_domains,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
         )
         self.routes: list[Route] = [

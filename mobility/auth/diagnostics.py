@@ -1,6 +1,6 @@
 """`X-Ms-diagnostics` of sign-in: a number and a sentence that say why a request was refused.
 
-28020, 28029 and 28032 are the vendor's (UCWA "Authentication in UCWA"; 28032 as its servers send
+28029 and 28032 are the vendor's (UCWA "Authentication in UCWA"; 28032 as its servers send
 it for a ticket they did not issue).  No number is published for the other reasons, so those stand
 in the 28900s.  Clients are told not to depend on the header.
 """
@@ -22,7 +22,6 @@ class Diagnostic:
         return HEADER, f'{self.id};source="{server_fqdn}";reason="{self.reason}"'
 
 
-NO_TOKEN = Diagnostic(28020, "No valid security token.")
 GRANT_NOT_ALLOWED = Diagnostic(28029, "Authentication type not allowed.")
 BAD_TOKEN = Diagnostic(28032, "The web ticket is invalid.")
 MALFORMED = Diagnostic(28901, "The token request is malformed.")

@@ -30,7 +30,6 @@ class Ucwa:
     channels: EventChannels
     photo_cookies: PhotoCookies
     dispatch: Dispatch
-    sip_domains: tuple[str, ...]
     outstanding_requests: int
     """How many requests of batches a user may have under way (UCWA batch: 100)."""
     outstanding: Outstanding = attrs.Factory(Outstanding)
