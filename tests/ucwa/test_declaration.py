@@ -1,7 +1,7 @@
 """The declarations against the public reference: what is offered is what the pages describe.
 
-`data/catalogue.json` is cut from the reference pages (OfficeDev/skype-docs, `Skype/UCWA`) to the
-resources declared here.  Each place where the declarations differ on purpose is in a table below
+`data/catalogue.json` holds the facts of the reference pages (OfficeDev/skype-docs, `Skype/UCWA`),
+resource by resource.  Each place where the declarations differ on purpose is in a table below
 with its reason; an entry that is no deviation any more fails too.
 """
 
