@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+import mobility.store
 from mobility.config import StoreConfig
 from mobility.domain.facts import Fact, MeChanged
 from mobility.domain.ledger import Committed, Unit
@@ -19,6 +20,11 @@ from mobility.store.connection import connect_writer
 from mobility.store.open import Store, open_store
 from mobility.store.schema import migrate
 from mobility.store.writer import SqliteLedger
+
+MIGRATIONS = Path(mobility.store.__file__).parent / "migrations"
+
+HEAD = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""The newest revision: each file's name begins with its own."""
 
 
 @attrs.define

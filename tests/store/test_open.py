@@ -24,7 +24,7 @@ from mobility.errors import OperatorFault
 from mobility.store.connection import connect_reader, connect_writer
 from mobility.store.open import EVENTS, Store, open_store
 from mobility.store.plan import NUMBERS
-from tests.store.doubles import StoreCase, appending, conversation, message, opening, saving
+from tests.store.doubles import HEAD, StoreCase, appending, conversation, message, opening, saving
 
 ALICE = "sip:alice@example.test"
 NOW = 1_700_000_000.0
@@ -140,7 +140,7 @@ class OpenTests(StoreCase):
         """A migration is told in the log, an unchanged schema is not."""
         self.open()
         self.assertEqual(
-            self.log.events, [("store.migrated", {"before": "", "after": "0001", "backup": ""})]
+            self.log.events, [("store.migrated", {"before": "", "after": HEAD, "backup": ""})]
         )
         self.assertEqual(set(self.log.events[0][1]), set(EVENTS["store.migrated"]))
         self.open()

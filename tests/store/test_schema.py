@@ -10,17 +10,17 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
-import mobility.store
 from mobility.errors import OperatorFault
 from mobility.store.schema import Migration, migrate
 from mobility.store.tables import metadata
+from tests.store.doubles import HEAD, MIGRATIONS
 
-ADD_COLUMN = """
+ADD_COLUMN = f"""
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0001"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -39,7 +39,7 @@ class MigrateTests(SynchronousTestCase):
     def later_version(self, migration: str) -> str:
         """The migrations of this version and one more."""
         later = self.directory / "later"
-        shutil.copytree(Path(mobility.store.__file__).parent / "migrations", later)
+        shutil.copytree(MIGRATIONS, later)
         (later / "versions" / "9999_later.py").write_text(migration)
         return str(later.absolute())
 
@@ -52,7 +52,7 @@ class MigrateTests(SynchronousTestCase):
 
     def test_new_database(self) -> None:
         """A new database is private to its owner and needs no copy."""
-        self.assertEqual(migrate(self.path), Migration("", "0001"))
+        self.assertEqual(migrate(self.path), Migration("", HEAD))
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
         self.assertEqual(list(self.directory.glob("*backup*")), [])
 
@@ -81,7 +81,7 @@ class MigrateTests(SynchronousTestCase):
         """Starting again changes nothing and copies nothing."""
         migrate(self.path)
         before = self.path.read_bytes()
-        self.assertEqual(migrate(self.path), Migration("0001", "0001"))
+        self.assertEqual(migrate(self.path), Migration(HEAD, HEAD))
         self.assertEqual(self.path.read_bytes(), before)
         self.assertEqual(list(self.directory.glob("*backup*")), [])
 
@@ -89,10 +89,10 @@ class MigrateTests(SynchronousTestCase):
         """An older database is copied, privately, before it is migrated."""
         migrate(self.path)
         done = migrate(self.path, self.later_version(ADD_COLUMN))
-        self.assertEqual((done.before, done.after), ("0001", "9999"))
+        self.assertEqual((done.before, done.after), (HEAD, "9999"))
         self.assertIn("nickname", self.columns_of_users(self.path))
         assert done.backup is not None
-        self.assertRegex(done.backup.name, r"^mobility\.db\.backup-0001-\d{8}T\d{6}Z$")
+        self.assertRegex(done.backup.name, rf"^mobility\.db\.backup-{HEAD}-\d{{8}}T\d{{6}}Z$")
         self.assertNotIn("nickname", self.columns_of_users(done.backup))
         self.assertEqual(done.backup.stat().st_mode & 0o777, 0o600)
 
@@ -102,7 +102,7 @@ class MigrateTests(SynchronousTestCase):
         later = self.later_version(FAIL_HALFWAY)
         self.assertRaises(OperatorFault, migrate, self.path, later)
         self.assertNotIn("nickname", self.columns_of_users(self.path))
-        self.assertEqual(migrate(self.path), Migration("0001", "0001"))
+        self.assertEqual(migrate(self.path), Migration(HEAD, HEAD))
 
     def test_newer_schema_is_refused(self) -> None:
         """A database of a newer version is refused by file and revision, and not touched."""
@@ -140,7 +140,7 @@ class MigrateTests(SynchronousTestCase):
         odd = self.directory / "50%? #1.db"
         migrate(odd)
         self.assertTrue(odd.stat().st_size)
-        self.assertEqual(migrate(odd), Migration("0001", "0001"))
+        self.assertEqual(migrate(odd), Migration(HEAD, HEAD))
 
     def test_logging_is_left_alone(self) -> None:
         """Migrating neither adds log handlers nor changes or disables loggers."""
