@@ -28,6 +28,7 @@ from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.messaging import Messaging
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -117,6 +118,7 @@ class FrontEnd(MultiService):
         self.conversations.load(
             stored.conversations, stored.legs, stored.invitations, stored.message_counts
         )
+        self.messaging = Messaging(ledger, agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
         self.contacts = Contacts(
@@ -164,6 +166,7 @@ class FrontEnd(MultiService):
             contacts=self.contacts,
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
+            messaging=self.messaging,
             archive=archive,
             channels=self.channels,
             photo_cookies=PhotoCookies(secret),

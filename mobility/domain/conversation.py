@@ -6,6 +6,7 @@ which transition happens.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -67,11 +68,11 @@ UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")
 
 @attrs.define(slots=True, eq=False)
 class ActiveConversation:
-    """A conversation with its legs by application id, its invitation and who is typing."""
+    """A conversation with its legs by application id, its invitations and who is typing."""
 
     record: Conversation
     legs: dict[str, Leg] = attrs.Factory(dict)
-    invitation: Invitation | None = None
+    invitations: dict[str, Invitation] = attrs.Factory(dict)
     message_count: int = 0
     first_message: Message | None = None
     """The message an open invitation carries, unless it is only in the store."""
@@ -80,6 +81,22 @@ class ActiveConversation:
     @property
     def id(self) -> str:
         return self.record.id
+
+    def next_version(self, **changes: Any) -> Conversation:
+        """The record with `changes`, as the successor of the stored one."""
+        return attrs.evolve(self.record, version=self.record.version + 1, **changes)
+
+    def invitation_of(self, leg: Leg) -> Invitation | None:
+        """The invitation by which `leg` came; None once it is forgotten."""
+        return self.invitations.get(leg.invitation_id)
+
+    def ringing(self, invitation: Invitation) -> list[Leg]:
+        """The legs that `invitation` rings."""
+        return [
+            leg
+            for leg in self.legs.values()
+            if leg.state == "Incoming" and leg.invitation_id == invitation.id
+        ]
 
     def others(self, leg: Leg) -> list[Leg]:
         """The legs of the other participants."""

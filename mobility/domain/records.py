@@ -178,7 +178,8 @@ class Leg:
     """One application's part in a conversation.
 
     `state` is a ConversationState (Incoming, Connecting, Connected, Disconnected) and `messaging`
-    a CallState of the messaging modality as that application sees it.
+    a CallState of the messaging modality as that application sees it.  `invitation_id` names the
+    invitation by which the application came into the conversation.
     """
 
     KEY: ClassVar = ("conversation_id", "application_id")
@@ -187,6 +188,7 @@ class Leg:
     user_uri: str
     state: str
     messaging: str
+    invitation_id: str = ""
 
 
 @attrs.frozen(slots=True)

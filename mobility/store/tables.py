@@ -189,6 +189,7 @@ legs = Table(
     _column("user_uri", Text),
     _column("state", Text),
     _column("messaging", Text),
+    _column("invitation_id", Text),
     sqlite_with_rowid=False,
 )
 

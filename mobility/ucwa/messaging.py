@@ -2,9 +2,9 @@
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.conversation import FORMATS, ActiveConversation, invitation_fact
-from mobility.domain.conversations import Call as Invite
-from mobility.domain.conversations import Text
 from mobility.domain.facts import MessageCompleted
+from mobility.domain.messaging import Call as Invite
+from mobility.domain.messaging import Text
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
@@ -59,9 +59,7 @@ async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     if to_uri is None or to_uri == call.endpoint.user_uri:
         raise validation_failure(Parameter("to", "must be the SIP URI of another person"))
     invite = Invite(to_uri, operation_id, subject, importance, thread_id, text)
-    invitation = await ucwa.conversations.start_messaging(
-        call.endpoint, invite, call.now, call.receipt
-    )
+    invitation = await ucwa.messaging.start(call.endpoint, invite, call.now, call.receipt)
     return invited(ucwa, call, invitation.id)
 
 
@@ -79,7 +77,7 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def accept(ucwa: Ucwa, call: Call) -> Response:
-    await ucwa.conversations.accept(call.endpoint, call.parameter("invitation"))
+    await ucwa.messaging.accept(call.endpoint, call.parameter("invitation"))
     return Response(204)
 
 
@@ -108,7 +106,7 @@ async def send_message(ucwa: Ucwa, call: Call) -> Response:
         raise validation_failure(
             Parameter("operationId", f"must have at most {MAX_OPERATION_ID} characters")
         )
-    message = await ucwa.conversations.send_message(
+    message = await ucwa.messaging.send(
         call.endpoint,
         call.parameter("conversation"),
         _body_text(call.request),
@@ -144,7 +142,7 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def set_is_typing(ucwa: Ucwa, call: Call) -> Response:
-    await ucwa.conversations.set_typing(call.endpoint, call.parameter("conversation"), call.now)
+    await ucwa.messaging.set_typing(call.endpoint, call.parameter("conversation"), call.now)
     return Response(204)
 
 

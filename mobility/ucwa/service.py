@@ -7,6 +7,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Archive
+from mobility.domain.messaging import Messaging
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
@@ -26,6 +27,7 @@ class Ucwa:
     contacts: Contacts
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
+    messaging: Messaging
     archive: Archive
     channels: EventChannels
     photo_cookies: PhotoCookies

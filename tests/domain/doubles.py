@@ -18,7 +18,7 @@ from mobility.domain.applications import (
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation
-from mobility.domain.conversations import Call, ConversationLimits, Conversations, Text
+from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.facts import (
     CommunicationChanged,
     ContactListChanged,
@@ -39,6 +39,7 @@ from mobility.domain.facts import (
     encode,
 )
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
+from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.presence import PresenceBook
 from mobility.domain.records import (
     Application,
@@ -322,6 +323,7 @@ class World:
         self.conversations.load(
             stored.conversations, stored.legs, stored.invitations, stored.message_counts
         )
+        self.messaging = Messaging(ledger, self.agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])
         self.contacts = Contacts(
@@ -392,10 +394,10 @@ class World:
     ) -> Deferred[Invitation]:
         body = Text("Plain", text) if text is not None else None
         call = Call(uri(to), text=body, **more)
-        return running(self.conversations.start_messaging(endpoint, call, self.now))
+        return running(self.messaging.start(endpoint, call, self.now))
 
     def accept(self, endpoint: Endpoint, invitation: Invitation) -> Deferred[None]:
-        return running(self.conversations.accept(endpoint, invitation.id))
+        return running(self.messaging.accept(endpoint, invitation.id))
 
     def decline(
         self, endpoint: Endpoint, invitation: Invitation, *, everywhere: bool = False
@@ -406,13 +408,13 @@ class World:
         self, endpoint: Endpoint, conversation_id: str, body: str = "Hi", operation_id: str = ""
     ) -> Deferred[Message]:
         return running(
-            self.conversations.send_message(
+            self.messaging.send(
                 endpoint, conversation_id, Text("Plain", body), operation_id, self.now
             )
         )
 
     def begin_typing(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
-        return running(self.conversations.set_typing(endpoint, conversation_id, self.now))
+        return running(self.messaging.set_typing(endpoint, conversation_id, self.now))
 
     def terminate(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
         return running(self.conversations.terminate(endpoint, conversation_id))

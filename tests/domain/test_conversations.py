@@ -6,8 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mobility.domain.conversations import Call, Text
 from mobility.domain.facts import InvitationChanged, MessageCompleted
+from mobility.domain.messaging import Call, Text
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt, User
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
@@ -213,7 +213,7 @@ class StartTests(Case):
         receipt = Receipt(uri("alice"), "1", "print", "", self.world.now)
         invitation = done(
             running(
-                self.world.conversations.start_messaging(
+                self.world.messaging.start(
                     self.alice, Call(uri("bob"), text=text), self.world.now, receipt
                 )
             )
@@ -227,7 +227,7 @@ class StartTests(Case):
         receipt = Receipt(uri("alice"), "2", "print", "", self.world.now)
         message = done(
             running(
-                self.world.conversations.send_message(
+                self.world.messaging.send(
                     self.alice, invitation.conversation_id, text, "", self.world.now, receipt
                 )
             )

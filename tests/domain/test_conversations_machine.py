@@ -208,13 +208,14 @@ class Clients(RuleBasedStateMachine):
             assert endpoint.user_uri not in parties, "two devices accepted"
             parties[endpoint.user_uri] = endpoint.id
 
-        if conversation.invitation is not None:
-            self.watch(self.world.accept(endpoint, conversation.invitation), accepted)
+        invitation = conversation.invitation_of(conversation.legs[endpoint.id])
+        if invitation is not None:
+            self.watch(self.world.accept(endpoint, invitation), accepted)
 
     def decline(
         self, endpoint: Endpoint, conversation: ActiveConversation, everywhere: bool
     ) -> None:
-        invitation = conversation.invitation
+        invitation = conversation.invitation_of(conversation.legs[endpoint.id])
         if invitation is not None:
             self.watch(self.world.decline(endpoint, invitation, everywhere=everywhere))
 
@@ -440,10 +441,7 @@ def _state(world: World) -> dict[str, Any]:
             conversation.id: (
                 conversation.record,
                 conversation.legs,
-                conversation.invitation
-                if conversation.invitation is not None
-                and conversation.invitation.state == "Connecting"
-                else None,
+                [one for one in conversation.invitations.values() if one.state == "Connecting"],
             )
             for conversation in world.conversations._conversations.values()
         },

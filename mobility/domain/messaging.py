@@ -1,0 +1,256 @@
+"""Instant messaging: who is invited, who answers, what each side is told."""
+
+import secrets
+
+import attrs
+
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Endpoint
+from mobility.domain.conversation import (
+    ELSEWHERE,
+    UNKNOWN,
+    UNREACHABLE,
+    ActiveConversation,
+    tell_connected,
+    tell_ended,
+    tell_message,
+    tell_started,
+)
+from mobility.domain.conversations import Conversations, must_ring
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
+from mobility.domain.typing_notices import TypingNotices
+from mobility.domain.users import Users
+from mobility.errors import Refusal
+
+
+@attrs.frozen(slots=True)
+class Text:
+    """The body of a message; `format` is a MessageFormat."""
+
+    format: str
+    body: str = attrs.field(repr=False)
+
+
+@attrs.frozen(slots=True)
+class Call:
+    """What startMessaging asks for."""
+
+    to_uri: str
+    operation_id: str = ""
+    subject: str = ""
+    importance: str = "Normal"
+    thread_id: str = ""
+    text: Text | None = None
+
+
+class Messaging:
+    """The messaging modality of the active conversations."""
+
+    def __init__(
+        self, ledger: Ledger, agenda: Agenda, users: Users, conversations: Conversations
+    ) -> None:
+        self._ledger = ledger
+        self._users = users
+        self._conversations = conversations
+        self._typing = TypingNotices(
+            ledger,
+            agenda,
+            conversations.settled,
+            users.name_of,
+            conversations.limits.typing_timeout_s,
+        )
+
+    async def start(
+        self, endpoint: Endpoint, call: Call, now: float, receipt: Receipt | None = None
+    ) -> Invitation:
+        """UCWA startMessaging: ring every application of the callee that can take messages.
+
+        An invitation that can reach nobody is completed at once, failed; its message is kept as
+        missed.  Refused with 409 TooManyConversations or ThreadIdAlreadyExists.
+        """
+        endpoint.must_live()
+        self._check_start(endpoint, call)
+        conversation = ActiveConversation(
+            record=Conversation(
+                id=secrets.token_hex(8),
+                thread_id=call.thread_id or secrets.token_hex(16),
+                subject=call.subject,
+                importance=call.importance,
+                created_at=now,
+            )
+        )
+        message = None
+        if call.text is not None:
+            message = _new_message(conversation, endpoint.user_uri, call.text, now)
+            conversation.first_message = message
+        invitation = Invitation(
+            id=secrets.token_hex(16),
+            conversation_id=conversation.id,
+            from_uri=endpoint.user_uri,
+            from_application_id=endpoint.id,
+            to_uri=call.to_uri,
+            operation_id=call.operation_id,
+            created_at=now,
+            expires_at=now + self._conversations.limits.invitation_timeout_s,
+            message_number=message.number if message is not None else 0,
+        )
+        caller = _leg(invitation, endpoint, "Connecting")
+        ringing = self._conversations.reachable(call.to_uri, "Messaging")
+        callees = [_leg(invitation, callee, "Incoming") for callee in ringing]
+        unit = Unit()
+        if receipt is not None:
+            unit.save(attrs.evolve(receipt, resource_id=invitation.id))
+        for leg in (caller, *callees):
+            tell_started(
+                unit,
+                conversation,
+                invitation,
+                leg,
+                self._users.name_of,
+                message if leg is not caller else None,
+            )
+        if not callees:
+            return await self._fail_at_once(unit, conversation, invitation, caller, message)
+        if message is not None:
+            unit.save(message)
+        await self._conversations.begin(unit, conversation, invitation, (caller, *callees))
+        return invitation
+
+    async def accept(self, endpoint: Endpoint, invitation_id: str) -> None:
+        """UCWA accept: this application answers, and the others that ring are told so.
+
+        409 when the invitation is over or is not the application's to answer.
+        """
+        conversations = self._conversations
+        conversation = conversations.find_invitation(endpoint, invitation_id)[0]
+        async with conversations.lock(conversation.id):
+            _, invitation, leg = conversations.find_invitation(endpoint, invitation_id)
+            must_ring(invitation, leg)
+            accepted = attrs.evolve(invitation, state="Connected", accepted_by=leg.user_uri)
+            caller = conversation.legs[invitation.from_application_id]
+            losers = [other for other in conversation.ringing(invitation) if other is not leg]
+            message = await conversations.first_message(conversation, invitation)
+            record = conversation.next_version()
+            unit = Unit()
+            unit.save(record, accepted)
+            connected = [conversation.evolve_leg(side, "Connected") for side in (caller, leg)]
+            unit.save(*connected)
+            for side in connected:
+                tell_connected(
+                    unit,
+                    conversation,
+                    accepted,
+                    side,
+                    self._users.name_of,
+                    message if side.application_id == endpoint.id else None,
+                )
+            elsewhere = attrs.evolve(invitation, state="Failed")
+            for loser in losers:
+                tell_ended(unit, conversation, loser, self._users.name_of, elsewhere, ELSEWHERE)
+            unit.remove(*losers)
+            await self._ledger.commit(unit)
+            conversation.record = record
+            conversation.invitations[invitation.id] = accepted
+            conversation.first_message = None
+            for side in connected:
+                conversation.legs[side.application_id] = side
+            for loser in losers:
+                conversations.part(conversation, loser)
+
+    async def send(
+        self,
+        endpoint: Endpoint,
+        conversation_id: str,
+        text: Text,
+        operation_id: str,
+        now: float,
+        receipt: Receipt | None = None,
+    ) -> Message:
+        """UCWA sendMessage: answers once the message is durable in every recipient's stream.
+
+        409 while messaging is not connected.
+        """
+        await self._conversations.settled(conversation_id)
+        conversation, leg = self._conversations.find(endpoint, conversation_id)
+        _must_be_connected(leg)
+        message = _new_message(conversation, leg.user_uri, text, now)
+        unit = Unit()
+        unit.save(message)
+        if receipt is not None:
+            unit.save(attrs.evolve(receipt, resource_id=str(message.number)))
+        typed = self._typing.end(unit, conversation, leg)
+        tell_message(unit, message, leg, self._users.name_of, operation_id)
+        for other in conversation.others(leg):
+            tell_message(unit, message, other, self._users.name_of)
+        try:
+            await self._ledger.commit(unit)
+        except BaseException:
+            if typed and endpoint.id not in conversation.typing:
+                self._typing.end_later(conversation, leg, now)
+            raise
+        return message
+
+    async def set_typing(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
+        """UCWA setIsTyping: the others see it until a few seconds after the last call."""
+        await self._conversations.settled(conversation_id)
+        conversation, leg = self._conversations.find(endpoint, conversation_id)
+        _must_be_connected(leg)
+        await self._typing.begin(conversation, leg, now)
+
+    async def _fail_at_once(
+        self,
+        unit: Unit,
+        conversation: ActiveConversation,
+        invitation: Invitation,
+        caller: Leg,
+        message: Message | None,
+    ) -> Invitation:
+        failed = attrs.evolve(invitation, state="Failed")
+        callee = self._users.find(invitation.to_uri)
+        known = callee is not None and callee.enabled
+        reason = UNREACHABLE if known else UNKNOWN
+        tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
+        unit.save(attrs.evolve(conversation.record, state="Ended"), failed)
+        if message is not None and known:
+            unit.save(attrs.evolve(message, missed=True))
+        await self._ledger.commit(unit)
+        return failed
+
+    def _check_start(self, endpoint: Endpoint, call: Call) -> None:
+        self._conversations.check_room(endpoint)
+        if call.thread_id and any(
+            conversation.record.thread_id == call.thread_id
+            for conversation, _ in self._conversations.of(endpoint)
+        ):
+            raise Refusal("Conflict", "ThreadIdAlreadyExists", "This thread has a conversation.")
+
+
+def _new_message(
+    conversation: ActiveConversation, from_uri: str, text: Text, now: float
+) -> Message:
+    conversation.message_count += 1
+    return Message(
+        conversation_id=conversation.id,
+        number=conversation.message_count,
+        from_uri=from_uri,
+        format=text.format,
+        body=text.body,
+        sent_at=now,
+    )
+
+
+def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
+    return Leg(
+        conversation_id=invitation.conversation_id,
+        application_id=endpoint.id,
+        user_uri=endpoint.user_uri,
+        state=state,
+        messaging="Connecting",
+        invitation_id=invitation.id,
+    )
+
+
+def _must_be_connected(leg: Leg) -> None:
+    if leg.messaging != "Connected":
+        raise Refusal("Conflict", None, "Messaging is not connected.")
