@@ -6,7 +6,6 @@ which transition happens.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
@@ -82,9 +81,13 @@ class ActiveConversation:
     def id(self) -> str:
         return self.record.id
 
-    def next_version(self, **changes: Any) -> Conversation:
-        """The record with `changes`, as the successor of the stored one."""
-        return attrs.evolve(self.record, version=self.record.version + 1, **changes)
+    def draft(self) -> "ActiveConversation":
+        """A copy to decide on: records are values, and what holds them is copied."""
+        return attrs.evolve(
+            self,
+            legs=dict(self.legs),
+            invitations=dict(self.invitations),
+        )
 
     def invitation_of(self, leg: Leg) -> Invitation | None:
         """The invitation by which `leg` came; None once it is forgotten."""
@@ -97,6 +100,19 @@ class ActiveConversation:
             for leg in self.legs.values()
             if leg.state == "Incoming" and leg.invitation_id == invitation.id
         ]
+
+    def open_invitations(self) -> list[Invitation]:
+        """The invitations that wait for an answer."""
+        return [one for one in self.invitations.values() if one.state == "Connecting"]
+
+    def is_void(self, invitation: Invitation) -> bool:
+        """Whether nobody is left who could answer `invitation`, or nobody who asked."""
+        return not self.ringing(invitation) or invitation.from_application_id not in self.legs
+
+    def is_over(self) -> bool:
+        """Whether there are not two any more who talk or might."""
+        talking = [leg for leg in self.legs.values() if leg.state == "Connected"]
+        return len(talking) < 2 and not self.open_invitations()
 
     def others(self, leg: Leg) -> list[Leg]:
         """The legs of the other participants."""
@@ -228,6 +244,19 @@ def tell_ended(
     gone = conversation.evolve_leg(leg, "Disconnected")
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
     unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
+
+
+def tell_gone(
+    unit: Unit, conversation: ActiveConversation, leg: Leg, outcome: Outcome, name_of: NameOf
+) -> None:
+    """`leg` is no more; the invitation it waited for, if any, ended in `outcome` for it."""
+    invitation = conversation.invitation_of(leg)
+    if invitation is not None and invitation.state == "Connecting":
+        invitation = attrs.evolve(invitation, state=outcome.state)
+    else:
+        invitation = None
+    reason = outcome.caller if leg.state == "Connecting" else outcome.callee
+    tell_ended(unit, conversation, leg, name_of, invitation, reason)
 
 
 def tell_message(

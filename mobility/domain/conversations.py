@@ -5,6 +5,7 @@ conversation's state wait for one another; messages only wait for a change that 
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import attrs
 
@@ -17,13 +18,15 @@ from mobility.domain.conversation import (
     UNANSWERED,
     ActiveConversation,
     Outcome,
-    tell_ended,
+    tell_gone,
 )
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Lock, Locks
 from mobility.domain.records import Conversation, Invitation, Leg, Message
 from mobility.domain.users import Users
 from mobility.errors import Refusal
+
+R = TypeVar("R", Leg, Invitation)
 
 
 @attrs.frozen(slots=True)
@@ -78,13 +81,14 @@ class Conversations:
         for invitation in invitations:
             conversation = self._conversations.get(invitation.conversation_id)
             if conversation is not None:
-                self.open(conversation, invitation)
+                conversation.invitations[invitation.id] = invitation
+                self._open(conversation, invitation)
 
     def of(self, endpoint: Endpoint) -> list[tuple[ActiveConversation, Leg]]:
         """The conversations an application takes part in, oldest first, each with its leg."""
         mine = [self._conversations[key] for key in endpoint.conversations]
         mine.sort(key=lambda conversation: conversation.record.created_at)
-        return [(conversation, conversation.legs[endpoint.id]) for conversation in mine]
+        return [(one, one.legs[endpoint.id]) for one in mine if endpoint.id in one.legs]
 
     def find(self, endpoint: Endpoint, conversation_id: str) -> tuple[ActiveConversation, Leg]:
         """A conversation and the application's leg; 404 ConversationNotFound when it has none."""
@@ -135,29 +139,83 @@ class Conversations:
         endpoints = self._applications.reachable(uri, modality)
         return [endpoint for endpoint in endpoints if self._has_room(endpoint)]
 
-    async def begin(
-        self,
-        unit: Unit,
-        conversation: ActiveConversation,
-        invitation: Invitation,
-        legs: Iterable[Leg],
-    ) -> None:
-        """Store a new conversation with its first invitation and legs, and take it into memory.
+    async def begin(self, unit: Unit, conversation: ActiveConversation) -> None:
+        """Store a new conversation with its legs and invitations, and take it into memory.
 
         `unit` has what they are told.
         """
-        legs = list(legs)
-        unit.save(conversation.record, invitation, *legs)
+        unit.save(
+            conversation.record, *conversation.invitations.values(), *conversation.legs.values()
+        )
         async with self.lock(conversation.id):  # an application that ends now waits for it
             self._conversations[conversation.id] = conversation
-            for leg in legs:
-                self.join(conversation, leg)
+            for leg in conversation.legs.values():
+                self._hang_on(leg)
             try:
                 await self._ledger.commit(unit)
             except BaseException:
                 self._forget(conversation)
                 raise
-            self.open(conversation, invitation)
+            for invitation in conversation.invitations.values():
+                self._open(conversation, invitation)
+
+    async def change(
+        self, unit: Unit, conversation: ActiveConversation, draft: ActiveConversation
+    ) -> None:
+        """Store what `draft` has otherwise than `conversation` together with `unit`.
+
+        The caller holds the conversation's lock.
+        """
+        before, after = conversation, draft
+        after.record = attrs.evolve(after.record, version=before.record.version + 1)
+        gone = [leg for key, leg in before.legs.items() if key not in after.legs]
+        come = [leg for key, leg in after.legs.items() if key not in before.legs]
+        unit.save(after.record)
+        unit.save(*_changed(before.invitations, after.invitations))
+        unit.save(*_changed(before.legs, after.legs))
+        unit.remove(*gone)
+        for leg in come:  # an application that ends now waits for it
+            self._hang_on(leg)
+        try:
+            await self._ledger.commit(unit)
+        except BaseException:
+            for leg in come:
+                self._let_go(leg)
+            raise
+        for leg in gone:
+            self._let_go(leg)
+        for key, invitation in after.invitations.items():
+            if key not in before.invitations:
+                self._open(before, invitation)
+        before.record = after.record
+        before.legs, before.invitations = after.legs, after.invitations
+        if before.record.state == "Ended":
+            self._forget(before)
+
+    async def drop(
+        self, conversation: ActiveConversation, legs: Iterable[Leg], outcome: Outcome
+    ) -> None:
+        """`legs` go, and with them who cannot stay alone; invitations that nobody can answer any
+        more end in `outcome`.
+
+        The caller holds the conversation's lock.
+        """
+        draft, unit = conversation.draft(), Unit()
+        for leg in legs:
+            del draft.legs[leg.application_id]
+        ended = [one for one in draft.open_invitations() if draft.is_void(one)]
+        for invitation in ended:
+            draft.invitations[invitation.id] = attrs.evolve(invitation, state=outcome.state)
+            message = await self.first_message(conversation, invitation)
+            if message is not None:
+                unit.save(attrs.evolve(message, missed=True))
+        if draft.is_over():
+            draft.record = attrs.evolve(draft.record, state="Ended")
+            draft.legs.clear()
+        for leg in conversation.legs.values():
+            if leg.application_id not in draft.legs:
+                tell_gone(unit, conversation, leg, outcome, self._users.name_of)
+        await self.change(unit, conversation, draft)
 
     async def decline(self, endpoint: Endpoint, invitation_id: str, everywhere: bool) -> None:
         """UCWA decline: this device, or with `everywhere` all of the user's, will not answer.
@@ -168,10 +226,8 @@ class Conversations:
         async with self.lock(conversation.id):
             _, invitation, leg = self.find_invitation(endpoint, invitation_id)
             must_ring(invitation, leg)
-            if everywhere:
-                await self.finish(conversation, DECLINED)
-            else:
-                await self._stop_ringing(conversation, leg, DECLINED)
+            legs = conversation.ringing(invitation) if everywhere else [leg]
+            await self.drop(conversation, legs, DECLINED)
 
     async def terminate(self, endpoint: Endpoint, conversation_id: str) -> None:
         """UCWA cancel, stopMessaging and DELETE conversation: messaging is its only modality.
@@ -182,15 +238,16 @@ class Conversations:
         self.find(endpoint, conversation_id)
         async with self.lock(conversation_id):
             conversation, leg = self.find(endpoint, conversation_id)
-            await self._quit(conversation, leg, DECLINED)
+            await self.drop(conversation, [leg], _outcome(leg, DECLINED))
 
     async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure
         """The application ends: it leaves each of its conversations, and the others are told."""
-        for conversation, _ in self.of(endpoint):
-            async with self.lock(conversation.id):
-                leg = conversation.legs.get(endpoint.id)
-                if leg is not None:
-                    await self._quit(conversation, leg, SIGNED_OUT)
+        for conversation_id in sorted(endpoint.conversations):
+            async with self.lock(conversation_id):
+                conversation = self._conversations.get(conversation_id)
+                leg = conversation.legs.get(endpoint.id) if conversation is not None else None
+                if conversation is not None and leg is not None:
+                    await self.drop(conversation, [leg], _outcome(leg, SIGNED_OUT))
 
     async def first_message(
         self, conversation: ActiveConversation, invitation: Invitation
@@ -202,54 +259,14 @@ class Conversations:
             return conversation.first_message
         return await self._archive.message(conversation.id, invitation.message_number)
 
-    def join(self, conversation: ActiveConversation, leg: Leg) -> None:
-        """Take a leg into memory."""
-        conversation.legs[leg.application_id] = leg
-        endpoint = self._applications.find(leg.application_id)
-        if endpoint is not None:
-            endpoint.conversations.add(conversation.id)
-
-    def part(self, conversation: ActiveConversation, leg: Leg) -> None:
-        """Forget a leg that is no more."""
-        conversation.legs.pop(leg.application_id, None)
-        endpoint = self._applications.find(leg.application_id)
-        if endpoint is not None:
-            endpoint.conversations.discard(conversation.id)
-
-    def open(self, conversation: ActiveConversation, invitation: Invitation) -> None:
-        """Take an open invitation into memory; it expires unless it ends before."""
-        conversation.invitations[invitation.id] = invitation
+    def _open(self, conversation: ActiveConversation, invitation: Invitation) -> None:
+        """An open invitation expires unless it ends before."""
         self._of_invitation[invitation.id] = conversation
 
         async def expire(now: float) -> None:  # noqa: ARG001  # an Action
             await self._expire(conversation, invitation.id)
 
         self._agenda.at(invitation.expires_at, expire)
-
-    async def finish(self, conversation: ActiveConversation, outcome: Outcome) -> None:
-        """End the conversation for everybody; open invitations end in `outcome`.
-
-        The caller holds the conversation's lock.
-        """
-        unit = Unit()
-        unit.save(conversation.next_version(state="Ended"))
-        unit.remove(*conversation.legs.values())
-        ended = {
-            invitation.id: attrs.evolve(invitation, state=outcome.state)
-            for invitation in conversation.invitations.values()
-            if invitation.state == "Connecting"
-        }
-        unit.save(*ended.values())
-        for leg in conversation.legs.values():
-            reason = outcome.caller if leg.state == "Connecting" else outcome.callee
-            invitation = ended.get(leg.invitation_id)
-            tell_ended(unit, conversation, leg, self._users.name_of, invitation, reason)
-        for invitation in ended.values():
-            message = await self.first_message(conversation, invitation)
-            if message is not None:
-                unit.save(attrs.evolve(message, missed=True))
-        await self._ledger.commit(unit)
-        self._forget(conversation)
 
     async def _expire(self, conversation: ActiveConversation, invitation_id: str) -> None:
         """Nobody answered in time: the invitation ends, the message stays in the stream."""
@@ -260,42 +277,40 @@ class Conversations:
                 and invitation is not None
                 and invitation.state == "Connecting"
             ):
-                await self.finish(conversation, UNANSWERED)
+                await self.drop(conversation, conversation.ringing(invitation), UNANSWERED)
 
-    async def _quit(self, conversation: ActiveConversation, leg: Leg, unanswered: Outcome) -> None:
-        """`leg` goes; if it only rings, the invitation of the last such one ends `unanswered`."""
-        if leg.state == "Incoming":
-            await self._stop_ringing(conversation, leg, unanswered)
-        else:
-            await self.finish(conversation, CANCELLED)
+    def _hang_on(self, leg: Leg) -> None:
+        endpoint = self._applications.find(leg.application_id)
+        if endpoint is not None:
+            endpoint.conversations.add(leg.conversation_id)
 
-    async def _stop_ringing(
-        self, conversation: ActiveConversation, leg: Leg, outcome: Outcome
-    ) -> None:
-        """One device will not answer; with the last one the invitation ends."""
-        invitation = conversation.invitation_of(leg)
-        if invitation is None or conversation.ringing(invitation) == [leg]:
-            await self.finish(conversation, outcome)
-            return
-        unit = Unit()
-        unit.remove(leg)
-        here = attrs.evolve(invitation, state=outcome.state)
-        tell_ended(unit, conversation, leg, self._users.name_of, here, outcome.callee)
-        await self._ledger.commit(unit)
-        self.part(conversation, leg)
+    def _let_go(self, leg: Leg) -> None:
+        endpoint = self._applications.find(leg.application_id)
+        if endpoint is not None:
+            endpoint.conversations.discard(leg.conversation_id)
 
     def _has_room(self, endpoint: Endpoint) -> bool:
         return len(endpoint.conversations) < self.limits.per_application
 
     def _forget(self, conversation: ActiveConversation) -> None:
-        for leg in list(conversation.legs.values()):
-            self.part(conversation, leg)
+        for leg in conversation.legs.values():
+            self._let_go(leg)
         for appointment in conversation.typing.values():
             appointment.cancel()
         conversation.typing.clear()
         del self._conversations[conversation.id]
         for invitation_id in conversation.invitations:
             self._of_invitation.pop(invitation_id, None)
+
+
+def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> list[R]:
+    return [record for key, record in after.items() if before.get(key) is not record]
+
+
+def _outcome(leg: Leg, unanswered: Outcome) -> Outcome:
+    """How an invitation ends when `leg` goes: a caller cancels it, a callee that rings does not
+    answer it."""
+    return unanswered if leg.state == "Incoming" else CANCELLED
 
 
 def must_ring(invitation: Invitation, leg: Leg) -> None:

@@ -114,7 +114,9 @@ class Messaging:
             return await self._fail_at_once(unit, conversation, invitation, caller, message)
         if message is not None:
             unit.save(message)
-        await self._conversations.begin(unit, conversation, invitation, (caller, *callees))
+        conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
+        conversation.invitations = {invitation.id: invitation}
+        await self._conversations.begin(unit, conversation)
         return invitation
 
     async def accept(self, endpoint: Endpoint, invitation_id: str) -> None:
@@ -128,35 +130,27 @@ class Messaging:
             _, invitation, leg = conversations.find_invitation(endpoint, invitation_id)
             must_ring(invitation, leg)
             accepted = attrs.evolve(invitation, state="Connected", accepted_by=leg.user_uri)
-            caller = conversation.legs[invitation.from_application_id]
-            losers = [other for other in conversation.ringing(invitation) if other is not leg]
             message = await conversations.first_message(conversation, invitation)
-            record = conversation.next_version()
-            unit = Unit()
-            unit.save(record, accepted)
-            connected = [conversation.evolve_leg(side, "Connected") for side in (caller, leg)]
-            unit.save(*connected)
-            for side in connected:
+            draft, unit = conversation.draft(), Unit()
+            draft.invitations[invitation.id] = accepted
+            for side in (conversation.legs[invitation.from_application_id], leg):
+                connected = attrs.evolve(side, state="Connected", messaging="Connected")
+                draft.legs[side.application_id] = connected
                 tell_connected(
                     unit,
                     conversation,
                     accepted,
-                    side,
+                    connected,
                     self._users.name_of,
-                    message if side.application_id == endpoint.id else None,
+                    message if side is leg else None,
                 )
             elsewhere = attrs.evolve(invitation, state="Failed")
-            for loser in losers:
-                tell_ended(unit, conversation, loser, self._users.name_of, elsewhere, ELSEWHERE)
-            unit.remove(*losers)
-            await self._ledger.commit(unit)
-            conversation.record = record
-            conversation.invitations[invitation.id] = accepted
+            for loser in conversation.ringing(invitation):
+                if loser is not leg:
+                    del draft.legs[loser.application_id]
+                    tell_ended(unit, conversation, loser, self._users.name_of, elsewhere, ELSEWHERE)
+            await conversations.change(unit, conversation, draft)
             conversation.first_message = None
-            for side in connected:
-                conversation.legs[side.application_id] = side
-            for loser in losers:
-                conversations.part(conversation, loser)
 
     async def send(
         self,
