@@ -15,7 +15,9 @@ from twisted.internet.endpoints import serverFromString
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
+from mobility.meeting_config import MeetingsConfig, read_meetings
 from mobility.toml_table import Table, between, one_of
+from mobility.urls import is_host, parts_of
 
 DAY_S = 86_400
 
@@ -133,6 +135,7 @@ class Config:
     store: StoreConfig
     auth: AuthConfig = attrs.Factory(AuthConfig)
     ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
+    meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     log: LogConfig = attrs.Factory(LogConfig)
     drain_timeout_s: float = 8.0
@@ -177,6 +180,7 @@ def load(path: Path) -> Config:
         store=store.record(StoreConfig, path=store.read("path", Path, data_dir / DATABASE)),
         auth=_auth(top.table("auth")),
         ucwa=_ucwa(top.table("ucwa")),
+        meetings=read_meetings(top.table("meetings")),
         autodiscover=_autodiscover(top.table("autodiscover"), web),
         log=_log(top.table("log")),
         drain_timeout_s=drain_timeout_s,
@@ -224,26 +228,8 @@ def _url(table: Table, name: str) -> SplitResult:
 
 def published(url: str) -> SplitResult | None:
     """The parts of a URL that keeps `PUBLISHED_RULE`, else None."""
-    parts = _parts(url)
+    parts = parts_of(url)
     return parts if parts is not None and url == f"https://{parts.netloc}" else None
-
-
-def _parts(url: str) -> SplitResult | None:
-    """A URL taken apart; None when its host or port is none, or it names a user."""
-    try:
-        parts = urlsplit(url)
-        good = _is_host(parts.hostname or "") and parts.port != 0 and parts.username is None
-    except ValueError:
-        return None
-    return parts if good else None
-
-
-def _is_host(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return is_domain(text)
-    return True
 
 
 def _web(table: Table) -> WebConfig:
@@ -276,7 +262,7 @@ def _web(table: Table) -> WebConfig:
 
 
 def _is_origin(text: str) -> bool:
-    parts = _parts(text)
+    parts = parts_of(text)
     return (
         parts is not None
         and parts.scheme in ("https", "http")
@@ -406,7 +392,7 @@ def _autodiscover(table: Table, web: WebConfig) -> AutodiscoverConfig:
     for domain, url in settings.redirects.items():
         if not is_domain(domain) or domain != domain.lower():
             raise table.fault("redirects", f"{domain!r} must be a domain name in lower case")
-        parts = _parts(url)
+        parts = parts_of(url)
         if parts is None or parts.scheme not in ("http", "https"):
             raise table.fault("redirects", f"{url!r} must be the http or https URL of a root")
         if parts.netloc.lower() in own:
@@ -414,7 +400,7 @@ def _autodiscover(table: Table, web: WebConfig) -> AutodiscoverConfig:
     for name in ("sip_internal", "sip_external"):
         value: str = getattr(settings, name)
         host, _, port = value.rpartition(":")
-        if value and not (_is_host(host) and port.isdecimal() and 0 < int(port) < 65536):
+        if value and not (is_host(host) and port.isdecimal() and 0 < int(port) < 65536):
             raise table.fault(name, "must be HOST:PORT")
     return settings
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
@@ -28,12 +29,15 @@ from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.meeting_policy import MeetingPolicy
+from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
+from mobility.meeting_config import MeetingsConfig
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store
@@ -46,6 +50,9 @@ from mobility.ucwa.service import Ucwa
 
 PURGE_INTERVAL_S = 600.0
 """How often expired tokens and old receipts leave the store (our choice)."""
+
+JOIN_PATH = "/meet"
+"""Below which join URLs are, on the external site."""
 
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
 
@@ -127,6 +134,8 @@ class FrontEnd(MultiService):
             self.contact_subscriptions,
             ContactLimits(config.ucwa.contacts_per_user, config.ucwa.groups_per_user),
         )
+        self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
+        self.meetings.load(stored.meetings, stored.meeting_extensions)
         self.channels = EventChannels(
             users=self.users,
             applications=self.applications,
@@ -151,6 +160,7 @@ class FrontEnd(MultiService):
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
+        self.users.removals.append(self.meetings.end_all_of)
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,
@@ -167,6 +177,11 @@ class FrontEnd(MultiService):
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
+            meetings=self.meetings,
+            meeting_settings=attrs.evolve(
+                config.meetings,
+                join_url=config.meetings.join_url or config.web.external_url + JOIN_PATH,
+            ),
             archive=archive,
             channels=self.channels,
             photo_cookies=PhotoCookies(secret),
@@ -214,3 +229,17 @@ class FrontEnd(MultiService):
         self.channels.stop()
         stopped: Deferred[None] = super().stopService()
         return stopped.addCallback(lambda _: self.store.stop())
+
+
+def meeting_policy(settings: MeetingsConfig) -> MeetingPolicy:
+    """What the configuration lets users choose."""
+    return MeetingPolicy(
+        per_user=settings.per_user,
+        lifetime_s=settings.lifetime_s,
+        size=settings.size,
+        assigned=settings.assigned,
+        anonymous=settings.anonymous,
+        dial_in=bool(settings.dial_in),
+        access_level=settings.access_level,
+        automatic_leader_assignment=settings.automatic_leader_assignment,
+    )

@@ -17,6 +17,7 @@ from mobility.config import (
     UcwaConfig,
     WebConfig,
 )
+from mobility.meeting_config import DialInRegion, MeetingsConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 
@@ -24,6 +25,8 @@ RECORDS: dict[str, type] = {
     "web": WebConfig,
     "auth": AuthConfig,
     "ucwa": UcwaConfig,
+    "meetings": MeetingsConfig,
+    "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,
     "log": LogConfig,

@@ -18,6 +18,8 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    Meeting,
+    MeetingExtension,
     Message,
     Presence,
     PresenceSubscription,
@@ -127,6 +129,8 @@ class Snapshot:
     invitations: list[Invitation] = attrs.Factory(list)
     message_counts: dict[str, int] = attrs.Factory(dict)
     """The highest message number of each active conversation."""
+    meetings: list[Meeting] = attrs.Factory(list)
+    meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
     heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
     """Of each stream, the position below which it was trimmed, and its last position."""
     presence_number: int = 0

@@ -15,7 +15,7 @@ from mobility.domain.records import User
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
-"""Ends what a user does (its applications); called with the user and the time."""
+"""Ends what a user does or owns; called with the user and the time."""
 
 Revocation = Callable[[User, Unit], None]
 """Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
@@ -63,7 +63,8 @@ class Users:
     """The users of this system, homed here or known to live elsewhere.
 
     `revocations` are called when a user is removed, disabled or given another password,
-    `departures` awaited in order when it is removed or disabled.
+    `departures` awaited in order when it is removed or disabled, `removals` after them when it is
+    removed.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -71,6 +72,7 @@ class Users:
         self._listings = {user.uri: _listing(user) for user in users}
         self._locks = Locks()
         self.departures: list[Departure] = []
+        self.removals: list[Departure] = []
         self.revocations: list[Revocation] = []
 
     def find(self, uri: str) -> User | None:
@@ -124,7 +126,7 @@ class Users:
         """Sign a user out everywhere and forget it.  404 NotFound for a stranger."""
         async with self._locks.of(self._known(uri).uri):
             user = self._known(uri)
-            for depart in self.departures:
+            for depart in (*self.departures, *self.removals):
                 await depart(user, now)
             unit = Unit()
             unit.remove(user)

@@ -6,6 +6,7 @@ Names are matched without case, since clients mix them.  Getters remember what i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, overload
 
 import msgspec
@@ -22,6 +23,9 @@ from mobility.http.limits import (
 from mobility.http.message import Request
 from mobility.http.target import EMPTY
 from mobility.http.xml_input import parse_xml_input
+
+MAX_INSTANT = 64
+"""Characters of a point in time."""
 
 _JSON_TYPES = frozenset(
     {
@@ -46,6 +50,7 @@ _STRING_OR_TRAILING_COMMA = re.compile(
     rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|(,)(?=[ \t\r\n]*[}\]])', re.DOTALL
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DATE = re.compile(r"/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
 _BOOLEANS = {"true": True, "false": False}
 
 _decoder = msgspec.json.Decoder()
@@ -241,6 +246,21 @@ class Fields:
             return value
         self.fail(name, "must be true or false")
         return None
+
+    def instant(self, name: str) -> float | None:
+        """A point in time as epoch seconds, from `/Date(ms)/` or ISO 8601 (UTC unless it says
+        otherwise); else None."""
+        text = self.text(name, max_length=MAX_INSTANT)
+        if not text:
+            return None
+        if written := _DATE.fullmatch(text):
+            return int(written[1]) / 1000
+        try:
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            self.fail(name, "must be a date and time such as 2030-01-31T12:00:00Z")
+            return None
 
     def list_of_text(
         self,

@@ -12,6 +12,8 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    Meeting,
+    MeetingExtension,
     Presence,
     PresenceSubscription,
     Token,
@@ -72,6 +74,8 @@ def load(connection: Connection, now: float) -> Snapshot:
                 state="Connecting",
             ),
             message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
+            meetings=_records(connection, Meeting),
+            meeting_extensions=_records(connection, MeetingExtension),
             heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
             presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
         )

@@ -32,6 +32,8 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    Meeting,
+    MeetingExtension,
     Message,
     Presence,
     PresenceSubscription,
@@ -234,6 +236,37 @@ receipts = Table(
     sqlite_with_rowid=False,
 )
 
+meetings = Table(
+    "meetings",
+    metadata,
+    _key("id"),
+    _column("organizer_uri", Text),
+    _column("number", Text),
+    _column("created_at", Double),
+    _column("expires_at", Double),
+    _column("assigned", Boolean),
+    _column("subject", Text),
+    _column("description", Text),
+    _column("access_level", Text),
+    _column("automatic_leader_assignment", Text),
+    _column("entry_exit_announcement", Text),
+    _column("lobby_bypass_for_phone_users", Text),
+    _column("phone_user_admission", Text),
+    _column("attendees", Text),
+    _column("leaders", Text),
+    _column("version", BigInteger),
+)
+
+meeting_extensions = Table(
+    "meeting_extensions",
+    metadata,
+    _key("meeting_id"),
+    _key("id"),
+    _column("type", Text),
+    _column("properties", Text),
+    _column("version", BigInteger),
+)
+
 TABLE_OF: dict[type[Record], Table] = {
     User: users,
     Token: tokens,
@@ -248,6 +281,8 @@ TABLE_OF: dict[type[Record], Table] = {
     Invitation: invitations,
     Message: messages,
     Receipt: receipts,
+    Meeting: meetings,
+    MeetingExtension: meeting_extensions,
 }
 
 streams = Table(

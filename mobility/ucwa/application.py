@@ -93,7 +93,9 @@ def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) ->
     headers = [("Set-Cookie", ucwa.photo_cookies.header(endpoint.id, user))]
     if status == 201:
         headers.append(("Location", Hrefs(endpoint.id).application))
-    document = documents.application(endpoint, user, instance_id, href)
+    document = documents.application(
+        endpoint, user, instance_id, href, assigned_meeting=ucwa.meetings.policy.assigned
+    )
     return Response(status, document=document, headers=headers)
 
 
@@ -143,10 +145,6 @@ def post_network(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # nothing
         body.text(name, max_length=MAX_NETWORK_FIELD)
     body.check()
     return Response(201, headers=[("Location", call.hrefs.of("reportMyNetwork"))])
-
-
-def get_online_meetings(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001
-    return Response(document=documents.online_meetings(call.hrefs))
 
 
 _POLL_RANGES = {
@@ -240,5 +238,4 @@ RESOURCES = (
             ),
         ),
     ),
-    Resource("onlineMeetings", "onlineMeetings", (Operation("GET", get_online_meetings),)),
 )

@@ -13,7 +13,7 @@ from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
 from mobility.domain.facts import ConversationSnapshot, InvitationChanged, MessageCompleted
 from mobility.domain.records import Contact, Group, Message, Presence, PresenceSubscription, User
 from mobility.http.message import Document, Instant
-from mobility.ucwa.hrefs import Hrefs, data_uri
+from mobility.ucwa.hrefs import ASSIGNED_MEETING, Hrefs, data_uri
 
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
@@ -44,7 +44,14 @@ def listed(text: str) -> list[str]:
     return text.split(",") if text else []
 
 
-def application(endpoint: Endpoint, user: User, instance_id: str, events_href: str) -> Document:
+def application(
+    endpoint: Endpoint,
+    user: User,
+    instance_id: str,
+    events_href: str,
+    *,
+    assigned_meeting: bool,
+) -> Document:
     record, hrefs = endpoint.record, Hrefs(endpoint.id)
     document: Document = {
         "rel": "application",
@@ -63,7 +70,7 @@ def application(endpoint: Endpoint, user: User, instance_id: str, events_href: s
         "_embedded": {
             "me": me(endpoint, user),
             "people": people(hrefs),
-            "onlineMeetings": online_meetings(hrefs),
+            "onlineMeetings": online_meetings(hrefs, assigned=assigned_meeting),
             "communication": communication(endpoint),
         },
     }
@@ -109,8 +116,21 @@ def people(hrefs: Hrefs) -> Document:
     }
 
 
-def online_meetings(hrefs: Hrefs) -> Document:
-    return {"rel": "onlineMeetings", "_links": links(self=hrefs.of("onlineMeetings"))}
+def online_meetings(hrefs: Hrefs, *, assigned: bool) -> Document:
+    """The dashboard; `assigned` says whether every user has a meeting that is always there."""
+    own = hrefs.of("onlineMeetings")
+    rels = links(self=own)
+    if assigned:
+        rels |= links(myAssignedOnlineMeeting=hrefs.meeting(ASSIGNED_MEETING))
+    rels |= links(
+        myOnlineMeetings=f"{own}/myOnlineMeetings",
+        onlineMeetingDefaultValues=f"{own}/defaultValues",
+        onlineMeetingEligibleValues=f"{own}/eligibleValues",
+        onlineMeetingInvitationCustomization=f"{own}/customInvitation",
+        onlineMeetingPolicies=f"{own}/policies",
+        phoneDialInInformation=f"{own}/phoneDialInInformation",
+    )
+    return {"rel": "onlineMeetings", "_links": rels}
 
 
 def communication(endpoint: Endpoint) -> Document:

@@ -14,6 +14,9 @@ APPLICATIONS = "/ucwa/oauth/v1/applications"
 REFERENCE_APPLICATIONS = "/ucwa/v1/applications"
 """The path the reference pages show; it leads to the same resources."""
 
+ASSIGNED_MEETING = "assigned"
+"""What stands for the id of a user's assigned meeting, which is made when it is first read."""
+
 ADDRESSES = 10_000
 """Addresses whose spelling in a path is remembered (our choice: some 3 MB)."""
 
@@ -62,6 +65,12 @@ class Hrefs:
     def of_group(self, path: str, group_id: str) -> str:
         """A resource below `people` for one group alone."""
         return f"{self.application}/people/{path}?groupId={quote(group_id, safe='')}"
+
+    def meeting(self, meeting_id: str) -> str:
+        return f"{self.application}/onlineMeetings/myOnlineMeetings/{meeting_id}"
+
+    def meeting_extension(self, meeting_id: str, extension_id: str) -> str:
+        return f"{self.meeting(meeting_id)}/extensions/{quote(extension_id, safe='')}"
 
     def conversation(self, conversation_id: str) -> str:
         return f"{self.application}/communication/conversations/{conversation_id}"

@@ -6,6 +6,9 @@ from mobility.ucwa import (
     communication,
     groups,
     me,
+    meeting_extensions,
+    meeting_settings,
+    meetings,
     messaging,
     people,
     photos,
@@ -24,6 +27,9 @@ RESOURCES: tuple[Resource, ...] = (
     *photos.RESOURCES,
     *communication.RESOURCES,
     *messaging.RESOURCES,
+    *meetings.RESOURCES,
+    *meeting_extensions.RESOURCES,
+    *meeting_settings.RESOURCES,
 )
 
 PRIORITIES: dict[tuple[str, str], Priority] = {

@@ -7,10 +7,12 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Archive
+from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
+from mobility.meeting_config import MeetingsConfig
 from mobility.ucwa.events import EventChannels
 from mobility.ucwa.outstanding import Outstanding
 from mobility.ucwa.ports import Dispatch, PhotoCookies
@@ -28,6 +30,9 @@ class Ucwa:
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
     messaging: Messaging
+    meetings: Meetings
+    meeting_settings: MeetingsConfig
+    """`join_url` is filled in."""
     archive: Archive
     channels: EventChannels
     photo_cookies: PhotoCookies

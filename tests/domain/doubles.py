@@ -39,6 +39,8 @@ from mobility.domain.facts import (
     encode,
 )
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
+from mobility.domain.meeting_policy import MeetingPolicy
+from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.presence import PresenceBook
 from mobility.domain.records import (
@@ -49,6 +51,8 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    Meeting,
+    MeetingExtension,
     Message,
     Presence,
     PresenceSubscription,
@@ -195,14 +199,16 @@ class MemoryLedger:
             legs=[one for one in self.all(Leg).values() if one.conversation_id in ids],
             invitations=[one for one in self.all(Invitation).values() if one.state == "Connecting"],
             message_counts=counts,
+            meetings=list(self.all(Meeting).values()),
+            meeting_extensions=list(self.all(MeetingExtension).values()),
             heads=dict(self.bounds),
             presence_number=self.presence_number,
         )
 
     def _store(self, unit: Unit) -> Committed:
         for record in unit.saves:
-            if isinstance(record, Conversation):
-                stored = self.all(Conversation).get((record.id,))
+            if isinstance(record, Conversation | Meeting | MeetingExtension):
+                stored: Any = self.all(type(record)).get(_key(record))
                 if record.version != (stored.version if stored is not None else 0) + 1:
                     raise Conflict(record.id)
         self.units.append(unit)
@@ -267,6 +273,9 @@ class Bounds:
     conversations: int = 4
     invitation_s: float = 30.0
     typing_s: float = 8.0
+    meetings: int = 3
+    meeting_life_s: int = 28_800
+    assigned_meetings: bool = True
 
 
 class World:
@@ -332,7 +341,21 @@ class World:
             self.contact_subscriptions,
             ContactLimits(bounds.contacts, bounds.groups),
         )
+        self.meetings = Meetings(
+            ledger,
+            self.agenda,
+            MeetingPolicy(
+                per_user=bounds.meetings,
+                lifetime_s=bounds.meeting_life_s,
+                size=250,
+                assigned=bounds.assigned_meetings,
+                anonymous=True,
+                dial_in=False,
+            ),
+        )
+        self.meetings.load(stored.meetings, stored.meeting_extensions)
         self.users.departures.append(self.applications.end_all_of)
+        self.users.removals.append(self.meetings.end_all_of)
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,

@@ -260,6 +260,47 @@ class FieldsTests(SynchronousTestCase):
         self.assertEqual(self.wrong(read), {"x": "is odd"})
 
 
+class InstantTests(SynchronousTestCase):
+    """Points in time, as clients write them."""
+
+    def test_spellings(self) -> None:
+        """The date of JSON and ISO 8601, with or without an offset, are the same moment."""
+        for text in (
+            "/Date(1360199838000)/",
+            "/Date(1360199838000+0100)/",
+            "2013-02-07T01:17:18Z",
+            "2013-02-07T01:17:18.000Z",
+            "2013-02-07T01:17:18.0000000Z",
+            "2013-02-07T03:17:18+02:00",
+            "2013-02-07T01:17:18",
+        ):
+            read = Fields({"when": text})
+            self.assertEqual(read.instant("When"), 1_360_199_838.0, text)
+            read.check()
+
+    def test_none(self) -> None:
+        """What is absent, null or empty is no point in time, and no fault."""
+        for values in ({}, {"when": None}, {"when": ""}):
+            read = Fields(values)
+            self.assertIs(read.instant("when"), None)
+            read.check()
+
+    @given(st.text(max_size=80) | st.integers() | st.lists(st.none()))
+    def test_any_value(self, value: object) -> None:
+        """Whatever else is sent is refused by name, or is a time a clock can show."""
+        read = Fields({"when": value})
+        moment = read.instant("when")
+        if moment is None and value != "":
+            self.assertRaises(PeerFault, read.check)
+
+    def test_beyond_the_calendar(self) -> None:
+        """Days that do not exist are refused, not guessed."""
+        for text in ("2013-02-30T00:00:00Z", "9999-99-99", "/Date(x)/", "now", "1" * 65):
+            read = Fields({"when": text})
+            self.assertIs(read.instant("when"), None)
+            self.assertRaises(PeerFault, read.check)
+
+
 class DataLinkTests(SynchronousTestCase):
     """Text in `data:` URIs."""
 

@@ -14,6 +14,8 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    Meeting,
+    MeetingExtension,
     Presence,
     PresenceSubscription,
     Record,
@@ -55,10 +57,13 @@ class SnapshotTests(StoreCase):
         leg = attrs.evolve(sample(Leg), conversation_id=active.id)
         invitation = attrs.evolve(sample(Invitation), state="Connecting")
         presence = attrs.evolve(sample(Presence), **dict.fromkeys(NUMBERS, 0))
+        meeting = attrs.evolve(sample(Meeting), version=1)
+        extension = attrs.evolve(sample(MeetingExtension), version=1)
         store = self.open()
         unit = saving(
             user, application, instance, token, subscription, active, leg, invitation, presence
         )
+        unit.save(meeting, extension)
         await store.ledger.commit(unit)
         await store.stop()
         self.assertEqual(
@@ -73,6 +78,8 @@ class SnapshotTests(StoreCase):
                 conversations=[active],
                 legs=[leg],
                 invitations=[invitation],
+                meetings=[meeting],
+                meeting_extensions=[extension],
             ),
         )
 

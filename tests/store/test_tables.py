@@ -45,7 +45,8 @@ class TableTests(SynchronousTestCase):
                     table.name, str(CreateIndex(index).compile(dialect=postgresql.dialect()))
                 )
 
-    def test_only_conversations_are_versioned(self) -> None:
+    def test_what_is_versioned(self) -> None:
         """A record class with a field `version` is stored under its guard."""
         guarded = {kind for kind, form in FORMS.items() if form.versioned}
-        self.assertEqual(guarded, {records.Conversation})
+        versioned = {records.Conversation, records.Meeting, records.MeetingExtension}
+        self.assertEqual(guarded, versioned)

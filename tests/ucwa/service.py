@@ -26,6 +26,7 @@ from mobility.config import Config, StoreConfig, UcwaConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
 from mobility.http.message import Request, Response
+from mobility.meeting_config import MeetingsConfig
 from mobility.testing import (
     WEB,
     MemoryClient,
@@ -84,7 +85,12 @@ def uri(name: str) -> str:
 class Service:
     """A front end over the directory `path`; `restart` puts another process in its place."""
 
-    def __init__(self, path: str, ucwa: UcwaConfig | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        ucwa: UcwaConfig | None = None,
+        meetings: MeetingsConfig | None = None,
+    ) -> None:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.clock = HandClock(START)
@@ -98,6 +104,7 @@ class Service:
             web=WEB,
             store=StoreConfig(path=self.database, synchronous="NORMAL"),
             ucwa=ucwa or UcwaConfig(),
+            meetings=meetings or MeetingsConfig(),
         )
         self._open()
 
@@ -314,9 +321,10 @@ class UcwaTestCase(TestCase):
 
     timeout = 60
     ucwa: UcwaConfig | None = None
+    meetings: MeetingsConfig | None = None
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        self.service = Service(self.mktemp(), self.ucwa)
+        self.service = Service(self.mktemp(), self.ucwa, self.meetings)
         self.clock = self.service.clock
         self.expected_failures: set[str] = set()
         self.addCleanup(self._close)

@@ -306,9 +306,3 @@ class ApplicationTests(UcwaTestCase):
             self.wrong_parameters(await alice.post("reportMyNetwork", {"mac": "x" * 257})),
             {"clientNetworkType", "mac"},
         )
-
-    async def test_online_meetings(self) -> None:
-        """onlineMeetings is there for clients that follow it, and offers nothing yet."""
-        alice = await self.service.sign_in("alice")
-        shown = await alice.document("onlineMeetings")
-        self.assertEqual(set(shown["_links"]), {"self"})

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.meeting_config import DialInRegion, MeetingsConfig
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
@@ -62,6 +63,7 @@ EVENTS = {
 PATHS = {
     "cancel": "its wire path is that of stopMessaging, which serves both",
     "localParticipant": "is served by participant",
+    "myAssignedOnlineMeeting": "a fixed word for the id: the meeting is made when first read",
 }
 """Resources whose path is not the task pages'."""
 
@@ -69,7 +71,9 @@ REFERENCE_PATHS = {
     "group": "the reference's sample path names no group",
     "groupMemberships": "as group",
     "localParticipant": "is served by participant",
+    "myAssignedOnlineMeeting": "as on the task pages' path",
     "myGroupMembership": "the reference's sample path names no membership",
+    "onlineMeetingExtension": "the reference's sample path names no extension",
     "phone": "the reference's sample path names no phone",
     "presenceSubscription": "the reference's sample path names no subscription",
     "presenceSubscriptionMembership": "the sample has a literal id; the shape is the same",
@@ -258,6 +262,7 @@ class ShownTests(UcwaTestCase):
     """What the documents hold, in a front end where everything happens once."""
 
     maxDiff = None
+    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
@@ -325,6 +330,7 @@ class ShownTests(UcwaTestCase):
         subscribed = await alice.post("people/presenceSubscriptions", body)
         found += resources(subscribed.json())
         found += await self.listed(alice)
+        found += await self.scheduled(alice)
         links = {"message": {"href": "data:text/plain,Hello"}}
         body = {"to": uri("bob"), "operationId": "1", "subject": "S", "_links": links}
         invited = await alice.post("communication/messagingInvitations", body)
@@ -365,6 +371,17 @@ class ShownTests(UcwaTestCase):
         await client.post("people/groups", {"displayName": "Support"})
         found += await self.tell(client)
         return found
+
+    async def scheduled(self, client: Client) -> list[Page]:
+        """A meeting with an extension, and how to dial into it."""
+        created = await client.post("onlineMeetings/myOnlineMeetings", {"subject": "Plans"})
+        meeting = created.header("Location") or ""
+        extensions = f"{meeting}/extensions"
+        added = await client.post(extensions, {"id": "1", "type": "RoamedParticipantData"})
+        found = await self.read(client, meeting)
+        for href in (extensions, added.header("Location") or ""):
+            found += await self.read(client, href)
+        return found + await self.read(client, "onlineMeetings/phoneDialInInformation/Redmond")
 
     async def answered(
         self, alice: Client, bob: Client, found: list[Page]
