@@ -1,7 +1,8 @@
-"""Discovery answers, independent of HTTP: what Root, User and Domain say, and their three forms.
+"""Discovery answers, independent of HTTP: what Root, User and Domain say, and their forms.
 
 An answer has tokens with hrefs (classic JSON and XML, [MS-OCDISCWS] 2.2.4 and 3.1.5) and relations
-with hrefs (HAL JSON, UCWA "Root URL").  A token is a capability: only services that exist have one.
+with hrefs (HAL JSON and its XML, UCWA "Root URL").  A token is a capability: only services that
+exist have one.
 """
 
 from html import escape
@@ -11,6 +12,7 @@ import attrs
 import msgspec
 
 from mobility.autodiscover.negotiation import Form
+from mobility.http.xml_document import xml_document
 
 ROOT_PATH = "/Autodiscover/AutodiscoverService.svc/root"
 USER_PATH = ROOT_PATH + "/user"
@@ -178,6 +180,8 @@ def render(answer: Answer | Complaint, form: Form) -> bytes:
     """The body of `answer`; its Content-Type is `form.value`."""
     if form is Form.XML:
         return _xml(answer).encode()
+    if form is Form.RESOURCE:
+        return xml_document(_resource(answer))
     content = _hal(answer) if form is Form.HAL else _classic(answer)
     return msgspec.json.encode(content)
 
@@ -191,6 +195,13 @@ def _hal(answer: Answer | Complaint) -> dict[str, object]:
             "parameters": [{"name": answer.parameter, "reason": answer.reason}],
         }
     return {"_links": {name: {"href": href} for name, href in answer.relations.items()}}
+
+
+def _resource(answer: Answer | Complaint) -> dict[str, object]:
+    """The HAL form with the rel that XML names its root by."""
+    if isinstance(answer, Complaint):
+        return _hal(answer)
+    return {"rel": answer.kind.lower(), **_hal(answer)}
 
 
 def _classic(answer: Answer | Complaint) -> dict[str, object]:

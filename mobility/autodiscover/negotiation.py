@@ -1,4 +1,4 @@
-"""Which of its three forms a discovery answer takes, by the request's Accept (RFC 9110 §12.5.1)."""
+"""Which of its forms a discovery answer takes, by the request's Accept (RFC 9110 §12.5.1)."""
 
 from enum import Enum
 
@@ -17,14 +17,19 @@ class Form(Enum):
     """The classic shape under the name it was asked for."""
     XML = "application/vnd.microsoft.rtc.autodiscover+xml; charset=utf-8; v=1"
     """`AutodiscoverResponse` ([MS-OCDISCWS] 2.2.4)."""
+    RESOURCE = "application/xml; charset=utf-8"
+    """`resource` with `link` elements (UCWA rels `root`, `user` and `redirect`)."""
 
 
 _FORMS = {
     "application/json": Form.HAL,
     "application/vnd.microsoft.com.ucwa+json": Form.HAL,
+    "application/xml": Form.RESOURCE,
+    "application/vnd.microsoft.com.ucwa+xml": Form.RESOURCE,
     "application/vnd.microsoft.rtc.autodiscover+json": Form.VENDOR_JSON,
     "application/vnd.microsoft.rtc.autodiscover+xml": Form.XML,
     "application/*": Form.CLASSIC,
+    "text/html": Form.CLASSIC,
     "*/*": Form.CLASSIC,
 }
 

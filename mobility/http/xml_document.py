@@ -20,6 +20,8 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What XML 1.0 section 2.2 does not allow, even escaped."""
 _REPLACEMENT = "\ufffd"
 _LAYOUT = {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;", '"': "&quot;"}
+_FRAME = frozenset({"rel", "_links", "_embedded"})
+"""What of a document is not among its properties."""
 _EVENT_TYPES = frozenset({"added", "updated", "deleted", "started", "completed"})
 
 
@@ -30,7 +32,7 @@ def xml_document(document: Document) -> bytes:
     text, number, boolean, None, `Instant`, list or dict.
     """
     if "rel" in document:
-        content = _resource(document, "resource", xmlns=NAMESPACE)
+        content = _resource(document, document["rel"], xmlns=NAMESPACE)
     elif "code" in document:
         content = _reason(document, xmlns=NAMESPACE)
     else:
@@ -66,14 +68,19 @@ def _text(value: object) -> str:
     raise TypeError(f"a document cannot hold {type(value).__name__}")
 
 
-def _resource(resource: Mapping[str, Any], default_rel: str, **attributes: str) -> Iterator[str]:
-    """A `resource` element; `default_rel` is what it is embedded as."""
+def _resource(resource: Mapping[str, Any], rel: str, **attributes: str) -> Iterator[str]:
+    """A `resource` element; `rel` is what it is embedded as.
+
+    A resource of another rel says its own as a property, as a `participant` does that is embedded
+    as `acceptedByParticipant`.
+    """
     links = resource.get("_links", {})
     own = links.get("self", {})
+    skip = _FRAME if resource.get("rel", rel) == rel else _FRAME - {"rel"}
     yield _element(
         "resource",
         {
-            "rel": resource.get("rel", default_rel),
+            "rel": rel,
             "href": own.get("href"),
             "revision": own.get("revision"),
             **attributes,
@@ -81,7 +88,7 @@ def _resource(resource: Mapping[str, Any], default_rel: str, **attributes: str) 
         "".join(
             (
                 *_links(links),
-                *_properties(resource, skip=frozenset({"rel", "_links", "_embedded"})),
+                *_properties(resource, skip),
                 *_embedded(resource.get("_embedded", {})),
             )
         ),

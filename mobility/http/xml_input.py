@@ -1,7 +1,8 @@
 """Request bodies in XML (UCWA "Key programming concepts").
 
-An `input` element holds `property` and `propertyList` elements with a `name`, the latter with
-`item` elements, and `link` elements with `rel` and `href`.
+An `input` element, or the `resource` that a client got and sends back, holds `property` and
+`propertyList` elements with a `name`, the latter with `item` elements, and `link` elements with
+`rel` and `href`.  Embedded resources are passed over.
 
 A document type or an entity is refused before it is expanded, so neither can fetch a file nor
 explode.
@@ -22,6 +23,8 @@ class _Input:
         self.values: dict[str, Any] = {}
         self.links: dict[str, Any] = {}
         self._depth = 0
+        self._embedded_at = 0
+        """The depth of the embedded resource that is passed over, 0 outside one."""
         self._text: list[str] = []
         self._name = ""
         self._items: list[str] | None = None
@@ -31,6 +34,10 @@ class _Input:
         if self._depth > JSON_DEPTH:
             raise ValueError(f"is nested deeper than {JSON_DEPTH}")
         tag = tag.rpartition(":")[2]
+        if tag == "resource" and self._depth > 1 and not self._embedded_at:
+            self._embedded_at = self._depth
+        if self._embedded_at:
+            return
         self._text = []
         if tag in ("property", "propertyList"):
             self._name = attributes.get("name", "")
@@ -40,10 +47,16 @@ class _Input:
             self.links[attributes.get("rel", "")] = {"href": attributes.get("href", "")}
 
     def text(self, data: str) -> None:
-        self._text.append(data)
+        if not self._embedded_at:
+            self._text.append(data)
 
     def end(self, tag: str) -> None:
+        embedded_at = self._embedded_at
+        if embedded_at == self._depth:
+            self._embedded_at = 0
         self._depth -= 1
+        if embedded_at:
+            return
         tag = tag.rpartition(":")[2]
         if tag == "propertyList":
             self.values[self._name] = self._items or []

@@ -165,6 +165,19 @@ class DocumentsTests(SynchronousTestCase):
         answer = documents.root(PLACES)
         self.assertEqual(render(answer, Form.VENDOR_JSON), render(answer, Form.CLASSIC))
 
+    def test_ucwa_xml(self) -> None:
+        """The XML of UCWA is a resource with the links of the HAL form."""
+        for answer in (documents.root(PLACES), documents.user(PLACES, ())):
+            shown = ElementTree.fromstring(render(answer, Form.RESOURCE))
+            hal = json.loads(render(answer, Form.HAL))["_links"]
+            self.assertEqual(shown.get("rel"), answer.kind.lower())
+            self.assertEqual(shown.get("href"), hal.pop("self")["href"])
+            links = {link.get("rel"): link.get("href") for link in shown}
+            self.assertEqual(links, {rel: link["href"] for rel, link in hal.items()})
+        complaint = Complaint("External", "sipuri", "is no SIP address")
+        reason = ElementTree.fromstring(render(complaint, Form.RESOURCE))
+        self.assertEqual(reason[0].text, "BadRequest")
+
     def test_a_complaint_names_the_parameter_in_every_form(self) -> None:
         """HAL clients get a UCWA error body, the others an Error in their own shape."""
         complaint = Complaint("External", "sipuri", "is no SIP address")

@@ -13,7 +13,7 @@ class NegotiateTests(SynchronousTestCase):
     """`negotiate`."""
 
     def test_known_clients_get_their_form(self) -> None:
-        """UCWA clients HAL, SIPE XML, and who asks for nothing special the classic JSON."""
+        """UCWA clients HAL or its XML, SIPE XML, browsers and others the classic JSON."""
         for accept, form in (
             ("", Form.CLASSIC),
             ("*/*", Form.CLASSIC),
@@ -21,6 +21,8 @@ class NegotiateTests(SynchronousTestCase):
             ("Application/JSON; charset=utf-8", Form.HAL),
             ("application/json, text/javascript, */*; q=0.01", Form.HAL),
             ("application/vnd.microsoft.com.ucwa+json", Form.HAL),
+            ("application/xml", Form.RESOURCE),
+            ("application/vnd.microsoft.com.ucwa+xml", Form.RESOURCE),
             ("application/vnd.microsoft.rtc.autodiscover+json", Form.VENDOR_JSON),
             (f"{XML};v=1", Form.XML),
             (XML.upper(), Form.XML),

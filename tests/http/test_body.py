@@ -121,6 +121,18 @@ class ReadingTests(SynchronousTestCase):
             link = read.data_link("message")
             self.assertEqual(link and link.text, "hi")
 
+    def test_xml_sent_back(self) -> None:
+        """A resource that a client got can be sent back whole; what it embeds is passed over."""
+        body = (
+            b'<resource rel="a" href="/a"><link rel="b" href="/b"/><property name="x">1</property>'
+            b'<resource rel="b" href="/b"><property name="x">2</property>'
+            b'<resource rel="c"><propertyList name="y"><item>3</item></propertyList></resource>'
+            b'</resource><property name="z">4</property></resource>'
+        )
+        read = fields(request(body, "application/xml"))
+        self.assertEqual((read.text("x"), read.text("z")), ("1", "4"))
+        self.assertEqual(read.list_of_text("y"), ())
+
     def test_xml_refused(self) -> None:
         """A document type, an entity, deep nesting or broken XML is 400 at once."""
         bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><input>&a;</input>'

@@ -93,6 +93,14 @@ class XmlTests(SynchronousTestCase):
             "</resource>",
         )
 
+    def test_embedded_under_another_name(self) -> None:
+        """An embedded resource stands under the name it has there, and says its own rel."""
+        person = {"rel": "participant", "name": "Bob"}
+        root = xml({"rel": "invitation", "_embedded": {"from": person, "participant": [person]}})
+        self.assertEqual([one.get("rel") for one in root], ["from", "participant"])
+        said = [{one.get("name"): one.text for one in resource} for resource in root]
+        self.assertEqual(said, [{"rel": "participant", "name": "Bob"}, {"name": "Bob"}])
+
     def test_events(self) -> None:
         """The event channel: senders hold elements named by type, with their link attributes."""
         document = {

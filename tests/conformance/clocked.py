@@ -1,0 +1,38 @@
+"""A front end whose time can be moved on: `twistd` under a `time.time` that jumps.
+
+    python -m tests.conformance.clocked SOCKET -n mobility --config FILE
+
+Presence subscriptions last ten minutes at least, so without this their end could not be seen.
+"""
+
+import sys
+import time
+
+
+class MovableTime:
+    """The system's clock, and how far it has been moved on (seconds)."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+        self._real = time.time
+
+    def seconds(self) -> float:
+        return self._real() + self.ahead_s
+
+
+def main(arguments: list[str]) -> None:
+    """Run twistd with `arguments[1:]`; `arguments[0]` is the socket it is told on."""
+    clock = MovableTime()
+    time.time = clock.seconds
+    # Twisted takes time.time when it is imported, which therefore comes after.
+    from twisted.scripts.twistd import run
+
+    from tests.conformance.mover import listen
+
+    listen(clock, arguments[0])
+    sys.argv = ["twistd", *arguments[1:]]
+    run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,90 @@
+"""Where the wire differs from the reference pages on purpose, each with its reason.
+
+The declarations' own tables are those of `tests.ucwa.test_declaration`; here is what only the wire
+shows.
+"""
+
+from tests.ucwa.test_declaration import EMBEDDED, LINKS, PROPERTIES
+
+__all__ = ["EMBEDDED", "LINKS", "PROPERTIES"]
+
+OPAQUE = frozenset({"xframe", "photo", "contactPhoto", "batch"})
+"""Rels that lead to no UCWA document: a page, pictures, and parts of other answers."""
+
+REL_UNSAID = frozenset({"root", "user", "redirect"})
+"""Rels of documents that need not say them: the task pages' discovery answers have links only."""
+
+SELFLESS = frozenset({"root", "user"})
+"""Rels of documents without a `self` link: discovery that sends the client on says only where."""
+
+SUCCESS: dict[tuple[str, str], frozenset[int]] = {
+    ("applications", "POST"): frozenset({200}),  # "Multi-Tab Support": a known instance
+    ("presenceSubscription", "POST"): frozenset({200}),  # the task page; nothing is created
+    ("participants", "GET"): frozenset({200}),  # the page describes a link only
+    ("typingParticipants", "GET"): frozenset({200}),  # as participants
+}
+"""Further status codes with which operations succeed."""
+
+TARGETS: dict[str, frozenset[str]] = {
+    "from": frozenset({"participant"}),
+    "localParticipant": frozenset({"participant"}),
+    "acceptedByParticipant": frozenset({"participant"}),
+    "groupContacts": frozenset({"myContacts"}),
+    "redirect": frozenset({"root", "user"}),
+}
+"""Links whose pages say what they lead to in words only."""
+
+MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
+"""Links of collections of which there may be many, though their pages do not say so."""
+
+GENERIC = frozenset(
+    {
+        "BadRequest",
+        "ClientTimeout",
+        "EntityTooLarge",
+        "Gone",
+        "MethodNotAllowed",
+        "NotFound",
+        "PreconditionFailed",
+        "PreconditionRequired",
+        "ServiceFailure",
+        "ServiceUnavailable",
+        "Timeout",
+        "TooManyRequests",
+        "UnsupportedMediaType",
+    }
+)
+"""Error codes that every operation may answer with (UCWA "Generic synchronous errors")."""
+
+GENERIC_PAIRS = frozenset({("Conflict", "PGetReplaced"), ("Conflict", "TooManyApplications")})
+"""Code and subcode, likewise."""
+
+GENERIC_SUBCODES = frozenset({"ResourceNotFound", "ServiceTimeout", "VersionNotSupported"})
+"""Names of the page of generic errors that the list of subcodes does not have."""
+
+REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset()
+"""Errors of one operation beyond its page: rel, method, code, subcode."""
+
+GOAL_AREAS = frozenset({"discovery", "application", "me", "call forwarding", "people", "history"})
+"""The areas that are complete: of them everything is to be seen on the wire."""
+
+ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications", "reason"})
+"""Rels that are served without a declaration: what stands above an application, and errors."""
+
+LINK_NAMES = {
+    "addToPresenceSubscription": "presenceSubscriptionMemberships",
+    "groupContacts": "myContacts",
+    "memberships": "presenceSubscriptionMemberships",
+    "photo": "contactPhoto",
+    "subscribeToGroupPresence": "presenceSubscriptions",
+}
+"""Rels that are names of links to a declared resource."""
+
+ABSENT_RESOURCES: dict[str, str] = {}
+"""Rels of those areas that are not served, and why."""
+
+ABSENT_OPERATIONS: dict[tuple[str, str], str] = {}
+"""Documented operations of served rels that are not, and why."""
+
+ABSENT_EVENTS: dict[tuple[str, str, str], str] = {}
+"""Documented events that are not sent, and why: page, what it is about, type."""

@@ -1,0 +1,77 @@
+"""One run: every script in both forms."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.error import ConnectError
+from twisted.web.client import RequestNotSent, ResponseFailed
+
+from tests.conformance.catalogue import Catalogue
+from tests.conformance.checker import Checker
+from tests.conformance.clocks import MovedClock, RealClock, Stopped, Unplayable
+from tests.conformance.front_end import ClockedFrontEnd
+from tests.conformance.mover import connect
+from tests.conformance.record import Record
+from tests.conformance.scenarios import SCENARIOS
+from tests.conformance.shown import Form
+from tests.conformance.signin import Account
+from tests.conformance.stage import Scenario, Stage, Theatre
+from tests.conformance.wire import Wire
+
+BROKEN = (ConnectError, RequestNotSent, ResponseFailed)
+"""How a request fails when there is no answer."""
+
+
+async def judge_own() -> Record:
+    """Judge a front end of our own."""
+    record = Record(Checker(Catalogue.load()))
+    with TemporaryDirectory(prefix="conformance-") as name:
+        front_end = ClockedFrontEnd(Path(name) / "fe")
+        front_end.begin()
+        try:
+            await front_end.ready()
+            telling = await connect(front_end.socket)
+            wire = Wire(front_end.ca)
+            clock = MovedClock(telling)
+            theatre = Theatre(
+                f"{front_end.external}/", front_end.accounts, wire, clock, record, ours=True
+            )
+            await play(theatre)
+            await wire.hang_up()
+            await telling.hang_up()
+        finally:
+            await front_end.child.stop()
+    return record
+
+
+async def judge(entry: str, accounts: list[Account], ca_file: Path | None) -> Record:
+    """Judge the service at an Autodiscover root URL."""
+    record = Record(Checker(Catalogue.load()))
+    wire = Wire(ca_file)
+    await play(Theatre(entry, accounts, wire, RealClock(), record))
+    await wire.hang_up()
+    return record
+
+
+async def play(theatre: Theatre) -> None:
+    """Every script, in JSON and then in XML."""
+    for form in Form:
+        for scenario in SCENARIOS:
+            if theatre.ours or not scenario.ours_only:
+                await perform(theatre, form, scenario)
+
+
+async def perform(theatre: Theatre, form: Form, scenario: Scenario) -> None:
+    """One script in one form; if it cannot go on, the record says why."""
+    record = theatre.record
+    record.scenario = scenario.name
+    stage = Stage(theatre, form)
+    try:
+        try:
+            await scenario.play(stage)
+        finally:
+            await stage.close()
+    except Unplayable as error:
+        record.halted(form, str(error), fault=False)
+    except (Stopped, *BROKEN) as error:
+        record.halted(form, str(error))

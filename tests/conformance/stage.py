@@ -1,0 +1,97 @@
+"""What a script plays with: people, a form, and the time."""
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from tests.conformance.clocks import Clock, Unplayable
+from tests.conformance.person import Person
+from tests.conformance.record import Record
+from tests.conformance.shown import Form
+from tests.conformance.signin import Account, Discovery, Session
+from tests.conformance.wire import Wire
+
+
+@attrs.define
+class Theatre:
+    """The server that is judged.  `ours` are further facts of a front end of our own."""
+
+    entry: str
+    accounts: list[Account]
+    wire: Wire
+    clock: Clock
+    record: Record
+    ours: bool = False
+    sessions: dict[tuple[Form, str], Session] = attrs.Factory(dict)
+
+
+class Stage:
+    """One performance of a script in one form."""
+
+    def __init__(self, theatre: Theatre, form: Form) -> None:
+        self.theatre = theatre
+        self.form = form
+        self.record = theatre.record
+        self.clock = theatre.clock
+        self._people: list[Person] = []
+
+    @property
+    def accounts(self) -> list[Account]:
+        return self.theatre.accounts
+
+    @property
+    def discovery(self) -> Discovery:
+        theatre = self.theatre
+        return Discovery(theatre.wire, theatre.entry, self.form, theatre.record)
+
+    async def people(self, count: int, *modalities: str, available: bool = True) -> list[Person]:
+        """So many different users, each with an application."""
+        return [
+            await self.person(number, *modalities, available=available) for number in range(count)
+        ]
+
+    async def person(self, number: int, *modalities: str, available: bool = True) -> Person:
+        """The user of this number with an application; available unless told otherwise."""
+        person = await self.lurker(number)
+        await person.register()
+        if available:
+            await person.make_available(*modalities)
+        return person
+
+    async def lurker(self, number: int) -> Person:
+        """A signed-in user without an application."""
+        if number >= len(self.accounts):
+            raise Unplayable(f"needs {number + 1} users")
+        account = self.accounts[number]
+        key = self.form, account.address
+        if key not in self.theatre.sessions:
+            self.theatre.sessions[key] = await self.discovery.sign_in(account)
+        theatre = self.theatre
+        person = Person(
+            theatre.sessions[key], theatre.wire, self.form, theatre.record, theatre.clock
+        )
+        self._people.append(person)
+        return person
+
+    async def pass_time(self, seconds: float) -> None:
+        """So much later; connections do not last that long."""
+        await self.theatre.wire.hang_up()
+        await self.clock.pass_time(seconds)
+
+    def forget_sessions(self) -> None:
+        """Tokens do not last for ever: everybody signs in anew."""
+        self.theatre.sessions.clear()
+
+    async def close(self) -> None:
+        """Everybody leaves."""
+        for person in self._people:
+            await person.leave()
+
+
+@attrs.frozen
+class Scenario:
+    """A script: its name, and what is done on a stage.  `ours_only` needs a front end of ours."""
+
+    name: str
+    play: Callable[[Stage], Awaitable[None]]
+    ours_only: bool = False
