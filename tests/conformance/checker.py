@@ -104,7 +104,7 @@ class Checker:
 
     def _must_be_tagged(self, rel: str) -> bool:
         page = self.catalogue.pages.get(rel)
-        return page is not None and page.etag
+        return page is not None and page.etag and rel not in differences.UNTAGGED
 
     def targets(self, rel: str) -> frozenset[str]:
         """The rels of what a link of this rel may lead to."""

@@ -34,6 +34,10 @@ TARGETS: dict[str, frozenset[str]] = {
 }
 """Links whose pages say what they lead to in words only."""
 
+UNTAGGED = frozenset({"applications", "myOnlineMeetings", "onlineMeetingExtensions"})
+"""Collections without an ETag, though their pages' samples have one: what is embedded does not
+count towards it (UCWA "Resource updates"), so it would say nothing about them."""
+
 MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
 """Links of collections of which there may be many, though their pages do not say so."""
 

@@ -1,26 +1,13 @@
-"""The whole program against a front end of its own, over HTTPS."""
+"""What a run remembers, and how it is called."""
 
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conformance.__main__ import parse
 from tests.conformance.catalogue import Catalogue
 from tests.conformance.checker import Checker
 from tests.conformance.exchange import Exchange
-from tests.conformance.program import judge_own
 from tests.conformance.record import Record
 from tests.conformance.shown import Form
-
-
-class ProgramTests(TestCase):
-    """`python -m tests.conformance`."""
-
-    timeout = 120
-
-    async def test_own(self) -> None:
-        """Every script plays to its end in both forms, and nothing is other than documented."""
-        record = await judge_own()
-        self.assertEqual(record.halts, [])
-        self.assertEqual(sorted(record.mismatches), [])
 
 
 class RecordTests(SynchronousTestCase):
