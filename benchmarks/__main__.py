@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import get, im, memory, reconnect, signin
+from benchmarks import fanout, get, im, memory, reconnect, signin
 from benchmarks.front_end import FrontEnd
 from benchmarks.report import Effort, table, verdict
 from benchmarks.server import GENERATOR_CORE, SERVER_CORE
@@ -15,6 +15,7 @@ from benchmarks.server import GENERATOR_CORE, SERVER_CORE
 BENCHMARKS = {
     "get": get,
     "im": im,
+    "fanout": fanout,
     "memory": memory,
     "signin": signin,
     "reconnect": reconnect,

@@ -43,16 +43,20 @@ def expect(answer: Answer, status: int, target: str) -> Answer:
 class Session:
     """One application of a person, who has a token.
 
-    `on_event` hears every event; `answers` counts the answers to event requests.
+    `on_event` hears every event; `answers` counts the answers to event requests, which are sent
+    only while `asking` is set, if there is one.
     """
 
-    def __init__(self, person: Person, port: int, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, person: Person, port: int, tls: ssl.SSLContext, asking: asyncio.Event | None = None
+    ) -> None:
         self.person = person
         self.answers = 0
         self.on_event: Callable[[Event], None] = _ignore
         self.links: dict[str, str] = {}
         self._port = port
         self._tls = tls
+        self._asking = asking
         self._next = ""
         self._listening: asyncio.Task[None] | None = None
 
@@ -109,6 +113,8 @@ class Session:
     async def _listen(self, connection: Connection) -> None:
         try:
             while True:
+                if self._asking is not None:
+                    await self._asking.wait()
                 request = request_bytes("GET", self._next, self.person.token)
                 try:
                     answer = await connection.request(request)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from mobility.http.message import Document, Instant, Media
-from mobility.http.xml_document import xml_document
+from mobility.http.xml_document import xml_document, xml_text
 
 
 def _plain(value: Any) -> Any:
@@ -25,3 +25,8 @@ def encode(document: Document, media: Media) -> bytes:
     list or dict, or for text that is not Unicode (lone surrogates).
     """
     return xml_document(document) if media.xml else _encoder.encode(document)
+
+
+def encode_text(text: str, media: Media) -> bytes:
+    """A text as it stands within what `encode` makes, where a string or an attribute is."""
+    return xml_text(text).encode() if media.xml else _encoder.encode(text)[1:-1]

@@ -42,12 +42,13 @@ def xml_document(document: Document) -> bytes:
 
 def _element(name: str, attributes: Mapping[str, object], content: str = "") -> str:
     written = "".join(
-        f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None
+        f' {key}="{xml_text(value)}"' for key, value in attributes.items() if value is not None
     )
     return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written} />"
 
 
-def _attribute(value: object) -> str:
+def xml_text(value: object) -> str:
+    """A value as it stands in an attribute; errors as of `xml_document`."""
     return escape(_FORBIDDEN.sub(_REPLACEMENT, _text(value)), _LAYOUT)
 
 

@@ -306,15 +306,20 @@ class Channel:
             self._low_at = now if self._low_at is None else self._low_at
         return self.tick(now)
 
-    def presence_changed(self, now: float, number: int) -> None:
-        """The presence of someone watched changed and has `number` now.
+    def presence_changed(self, now: float, number: int) -> bool:
+        """The presence of someone watched changed and has `number` now; whether nothing of medium
+        priority had been waiting, so that `next_wakeup` may be another.
 
         Numbers come in the order they were given out.  The first state of a newly watched contact
         is the stream's affair, since its number may be older than the client's cursor.
         """
-        self._presence = max(self._presence, number)
-        self._counter = max(self._counter, number)
+        if number > self._presence:
+            self._presence = number
+        if number > self._counter:
+            self._counter = number
+        waiting = self._medium_at is not None
         self._note_presence(now)
+        return not waiting
 
     def fetched(self, now: float, fetch: Fetch, entries: Sequence[Pending]) -> list[Action]:
         """The store answered `fetch`; fewer entries than its limit means there are no more."""

@@ -7,8 +7,8 @@ the channels ask for.  The `events` handler is in `mobility.ucwa.application`.
 import heapq
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import cast
-from urllib.parse import quote
 
 import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -22,7 +22,7 @@ from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Document, Media, Response
-from mobility.http.render import encode
+from mobility.ucwa.answers import Answers, Rendered, events_href
 from mobility.ucwa.channel import (
     ORIGIN,
     Action,
@@ -35,8 +35,7 @@ from mobility.ucwa.channel import (
     Resend,
     Resync,
 )
-from mobility.ucwa.facts import Renderer, Sent, pending, presence_events
-from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.facts import pending
 
 EVENTS: Catalogue = {
     "events.unreadable": {
@@ -44,6 +43,10 @@ EVENTS: Catalogue = {
         "failure": "the traceback",
     },
 }
+
+WAKEUPS_A_TURN = 10
+"""Answers that are written before other work has its turn, when many are due at once (our choice:
+about 1 ms)."""
 
 TRIM_INTERVAL_S = 30.0
 """How often confirmed entries are removed from the store (our choice: one small write)."""
@@ -69,17 +72,6 @@ class Parked:
     answer: Deferred[Response] = attrs.Factory(Deferred)
 
 
-@attrs.frozen(slots=True)
-class Rendered:
-    """The bytes of an answer, kept until the client confirms that it has them."""
-
-    body: bytes
-    content_type: str
-
-    def response(self) -> Response:
-        return Response(body=self.body, content_type=f"{self.content_type}; charset=utf-8")
-
-
 @attrs.define(slots=True, eq=False)
 class Seat:
     """One channel, whose it is, whether it was parked when last looked at, and when it next wants
@@ -90,6 +82,9 @@ class Seat:
     channel: Channel
     parked: bool = False
     wake_at: float | None = None
+
+
+_NO_SEATS: dict[str, Seat] = {}
 
 
 class EventChannels:
@@ -109,10 +104,10 @@ class EventChannels:
         log: EventLog,
         stream_entries: int,
     ) -> None:
-        self._users = users
         self._applications = applications
         self._subscriptions = subscriptions
         self._presence = presence
+        self._answers = Answers(users, subscriptions, presence)
         self._archive = archive
         self._priorities = priorities
         self._clock = clock
@@ -133,8 +128,8 @@ class EventChannels:
         """The link of the first answer that the client has not confirmed."""
         seat = self._seats.get(endpoint.id, {}).get(instance_id)
         if seat is None:
-            return _href(endpoint, instance_id, 1, ORIGIN)
-        return _href(endpoint, instance_id, *seat.channel.link)
+            return events_href(endpoint, instance_id, 1, ORIGIN)
+        return events_href(endpoint, instance_id, *seat.channel.link)
 
     def open_instance(self, endpoint: Endpoint, instance_id: str) -> None:
         """A new instance of an application that others use: its channel begins now."""
@@ -193,9 +188,9 @@ class EventChannels:
         for presence in committed.presences:
             number = latest_number(presence)
             for application_id in self._presence.watchers(presence.user_uri):
-                for seat in self._of(application_id):
-                    seat.channel.presence_changed(now, number)
-                    self._settle(seat)
+                for seat in self._seats.get(application_id, _NO_SEATS).values():
+                    if seat.channel.presence_changed(now, number):
+                        self._look_again(seat, seat.channel.next_wakeup)
         for stream_id in committed.dropped_streams:
             for seat in self._of(stream_id):
                 self._perform(seat, seat.channel.close(now))
@@ -263,7 +258,9 @@ class EventChannels:
                 case Resend():
                     answer.callback(cast("Rendered", action.body).response())
                 case Resync():
-                    href = self._href_of(seat, action.number, action.cursor)
+                    href = events_href(
+                        seat.endpoint, seat.instance_id, action.number, action.cursor
+                    )
                     document: Document = {"_links": {"resync": {"href": href}}}
                     answer.callback(Response(document=document))
                 case Refuse():
@@ -272,7 +269,8 @@ class EventChannels:
 
     def _answer(self, seat: Seat, action: Answer, answer: Deferred[Response]) -> None:
         try:
-            rendered = self._render(seat, action)
+            media = cast("Parked", action.request).media
+            rendered = self._answers.rendered(seat.endpoint, seat.instance_id, action, media)
         except Exception:  # becomes a 500; a repeat of the request renders anew
             answer.errback()
             return
@@ -298,31 +296,36 @@ class EventChannels:
             seat.endpoint.parked += 1 if parked else -1
             if not seat.endpoint.parked:
                 seat.endpoint.seen(self._epoch())
-        if wakeup is not None and (seat.wake_at is None or wakeup < seat.wake_at):
-            seat.wake_at = wakeup
-            heapq.heappush(self._wakeups, (wakeup, next(self._order), seat))
+        self._look_again(seat, wakeup)
+
+    def _look_again(self, seat: Seat, wakeup: float | None) -> None:
+        if wakeup is None or (seat.wake_at is not None and seat.wake_at <= wakeup):
+            return
+        seat.wake_at = wakeup
+        first = self._wakeups[0][0] if self._wakeups else inf
+        heapq.heappush(self._wakeups, (wakeup, next(self._order), seat))
+        if wakeup < first:
             self._set_timer()
 
     def _set_timer(self) -> None:
-        if not self._wakeups:
-            return
-        first = self._wakeups[0][0]
         if self._timer is not None:
-            if self._timer.getTime() <= first:
-                return
             self._timer.cancel()
-        delay_s = max(0.0, first - self._clock.seconds())
-        self._timer = self._clock.callLater(delay_s, self._wake)
+            self._timer = None
+        if self._wakeups:
+            delay_s = max(0.0, self._wakeups[0][0] - self._clock.seconds())
+            self._timer = self._clock.callLater(delay_s, self._wake)
 
     def _wake(self) -> None:
+        """Look at the channels whose time has come, a few now and the others in the next turns."""
         self._timer = None
         now = self._clock.seconds()
-        while self._wakeups and self._wakeups[0][0] <= now:
+        for _ in range(WAKEUPS_A_TURN):
+            if not self._wakeups or self._wakeups[0][0] > now:
+                break
             at, _, seat = heapq.heappop(self._wakeups)
-            if seat.wake_at != at:
-                continue
-            seat.wake_at = None
-            self._perform(seat, seat.channel.tick(now))
+            if seat.wake_at == at:
+                seat.wake_at = None
+                self._perform(seat, seat.channel.tick(now))
         self._set_timer()
 
     def stop(self) -> None:
@@ -330,63 +333,3 @@ class EventChannels:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    # Rendering
-
-    def _render(self, seat: Seat, answer: Answer) -> Rendered:
-        document: Document = {
-            "_links": {
-                "self": {"href": self._href_of(seat, answer.number, answer.since)},
-                "next": {"href": self._href_of(seat, answer.number + 1, answer.cursor)},
-            }
-        }
-        senders = _by_sender(self._events(seat.endpoint, answer))
-        if senders:
-            document["sender"] = senders
-        media = cast("Parked", answer.request).media
-        return Rendered(encode(document, media), media.content_type)
-
-    def _events(self, endpoint: Endpoint, answer: Answer) -> list[Sent]:
-        user = self._users.find(endpoint.user_uri)
-        if user is None:
-            return []
-        renderer = Renderer(endpoint, user, self._subscriptions)
-        events = [
-            event
-            for entry in answer.events
-            for event in renderer.events(entry.event)  # type: ignore[arg-type]  # always an Entry
-        ]
-        if answer.cursor.number != answer.since.number:
-            shown = {event[2]["link"]["href"] for event in events}
-            hrefs = Hrefs(endpoint.id)
-            events += [
-                event
-                for uri in sorted(self._subscriptions.watched(endpoint.id))
-                for event in presence_events(hrefs, self._presence.of(uri), answer.since.number)
-                if event[2]["link"]["href"] not in shown
-            ]
-        return events
-
-    @staticmethod
-    def _href_of(seat: Seat, number: int, cursor: Cursor) -> str:
-        return _href(seat.endpoint, seat.instance_id, number, cursor)
-
-
-def _href(endpoint: Endpoint, instance_id: str, number: int, cursor: Cursor) -> str:
-    href = f"{Hrefs(endpoint.id).application}/events?ack={number}"
-    if instance_id:
-        href += f"&instanceId={quote(instance_id, safe='')}"
-    if number > 1 or cursor != ORIGIN:
-        href += f"&of={number}&p={cursor.position}&n={cursor.number}"
-    return href
-
-
-def _by_sender(events: list[Sent]) -> list[Document]:
-    """The `sender` array: consecutive events of one sender share a block, order is kept."""
-    senders: list[Document] = []
-    for rel, href, event in events:
-        if senders and senders[-1]["href"] == href:
-            senders[-1]["events"].append(event)
-        else:
-            senders.append({"rel": rel, "href": href, "events": [event]})
-    return senders

@@ -18,6 +18,14 @@ from mobility.ucwa.hrefs import Hrefs
 Sent = tuple[str, str, Document]
 """Rel and href of an event's sender, and the event."""
 
+_PARTS = {
+    "contactPresence": "presence",
+    "contactNote": "note",
+    "contactLocation": "location",
+    "contactSupportedModalities": "supportedMedia",
+}
+"""What a watched contact shows, by rel: the path below the contact."""
+
 
 def pending(entry: Entry, priorities: dict[tuple[str, str], Priority]) -> Pending:
     """A stream entry on its way to the client; `priorities` are the declared ones.
@@ -171,17 +179,23 @@ class Renderer:
         return _shown("conversation", document, fact.change)
 
 
-def presence_events(hrefs: Hrefs, presence: Presence, after: int) -> Iterator[Sent]:
-    """The events for the parts of a watched presence that changed after number `after`."""
-    changed = (
-        (presence.presence_number, "contactPresence", "presence"),
-        (presence.note_number, "contactNote", "note"),
-        (presence.location_number, "contactLocation", "location"),
-        (presence.media_number, "contactSupportedModalities", "supportedMedia"),
+def changed_parts(presence: Presence, after: int) -> tuple[str, ...]:
+    """The rels of the parts of a watched presence that changed after number `after`."""
+    numbers = (
+        presence.presence_number,
+        presence.note_number,
+        presence.location_number,
+        presence.media_number,
     )
-    for number, rel, path in changed:
-        if number > after:
-            yield _of_contact(hrefs, presence.user_uri, rel, path)
+    return tuple([rel for rel, number in zip(_PARTS, numbers, strict=True) if number > after])
+
+
+def part_event(hrefs: Hrefs, uri: str, rel: str) -> Sent:
+    """The event that tells of one part of a contact's presence."""
+    person = hrefs.person(uri)
+    event = _event(rel, f"{person}/{_PARTS[rel]}", "updated")
+    event["in"] = {"rel": "contact", "href": person}
+    return "people", hrefs.of("people"), event
 
 
 def reason_document(reason: Reason) -> Document:
@@ -261,20 +275,8 @@ def _watched(hrefs: Hrefs, fact: facts.ContactWatched) -> Iterator[Sent]:
     }
     yield "people", hrefs.of("people"), event
     if fact.change == "added":
-        for rel, path in (
-            ("contactPresence", "presence"),
-            ("contactNote", "note"),
-            ("contactLocation", "location"),
-            ("contactSupportedModalities", "supportedMedia"),
-        ):
-            yield _of_contact(hrefs, fact.uri, rel, path)
-
-
-def _of_contact(hrefs: Hrefs, uri: str, rel: str, path: str) -> Sent:
-    person = hrefs.person(uri)
-    event = _event(rel, f"{person}/{path}", "updated")
-    event["in"] = {"rel": "contact", "href": person}
-    return "people", hrefs.of("people"), event
+        for rel in _PARTS:
+            yield part_event(hrefs, fact.uri, rel)
 
 
 def _contact_list(hrefs: Hrefs, fact: facts.ContactListChanged) -> Sent:

@@ -1,0 +1,74 @@
+"""What many watchers are told of one change, and in which portions."""
+
+from twisted.internet.defer import Deferred
+
+from mobility.testing import MemoryResponse
+from mobility.ucwa.channel import MEDIUM_S
+from mobility.ucwa.events import WAKEUPS_A_TURN
+from tests.ucwa.service import Client, UcwaTestCase, uri
+
+XML = "application/vnd.microsoft.com.ucwa+xml"
+
+
+class WatchersTests(UcwaTestCase):
+    """Bob watches Alice from many applications, all parked."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.alice = await self.service.sign_in("alice")
+        self.watchers = [await self.watcher(str(number)) for number in range(WAKEUPS_A_TURN + 2)]
+
+    async def watcher(self, endpoint_id: str) -> Client:
+        names = {"EndpointId": endpoint_id, "InstanceId": "an instance"}
+        client = await self.service.sign_in("bob", available=False, **names)
+        body = {"duration": 30, "uris": [uri("alice")]}
+        self.assertEqual((await client.post("people/presenceSubscriptions", body)).status, 201)
+        await client.events()
+        return client
+
+    async def change(self) -> None:
+        self.accepted(await self.alice.post("me/presence", {"availability": "Busy"}), 204)
+
+    async def test_same_for_all(self) -> None:
+        """Watchers are told the same, each under its own application, in JSON and in XML."""
+        half = len(self.watchers) // 2
+        spellings = ["application/json"] * half + [XML] * half
+        parked = [
+            client.request("GET", client.next, headers={"Accept": accept})
+            for client, accept in zip(self.watchers, spellings, strict=True)
+        ]
+        await self.change()
+        self.clock.advance(MEDIUM_S)
+        bodies = [
+            (await answer).body.replace(client.application["id"].encode(), b"own")
+            for client, answer in zip(self.watchers, parked, strict=True)
+        ]
+        in_json, in_xml = dict.fromkeys(bodies)
+        self.assertEqual(bodies, [in_json] * half + [in_xml] * half)
+        person = b"/ucwa/oauth/v1/applications/own/people/alice@example.test"
+        self.assertIn(b'{"link":{"rel":"contactPresence","href":"%b/presence"}' % person, in_json)
+        self.assertIn(b'<updated rel="contactPresence" href="%b/presence">' % person, in_xml)
+        following = b"events?ack=3%binstanceId=an%%20instance%bof=3%bp="
+        self.assertIn(following % (b"&", b"&", b"&"), in_json)
+        self.assertIn(following % (b"&amp;", b"&amp;", b"&amp;"), in_xml)
+
+    async def test_as_alone(self) -> None:
+        """One who is told of other things too hears the same of the change."""
+        quiet, busy, *_ = self.watchers
+        await self.change()
+        more = {"duration": 30, "uris": [uri("carol")]}
+        self.assertEqual((await busy.post("people/presenceSubscriptions", more)).status, 201)
+        alone = [event.href for event in await quiet.events() if "/alice@" in event.href]
+        among = [event.href for event in await busy.events() if "/alice@" in event.href]
+        self.assertEqual(alone, [f"{quiet.href}/people/alice@example.test/presence"])
+        self.assertEqual(among, [f"{busy.href}/people/alice@example.test/presence"])
+
+    async def test_portions(self) -> None:
+        """Of many answers that are due at once a few go out in a turn of the reactor; all do."""
+        parked: list[Deferred[MemoryResponse]] = [client.park() for client in self.watchers]
+        await self.change()
+        self.clock.advance(MEDIUM_S)
+        self.assertEqual(sum(answer.called for answer in parked), WAKEUPS_A_TURN)
+        for client, answer in zip(self.watchers, parked, strict=True):
+            (event,) = client.take(await answer)
+            self.assertEqual(event.brief, ("people", "contactPresence", "updated"))
