@@ -6,6 +6,7 @@ which transition happens.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -22,10 +23,19 @@ from mobility.domain.facts import (
     TypingChanged,
 )
 from mobility.domain.ledger import Unit
-from mobility.domain.records import Conversation, Invitation, Leg, Message
+from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
 
 FORMATS = ("Plain",)
 """MessageFormat values that conversations negotiate; Html waits for a policy that allows it."""
+
+CONFERENCED = "Conferenced"
+"""The state of a leg that is in a conference."""
+
+LEADER, ATTENDEE = "Leader", "Attendee"
+"""Role of a participant."""
+
+MESSAGING, PARTICIPANT, JOIN = "messaging", "participant", "join"
+"""Kinds of invitations."""
 
 NameOf = Callable[[str], str]
 """The display name of a user URI."""
@@ -71,6 +81,8 @@ class ActiveConversation:
 
     record: Conversation
     legs: dict[str, Leg] = attrs.Factory(dict)
+    participants: dict[str, Participant] = attrs.Factory(dict)
+    """Who takes part in a conference or waits in its lobby, by URI; empty between two parties."""
     invitations: dict[str, Invitation] = attrs.Factory(dict)
     message_count: int = 0
     first_message: Message | None = None
@@ -81,11 +93,25 @@ class ActiveConversation:
     def id(self) -> str:
         return self.record.id
 
+    @property
+    def is_conference(self) -> bool:
+        return bool(self.record.meeting_uri)
+
+    def leads(self, uri: str) -> bool:
+        """Whether `uri` is a leader of the conference and in it."""
+        participant = self.participants.get(uri)
+        return participant is not None and participant.role == LEADER and not participant.in_lobby
+
+    def roster(self) -> list[Participant]:
+        """Who is in the conference, without those in its lobby."""
+        return [one for one in self.participants.values() if not one.in_lobby]
+
     def draft(self) -> "ActiveConversation":
         """A copy to decide on: records are values, and what holds them is copied."""
         return attrs.evolve(
             self,
             legs=dict(self.legs),
+            participants=dict(self.participants),
             invitations=dict(self.invitations),
         )
 
@@ -107,12 +133,24 @@ class ActiveConversation:
 
     def is_void(self, invitation: Invitation) -> bool:
         """Whether nobody is left who could answer `invitation`, or nobody who asked."""
+        if invitation.kind == JOIN:
+            return invitation.from_application_id not in self.legs
+        if invitation.kind == PARTICIPANT:
+            return not self.ringing(invitation)
         return not self.ringing(invitation) or invitation.from_application_id not in self.legs
 
     def is_over(self) -> bool:
-        """Whether there are not two any more who talk or might."""
+        """Whether nobody is left in the conference, or not two who talk or might."""
+        if self.is_conference:
+            return not any(leg.state == CONFERENCED for leg in self.legs.values())
         talking = [leg for leg in self.legs.values() if leg.state == "Connected"]
         return len(talking) < 2 and not self.open_invitations()
+
+    def may_send(self, leg: Leg) -> bool:
+        """Whether the user may send messages: attendees only where the audience may."""
+        if not self.is_conference or self.record.audience_messaging == "Enabled":
+            return True
+        return self.leads(leg.user_uri)
 
     def others(self, leg: Leg) -> list[Leg]:
         """The legs of the other participants."""
@@ -122,7 +160,17 @@ class ActiveConversation:
         """The URIs of the other participants that `leg` sees.
 
         A caller sees nobody before somebody accepts; a callee sees the caller from the start.
+        Who is in a conference sees all who are, and its leaders those in the lobby too.
         """
+        if self.is_conference:
+            if leg.state != CONFERENCED:
+                return []
+            lobby = self.leads(leg.user_uri)
+            return [
+                one.uri
+                for one in self.participants.values()
+                if one.uri != leg.user_uri and (lobby or not one.in_lobby)
+            ]
         return list(
             dict.fromkeys(other.user_uri for other in self.others(leg) if other.state != "Incoming")
         )
@@ -141,8 +189,25 @@ class ActiveConversation:
             subject=self.record.subject,
             importance=self.record.importance,
             created_at=self.record.created_at,
-            modalities=("Messaging",) if leg.state in ("Incoming", "Connected") else (),
+            modalities=_modalities(leg),
+            **self._conference_settings(leg),
         )
+
+    def _conference_settings(self, leg: Leg) -> dict[str, Any]:
+        if not self.is_conference:
+            return {}
+        return {
+            "conference": True,
+            "leader": self.leads(leg.user_uri),
+            "participants": len(self.roster()),
+            "audience_messaging": self.record.audience_messaging,
+            "audience_mute": self.record.audience_mute,
+        }
+
+
+def _modalities(leg: Leg) -> tuple[str, ...]:
+    rings = leg.state == "Incoming" and leg.messaging == "Connecting"
+    return ("Messaging",) if rings or leg.messaging == "Connected" else ()
 
 
 def invitation_fact(
@@ -173,6 +238,8 @@ def invitation_fact(
         message_number=invitation.message_number,
         accepted_by=(accepted_by, name_of(accepted_by)) if accepted_by and outgoing else None,
         reason=reason,
+        kind=invitation.kind,
+        meeting_uri=conversation.record.meeting_uri,
     )
 
 

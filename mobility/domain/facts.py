@@ -72,7 +72,11 @@ class ContactSubscriptionChanged:
 
 @attrs.frozen(slots=True)
 class ConversationSnapshot:
-    """A conversation as one application sees it; `state` is a ConversationState."""
+    """A conversation as one application sees it; `state` is a ConversationState.
+
+    The last four are of a conference: whether it is one, whether the application's user leads it,
+    how many take part, and the two settings for attendees.
+    """
 
     id: str
     state: str
@@ -81,6 +85,11 @@ class ConversationSnapshot:
     importance: str
     created_at: float
     modalities: tuple[str, ...] = ()
+    conference: bool = False
+    leader: bool = False
+    participants: int = 0
+    audience_messaging: str = ""
+    audience_mute: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -93,21 +102,43 @@ class ConversationChanged:
 
 @attrs.frozen(slots=True)
 class MessagingChanged:
-    """The messaging modality of a conversation is now in `state` (a CallState)."""
+    """The messaging modality of a conversation is now in `state` (a CallState).
+
+    `may_send` is false while attendees may not send; `conference` says messaging can be added.
+    """
 
     conversation_id: str
     state: str
     formats: tuple[str, ...] = ()
+    may_send: bool = True
+    conference: bool = False
 
 
 @attrs.frozen(slots=True)
 class ParticipantChanged:
-    """A participant was added to or deleted from a conversation; `local` is the owner itself."""
+    """A participant was added to, updated in or deleted from a conversation.
+
+    `local` is the owner itself.  `within` is "" for the conversation as a whole, else the view of
+    a conference that changed: leaders, attendees or lobby.
+    """
 
     conversation_id: str
     uri: str
     name: str
     local: bool
+    change: str
+    within: str = ""
+    role: str = ""
+    in_lobby: bool = False
+    anonymous: bool = False
+    organizer: bool = False
+
+
+@attrs.frozen(slots=True)
+class OnlineMeetingChanged:
+    """The meeting of a conference was added to the conversation or updated."""
+
+    conversation_id: str
     change: str
 
 
@@ -143,9 +174,10 @@ class Reason:
 
 @attrs.frozen(slots=True)
 class InvitationChanged:
-    """A messaging invitation was started, updated or completed, as one application sees it.
+    """An invitation was started, updated or completed, as one application sees it.
 
-    `message_number` is not 0 when the invitation carries a message (kept with the event).
+    `kind` is that of the invitation's record.  `message_number` is not 0 when the invitation
+    carries a message (kept with the event).  `meeting_uri` is that of a conference.
     """
 
     change: str
@@ -165,6 +197,8 @@ class InvitationChanged:
     accepted_by: tuple[str, str] | None = None
     """URI and name of who accepted."""
     reason: Reason | None = None
+    kind: str = "messaging"
+    meeting_uri: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -192,6 +226,7 @@ Fact = (
     | ConversationChanged
     | MessagingChanged
     | ParticipantChanged
+    | OnlineMeetingChanged
     | ParticipantMessagingChanged
     | TypingChanged
     | InvitationChanged

@@ -159,6 +159,9 @@ class Contact:
 class Conversation:
     """A conversation among users; `state` is "Active" or "Ended".
 
+    With a `meeting_uri` it is the conference of that meeting, else it has two parties.
+    `audience_messaging` says whether attendees may send messages, `audience_mute` whether they
+    are kept muted (both Enabled or Disabled).
     `version` grows by one with each save: a record that has a version is stored only over its
     predecessor, else the unit of work is refused with `Conflict`.
     """
@@ -171,15 +174,19 @@ class Conversation:
     created_at: float
     state: str = "Active"
     version: int = 1
+    meeting_uri: str = attrs.field(repr=False, default="")
+    audience_messaging: str = "Enabled"
+    audience_mute: str = "Disabled"
 
 
 @attrs.frozen(slots=True)
 class Leg:
     """One application's part in a conversation.
 
-    `state` is a ConversationState (Incoming, Connecting, Connected, Disconnected) and `messaging`
-    a CallState of the messaging modality as that application sees it.  `invitation_id` names the
-    invitation by which the application came into the conversation.
+    `state` is a ConversationState: Incoming while it rings, Connecting while it calls, InLobby
+    while it waits for admission, then Connected with one other and Conferenced in a meeting.
+    `messaging` is a CallState of the messaging modality as that application sees it.
+    `invitation_id` names the invitation by which the application came into the conversation.
     """
 
     KEY: ClassVar = ("conversation_id", "application_id")
@@ -192,9 +199,31 @@ class Leg:
 
 
 @attrs.frozen(slots=True)
-class Invitation:
-    """A messaging invitation; `state` is an InvitationState, "Connecting" while it is open.
+class Participant:
+    """A person in a conference or its lobby, however many applications it takes part with.
 
+    `role` is Leader or Attendee.  Messages up to number `after_message` were sent before the
+    person came in.
+    """
+
+    KEY: ClassVar = ("conversation_id", "uri")
+    conversation_id: str
+    uri: str
+    name: str
+    role: str
+    in_lobby: bool
+    anonymous: bool
+    organizer: bool
+    joined_at: float
+    after_message: int = 0
+
+
+@attrs.frozen(slots=True)
+class Invitation:
+    """An invitation; `state` is an InvitationState, "Connecting" while it is open.
+
+    `kind` says to what: "messaging" with a person or in a conference, "participant" for asking
+    somebody into a conference, "join" for the application's own way into one.
     `message_number` names the first message in the conversation, 0 for none.
     """
 
@@ -210,6 +239,7 @@ class Invitation:
     state: str = "Connecting"
     message_number: int = 0
     accepted_by: str = ""
+    kind: str = "messaging"
 
 
 @attrs.frozen(slots=True)
@@ -299,6 +329,7 @@ Record = (
     | Contact
     | Conversation
     | Leg
+    | Participant
     | Invitation
     | Message
     | Receipt

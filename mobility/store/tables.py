@@ -35,6 +35,7 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    Participant,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -180,6 +181,9 @@ conversations = Table(
     _column("created_at", Double),
     _column("state", Text),
     _column("version", BigInteger),
+    _column("meeting_uri", Text),
+    _column("audience_messaging", Text),
+    _column("audience_mute", Text),
     Index("conversations_state", "state"),
 )
 
@@ -192,6 +196,21 @@ legs = Table(
     _column("state", Text),
     _column("messaging", Text),
     _column("invitation_id", Text),
+    sqlite_with_rowid=False,
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    _key("conversation_id"),
+    _key("uri"),
+    _column("name", Text),
+    _column("role", Text),
+    _column("in_lobby", Boolean),
+    _column("anonymous", Boolean),
+    _column("organizer", Boolean),
+    _column("joined_at", Double),
+    _column("after_message", BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -209,6 +228,7 @@ invitations = Table(
     _column("state", Text),
     _column("message_number", BigInteger),
     _column("accepted_by", Text),
+    _column("kind", Text),
     Index("invitations_state", "state"),
 )
 
@@ -278,6 +298,7 @@ TABLE_OF: dict[type[Record], Table] = {
     Contact: contacts,
     Conversation: conversations,
     Leg: legs,
+    Participant: participants,
     Invitation: invitations,
     Message: messages,
     Receipt: receipts,

@@ -1,0 +1,243 @@
+"""A conversation that many take part in: who may come in, and the facts its changes make.
+
+The functions put what one transition means for one application into a unit of work;
+`mobility.domain.conferences` decides which transition happens.
+"""
+
+from collections.abc import Iterable
+
+import attrs
+
+from mobility.domain.conversation import (
+    ATTENDEE,
+    CONFERENCED,
+    FORMATS,
+    LEADER,
+    ActiveConversation,
+    NameOf,
+    Outcome,
+    invitation_fact,
+)
+from mobility.domain.facts import (
+    ConversationChanged,
+    MessagingChanged,
+    OnlineMeetingChanged,
+    ParticipantChanged,
+    ParticipantMessagingChanged,
+    Reason,
+)
+from mobility.domain.ledger import Unit
+from mobility.domain.records import Invitation, Leg, Meeting, Participant
+
+DENIED = Outcome(
+    "Failed",
+    Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
+    Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
+)
+EJECTED = Outcome(
+    "Failed",
+    Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
+    Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
+)
+OVER = Outcome(
+    "Failed",
+    Reason("RemoteFailure", "Ended", "The meeting is over."),
+    Reason("RemoteFailure", "Ended", "The meeting is over."),
+)
+
+
+@attrs.frozen(slots=True)
+class Place:
+    """Where a person comes in: with which role, and whether only into the lobby."""
+
+    role: str
+    in_lobby: bool
+
+
+def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
+    """The place a meeting gives to who joins it (UCWA AccessLevel, AutomaticLeaderAssignment).
+
+    Everybody with an account is of the same enterprise; the anonymous are not.
+    """
+    organizer = uri == meeting.organizer_uri
+    leaders = meeting.leaders.split()
+    invited = organizer or uri in leaders or uri in meeting.attendees.split()
+    admitted = {
+        "Everyone": True,
+        "SameEnterprise": not anonymous,
+        "Invited": invited,
+        "Locked": organizer,
+    }
+    leads = {"Everyone": True, "SameEnterprise": not anonymous}
+    leader = (
+        organizer or uri in leaders or leads.get(meeting.automatic_leader_assignment, False)
+    )
+    in_lobby = not (organizer or admitted.get(meeting.access_level, False))
+    return Place(LEADER if leader else ATTENDEE, in_lobby)
+
+
+def participant_fact(
+    participant: Participant, leg: Leg, change: str, within: str = ""
+) -> ParticipantChanged:
+    """What `leg`'s application is told of a participant, in one of the conference's views."""
+    return ParticipantChanged(
+        conversation_id=participant.conversation_id,
+        uri=participant.uri,
+        name=participant.name,
+        local=participant.uri == leg.user_uri and not within,
+        change=change,
+        within=within,
+        role=participant.role,
+        in_lobby=participant.in_lobby,
+        anonymous=participant.anonymous,
+        organizer=participant.organizer,
+    )
+
+
+def view_of(participant: Participant) -> str:
+    """The view of a conference in which a participant stands: leaders, attendees or lobby."""
+    if participant.in_lobby:
+        return "lobby"
+    return "leaders" if participant.role == LEADER else "attendees"
+
+
+def tell_came(
+    unit: Unit, conversation: ActiveConversation, participant: Participant, legs: Iterable[Leg]
+) -> None:
+    """A person came into the conference or its lobby; of the lobby only leaders are told."""
+    for leg in legs:
+        if participant.in_lobby:
+            if conversation.leads(leg.user_uri):
+                unit.append(
+                    leg.application_id, participant_fact(participant, leg, "added", "lobby")
+                )
+            continue
+        unit.append(leg.application_id, participant_fact(participant, leg, "added"))
+        fact = participant_fact(participant, leg, "added", view_of(participant))
+        unit.append(leg.application_id, fact)
+
+
+def tell_went(
+    unit: Unit, conversation: ActiveConversation, participant: Participant, legs: Iterable[Leg]
+) -> None:
+    """A person left the conference or its lobby."""
+    view = view_of(participant)
+    for leg in legs:
+        if participant.in_lobby and not conversation.leads(leg.user_uri):
+            continue
+        unit.append(leg.application_id, participant_fact(participant, leg, "deleted", view))
+        unit.append(leg.application_id, participant_fact(participant, leg, "deleted"))
+
+
+def tell_moved(
+    unit: Unit,
+    conversation: ActiveConversation,
+    before: Participant,
+    after: Participant,
+    legs: Iterable[Leg],
+) -> None:
+    """A participant was admitted, promoted or demoted: it goes from one view to another."""
+    for leg in legs:
+        stream = leg.application_id
+        if not before.in_lobby or conversation.leads(leg.user_uri):
+            unit.append(stream, participant_fact(before, leg, "deleted", view_of(before)))
+        change = "added" if before.in_lobby and leg.user_uri != after.uri else "updated"
+        unit.append(stream, participant_fact(after, leg, change))
+        unit.append(stream, participant_fact(after, leg, "added", view_of(after)))
+
+
+def tell_knocked(
+    unit: Unit,
+    conversation: ActiveConversation,
+    invitation: Invitation,
+    leg: Leg,
+    name_of: NameOf,
+) -> None:
+    """The way into the conference begins for `leg`, which calls or is rung."""
+    stream = leg.application_id
+    unit.append(stream, invitation_fact(conversation, invitation, leg, "started", name_of))
+    unit.append(stream, ConversationChanged("added", conversation.snapshot(leg)))
+    own = ParticipantChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), True, "added")
+    unit.append(stream, own)
+
+
+def tell_waits(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
+    """`leg`'s user waits in the lobby."""
+    own = conversation.participants[leg.user_uri]
+    unit.append(leg.application_id, ConversationChanged("updated", conversation.snapshot(leg)))
+    unit.append(leg.application_id, participant_fact(own, leg, "updated"))
+
+
+def tell_inside(
+    unit: Unit,
+    conversation: ActiveConversation,
+    invitation: Invitation | None,
+    leg: Leg,
+    name_of: NameOf,
+) -> None:
+    """`leg` is in the conference and sees who else is; then its invitation is completed."""
+    stream = leg.application_id
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+    unit.append(stream, OnlineMeetingChanged(conversation.id, "added"))
+    for participant in conversation.participants.values():
+        if participant.in_lobby:
+            if conversation.leads(leg.user_uri):
+                unit.append(stream, participant_fact(participant, leg, "added", "lobby"))
+            continue
+        change = "updated" if participant.uri == leg.user_uri else "added"
+        unit.append(stream, participant_fact(participant, leg, change))
+        unit.append(stream, participant_fact(participant, leg, "added", view_of(participant)))
+    if invitation is not None:
+        unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
+
+
+def tell_escalated(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
+    """What was between two parties is a conference now; `leg` saw the other one before."""
+    stream = leg.application_id
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+    unit.append(stream, OnlineMeetingChanged(conversation.id, "added"))
+    for participant in conversation.participants.values():
+        unit.append(stream, participant_fact(participant, leg, "updated"))
+        unit.append(stream, participant_fact(participant, leg, "added", view_of(participant)))
+
+
+def tell_settings(unit: Unit, conversation: ActiveConversation) -> None:
+    """The settings for attendees changed, and with them what each application may do."""
+    for leg in conversation.legs.values():
+        if leg.state == CONFERENCED:
+            stream = leg.application_id
+            unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+            unit.append(stream, messaging_fact(conversation, leg))
+
+
+def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChanged:
+    """The messaging modality as `leg`'s application has it now."""
+    connected = leg.messaging == "Connected"
+    return MessagingChanged(
+        conversation.id,
+        leg.messaging,
+        FORMATS if connected else (),
+        conversation.may_send(leg),
+        conversation.is_conference,
+    )
+
+
+def tell_messaging(
+    unit: Unit,
+    conversation: ActiveConversation,
+    participant: Participant,
+    legs: Iterable[Leg],
+    change: str,
+) -> None:
+    """A participant began (`added`) or stopped (`deleted`) to take part in the messages."""
+    for leg in legs:
+        unit.append(
+            leg.application_id,
+            ParticipantMessagingChanged(
+                conversation.id,
+                participant.uri,
+                participant.name,
+                participant.uri == leg.user_uri,
+                change,
+            ),
+        )

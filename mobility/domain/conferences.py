@@ -1,0 +1,488 @@
+"""Conferences: joining a meeting, asking others in, and what its leaders may do.
+
+A conference is the conversation of an online meeting.  It begins when the first person joins and is
+over when the last one has left or the meeting ends.
+"""
+
+import secrets
+from collections.abc import Callable
+
+import attrs
+
+from mobility.domain.applications import Endpoint
+from mobility.domain.conference import (
+    DENIED,
+    EJECTED,
+    OVER,
+    Place,
+    place_of,
+    tell_came,
+    tell_escalated,
+    tell_inside,
+    tell_knocked,
+    tell_moved,
+    tell_settings,
+    tell_waits,
+)
+from mobility.domain.conversation import (
+    ATTENDEE,
+    CONFERENCED,
+    ELSEWHERE,
+    JOIN,
+    LEADER,
+    PARTICIPANT,
+    UNKNOWN,
+    UNREACHABLE,
+    ActiveConversation,
+    invitation_fact,
+    tell_ended,
+)
+from mobility.domain.conversations import Conversations, must_ring
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
+from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
+from mobility.domain.users import Users
+from mobility.errors import Refusal
+
+
+@attrs.frozen(slots=True)
+class ConferenceLimits:
+    """How many may be in a conference and in its lobby, and how long (seconds) one may wait."""
+
+    participants: int
+    lobby: int
+    lobby_timeout_s: float
+
+
+@attrs.frozen(slots=True)
+class Join:
+    """What joinOnlineMeeting asks for; `display_name` is that of an anonymous caller."""
+
+    operation_id: str = ""
+    subject: str = ""
+    importance: str = "Normal"
+    thread_id: str = ""
+    display_name: str = attrs.field(repr=False, default="")
+
+
+class Conferences:
+    """The conferences among the active conversations."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        users: Users,
+        conversations: Conversations,
+        meetings: Meetings,
+        limits: ConferenceLimits,
+    ) -> None:
+        self._ledger = ledger
+        self._users = users
+        self._conversations = conversations
+        self._meetings = meetings
+        self._limits = limits
+        meetings.endings.append(self._meeting_over)
+
+    async def join(
+        self,
+        endpoint: Endpoint,
+        meeting_uri: str,
+        call: Join,
+        now: float,
+        receipt: Receipt | None = None,
+    ) -> Invitation:
+        """UCWA joinOnlineMeeting: come into the conference of a meeting, or into its lobby.
+
+        With "" for `meeting_uri` a new meeting is made for the occasion.  404 DestinationNotFound
+        without such a meeting; 409 AlreadyExists when the application is in it; 409
+        TooManyConversations, TooManyParticipants or TooManyLobbyParticipants above the limits.
+        """
+        endpoint.must_live()
+        self._conversations.check_room(endpoint)
+        if meeting_uri:
+            meeting = self._meetings.at(meeting_uri, now)
+        else:
+            meeting = await self._meetings.improvise(endpoint.user_uri, call.subject, now)
+        if meeting is None:
+            raise Refusal("NotFound", "DestinationNotFound", "There is no such meeting.")
+        uri = conference_uri(meeting.record)
+        async with self._conversations.lock(uri):  # so that a meeting has one conference
+            conversation = self._conversations.of_meeting(uri)
+            if conversation is None:
+                return await self._open(endpoint, meeting, call, now, receipt)
+        async with self._conversations.lock(conversation.id):
+            if self._conversations.of_meeting(uri) is not conversation:
+                raise Refusal("Conflict", "TemporarilyUnavailable", "The conference just ended.")
+            return await self._enter(endpoint, conversation, meeting, call, now, receipt)
+
+    async def add_participant(
+        self,
+        endpoint: Endpoint,
+        conversation_id: str,
+        to_uri: str,
+        operation_id: str,
+        now: float,
+        receipt: Receipt | None = None,
+    ) -> Invitation:
+        """UCWA addParticipant: ask somebody in; what is between two parties escalates first.
+
+        409 when the conversation is not connected, 403 for an attendee, 409 AlreadyExists for who
+        is in the conference, 409 TooManyParticipants above the limit.
+        """
+        self._conversations.find(endpoint, conversation_id)
+        async with self._conversations.lock(conversation_id):
+            conversation, leg = self._conversations.find(endpoint, conversation_id)
+            if not conversation.may_invite(leg):
+                raise Refusal("Forbidden", None, "This participant cannot ask others in.")
+            draft, unit = conversation.draft(), Unit()
+            if not conversation.is_conference:
+                await self._escalate(unit, draft, endpoint, now)
+            if to_uri in draft.participants:
+                raise Refusal("Conflict", "AlreadyExists", "The person takes part already.")
+            self._check_size(draft, in_lobby=False)
+            invitation = self._invitation(
+                draft, endpoint, PARTICIPANT, to_uri, operation_id, now
+            )
+            if receipt is not None:
+                unit.save(attrs.evolve(receipt, resource_id=invitation.id))
+            name_of = self._names(draft)
+            own = draft.legs[endpoint.id]
+            started = invitation_fact(draft, invitation, own, "started", name_of)
+            unit.append(endpoint.id, started)
+            ringing = self._conversations.reachable(to_uri, "Messaging")
+            for callee in ringing:
+                ring = _leg(invitation, callee, "Incoming")
+                draft.legs[callee.id] = ring
+                tell_knocked(unit, draft, invitation, ring, name_of)
+            if not ringing:
+                invitation = attrs.evolve(invitation, state="Failed")
+                user = self._users.find(to_uri)
+                reason = UNREACHABLE if user is not None and user.enabled else UNKNOWN
+                failed = invitation_fact(draft, invitation, own, "completed", name_of, reason)
+                unit.append(endpoint.id, failed)
+            draft.invitations[invitation.id] = invitation
+            await self._conversations.change(unit, conversation, draft)
+            return invitation
+
+    async def accept(self, endpoint: Endpoint, invitation_id: str, now: float) -> None:
+        """UCWA accept of an onlineMeetingInvitation: come in as the one who was asked.
+
+        409 when the invitation is over or is not the application's to answer.
+        """
+        conversation = self._conversations.find_invitation(endpoint, invitation_id)[0]
+        async with self._conversations.lock(conversation.id):
+            _, invitation, leg = self._conversations.find_invitation(endpoint, invitation_id)
+            must_ring(invitation, leg)
+            meeting = self._meetings.at(conversation.record.meeting_uri, now)
+            if meeting is None:
+                raise Refusal("NotFound", "DestinationNotFound", "The meeting is over.")
+            draft, unit = conversation.draft(), Unit()
+            accepted = attrs.evolve(invitation, state="Connected", accepted_by=leg.user_uri)
+            draft.invitations[invitation.id] = accepted
+            place = place_of(meeting.record, leg.user_uri, anonymous=False)
+            participant = self._participant(
+                draft, meeting, leg.user_uri, self._users.name_of(leg.user_uri), place, now
+            )
+            participant = attrs.evolve(participant, in_lobby=False)  # whoever asked vouches
+            others = _inside(conversation)
+            draft.participants[participant.uri] = participant
+            inside = attrs.evolve(leg, state=CONFERENCED)
+            draft.legs[endpoint.id] = inside
+            name_of = self._names(draft)
+            tell_came(unit, draft, participant, others)
+            tell_inside(unit, draft, accepted, inside, name_of)
+            inviter = conversation.legs.get(invitation.from_application_id)
+            if inviter is not None:
+                fact = invitation_fact(draft, accepted, inviter, "completed", name_of)
+                unit.append(inviter.application_id, fact)
+            elsewhere = attrs.evolve(invitation, state="Failed")
+            for loser in conversation.ringing(invitation):
+                if loser is not leg:
+                    del draft.legs[loser.application_id]
+                    tell_ended(unit, draft, loser, name_of, elsewhere, ELSEWHERE)
+            await self._conversations.change(unit, conversation, draft)
+
+    async def admit(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+        """UCWA admit: who waits in the lobby comes in.  409 for who does not wait."""
+
+        def admitted(draft: ActiveConversation, unit: Unit, waiting: Participant) -> None:
+            if not waiting.in_lobby:
+                raise Refusal("Conflict", None, "The person is not in the lobby.")
+            self._check_size(draft, in_lobby=False)
+            inside = attrs.evolve(waiting, in_lobby=False, after_message=draft.message_count)
+            others = [leg for leg in _inside(draft) if leg.user_uri != uri]
+            draft.participants[uri] = inside
+            tell_moved(unit, draft, waiting, inside, others)
+            for leg in [one for one in draft.legs.values() if one.user_uri == uri]:
+                come = attrs.evolve(leg, state=CONFERENCED)
+                draft.legs[leg.application_id] = come
+                invitation = draft.invitation_of(leg)
+                if invitation is not None:
+                    invitation = attrs.evolve(invitation, state="Connected")
+                    draft.invitations[invitation.id] = invitation
+                tell_inside(unit, draft, invitation, come, self._names(draft))
+
+        await self._lead(endpoint, conversation_id, uri, admitted)
+
+    async def reject(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+        """UCWA reject: who waits in the lobby is sent away.  409 for who does not wait."""
+        async with self._conversations.lock(conversation_id):
+            conversation, participant = self._led(endpoint, conversation_id, uri)
+            if not participant.in_lobby:
+                raise Refusal("Conflict", None, "The person is not in the lobby.")
+            await self._conversations.drop(conversation, conversation.legs_of(uri), DENIED)
+
+    async def eject(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+        """UCWA eject: remove somebody else from the conference.  403 for the organizer."""
+        async with self._conversations.lock(conversation_id):
+            conversation, participant = self._led(endpoint, conversation_id, uri)
+            if participant.organizer or uri == endpoint.user_uri:
+                raise Refusal("Forbidden", None, "This participant cannot be removed.")
+            await self._conversations.drop(conversation, conversation.legs_of(uri), EJECTED)
+
+    async def promote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+        """UCWA promote: an attendee becomes a leader.  409 for who is one or waits."""
+        await self._assign(endpoint, conversation_id, uri, LEADER)
+
+    async def demote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+        """UCWA demote: a leader becomes an attendee.  403 for the organizer, 409 for attendees."""
+        await self._assign(endpoint, conversation_id, uri, ATTENDEE)
+
+    async def set_audience(self, endpoint: Endpoint, conversation_id: str, **setting: str) -> None:
+        """UCWA enable/disableAudienceMessaging and enable/disableAudienceMuteLock.
+
+        `setting` is `audience_messaging` or `audience_mute`, Enabled or Disabled; 409 when it is so
+        already.
+        """
+        async with self._conversations.lock(conversation_id):
+            conversation, leg = self._conversations.find(endpoint, conversation_id)
+            _must_lead(conversation, leg)
+            draft, unit = conversation.draft(), Unit()
+            draft.record = attrs.evolve(draft.record, **setting)
+            if draft.record == conversation.record:
+                raise Refusal("Conflict", None, "The setting is so already.")
+            tell_settings(unit, draft)
+            await self._conversations.change(unit, conversation, draft)
+
+    async def _open(
+        self,
+        endpoint: Endpoint,
+        meeting: OnlineMeeting,
+        call: Join,
+        now: float,
+        receipt: Receipt | None,
+    ) -> Invitation:
+        """The first one joins: the conference begins."""
+        conversation = ActiveConversation(
+            record=Conversation(
+                id=secrets.token_hex(8),
+                thread_id=call.thread_id or secrets.token_hex(16),
+                subject=meeting.record.subject or call.subject,
+                importance=call.importance,
+                created_at=now,
+                meeting_uri=conference_uri(meeting.record),
+            )
+        )
+        unit = Unit()
+        invitation = self._knock(unit, conversation, endpoint, meeting, call, now, receipt)
+        await self._conversations.begin(unit, conversation)
+        return invitation
+
+    async def _enter(
+        self,
+        endpoint: Endpoint,
+        conversation: ActiveConversation,
+        meeting: OnlineMeeting,
+        call: Join,
+        now: float,
+        receipt: Receipt | None,
+    ) -> Invitation:
+        if endpoint.id in conversation.legs:
+            raise Refusal("Conflict", "AlreadyExists", "The application is in this conference.")
+        draft, unit = conversation.draft(), Unit()
+        invitation = self._knock(unit, draft, endpoint, meeting, call, now, receipt)
+        await self._conversations.change(unit, conversation, draft)
+        return invitation
+
+    def _knock(
+        self,
+        unit: Unit,
+        draft: ActiveConversation,
+        endpoint: Endpoint,
+        meeting: OnlineMeeting,
+        call: Join,
+        now: float,
+        receipt: Receipt | None,
+    ) -> Invitation:
+        """The application comes in, or waits in the lobby; its invitation says so."""
+        uri = endpoint.user_uri
+        invitation = self._invitation(draft, endpoint, JOIN, uri, call.operation_id, now)
+        invitation = attrs.evolve(invitation, expires_at=now + self._limits.lobby_timeout_s)
+        if receipt is not None:
+            unit.save(attrs.evolve(receipt, resource_id=invitation.id))
+        others = _inside(draft)
+        participant = draft.participants.get(uri)
+        known = participant is not None
+        if participant is None:
+            anonymous = self._users.find(uri) is None
+            place = place_of(meeting.record, uri, anonymous=anonymous)
+            self._check_size(draft, in_lobby=place.in_lobby)
+            name = self._users.name_of(uri) or call.display_name
+            participant = self._participant(draft, meeting, uri, name, place, now)
+        leg = _leg(invitation, endpoint, "Connecting")
+        draft.participants[uri] = participant
+        name_of = self._names(draft)
+        tell_knocked(unit, draft, invitation, leg, name_of)
+        if not known:
+            tell_came(unit, draft, participant, others)
+        if participant.in_lobby:
+            leg = attrs.evolve(leg, state="InLobby")
+            draft.legs[endpoint.id] = leg
+            tell_waits(unit, draft, leg)
+        else:
+            leg = attrs.evolve(leg, state=CONFERENCED)
+            draft.legs[endpoint.id] = leg
+            invitation = attrs.evolve(invitation, state="Connected")
+            tell_inside(unit, draft, invitation, leg, name_of)
+        draft.invitations[invitation.id] = invitation
+        return invitation
+
+    async def _escalate(
+        self, unit: Unit, draft: ActiveConversation, endpoint: Endpoint, now: float
+    ) -> None:
+        """The two parties become the leaders of a conference made for the occasion."""
+        meeting = await self._meetings.improvise(endpoint.user_uri, draft.record.subject, now)
+        draft.record = attrs.evolve(draft.record, meeting_uri=conference_uri(meeting.record))
+        for leg in list(draft.legs.values()):
+            place = Place(LEADER, in_lobby=False)
+            name = self._users.name_of(leg.user_uri)
+            participant = self._participant(draft, meeting, leg.user_uri, name, place, now)
+            draft.participants[leg.user_uri] = attrs.evolve(participant, after_message=0)
+            draft.legs[leg.application_id] = attrs.evolve(leg, state=CONFERENCED)
+        for leg in draft.legs.values():
+            tell_escalated(unit, draft, leg)
+
+    async def _assign(
+        self, endpoint: Endpoint, conversation_id: str, uri: str, role: str
+    ) -> None:
+        def assigned(draft: ActiveConversation, unit: Unit, participant: Participant) -> None:
+            if participant.organizer:
+                raise Refusal("Forbidden", None, "The organizer always leads the meeting.")
+            if participant.in_lobby or participant.role == role:
+                raise Refusal("Conflict", None, f"The person cannot become {role} now.")
+            changed = attrs.evolve(participant, role=role)
+            draft.participants[uri] = changed
+            tell_moved(unit, draft, participant, changed, _inside(draft))
+            for leg in draft.legs_of(uri):
+                tell_role(unit, draft, leg)
+
+        await self._lead(endpoint, conversation_id, uri, assigned)
+
+    async def _lead(
+        self,
+        endpoint: Endpoint,
+        conversation_id: str,
+        uri: str,
+        decide: Callable[[ActiveConversation, Unit, Participant], None],
+    ) -> None:
+        """What a leader does with a participant."""
+        async with self._conversations.lock(conversation_id):
+            conversation, participant = self._led(endpoint, conversation_id, uri)
+            draft, unit = conversation.draft(), Unit()
+            decide(draft, unit, participant)
+            await self._conversations.change(unit, conversation, draft)
+
+    def _led(
+        self, endpoint: Endpoint, conversation_id: str, uri: str
+    ) -> tuple[ActiveConversation, Participant]:
+        """A participant of a conference that the application's user leads.
+
+        404 without such a participant, 403 for who does not lead.
+        """
+        conversation, leg = self._conversations.find(endpoint, conversation_id)
+        _must_lead(conversation, leg)
+        participant = conversation.participants.get(uri)
+        if participant is None:
+            raise Refusal("NotFound", "ResourceNotFound", "There is no such participant.")
+        return conversation, participant
+
+    async def _meeting_over(self, meeting: OnlineMeeting) -> None:
+        """The meeting expired or was cancelled: so is its conference."""
+        conversation = self._conversations.of_meeting(conference_uri(meeting.record))
+        if conversation is None:
+            return
+        async with self._conversations.lock(conversation.id):
+            if conversation.legs:
+                await self._conversations.drop(conversation, conversation.legs.values(), OVER)
+
+    def _participant(
+        self,
+        conversation: ActiveConversation,
+        meeting: OnlineMeeting,
+        uri: str,
+        name: str,
+        place: Place,
+        now: float,
+    ) -> Participant:
+        return Participant(
+            conversation_id=conversation.id,
+            uri=uri,
+            name=name,
+            role=place.role,
+            in_lobby=place.in_lobby,
+            anonymous=self._users.find(uri) is None,
+            organizer=uri == meeting.record.organizer_uri,
+            joined_at=now,
+            after_message=conversation.message_count,
+        )
+
+    def _invitation(
+        self,
+        conversation: ActiveConversation,
+        endpoint: Endpoint,
+        kind: str,
+        to_uri: str,
+        operation_id: str,
+        now: float,
+    ) -> Invitation:
+        return Invitation(
+            id=secrets.token_hex(16),
+            conversation_id=conversation.id,
+            from_uri=endpoint.user_uri,
+            from_application_id=endpoint.id,
+            to_uri=to_uri,
+            operation_id=operation_id,
+            created_at=now,
+            expires_at=now + self._conversations.limits.invitation_timeout_s,
+            kind=kind,
+        )
+
+    def _check_size(self, conversation: ActiveConversation, *, in_lobby: bool) -> None:
+        inside = len(conversation.roster())
+        if in_lobby and len(conversation.participants) - inside >= self._limits.lobby:
+            raise Refusal("Conflict", "TooManyLobbyParticipants", "The lobby is full.")
+        if not in_lobby and inside >= self._limits.participants:
+            raise Refusal("Conflict", "TooManyParticipants", "The meeting is full.")
+
+    def _names(self, conversation: ActiveConversation) -> Callable[[str], str]:
+        return self._conversations.names_in(conversation)
+
+
+def _inside(conversation: ActiveConversation) -> list[Leg]:
+    return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]
+
+
+def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
+    return Leg(
+        conversation_id=invitation.conversation_id,
+        application_id=endpoint.id,
+        user_uri=endpoint.user_uri,
+        state=state,
+        messaging="Disconnected",
+        invitation_id=invitation.id,
+    )
+
+
+def _must_lead(conversation: ActiveConversation, leg: Leg) -> None:
+    if leg.state != CONFERENCED or not conversation.leads(leg.user_uri):
+        raise Refusal("Forbidden", None, "Only leaders of the meeting may do this.")
