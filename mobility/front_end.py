@@ -26,6 +26,7 @@ from mobility.bus.local import LocalBus
 from mobility.config import Config
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
+from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
@@ -123,7 +124,11 @@ class FrontEnd(MultiService):
             ),
         )
         self.conversations.load(
-            stored.conversations, stored.legs, stored.invitations, stored.message_counts
+            stored.conversations,
+            stored.legs,
+            stored.participants,
+            stored.invitations,
+            stored.message_counts,
         )
         self.messaging = Messaging(ledger, agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
@@ -136,6 +141,14 @@ class FrontEnd(MultiService):
         )
         self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
         self.meetings.load(stored.meetings, stored.meeting_extensions)
+        self.conferences = Conferences(
+            self.users,
+            self.conversations,
+            self.meetings,
+            ConferenceLimits(
+                config.meetings.size, config.meetings.lobby_size, config.meetings.lobby_timeout_s
+            ),
+        )
         self.channels = EventChannels(
             users=self.users,
             applications=self.applications,
@@ -178,6 +191,7 @@ class FrontEnd(MultiService):
             conversations=self.conversations,
             messaging=self.messaging,
             meetings=self.meetings,
+            conferences=self.conferences,
             meeting_settings=attrs.evolve(
                 config.meetings,
                 join_url=config.meetings.join_url or config.web.external_url + JOIN_PATH,

@@ -35,7 +35,11 @@ class MeetingsConfig:
     lifetime_s: int = between(28_800, 60, 10 * YEAR_S)
     """Of a meeting scheduled without an expiration time."""
     size: int = between(250, 2, 10_000)
-    """Whom a user may invite before the client warns (CsConferencingPolicy's MaxMeetingSize)."""
+    """How many may take part in a meeting (CsConferencingPolicy's MaxMeetingSize)."""
+    lobby_size: int = between(250, 1, 10_000)
+    """How many may wait in a meeting's lobby (our choice: as many as may take part)."""
+    lobby_timeout_s: int = between(900, 30, 86_400)
+    """After how long in the lobby a person is sent away (our choice)."""
     assigned: bool = True
     """Whether each user has a meeting that is always there."""
     anonymous: bool = True

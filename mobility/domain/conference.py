@@ -13,6 +13,7 @@ from mobility.domain.conversation import (
     CONFERENCED,
     FORMATS,
     LEADER,
+    PARTICIPANT,
     ActiveConversation,
     NameOf,
     Outcome,
@@ -69,9 +70,7 @@ def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
         "Locked": organizer,
     }
     leads = {"Everyone": True, "SameEnterprise": not anonymous}
-    leader = (
-        organizer or uri in leaders or leads.get(meeting.automatic_leader_assignment, False)
-    )
+    leader = organizer or uri in leaders or leads.get(meeting.automatic_leader_assignment, False)
     in_lobby = not (organizer or admitted.get(meeting.access_level, False))
     return Place(LEADER if leader else ATTENDEE, in_lobby)
 
@@ -92,6 +91,19 @@ def participant_fact(
         anonymous=participant.anonymous,
         organizer=participant.organizer,
     )
+
+
+def seen(
+    conversation: ActiveConversation, leg: Leg, uri: str, name_of: NameOf
+) -> ParticipantChanged | None:
+    """A participant as `leg`'s application sees it now; None for who is none for it."""
+    if uri != leg.user_uri and uri not in conversation.peers(leg):
+        return None
+    participant = conversation.participants.get(uri)
+    if participant is not None:
+        return participant_fact(participant, leg, "updated")
+    local = uri == leg.user_uri
+    return ParticipantChanged(conversation.id, uri, name_of(uri), local, "updated")
 
 
 def view_of(participant: Participant) -> str:
@@ -210,6 +222,77 @@ def tell_settings(unit: Unit, conversation: ActiveConversation) -> None:
             unit.append(stream, messaging_fact(conversation, leg))
 
 
+def tell_role(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
+    """The user of `leg` was promoted or demoted, and may do more or less."""
+    stream = leg.application_id
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+    unit.append(stream, messaging_fact(conversation, leg))
+    change = "added" if conversation.leads(leg.user_uri) else "deleted"
+    for participant in conversation.participants.values():
+        if participant.in_lobby:
+            unit.append(stream, participant_fact(participant, leg, change, "lobby"))
+
+
+def tell_added(
+    unit: Unit,
+    before: ActiveConversation,
+    after: ActiveConversation,
+    invitation: Invitation,
+    name_of: NameOf,
+) -> None:
+    """Messaging was added for the application that asked: UCWA addMessaging in a conference."""
+    leg = after.legs[invitation.from_application_id]
+    stream = leg.application_id
+    asked = attrs.evolve(invitation, state="Connecting")
+    unit.append(stream, invitation_fact(after, asked, leg, "started", name_of))
+    unit.append(stream, MessagingChanged(after.id, "Connecting", conference=True))
+    for participant in after.roster():
+        if after.writes(participant.uri):
+            _tell_messaging(unit, participant, [leg], "added")
+    unit.append(stream, messaging_fact(after, leg))
+    unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
+    unit.append(stream, invitation_fact(after, invitation, leg, "completed", name_of))
+    if not before.writes(leg.user_uri):
+        others = [one for one in _inside(after) if one is not leg]
+        _tell_messaging(unit, after.participants[leg.user_uri], others, "added")
+
+
+def tell_stopped(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
+    """`leg` takes no part in the messages any more."""
+    stream = leg.application_id
+    unit.append(stream, messaging_fact(conversation, leg))
+    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
+    if not conversation.writes(leg.user_uri):
+        participant = conversation.participants[leg.user_uri]
+        _tell_messaging(unit, participant, _inside(conversation), "deleted")
+
+
+def take_leave(
+    unit: Unit,
+    before: ActiveConversation,
+    after: ActiveConversation,
+    outcome: Outcome,
+    name_of: NameOf,
+) -> None:
+    """Legs of a conference have gone: their people leave it, and those who stay are told.
+
+    Who asked somebody in that cannot answer any more is told `outcome`.
+    """
+    inside = _inside(after)
+    for uri, participant in before.participants.items():
+        if before.writes(uri) and not after.writes(uri):
+            _tell_messaging(unit, participant, inside, "deleted")
+        if not after.legs_of(uri):
+            del after.participants[uri]
+            tell_went(unit, before, participant, inside)
+    for invitation in after.invitations.values():
+        inviter = after.legs.get(invitation.from_application_id)
+        ended = before.invitations[invitation.id].state != invitation.state
+        if invitation.kind == PARTICIPANT and ended and inviter is not None:
+            fact = invitation_fact(after, invitation, inviter, "completed", name_of, outcome.caller)
+            unit.append(inviter.application_id, fact)
+
+
 def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChanged:
     """The messaging modality as `leg`'s application has it now."""
     connected = leg.messaging == "Connected"
@@ -222,22 +305,20 @@ def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChang
     )
 
 
-def tell_messaging(
-    unit: Unit,
-    conversation: ActiveConversation,
-    participant: Participant,
-    legs: Iterable[Leg],
-    change: str,
-) -> None:
+def _tell_messaging(unit: Unit, participant: Participant, legs: Iterable[Leg], change: str) -> None:
     """A participant began (`added`) or stopped (`deleted`) to take part in the messages."""
     for leg in legs:
         unit.append(
             leg.application_id,
             ParticipantMessagingChanged(
-                conversation.id,
+                participant.conversation_id,
                 participant.uri,
                 participant.name,
                 participant.uri == leg.user_uri,
                 change,
             ),
         )
+
+
+def _inside(conversation: ActiveConversation) -> list[Leg]:
+    return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]

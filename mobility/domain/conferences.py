@@ -6,6 +6,7 @@ over when the last one has left or the meeting ends.
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -21,6 +22,7 @@ from mobility.domain.conference import (
     tell_inside,
     tell_knocked,
     tell_moved,
+    tell_role,
     tell_settings,
     tell_waits,
 )
@@ -38,7 +40,7 @@ from mobility.domain.conversation import (
     tell_ended,
 )
 from mobility.domain.conversations import Conversations, must_ring
-from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
 from mobility.domain.users import Users
@@ -70,18 +72,17 @@ class Conferences:
 
     def __init__(
         self,
-        ledger: Ledger,
         users: Users,
         conversations: Conversations,
         meetings: Meetings,
         limits: ConferenceLimits,
     ) -> None:
-        self._ledger = ledger
         self._users = users
         self._conversations = conversations
         self._meetings = meetings
         self._limits = limits
         meetings.endings.append(self._meeting_over)
+        conversations.closings.append(self._conference_over)
 
     async def join(
         self,
@@ -140,9 +141,7 @@ class Conferences:
             if to_uri in draft.participants:
                 raise Refusal("Conflict", "AlreadyExists", "The person takes part already.")
             self._check_size(draft, in_lobby=False)
-            invitation = self._invitation(
-                draft, endpoint, PARTICIPANT, to_uri, operation_id, now
-            )
+            invitation = self._invitation(draft, endpoint, PARTICIPANT, to_uri, operation_id, now)
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
             name_of = self._names(draft)
@@ -248,7 +247,7 @@ class Conferences:
         """UCWA demote: a leader becomes an attendee.  403 for the organizer, 409 for attendees."""
         await self._assign(endpoint, conversation_id, uri, ATTENDEE)
 
-    async def set_audience(self, endpoint: Endpoint, conversation_id: str, **setting: str) -> None:
+    async def set_audience(self, endpoint: Endpoint, conversation_id: str, **setting: Any) -> None:
         """UCWA enable/disableAudienceMessaging and enable/disableAudienceMuteLock.
 
         `setting` is `audience_messaging` or `audience_mute`, Enabled or Disabled; 409 when it is so
@@ -362,9 +361,7 @@ class Conferences:
         for leg in draft.legs.values():
             tell_escalated(unit, draft, leg)
 
-    async def _assign(
-        self, endpoint: Endpoint, conversation_id: str, uri: str, role: str
-    ) -> None:
+    async def _assign(self, endpoint: Endpoint, conversation_id: str, uri: str, role: str) -> None:
         def assigned(draft: ActiveConversation, unit: Unit, participant: Participant) -> None:
             if participant.organizer:
                 raise Refusal("Forbidden", None, "The organizer always leads the meeting.")
@@ -414,6 +411,9 @@ class Conferences:
         async with self._conversations.lock(conversation.id):
             if conversation.legs:
                 await self._conversations.drop(conversation, conversation.legs.values(), OVER)
+
+    def _conference_over(self, unit: Unit, conversation: ActiveConversation) -> Callable[[], None]:
+        return self._meetings.conference_over(unit, conversation.record.meeting_uri)
 
     def _participant(
         self,

@@ -5,7 +5,7 @@ here put the facts of one transition into a unit of work; `mobility.domain.conve
 which transition happens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -97,6 +97,15 @@ class ActiveConversation:
     def is_conference(self) -> bool:
         return bool(self.record.meeting_uri)
 
+    @property
+    def organizer_uri(self) -> str:
+        """Whose meeting the conference is."""
+        return self.record.meeting_uri.partition(";")[0]
+
+    def writes(self, uri: str) -> bool:
+        """Whether the user takes part in the messages with any application."""
+        return any(leg.messaging == "Connected" for leg in self.legs_of(uri))
+
     def leads(self, uri: str) -> bool:
         """Whether `uri` is a leader of the conference and in it."""
         participant = self.participants.get(uri)
@@ -127,6 +136,17 @@ class ActiveConversation:
             if leg.state == "Incoming" and leg.invitation_id == invitation.id
         ]
 
+    def waiting(self, invitation: Invitation) -> list[Leg]:
+        """The legs that `invitation` rings, or whose way into a conference it is."""
+        if invitation.kind == JOIN:
+            leg = self.legs.get(invitation.from_application_id)
+            return [leg] if leg is not None else []
+        return self.ringing(invitation)
+
+    def legs_of(self, uri: str) -> list[Leg]:
+        """The legs of one user."""
+        return [leg for leg in self.legs.values() if leg.user_uri == uri]
+
     def open_invitations(self) -> list[Invitation]:
         """The invitations that wait for an answer."""
         return [one for one in self.invitations.values() if one.state == "Connecting"]
@@ -145,6 +165,25 @@ class ActiveConversation:
             return not any(leg.state == CONFERENCED for leg in self.legs.values())
         talking = [leg for leg in self.legs.values() if leg.state == "Connected"]
         return len(talking) < 2 and not self.open_invitations()
+
+    def unseen(self, leg: Leg) -> int:
+        """Messages up to this number are not for the user: they were sent before it came in."""
+        participant = self.participants.get(leg.user_uri)
+        return participant.after_message if participant is not None else 0
+
+    def hearers(self, leg: Leg) -> list[Leg]:
+        """The legs that what `leg` writes reaches."""
+        return [
+            one
+            for one in self.legs.values()
+            if one.messaging == "Connected" and one.application_id != leg.application_id
+        ]
+
+    def may_invite(self, leg: Leg) -> bool:
+        """Whether the user may ask others in: both of two parties, or leaders of a conference."""
+        if self.is_conference:
+            return leg.state == CONFERENCED and self.leads(leg.user_uri)
+        return leg.state == "Connected"
 
     def may_send(self, leg: Leg) -> bool:
         """Whether the user may send messages: attendees only where the audience may."""
@@ -286,7 +325,7 @@ def tell_connected(
         stream, invitation_fact(conversation, invitation, leg, "completed", name_of), message
     )
     if message is not None and not outgoing:
-        tell_message(unit, message, leg, name_of)
+        tell_message(unit, message, [leg], name_of(message.from_uri))
 
 
 def tell_ended(
@@ -303,7 +342,8 @@ def tell_ended(
         unit.append(
             stream, invitation_fact(conversation, invitation, leg, "completed", name_of, reason)
         )
-    unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
+    if leg.messaging != "Disconnected":
+        unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
     if leg.state == "Connected":
         for uri in conversation.peers(leg):
             unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
@@ -322,27 +362,37 @@ def tell_gone(
         invitation = attrs.evolve(invitation, state=outcome.state)
     else:
         invitation = None
-    reason = outcome.caller if leg.state == "Connecting" else outcome.callee
+    calling = invitation is not None and invitation.from_application_id == leg.application_id
+    reason = outcome.caller if calling else outcome.callee
     tell_ended(unit, conversation, leg, name_of, invitation, reason)
 
 
-def tell_message(
-    unit: Unit, message: Message, leg: Leg, name_of: NameOf, operation_id: str = ""
-) -> None:
-    """The message reached `leg`, or left it."""
-    outgoing = message.from_uri == leg.user_uri
-    unit.append(
-        leg.application_id,
-        MessageCompleted(
-            conversation_id=message.conversation_id,
-            number=message.number,
-            direction="Outgoing" if outgoing else "Incoming",
-            from_uri=message.from_uri,
-            from_name=name_of(message.from_uri),
-            sent_at=message.sent_at,
-            operation_id=operation_id,
-        ),
-        None if outgoing else message,
+def tell_sent(unit: Unit, message: Message, leg: Leg, from_name: str, operation_id: str) -> None:
+    """The message left `leg`'s application."""
+    unit.append(leg.application_id, _message_fact(message, "Outgoing", from_name, operation_id))
+
+
+def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], from_name: str) -> None:
+    """The message reached `legs`; a sender's other applications see it as its own."""
+    incoming = _message_fact(message, "Incoming", from_name)
+    for leg in legs:
+        fact = incoming
+        if leg.user_uri == message.from_uri:
+            fact = _message_fact(message, "Outgoing", from_name)
+        unit.append(leg.application_id, fact, message)
+
+
+def _message_fact(
+    message: Message, direction: str, from_name: str, operation_id: str = ""
+) -> MessageCompleted:
+    return MessageCompleted(
+        conversation_id=message.conversation_id,
+        number=message.number,
+        direction=direction,
+        from_uri=message.from_uri,
+        from_name=from_name,
+        sent_at=message.sent_at,
+        operation_id=operation_id,
     )
 
 
@@ -350,7 +400,7 @@ def tell_typing(
     unit: Unit, conversation: ActiveConversation, leg: Leg, name_of: NameOf, change: str
 ) -> None:
     """The others are told that `leg`'s user types or stopped."""
-    for other in conversation.others(leg):
+    for other in conversation.hearers(leg):
         unit.append(
             other.application_id,
             TypingChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), change),

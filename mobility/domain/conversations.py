@@ -4,29 +4,35 @@ Every decision becomes one unit of work; memory follows once it is stored.  Chan
 conversation's state wait for one another; messages only wait for a change that is under way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.conference import take_leave
 from mobility.domain.conversation import (
     CANCELLED,
     DECLINED,
     SIGNED_OUT,
     UNANSWERED,
     ActiveConversation,
+    NameOf,
     Outcome,
     tell_gone,
 )
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Lock, Locks
-from mobility.domain.records import Conversation, Invitation, Leg, Message
+from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
-R = TypeVar("R", Leg, Invitation)
+R = TypeVar("R", Leg, Invitation, Participant)
+
+Closing = Callable[[Unit, ActiveConversation], Callable[[], None]]
+"""Puts what goes with a conversation that ends into the unit of work; the answer is called once
+that is stored."""
 
 
 @attrs.frozen(slots=True)
@@ -58,19 +64,26 @@ class Conversations:
         self.limits = limits
         self._conversations: dict[str, ActiveConversation] = {}
         self._of_invitation: dict[str, ActiveConversation] = {}
+        self._of_meeting: dict[str, ActiveConversation] = {}
         self._locks = Locks()
+        self.closings: list[Closing] = []
 
     def load(
         self,
         records: Iterable[Conversation],
         legs: Iterable[Leg],
+        participants: Iterable[Participant],
         invitations: Iterable[Invitation],
         message_counts: Mapping[str, int],
     ) -> None:
         """Take the stored conversations into memory; invitations keep their expiry."""
         for record in records:
-            self._conversations[record.id] = ActiveConversation(
-                record, message_count=message_counts.get(record.id, 0)
+            self._remember(
+                ActiveConversation(record, message_count=message_counts.get(record.id, 0))
+            )
+        for participant in participants:
+            self._conversations[participant.conversation_id].participants[participant.uri] = (
+                participant
             )
         for leg in legs:
             conversation = self._conversations.get(leg.conversation_id)
@@ -112,6 +125,20 @@ class Conversations:
             raise _no_such_invitation()
         return conversation, invitation, leg
 
+    def of_meeting(self, uri: str) -> ActiveConversation | None:
+        """The conference of the meeting with this URI, if it goes on."""
+        return self._of_meeting.get(uri)
+
+    def names_in(self, conversation: ActiveConversation) -> NameOf:
+        """Display names as the conversation knows them: the anonymous have theirs only there."""
+        participants, name_of = conversation.participants, self._users.name_of
+
+        def name(uri: str) -> str:
+            participant = participants.get(uri)
+            return participant.name if participant is not None else name_of(uri)
+
+        return name
+
     def __len__(self) -> int:
         return len(self._conversations)
 
@@ -145,10 +172,13 @@ class Conversations:
         `unit` has what they are told.
         """
         unit.save(
-            conversation.record, *conversation.invitations.values(), *conversation.legs.values()
+            conversation.record,
+            *conversation.invitations.values(),
+            *conversation.legs.values(),
+            *conversation.participants.values(),
         )
         async with self.lock(conversation.id):  # an application that ends now waits for it
-            self._conversations[conversation.id] = conversation
+            self._remember(conversation)
             for leg in conversation.legs.values():
                 self._hang_on(leg)
             try:
@@ -174,6 +204,11 @@ class Conversations:
         unit.save(*_changed(before.invitations, after.invitations))
         unit.save(*_changed(before.legs, after.legs))
         unit.remove(*gone)
+        unit.save(*_changed(before.participants, after.participants))
+        unit.remove(
+            *(one for key, one in before.participants.items() if key not in after.participants)
+        )
+        closed = [close(unit, after) for close in self.closings if after.record.state == "Ended"]
         for leg in come:  # an application that ends now waits for it
             self._hang_on(leg)
         try:
@@ -189,6 +224,11 @@ class Conversations:
                 self._open(before, invitation)
         before.record = after.record
         before.legs, before.invitations = after.legs, after.invitations
+        before.participants = after.participants
+        if before.is_conference:
+            self._of_meeting[before.record.meeting_uri] = before
+        for forget in closed:
+            forget()
         if before.record.state == "Ended":
             self._forget(before)
 
@@ -212,9 +252,12 @@ class Conversations:
         if draft.is_over():
             draft.record = attrs.evolve(draft.record, state="Ended")
             draft.legs.clear()
+        name_of = self.names_in(conversation)
         for leg in conversation.legs.values():
             if leg.application_id not in draft.legs:
-                tell_gone(unit, conversation, leg, outcome, self._users.name_of)
+                tell_gone(unit, conversation, leg, outcome, name_of)
+        if conversation.is_conference:
+            take_leave(unit, conversation, draft, outcome, name_of)
         await self.change(unit, conversation, draft)
 
     async def decline(self, endpoint: Endpoint, invitation_id: str, everywhere: bool) -> None:
@@ -229,11 +272,21 @@ class Conversations:
             legs = conversation.ringing(invitation) if everywhere else [leg]
             await self.drop(conversation, legs, DECLINED)
 
+    async def cancel(self, endpoint: Endpoint, invitation_id: str) -> None:
+        """UCWA cancel: who sent the invitation gives it up.  409 when it is over."""
+        conversation = self.find_invitation(endpoint, invitation_id)[0]
+        async with self.lock(conversation.id):
+            _, invitation, _ = self.find_invitation(endpoint, invitation_id)
+            sent = invitation.from_application_id == endpoint.id
+            if not sent or invitation.state != "Connecting":
+                raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
+            await self.drop(conversation, conversation.waiting(invitation), CANCELLED)
+
     async def terminate(self, endpoint: Endpoint, conversation_id: str) -> None:
-        """UCWA cancel, stopMessaging and DELETE conversation: messaging is its only modality.
+        """UCWA DELETE conversation: the application leaves it.
 
         A caller that waits for an answer cancels the invitation, a callee that rings declines it
-        on this device, and otherwise the conversation ends for both.
+        on this device; what is between two parties ends for both, a conference goes on.
         """
         self.find(endpoint, conversation_id)
         async with self.lock(conversation_id):
@@ -277,7 +330,12 @@ class Conversations:
                 and invitation is not None
                 and invitation.state == "Connecting"
             ):
-                await self.drop(conversation, conversation.ringing(invitation), UNANSWERED)
+                await self.drop(conversation, conversation.waiting(invitation), UNANSWERED)
+
+    def _remember(self, conversation: ActiveConversation) -> None:
+        self._conversations[conversation.id] = conversation
+        if conversation.is_conference:
+            self._of_meeting[conversation.record.meeting_uri] = conversation
 
     def _hang_on(self, leg: Leg) -> None:
         endpoint = self._applications.find(leg.application_id)
@@ -299,6 +357,7 @@ class Conversations:
             appointment.cancel()
         conversation.typing.clear()
         del self._conversations[conversation.id]
+        self._of_meeting.pop(conversation.record.meeting_uri, None)
         for invitation_id in conversation.invitations:
             self._of_invitation.pop(invitation_id, None)
 

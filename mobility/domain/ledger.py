@@ -21,6 +21,7 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    Participant,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -126,6 +127,7 @@ class Snapshot:
     subscriptions: list[PresenceSubscription] = attrs.Factory(list)
     conversations: list[Conversation] = attrs.Factory(list)
     legs: list[Leg] = attrs.Factory(list)
+    participants: list[Participant] = attrs.Factory(list)
     invitations: list[Invitation] = attrs.Factory(list)
     message_counts: dict[str, int] = attrs.Factory(dict)
     """The highest message number of each active conversation."""

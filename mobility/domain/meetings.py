@@ -6,7 +6,7 @@ deletes them, or with the organizer.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -52,6 +52,10 @@ class OnlineMeeting:
     extensions: dict[str, MeetingExtension] = attrs.Factory(dict)
     expiry: Appointment | None = None
 
+    @property
+    def scheduled(self) -> bool:
+        return not (self.record.assigned or self.record.improvised)
+
     def over(self, now: float) -> bool:
         return 0 < self.record.expires_at <= now
 
@@ -63,8 +67,15 @@ class OnlineMeeting:
         return extension
 
 
+Ending = Callable[[OnlineMeeting], Awaitable[None]]
+"""Ends what goes on in a meeting that is over."""
+
+
 class Meetings:
-    """Everybody's online meetings; each change is one unit of work."""
+    """Everybody's online meetings; each change is one unit of work.
+
+    `endings` are awaited in order after a meeting has ended before its conference.
+    """
 
     def __init__(self, ledger: Ledger, agenda: Agenda, policy: MeetingPolicy) -> None:
         self._ledger = ledger
@@ -74,6 +85,7 @@ class Meetings:
         self._of_user: dict[str, dict[str, OnlineMeeting]] = {}
         self._numbers: set[str] = set()
         self._locks = Locks()
+        self.endings: list[Ending] = []
 
     def load(self, meetings: Iterable[Meeting], extensions: Iterable[MeetingExtension]) -> None:
         """Take the stored meetings into memory; those that are over leave the store soon."""
@@ -99,14 +111,18 @@ class Meetings:
         return meeting
 
     def of(self, organizer_uri: str, now: float) -> list[OnlineMeeting]:
-        """The meetings a user has scheduled, oldest first, without the assigned one."""
+        """The meetings a user has scheduled, oldest first."""
         own = self._of_user.get(organizer_uri, {}).values()
-        return [one for one in own if not one.record.assigned and not one.over(now)]
+        return [one for one in own if one.scheduled and not one.over(now)]
 
     def find(self, organizer_uri: str, meeting_id: str, now: float) -> OnlineMeeting:
-        """A meeting of the user's own; 404 ResourceNotFound for any other."""
+        """A meeting of the user's own that lasts; 404 ResourceNotFound for any other."""
         meeting = self.lookup(meeting_id, now)
-        if meeting is None or meeting.record.organizer_uri != organizer_uri:
+        if (
+            meeting is None
+            or meeting.record.improvised
+            or meeting.record.organizer_uri != organizer_uri
+        ):
             raise Refusal("NotFound", "ResourceNotFound", "There is no such meeting.")
         return meeting
 
@@ -147,6 +163,38 @@ class Meetings:
                 unit.save(attrs.evolve(receipt, resource_id=record.id))
             return await self._store(record, unit)
 
+    async def improvise(self, organizer_uri: str, subject: str, now: float) -> OnlineMeeting:
+        """A meeting for a conference that begins now, open to everybody with an account.
+
+        UCWA startOnlineMeeting, and addParticipant between two parties.
+        """
+        record = self._new_record(
+            organizer_uri, now, expires_at=now + self.policy.lifetime_s, improvised=True
+        )
+        record = attrs.evolve(
+            record,
+            subject=subject,
+            access_level="SameEnterprise",
+            automatic_leader_assignment="SameEnterprise",
+        )
+        return await self._store(record, Unit())
+
+    def conference_over(self, unit: Unit, uri: str) -> Callable[[], None]:
+        """A conference ends by `unit`: an improvised meeting goes with it.
+
+        The answer forgets it, and is to be called once the unit is stored.
+        """
+        meeting = self._meetings.get(uri.rpartition(":")[2])
+        if meeting is None or not meeting.record.improvised:
+            return _nothing
+        unit.remove(meeting.record)
+
+        def forget() -> None:
+            if self._meetings.get(meeting.record.id) is meeting:
+                self._forget(meeting)
+
+        return forget
+
     async def update(
         self, endpoint: Endpoint, known: Meeting, changes: Changes, now: float
     ) -> OnlineMeeting:
@@ -176,7 +224,9 @@ class Meetings:
         """
         async with self._locks.of(endpoint.user_uri):
             endpoint.must_live()
-            await self._end(self.find(endpoint.user_uri, meeting_id, now))
+            meeting = self.find(endpoint.user_uri, meeting_id, now)
+            await self._end(meeting)
+        await self._close(meeting)
 
     async def add_extension(
         self, endpoint: Endpoint, extension: MeetingExtension, now: float
@@ -229,8 +279,11 @@ class Meetings:
     async def end_all_of(self, user: User, now: float) -> None:  # noqa: ARG002  # a Departure
         """End every meeting of a user who leaves for good; its applications have ended before."""
         async with self._locks.of(user.uri):
-            for meeting in list(self._of_user.get(user.uri, {}).values()):
+            meetings = list(self._of_user.get(user.uri, {}).values())
+            for meeting in meetings:
                 await self._end(meeting)
+        for meeting in meetings:
+            await self._close(meeting)
 
     async def _save_extension(
         self, meeting: OnlineMeeting, extension: MeetingExtension
@@ -269,6 +322,11 @@ class Meetings:
         self._remember(meeting)
         return meeting
 
+    async def _close(self, meeting: OnlineMeeting) -> None:
+        """End what goes on in a meeting that is no more."""
+        for ending in self.endings:
+            await ending(meeting)
+
     async def _end(self, meeting: OnlineMeeting) -> None:
         unit = Unit()
         unit.remove(meeting.record, *meeting.extensions.values())
@@ -303,10 +361,16 @@ class Meetings:
 
         async def expire(now: float) -> None:
             async with self._locks.of(meeting.record.organizer_uri):
-                if self._meetings.get(meeting.record.id) is meeting and meeting.over(now):
-                    await self._end(meeting)
+                if self._meetings.get(meeting.record.id) is not meeting or not meeting.over(now):
+                    return
+                await self._end(meeting)
+            await self._close(meeting)
 
         meeting.expiry = self._agenda.at(meeting.record.expires_at, expire)
+
+
+def _nothing() -> None:
+    """Nothing is to be forgotten."""
 
 
 def _random(alphabet: str, length: int) -> str:

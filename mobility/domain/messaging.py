@@ -6,7 +6,9 @@ import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
+from mobility.domain.conference import tell_added, tell_stopped
 from mobility.domain.conversation import (
+    CONFERENCED,
     ELSEWHERE,
     UNKNOWN,
     UNREACHABLE,
@@ -14,6 +16,7 @@ from mobility.domain.conversation import (
     tell_connected,
     tell_ended,
     tell_message,
+    tell_sent,
     tell_started,
 )
 from mobility.domain.conversations import Conversations, must_ring
@@ -163,20 +166,22 @@ class Messaging:
     ) -> Message:
         """UCWA sendMessage: answers once the message is durable in every recipient's stream.
 
-        409 while messaging is not connected.
+        409 while messaging is not connected, 403 for an attendee while the audience may not write.
         """
         await self._conversations.settled(conversation_id)
         conversation, leg = self._conversations.find(endpoint, conversation_id)
         _must_be_connected(leg)
+        if not conversation.may_send(leg):
+            raise Refusal("Forbidden", None, "Only leaders may send messages in this meeting.")
         message = _new_message(conversation, leg.user_uri, text, now)
         unit = Unit()
         unit.save(message)
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=str(message.number)))
         typed = self._typing.end(unit, conversation, leg)
-        tell_message(unit, message, leg, self._users.name_of, operation_id)
-        for other in conversation.others(leg):
-            tell_message(unit, message, other, self._users.name_of)
+        from_name = self._conversations.names_in(conversation)(leg.user_uri)
+        tell_sent(unit, message, leg, from_name, operation_id)
+        tell_message(unit, message, conversation.hearers(leg), from_name)
         try:
             await self._ledger.commit(unit)
         except BaseException:
@@ -184,6 +189,64 @@ class Messaging:
                 self._typing.end_later(conversation, leg, now)
             raise
         return message
+
+    async def add(
+        self,
+        endpoint: Endpoint,
+        conversation_id: str,
+        operation_id: str,
+        now: float,
+        receipt: Receipt | None = None,
+    ) -> Invitation:
+        """UCWA addMessaging: take part in the messages of a conference.
+
+        409 outside conferences and when messaging is connected already.
+        """
+        conversations = self._conversations
+        conversations.find(endpoint, conversation_id)
+        async with conversations.lock(conversation_id):
+            conversation, leg = conversations.find(endpoint, conversation_id)
+            if leg.state != CONFERENCED or leg.messaging == "Connected":
+                raise Refusal("Conflict", None, "Messaging cannot be added now.")
+            draft, unit = conversation.draft(), Unit()
+            invitation = Invitation(
+                id=secrets.token_hex(16),
+                conversation_id=conversation.id,
+                from_uri=leg.user_uri,
+                from_application_id=endpoint.id,
+                to_uri=conversation.organizer_uri,
+                operation_id=operation_id,
+                created_at=now,
+                expires_at=now,
+                state="Connected",
+            )
+            if receipt is not None:
+                unit.save(attrs.evolve(receipt, resource_id=invitation.id))
+            draft.invitations[invitation.id] = invitation
+            draft.legs[endpoint.id] = attrs.evolve(leg, messaging="Connected")
+            tell_added(unit, conversation, draft, invitation, conversations.names_in(conversation))
+            await conversations.change(unit, conversation, draft)
+            return invitation
+
+    async def stop(self, endpoint: Endpoint, conversation_id: str) -> None:
+        """UCWA stopMessaging: leave the messages of a conference.
+
+        Between two parties messaging is the only modality, so the conversation ends.  409 when
+        messaging is not connected.
+        """
+        conversations = self._conversations
+        conversation, _ = conversations.find(endpoint, conversation_id)
+        if not conversation.is_conference:
+            await conversations.terminate(endpoint, conversation_id)
+            return
+        async with conversations.lock(conversation_id):
+            conversation, leg = conversations.find(endpoint, conversation_id)
+            _must_be_connected(leg)
+            draft, unit = conversation.draft(), Unit()
+            draft.legs[endpoint.id] = attrs.evolve(leg, messaging="Disconnected")
+            self._typing.end(unit, conversation, leg)
+            tell_stopped(unit, draft, draft.legs[endpoint.id])
+            await conversations.change(unit, conversation, draft)
 
     async def set_typing(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
         """UCWA setIsTyping: the others see it until a few seconds after the last call."""

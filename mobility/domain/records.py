@@ -279,6 +279,8 @@ class Receipt:
 class Meeting:
     """An online meeting that a user has scheduled, or with `assigned` the one it always has.
 
+    One that is `improvised` was made for a conference and goes with it.
+
     `id` is the conference key and part of the meeting's URI and join URL; `number` is what callers
     dial (conferenceId).  `expires_at` is 0 for never.  `attendees` and `leaders` are space lists of
     user URIs; the other settings are words of UCWA's enumerations.
@@ -301,6 +303,7 @@ class Meeting:
     attendees: str = ""
     leaders: str = ""
     version: int = 1
+    improvised: bool = False
 
 
 @attrs.frozen(slots=True)

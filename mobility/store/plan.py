@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from mobility.domain.facts import encode
+from mobility.domain.facts import Fact, encode
 from mobility.domain.ledger import Committed, Conflict, Entry, Unit
 from mobility.domain.records import Presence, Record
 from mobility.store import statements
@@ -81,6 +81,7 @@ class Plan:
         self._streams: dict[str, _Stream] = {}
         self._numbers: dict[str, Numbers] = {}
         self._presence_number = self._counted = memory.presence_number
+        self._encoded: tuple[Fact | None, str, str] = None, "", ""
         self.written = 0
         """Rows written so far."""
 
@@ -182,7 +183,9 @@ class Plan:
         if stream.head is None:
             return False
         position = stream.head = entry.position = stream.head + 1
-        kind, data = encode(entry.fact)
+        if entry.fact is not self._encoded[0]:  # one fact goes to many streams
+            self._encoded = entry.fact, *encode(entry.fact)
+        _, kind, data = self._encoded
         message = entry.message
         about = (None, None) if message is None else (message.conversation_id, message.number)
         stream.appended.append((entry.stream_id, position, kind, data, *about))

@@ -14,6 +14,7 @@ from mobility.domain.records import (
     Leg,
     Meeting,
     MeetingExtension,
+    Participant,
     Presence,
     PresenceSubscription,
     Token,
@@ -67,6 +68,12 @@ def load(connection: Connection, now: float) -> Snapshot:
                 state="Active",
             ),
             legs=_records(connection, Leg, legs.conversation_id.in_(_active), state="Active"),
+            participants=_records(
+                connection,
+                Participant,
+                tables.participants.columns.conversation_id.in_(_active),
+                state="Active",
+            ),
             invitations=_records(
                 connection,
                 Invitation,

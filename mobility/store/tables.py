@@ -275,6 +275,7 @@ meetings = Table(
     _column("attendees", Text),
     _column("leaders", Text),
     _column("version", BigInteger),
+    _column("improvised", Boolean),
 )
 
 meeting_extensions = Table(

@@ -1,15 +1,18 @@
 """UCWA `communication` and the conversations in it."""
 
+from collections.abc import Iterable
+
 from mobility.domain.addresses import user_uri
+from mobility.domain.conference import seen
 from mobility.domain.conversation import ActiveConversation
+from mobility.domain.facts import ParticipantChanged
 from mobility.domain.records import Leg
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import Fields, fields
-from mobility.http.message import Document, Request, Response
-from mobility.ucwa import documents
+from mobility.http.message import Request, Response
+from mobility.ucwa import conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
-from mobility.ucwa.hrefs import Hrefs
 from mobility.ucwa.me import AUDIO_PREFERENCES, FORMATS, MAX_PHONE, MODALITIES
 from mobility.ucwa.service import Ucwa
 
@@ -77,8 +80,11 @@ def get_conversations(ucwa: Ucwa, call: Call) -> Response:
 
 def get_conversation(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
-    document = documents.conversation(
-        call.hrefs, conversation.snapshot(leg), leg.user_uri, ucwa.users.name_of(leg.user_uri)
+    document = conversation_documents.conversation(
+        call.hrefs,
+        conversation.snapshot(leg),
+        leg.user_uri,
+        ucwa.conversations.names_in(conversation)(leg.user_uri),
     )
     return Response(document=document)
 
@@ -90,46 +96,50 @@ async def delete_conversation(ucwa: Ucwa, call: Call) -> Response:
 
 def get_participants(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
-    own = f"{call.hrefs.conversation(conversation.id)}/participants"
+    return view(ucwa, call, conversation, "participants", (leg.user_uri, *conversation.peers(leg)))
+
+
+def view(
+    ucwa: Ucwa, call: Call, conversation: ActiveConversation, rel: str, uris: Iterable[str]
+) -> Response:
+    """A view of the participants of a conversation: links to those it shows."""
+    name_of = ucwa.conversations.names_in(conversation)
     people = [
-        documents.link(call.hrefs.participant(conversation.id, uri), ucwa.users.name_of(uri))
-        for uri in (leg.user_uri, *conversation.peers(leg))
+        documents.link(call.hrefs.participant(conversation.id, uri), name_of(uri)) for uri in uris
     ]
+    own = f"{call.hrefs.conversation(conversation.id)}/{rel}"
     return Response(
         document={
-            "rel": "participants",
+            "rel": rel,
             "_links": {**documents.links(self=own), "participant": people},
         }
     )
 
 
 def get_participant(ucwa: Ucwa, call: Call) -> Response:
-    conversation, leg, uri = _participant(ucwa, call)
-    return Response(document=_participant_document(ucwa, call.hrefs, conversation, leg, uri))
+    conversation, leg, shown = _participant(ucwa, call)
+    led = conversation.leads(leg.user_uri)
+    return Response(document=conversation_documents.participant(call.hrefs, shown, led=led))
 
 
 def get_participant_messaging(ucwa: Ucwa, call: Call) -> Response:
-    conversation, leg, uri = _participant(ucwa, call)
-    if leg.messaging != "Connected":
+    conversation, leg, shown = _participant(ucwa, call)
+    if leg.messaging != "Connected" or not conversation.writes(shown.uri):
         raise Refusal("NotFound", "ResourceNotFound", "Messaging is not connected.")
-    name = ucwa.users.name_of(uri)
-    document = documents.participant_messaging(call.hrefs, conversation.id, uri, name)
+    document = conversation_documents.participant_messaging(
+        call.hrefs, conversation.id, shown.uri, shown.name
+    )
     return Response(document=document)
 
 
-def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, str]:
+def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, ParticipantChanged]:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
     uri = user_uri(call.parameter("address"))
-    if uri is None or uri not in (leg.user_uri, *conversation.peers(leg)):
+    name_of = ucwa.conversations.names_in(conversation)
+    shown = seen(conversation, leg, uri, name_of) if uri is not None else None
+    if shown is None:
         raise Refusal("NotFound", "ResourceNotFound", "There is no such participant.")
-    return conversation, leg, uri
-
-
-def _participant_document(
-    ucwa: Ucwa, hrefs: Hrefs, conversation: ActiveConversation, leg: Leg, uri: str
-) -> Document:
-    local = uri == leg.user_uri
-    return documents.participant(hrefs, conversation.id, uri, ucwa.users.name_of(uri), local)
+    return conversation, leg, shown
 
 
 def _shown(call: Call) -> Response:

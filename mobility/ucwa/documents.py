@@ -5,15 +5,13 @@ A link is a capability: it is there only when its operation would be allowed (UC
 
 import uuid
 import zlib
-from collections.abc import Iterable
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.contact_subscriptions import CONNECTED
 from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
-from mobility.domain.facts import ConversationSnapshot, InvitationChanged, MessageCompleted
-from mobility.domain.records import Contact, Group, Message, Presence, PresenceSubscription, User
+from mobility.domain.records import Contact, Group, Presence, PresenceSubscription, User
 from mobility.http.message import Document, Instant
-from mobility.ucwa.hrefs import ASSIGNED_MEETING, Hrefs, data_uri
+from mobility.ucwa.hrefs import ADHOC, ASSIGNED_MEETING, Hrefs
 
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
@@ -146,7 +144,9 @@ def communication(endpoint: Endpoint) -> Document:
         "_links": links(
             self=own,
             conversations=f"{own}/conversations?filter=active",
+            joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
             startMessaging=f"{own}/messagingInvitations",
+            startOnlineMeeting=f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}",
         ),
         "etag": str(record.etag),
     }
@@ -305,143 +305,6 @@ def subscription(hrefs: Hrefs, entry: PresenceSubscription) -> Document:
     }
 
 
-def conversation(
-    hrefs: Hrefs, snapshot: ConversationSnapshot, own_uri: str, own_name: str
-) -> Document:
-    own = hrefs.conversation(snapshot.id)
-    rels = links(self=own, messaging=f"{own}/messaging")
-    if snapshot.state != "Disconnected":
-        rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
-        rels["participants"] = link(f"{own}/participants")
-    return {
-        "rel": "conversation",
-        "state": snapshot.state,
-        "threadId": snapshot.thread_id,
-        "subject": snapshot.subject,
-        "activeModalities": list(snapshot.modalities),
-        "importance": snapshot.importance,
-        "recording": False,
-        "created": Instant(snapshot.created_at),
-        "_links": rels,
-    }
-
-
-def messaging(
-    hrefs: Hrefs, conversation_id: str, state: str, formats: Iterable[str] = ()
-) -> Document:
-    own = hrefs.messaging(conversation_id)
-    rels = links(self=own, conversation=hrefs.conversation(conversation_id))
-    if state != "Disconnected":
-        rels["stopMessaging"] = link(f"{own}/terminate")
-    if state == "Connected":
-        rels |= links(
-            sendMessage=f"{own}/messages",
-            setIsTyping=f"{own}/typing",
-            typingParticipants=f"{own}/typingParticipants",
-        )
-    return {
-        "rel": "messaging",
-        "state": state,
-        **present(negotiatedMessageFormats=list(formats)),
-        "_links": rels,
-    }
-
-
-def participant(hrefs: Hrefs, conversation_id: str, uri: str, name: str, local: bool) -> Document:
-    rels = links(
-        self=hrefs.participant(conversation_id, uri),
-        conversation=hrefs.conversation(conversation_id),
-    )
-    if local:
-        rels["me"] = link(hrefs.of("me"))
-    else:
-        person = hrefs.person(uri)
-        rels |= links(
-            contact=person, contactPresence=f"{person}/presence", contactPhoto=hrefs.photo(uri)
-        )
-    return {
-        "rel": "participant",
-        "sourceNetwork": "SameEnterprise",
-        "anonymous": False,
-        "local": local,
-        "name": name,
-        "uri": uri,
-        "_links": rels,
-    }
-
-
-def participant_messaging(hrefs: Hrefs, conversation_id: str, uri: str, name: str) -> Document:
-    own = hrefs.participant(conversation_id, uri)
-    return {
-        "rel": "participantMessaging",
-        "_links": {"self": link(f"{own}/messaging"), "participant": link(own, name)},
-    }
-
-
-def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -> Document:
-    own = hrefs.invitation(fact.id)
-    rels = {
-        "self": link(own),
-        "to": link(hrefs.person(fact.to_uri), fact.to_name),
-        "conversation": link(hrefs.conversation(fact.conversation_id)),
-        "messaging": link(hrefs.messaging(fact.conversation_id)),
-    }
-    embedded: Document = {}
-    open_now = fact.state == "Connecting"
-    caller = (fact.conversation_id, fact.from_uri, fact.from_name)
-    if fact.direction == "Outgoing":
-        rels["from"] = link(hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name)
-        if open_now:
-            rels["cancel"] = link(f"{hrefs.messaging(fact.conversation_id)}/terminate")
-    else:
-        embedded["from"] = participant(hrefs, *caller, local=False)
-        if open_now:
-            rels |= links(accept=f"{own}/accept", decline=f"{own}/decline")
-    if message is not None:
-        rels["message"] = link(data_uri(message.body, _content_type(message)))
-    if fact.accepted_by is not None:
-        embedded["acceptedByParticipant"] = [
-            participant(hrefs, fact.conversation_id, *fact.accepted_by, local=False)
-        ]
-    document: Document = {
-        "rel": "messagingInvitation",
-        "direction": fact.direction,
-        "importance": fact.importance,
-        "threadId": fact.thread_id,
-        "state": fact.state,
-        **present(operationId=fact.operation_id),
-        "subject": fact.subject,
-        "_links": rels,
-    }
-    if embedded:
-        document["_embedded"] = embedded
-    return document
-
-
-def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Document:
-    rels = {
-        "self": link(hrefs.message(fact.conversation_id, fact.number)),
-        "messaging": link(hrefs.messaging(fact.conversation_id)),
-    }
-    if fact.direction == "Incoming":
-        rels["contact"] = link(hrefs.person(fact.from_uri))
-        rels["participant"] = link(
-            hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name
-        )
-    if body is not None:
-        rel = "htmlMessage" if body.format == "Html" else "plainMessage"
-        rels[rel] = link(data_uri(body.body, _content_type(body)))
-    document: Document = {
-        "rel": "message",
-        "direction": fact.direction,
-        "timeStamp": Instant(fact.sent_at),
-        "_links": rels,
-    }
-    if fact.operation_id:
-        document["operationId"] = fact.operation_id
-    return document
-
-
 def _card(user: User, office: str) -> Document:
     """What a user's card says; `office` is the name that `me` or `contact` has for it."""
     return present(
@@ -455,10 +318,6 @@ def _card(user: User, office: str) -> Document:
         homePhoneNumber=_tel(user.home_phone),
         otherPhoneNumber=_tel(user.other_phone),
     )
-
-
-def _content_type(message: Message) -> str:
-    return "text/html" if message.format == "Html" else "text/plain"
 
 
 def _tel(number: str) -> str:

@@ -11,6 +11,7 @@ from mobility.domain.ledger import Entry
 from mobility.domain.records import Message, Presence, User
 from mobility.domain.subscriptions import Subscriptions
 from mobility.http.message import Document
+from mobility.ucwa import conversation_documents as conversations
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Pending, Priority
 from mobility.ucwa.hrefs import Hrefs
@@ -64,13 +65,17 @@ def subject(fact: Fact) -> tuple[str, str]:
         case facts.MessagingChanged():
             return "messaging", "updated"
         case facts.ParticipantChanged():
+            if fact.within:
+                return fact.within, fact.change
             return ("localParticipant" if fact.local else "participant"), fact.change
+        case facts.OnlineMeetingChanged():
+            return "onlineMeeting", fact.change
         case facts.ParticipantMessagingChanged():
             return "participantMessaging", fact.change
         case facts.TypingChanged():
             return "typingParticipants", fact.change
         case facts.InvitationChanged():
-            return "messagingInvitation", fact.change
+            return conversations.invitation_rel(fact), fact.change
         case facts.MessageCompleted():
             return "message", "completed"
 
@@ -113,7 +118,7 @@ class Renderer:
         fact, hrefs = entry.fact, Hrefs(self.endpoint.id)
         match fact:
             case facts.MessageCompleted():
-                document = documents.message(hrefs, fact, entry.message)
+                document = conversations.message(hrefs, fact, entry.message)
                 event = _shown("message", document, "completed")
                 event["status"] = "Success"
                 yield _conversation(hrefs, fact, event)
@@ -142,12 +147,13 @@ class Renderer:
             case facts.ConversationChanged():
                 yield _communication(hrefs, self._conversation(hrefs, fact))
             case facts.MessagingChanged():
-                document = documents.messaging(
-                    hrefs, fact.conversation_id, fact.state, fact.formats
-                )
+                document = conversations.messaging(hrefs, fact)
                 yield _conversation(hrefs, fact, _shown("messaging", document, "updated"))
             case facts.ParticipantChanged():
                 yield _conversation(hrefs, fact, _participant(hrefs, fact))
+            case facts.OnlineMeetingChanged():
+                href = f"{hrefs.conversation(fact.conversation_id)}/onlineMeeting"
+                yield _conversation(hrefs, fact, _event("onlineMeeting", href, fact.change))
             case facts.ParticipantMessagingChanged():
                 yield _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
             case facts.TypingChanged():
@@ -175,7 +181,7 @@ class Renderer:
         snapshot = fact.conversation
         if fact.change == "deleted":
             return _event("conversation", hrefs.conversation(snapshot.id), "deleted")
-        document = documents.conversation(hrefs, snapshot, self.user.uri, self.user.name)
+        document = conversations.conversation(hrefs, snapshot, self.user.uri, self.user.name)
         return _shown("conversation", document, fact.change)
 
 
@@ -222,6 +228,7 @@ def _conversation(
     hrefs: Hrefs,
     fact: facts.MessagingChanged
     | facts.ParticipantChanged
+    | facts.OnlineMeetingChanged
     | facts.ParticipantMessagingChanged
     | facts.TypingChanged
     | facts.MessageCompleted,
@@ -231,8 +238,8 @@ def _conversation(
 
 
 def _invitation(hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None) -> Document:
-    document = documents.invitation(hrefs, fact, message)
-    event = _shown("messagingInvitation", document, fact.change)
+    document = conversations.invitation(hrefs, fact, message)
+    event = _shown(document["rel"], document, fact.change)
     if fact.change == "completed":
         event["status"] = "Success" if fact.reason is None else "Failure"
         if fact.reason is not None:
@@ -244,10 +251,11 @@ def _participant(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Document:
     href = hrefs.participant(fact.conversation_id, fact.uri)
     rel = "localParticipant" if fact.local else "participant"
     event = _event(rel, href, fact.change, fact.name)
+    if fact.within:
+        view = f"{hrefs.conversation(fact.conversation_id)}/{fact.within}"
+        event["in"] = {"rel": fact.within, "href": view}
     if fact.local and fact.change == "added":
-        event["_embedded"] = {
-            rel: documents.participant(hrefs, fact.conversation_id, fact.uri, fact.name, local=True)
-        }
+        event["_embedded"] = {rel: conversations.participant(hrefs, fact)}
     return event
 
 
@@ -260,7 +268,7 @@ def _participant_messaging(hrefs: Hrefs, fact: facts.ParticipantMessagingChanged
     }
     if fact.local and fact.change == "added":
         event["_embedded"] = {
-            "participantMessaging": documents.participant_messaging(
+            "participantMessaging": conversations.participant_messaging(
                 hrefs, fact.conversation_id, fact.uri, fact.name
             )
         }

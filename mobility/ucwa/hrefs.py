@@ -17,6 +17,9 @@ REFERENCE_APPLICATIONS = "/ucwa/v1/applications"
 ASSIGNED_MEETING = "assigned"
 """What stands for the id of a user's assigned meeting, which is made when it is first read."""
 
+ADHOC = "adhoc"
+"""The onlineMeetingUri that asks for a new meeting (UCWA rel `startOnlineMeeting`)."""
+
 ADDRESSES = 10_000
 """Addresses whose spelling in a path is remembered (our choice: some 3 MB)."""
 
@@ -84,8 +87,8 @@ class Hrefs:
     def participant(self, conversation_id: str, uri: str) -> str:
         return f"{self.conversation(conversation_id)}/participants/{_address(uri)}"
 
-    def invitation(self, invitation_id: str) -> str:
-        return f"{self.application}/communication/messagingInvitations/{invitation_id}"
+    def invitation(self, invitation_id: str, rel: str = "messagingInvitation") -> str:
+        return f"{self.application}/communication/{rel}s/{invitation_id}"
 
 
 @lru_cache(ADDRESSES)

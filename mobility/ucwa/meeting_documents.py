@@ -31,7 +31,7 @@ def meeting(hrefs: Hrefs, shown: OnlineMeeting, join_url: str, *, dial_in: bool)
             "description": record.description,
             "entryExitAnnouncement": record.entry_exit_announcement,
             **present(expirationTime=expiration(record)),
-            "joinUrl": f"{join_url}/{organizer_segment(record)}/{record.id}",
+            "joinUrl": join_href(record, join_url),
             "leaders": record.leaders.split(),
             "legacyOnlineMeetingUri": f"conf:{uri}?conversation-id={conversation}",
             "lobbyBypassForPhoneUsers": record.lobby_bypass_for_phone_users,
@@ -76,6 +76,11 @@ def put_token(name: str) -> str:
 
 def expiration(record: Meeting) -> Instant | None:
     return Instant(record.expires_at) if record.expires_at else None
+
+
+def join_href(record: Meeting, join_url: str) -> str:
+    """The URL that opens a meeting; `join_url` is where such URLs begin."""
+    return f"{join_url}/{organizer_segment(record)}/{record.id}"
 
 
 def organizer_segment(record: Meeting) -> str:

@@ -1,7 +1,8 @@
 """UCWA area *messaging*: invitations, messages and who is typing."""
 
 from mobility.domain.addresses import user_uri
-from mobility.domain.conversation import FORMATS, ActiveConversation, invitation_fact
+from mobility.domain.conference import messaging_fact
+from mobility.domain.conversation import PARTICIPANT, ActiveConversation, invitation_fact
 from mobility.domain.facts import MessageCompleted
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
@@ -9,7 +10,7 @@ from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
 from mobility.http.message import Request, Response
-from mobility.ucwa import documents
+from mobility.ucwa import conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.service import Ucwa
@@ -23,6 +24,9 @@ MAX_THREAD_ID = 128
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """UTF-8 bytes of one message (our choice: as much as a SIP message may have in all)."""
+
+MAX_MESSAGES = 100
+"""Messages that `messages` links to, the latest ones (our choice)."""
 
 _CHARSETS = ("utf-8", "utf8", "us-ascii")
 """The charsets of a message: UTF-8 and what is a part of it."""
@@ -71,13 +75,21 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     conversation, invitation, leg = ucwa.conversations.find_invitation(
         call.endpoint, call.parameter("invitation")
     )
-    fact = invitation_fact(conversation, invitation, leg, "updated", ucwa.users.name_of)
-    document = documents.invitation(call.hrefs, fact, conversation.first_message)
+    name_of = ucwa.conversations.names_in(conversation)
+    fact = invitation_fact(conversation, invitation, leg, "updated", name_of)
+    first = conversation.first_message if invitation.message_number else None
+    document = conversation_documents.invitation(call.hrefs, fact, first)
     return Response(document=document)
 
 
 async def accept(ucwa: Ucwa, call: Call) -> Response:
-    await ucwa.messaging.accept(call.endpoint, call.parameter("invitation"))
+    """Answer an invitation of any kind that can be answered without media."""
+    invitation_id = call.parameter("invitation")
+    _, invitation, _ = ucwa.conversations.find_invitation(call.endpoint, invitation_id)
+    if invitation.kind == PARTICIPANT:
+        await ucwa.conferences.accept(call.endpoint, invitation_id, call.now)
+    else:
+        await ucwa.messaging.accept(call.endpoint, invitation_id)
     return Response(204)
 
 
@@ -93,9 +105,8 @@ async def decline(ucwa: Ucwa, call: Call) -> Response:
 
 def get_messaging(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = _conversation(ucwa, call)
-    formats = FORMATS if leg.messaging == "Connected" else ()
-    document = documents.messaging(call.hrefs, conversation.id, leg.messaging, formats)
-    return Response(document=document)
+    shown = messaging_fact(conversation, leg)
+    return Response(document=conversation_documents.messaging(call.hrefs, shown))
 
 
 async def send_message(ucwa: Ucwa, call: Call) -> Response:
@@ -128,17 +139,44 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
     message: Message | None = None
     if number.isascii() and number.isdigit() and len(number) <= 9:
         message = await ucwa.archive.message(conversation.id, int(number))
-    if message is None:
+    if message is None or message.number <= conversation.unseen(leg):
         raise Refusal("NotFound", "ResourceNotFound", "There is no such message.")
     fact = MessageCompleted(
         conversation_id=conversation.id,
         number=message.number,
         direction="Outgoing" if message.from_uri == leg.user_uri else "Incoming",
         from_uri=message.from_uri,
-        from_name=ucwa.users.name_of(message.from_uri),
+        from_name=ucwa.conversations.names_in(conversation)(message.from_uri),
         sent_at=message.sent_at,
     )
-    return Response(document=documents.message(call.hrefs, fact, message))
+    return Response(document=conversation_documents.message(call.hrefs, fact, message))
+
+
+def get_messages(ucwa: Ucwa, call: Call) -> Response:
+    """The latest messages that the application's user may read, as links."""
+    conversation, leg = _conversation(ucwa, call)
+    last = conversation.message_count
+    first = max(conversation.unseen(leg), last - MAX_MESSAGES) + 1
+    own = f"{call.hrefs.messaging(conversation.id)}/messages"
+    numbers = range(first, last + 1)
+    links = [documents.link(call.hrefs.message(conversation.id, number)) for number in numbers]
+    return Response(
+        document={"rel": "messages", "_links": {**documents.links(self=own), "message": links}}
+    )
+
+
+async def add_messaging(ucwa: Ucwa, call: Call) -> Response:
+    body = fields(call.request)
+    operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
+    text = _first_text(body)
+    body.check()
+    conversation_id = call.parameter("conversation")
+    invitation = await ucwa.messaging.add(
+        call.endpoint, conversation_id, operation_id, call.now, call.receipt
+    )
+    if text is not None:
+        await ucwa.messaging.send(call.endpoint, conversation_id, text, "", call.now)
+    return invited(ucwa, call, invitation.id)
 
 
 async def set_is_typing(ucwa: Ucwa, call: Call) -> Response:
@@ -152,9 +190,9 @@ def get_typing(ucwa: Ucwa, call: Call) -> Response:
     typing = [
         documents.link(
             call.hrefs.participant(conversation.id, other.user_uri),
-            ucwa.users.name_of(other.user_uri),
+            ucwa.conversations.names_in(conversation)(other.user_uri),
         )
-        for other in conversation.others(leg)
+        for other in conversation.hearers(leg)
         if other.application_id in conversation.typing
     ]
     return Response(
@@ -167,18 +205,13 @@ def get_typing(ucwa: Ucwa, call: Call) -> Response:
 
 async def terminate(ucwa: Ucwa, call: Call) -> Response:
     """cancel and stopMessaging share one path (UCWA "Send an IM" steps 4 and 13)."""
-    await ucwa.conversations.terminate(call.endpoint, call.parameter("conversation"))
+    await ucwa.messaging.stop(call.endpoint, call.parameter("conversation"))
     return Response(204)
 
 
 async def cancel(ucwa: Ucwa, call: Call) -> Response:
-    """The reference pages' path of `cancel`, by invitation."""
-    conversation, _, leg = ucwa.conversations.find_invitation(
-        call.endpoint, call.parameter("invitation")
-    )
-    if leg.state != "Connecting":
-        raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
-    await ucwa.conversations.terminate(call.endpoint, conversation.id)
+    """Give up an invitation of any kind."""
+    await ucwa.conversations.cancel(call.endpoint, call.parameter("invitation"))
     return Response(204)
 
 
@@ -216,6 +249,11 @@ def _body_text(request: Request) -> Text:
 
 _INVITATION = "communication/messagingInvitations/{invitation}"
 _REFERENCE_INVITATION = "communication/invitations/{invitation}"
+_OTHER_INVITATIONS = (
+    "communication/onlineMeetingInvitations/{invitation}",
+    "communication/participantInvitations/{invitation}",
+    _REFERENCE_INVITATION,
+)
 _MESSAGING = "communication/conversations/{conversation}/messaging"
 
 RESOURCES = (
@@ -258,19 +296,19 @@ RESOURCES = (
         "accept",
         f"{_INVITATION}/accept",
         (Operation("POST", accept, (204,), parameters=("sessionContext",)),),
-        aliases=(f"{_REFERENCE_INVITATION}/accept",),
+        aliases=tuple(f"{path}/accept" for path in _OTHER_INVITATIONS),
     ),
     Resource(
         "decline",
         f"{_INVITATION}/decline",
         (Operation("POST", decline, (204,), parameters=("reason", "sessionContext")),),
-        aliases=(f"{_REFERENCE_INVITATION}/decline",),
+        aliases=tuple(f"{path}/decline" for path in _OTHER_INVITATIONS),
     ),
     Resource(
         "cancel",
         f"{_INVITATION}/cancel",
         (Operation("POST", cancel, (204,)),),
-        aliases=(f"{_REFERENCE_INVITATION}/cancel",),
+        aliases=tuple(f"{path}/cancel" for path in _OTHER_INVITATIONS),
     ),
     Resource(
         "messaging",
@@ -292,6 +330,25 @@ RESOURCES = (
             ),
         ),
         aliases=(f"{_MESSAGING}/sendMessage",),
+    ),
+    Resource(
+        "messages",
+        f"{_MESSAGING}/messages",
+        (Operation("GET", get_messages),),
+    ),
+    Resource(
+        "addMessaging",
+        f"{_MESSAGING}/addMessaging",
+        (
+            Operation(
+                "POST",
+                add_messaging,
+                (201,),
+                refusals=(("Conflict", ""),),
+                parameters=("operationId", "message"),
+                repeat=invited,
+            ),
+        ),
     ),
     Resource(
         "message",

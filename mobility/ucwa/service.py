@@ -3,6 +3,7 @@
 import attrs
 
 from mobility.domain.applications import Applications
+from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
@@ -29,6 +30,7 @@ class Ucwa:
     contacts: Contacts
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
+    conferences: Conferences
     messaging: Messaging
     meetings: Meetings
     meeting_settings: MeetingsConfig

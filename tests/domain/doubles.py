@@ -54,6 +54,7 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    Participant,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -197,6 +198,9 @@ class MemoryLedger:
             subscriptions=list(self.all(PresenceSubscription).values()),
             conversations=list(active.values()),
             legs=[one for one in self.all(Leg).values() if one.conversation_id in ids],
+            participants=[
+                one for one in self.all(Participant).values() if one.conversation_id in ids
+            ],
             invitations=[one for one in self.all(Invitation).values() if one.state == "Connecting"],
             message_counts=counts,
             meetings=list(self.all(Meeting).values()),
@@ -330,7 +334,11 @@ class World:
             ConversationLimits(bounds.invitation_s, bounds.typing_s, bounds.conversations),
         )
         self.conversations.load(
-            stored.conversations, stored.legs, stored.invitations, stored.message_counts
+            stored.conversations,
+            stored.legs,
+            stored.participants,
+            stored.invitations,
+            stored.message_counts,
         )
         self.messaging = Messaging(ledger, self.agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)

@@ -1,13 +1,13 @@
 """Conferences: conversations of meetings, and who takes part in them.
 
-Revision ID: 0003
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -22,6 +22,10 @@ def upgrade() -> None:
         op.add_column("conversations", column)
     kind = sa.Column("kind", sa.Text(), nullable=False, server_default="messaging")
     op.add_column("invitations", kind)
+    op.add_column(
+        "meetings",
+        sa.Column("improvised", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
     op.create_table(
         "participants",
         sa.Column("conversation_id", sa.Text(), nullable=False),

@@ -1,0 +1,248 @@
+"""The documents of conversations: one function a rel, pure, from domain values.
+
+A link is a capability: it is there only when its operation would be allowed (UCWA "Hypermedia").
+"""
+
+from mobility.domain.conversation import JOIN, LEADER, MESSAGING, PARTICIPANT
+from mobility.domain.facts import (
+    ConversationSnapshot,
+    InvitationChanged,
+    MessageCompleted,
+    MessagingChanged,
+    ParticipantChanged,
+)
+from mobility.domain.meetings import OnlineMeeting, conference_uri
+from mobility.domain.records import Message
+from mobility.http.message import Document, Instant
+from mobility.ucwa.documents import link, links, present
+from mobility.ucwa.hrefs import Hrefs, data_uri
+from mobility.ucwa.meeting_documents import expiration, join_href
+
+_INCOMING = {MESSAGING: "messagingInvitation", PARTICIPANT: "onlineMeetingInvitation"}
+_OUTGOING = {
+    MESSAGING: "messagingInvitation",
+    PARTICIPANT: "participantInvitation",
+    JOIN: "onlineMeetingInvitation",
+}
+
+
+def invitation_rel(fact: InvitationChanged) -> str:
+    """Under which rel an application sees an invitation.
+
+    Who is asked into a conference sees an onlineMeetingInvitation (UCWA participantInvitation).
+    """
+    return (_OUTGOING if fact.direction == "Outgoing" else _INCOMING)[fact.kind]
+
+
+def conversation(
+    hrefs: Hrefs, snapshot: ConversationSnapshot, own_uri: str, own_name: str
+) -> Document:
+    own = hrefs.conversation(snapshot.id)
+    rels = links(self=own, messaging=f"{own}/messaging")
+    if snapshot.state != "Disconnected":
+        rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
+        rels["participants"] = link(f"{own}/participants")
+    if snapshot.state == "Connected" or snapshot.leader:
+        rels["addParticipant"] = link(
+            hrefs.of(f"communication/participantInvitations?conversation={snapshot.id}")
+        )
+    if snapshot.state == "Conferenced":
+        rels |= {rel: link(f"{own}/{rel}") for rel in ("onlineMeeting", "leaders", "attendees")}
+    if snapshot.leader:
+        rels["lobby"] = link(f"{own}/lobby")
+        messages = "disable" if snapshot.audience_messaging == "Enabled" else "enable"
+        mute = "disable" if snapshot.audience_mute == "Enabled" else "enable"
+        rels[f"{messages}AudienceMessaging"] = link(f"{own}/messaging/{messages}AudienceMessaging")
+        rels[f"{mute}AudienceMuteLock"] = link(f"{own}/{mute}AudienceMuteLock")
+    return {
+        "rel": "conversation",
+        "state": snapshot.state,
+        "threadId": snapshot.thread_id,
+        "subject": snapshot.subject,
+        "activeModalities": list(snapshot.modalities),
+        **present(
+            audienceMessaging=snapshot.audience_messaging,
+            audienceMute=snapshot.audience_mute,
+            participantCount=snapshot.participants or None,
+        ),
+        "importance": snapshot.importance,
+        "recording": False,
+        "created": Instant(snapshot.created_at),
+        "_links": rels,
+    }
+
+
+def messaging(hrefs: Hrefs, shown: MessagingChanged) -> Document:
+    own = hrefs.messaging(shown.conversation_id)
+    rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
+    if shown.state != "Disconnected":
+        rels["stopMessaging"] = link(f"{own}/terminate")
+    elif shown.conference:
+        rels["addMessaging"] = link(f"{own}/addMessaging")
+    if shown.state == "Connected":
+        rels |= links(setIsTyping=f"{own}/typing", typingParticipants=f"{own}/typingParticipants")
+        if shown.may_send:
+            rels["sendMessage"] = link(f"{own}/messages")
+    return {
+        "rel": "messaging",
+        "state": shown.state,
+        **present(negotiatedMessageFormats=list(shown.formats)),
+        "_links": rels,
+    }
+
+
+def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -> Document:
+    """A participant; with `led` the application's user leads the conference."""
+    own = hrefs.participant(shown.conversation_id, shown.uri)
+    rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
+    if shown.local:
+        rels["me"] = link(hrefs.of("me"))
+    elif not shown.anonymous:
+        person = hrefs.person(shown.uri)
+        rels |= links(
+            contact=person,
+            contactPresence=f"{person}/presence",
+            contactPhoto=hrefs.photo(shown.uri),
+        )
+    if led:
+        rels |= {rel: link(f"{own}/{rel}") for rel in _powers_over(shown)}
+    return {
+        "rel": "participant",
+        "sourceNetwork": "Everyone" if shown.anonymous else "SameEnterprise",
+        "anonymous": shown.anonymous,
+        **({"inLobby": shown.in_lobby, "organizer": shown.organizer} if shown.role else {}),
+        "local": shown.local,
+        "name": shown.name,
+        **present(role=shown.role),
+        "uri": shown.uri,
+        "_links": rels,
+    }
+
+
+def _powers_over(shown: ParticipantChanged) -> tuple[str, ...]:
+    """What a leader may do with a participant."""
+    if shown.in_lobby:
+        return "admit", "reject"
+    if shown.organizer:
+        return ()
+    role = "demote" if shown.role == LEADER else "promote"
+    return (role,) if shown.local else (role, "eject")
+
+
+def online_meeting(
+    hrefs: Hrefs, conversation_id: str, shown: OnlineMeeting, join_url: str, organizer_name: str
+) -> Document:
+    """What the people in a conference see of its meeting."""
+    record = shown.record
+    own = hrefs.conversation(conversation_id)
+    return {
+        "rel": "onlineMeeting",
+        "accessLevel": record.access_level,
+        "attendees": record.attendees.split(),
+        "automaticLeaderAssignment": record.automatic_leader_assignment,
+        "description": record.description,
+        "entryExitAnnouncement": record.entry_exit_announcement,
+        **present(expirationTime=expiration(record)),
+        "joinUrl": join_href(record, join_url),
+        "leaders": record.leaders.split(),
+        "lobbyBypassForPhoneUsers": record.lobby_bypass_for_phone_users,
+        "onlineMeetingId": record.id,
+        "onlineMeetingRel": "myAssignedOnlineMeeting" if record.assigned else "myOnlineMeetings",
+        "onlineMeetingUri": conference_uri(record),
+        "organizerName": organizer_name,
+        "organizerUri": record.organizer_uri,
+        "phoneUserAdmission": record.phone_user_admission,
+        "subject": record.subject,
+        "_links": links(
+            self=f"{own}/onlineMeeting",
+            conversation=own,
+            organizer=hrefs.person(record.organizer_uri),
+        ),
+    }
+
+
+def participant_messaging(hrefs: Hrefs, conversation_id: str, uri: str, name: str) -> Document:
+    own = hrefs.participant(conversation_id, uri)
+    return {
+        "rel": "participantMessaging",
+        "_links": {"self": link(f"{own}/messaging"), "participant": link(own, name)},
+    }
+
+
+def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -> Document:
+    """Any invitation, under the rel that `invitation_rel` says."""
+    rel = invitation_rel(fact)
+    own = hrefs.invitation(fact.id, rel)
+    rels = {
+        "self": link(own),
+        "to": link(hrefs.person(fact.to_uri), fact.to_name),
+        "conversation": link(hrefs.conversation(fact.conversation_id)),
+    }
+    if fact.kind == MESSAGING:
+        rels["messaging"] = link(hrefs.messaging(fact.conversation_id))
+    embedded: Document = {}
+    open_now = fact.state == "Connecting"
+    if fact.direction == "Outgoing":
+        rels["from"] = link(hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name)
+        if open_now:
+            rels["cancel"] = link(
+                f"{hrefs.messaging(fact.conversation_id)}/terminate"
+                if fact.kind == MESSAGING
+                else f"{own}/cancel"
+            )
+    else:
+        embedded["from"] = participant(hrefs, _other(fact, fact.from_uri, fact.from_name))
+        if open_now:
+            rels |= links(accept=f"{own}/accept", decline=f"{own}/decline")
+    if message is not None:
+        rels["message"] = link(data_uri(message.body, _content_type(message)))
+    if fact.accepted_by is not None:
+        embedded["acceptedByParticipant"] = [participant(hrefs, _other(fact, *fact.accepted_by))]
+    document: Document = {
+        "rel": rel,
+        "direction": fact.direction,
+        "importance": fact.importance,
+        "threadId": fact.thread_id,
+        "state": fact.state,
+        **present(
+            operationId=fact.operation_id,
+            onlineMeetingUri=fact.meeting_uri if rel == "onlineMeetingInvitation" else "",
+        ),
+        "subject": fact.subject,
+        "_links": rels,
+    }
+    if embedded:
+        document["_embedded"] = embedded
+    return document
+
+
+def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Document:
+    rels = {
+        "self": link(hrefs.message(fact.conversation_id, fact.number)),
+        "messaging": link(hrefs.messaging(fact.conversation_id)),
+    }
+    if fact.direction == "Incoming":
+        rels["contact"] = link(hrefs.person(fact.from_uri))
+        rels["participant"] = link(
+            hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name
+        )
+    if body is not None:
+        rel = "htmlMessage" if body.format == "Html" else "plainMessage"
+        rels[rel] = link(data_uri(body.body, _content_type(body)))
+    document: Document = {
+        "rel": "message",
+        "direction": fact.direction,
+        "timeStamp": Instant(fact.sent_at),
+        "_links": rels,
+    }
+    if fact.operation_id:
+        document["operationId"] = fact.operation_id
+    return document
+
+
+def _other(fact: InvitationChanged, uri: str, name: str) -> ParticipantChanged:
+    return ParticipantChanged(fact.conversation_id, uri, name, local=False, change="added")
+
+
+def _content_type(message: Message) -> str:
+    return "text/html" if message.format == "Html" else "text/plain"
