@@ -243,15 +243,11 @@ class Conversations:
         draft, unit = conversation.draft(), Unit()
         for leg in legs:
             del draft.legs[leg.application_id]
-        ended = [one for one in draft.open_invitations() if draft.is_void(one)]
-        for invitation in ended:
-            draft.invitations[invitation.id] = attrs.evolve(invitation, state=outcome.state)
-            message = await self.first_message(conversation, invitation)
-            if message is not None:
-                unit.save(attrs.evolve(message, missed=True))
+        await self._end_invitations(unit, draft, outcome)
         if draft.is_over():
             draft.record = attrs.evolve(draft.record, state="Ended")
             draft.legs.clear()
+            await self._end_invitations(unit, draft, outcome)
         name_of = self.names_in(conversation)
         for leg in conversation.legs.values():
             if leg.application_id not in draft.legs:
@@ -259,6 +255,17 @@ class Conversations:
         if conversation.is_conference:
             take_leave(unit, conversation, draft, outcome, name_of)
         await self.change(unit, conversation, draft)
+
+    async def _end_invitations(
+        self, unit: Unit, draft: ActiveConversation, outcome: Outcome
+    ) -> None:
+        """End the invitations that nobody can answer any more; their messages are missed."""
+        for invitation in draft.open_invitations():
+            if draft.is_void(invitation):
+                draft.invitations[invitation.id] = attrs.evolve(invitation, state=outcome.state)
+                message = await self.first_message(draft, invitation)
+                if message is not None:
+                    unit.save(attrs.evolve(message, missed=True))
 
     async def decline(self, endpoint: Endpoint, invitation_id: str, everywhere: bool) -> None:
         """UCWA decline: this device, or with `everywhere` all of the user's, will not answer.

@@ -15,6 +15,7 @@ from mobility.domain.applications import (
     Lifetimes,
     Registration,
 )
+from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation
@@ -278,6 +279,9 @@ class Bounds:
     invitation_s: float = 30.0
     typing_s: float = 8.0
     meetings: int = 3
+    participants: int = 4
+    lobby: int = 2
+    lobby_s: float = 900.0
     meeting_life_s: int = 28_800
     assigned_meetings: bool = True
 
@@ -362,6 +366,12 @@ class World:
             ),
         )
         self.meetings.load(stored.meetings, stored.meeting_extensions)
+        self.conferences = Conferences(
+            self.users,
+            self.conversations,
+            self.meetings,
+            ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
+        )
         self.users.departures.append(self.applications.end_all_of)
         self.users.removals.append(self.meetings.end_all_of)
         self.applications.departures += [

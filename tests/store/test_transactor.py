@@ -14,7 +14,7 @@ from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Committed, Conflict, Unit
 from mobility.domain.records import Contact, Presence, Token
 from mobility.store.statements import ADVANCE_STREAM, COUNT
-from mobility.store.tables import metadata
+from mobility.store.tables import conversations, metadata
 from mobility.store.transactor import StoreFault, Transactor
 from tests.store.doubles import (
     appending,
@@ -244,7 +244,8 @@ class RefusalTests(SynchronousTestCase):
         self.store = Fixture()
 
     def stored_version(self) -> list[Any]:
-        return [row[-1] for row in self.store.dump()["conversations"]]
+        at = list(conversations.columns.keys()).index("version")
+        return [row[at] for row in self.store.dump()["conversations"]]
 
     def test_versions_follow_one_another(self) -> None:
         """A record with a version is stored over the one before, in one batch or in several."""

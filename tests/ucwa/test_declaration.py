@@ -18,7 +18,7 @@ from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import PRIORITIES, RESOURCES
-from tests.ucwa.service import Client, Told, UcwaTestCase, uri
+from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
 CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
 
@@ -44,6 +44,7 @@ UNKNOWN_PARAMETERS = {
 """Documented parameters that are ignored."""
 
 MORE_PARAMETERS = {
+    ("addParticipant", "POST", "conversation"): "in the query of the task pages' path",
     ("application", "DELETE", "instanceId"): 'UCWA "Multi-Tab Support"',
     ("events", "GET", "ack"): "part of the server's own links",
     ("myContacts", "GET", "groupId"): "groupContacts on the task pages' path",
@@ -57,6 +58,8 @@ EVENTS = {
     ("message", "completed"): "the task pages and clients have it so; the reference says started",
     ("group", "added"): "documented on myGroups",
     ("group", "deleted"): "documented on myGroups",
+    ("onlineMeetingInvitation", "completed"): "the operation page: every operation has one",
+    ("participantInvitation", "completed"): "as onlineMeetingInvitation",
 }
 """Events other than those on the resource's own page."""
 
@@ -64,6 +67,7 @@ PATHS = {
     "cancel": "its wire path is that of stopMessaging, which serves both",
     "localParticipant": "is served by participant",
     "myAssignedOnlineMeeting": "a fixed word for the id: the meeting is made when first read",
+    "startOnlineMeeting": "its wire path is that of joinOnlineMeeting, which serves both",
 }
 """Resources whose path is not the task pages'."""
 
@@ -74,6 +78,8 @@ REFERENCE_PATHS = {
     "myAssignedOnlineMeeting": "as on the task pages' path",
     "myGroupMembership": "the reference's sample path names no membership",
     "onlineMeetingExtension": "the reference's sample path names no extension",
+    "onlineMeetingInvitation": "is served there by messagingInvitation, as are all invitations",
+    "participantInvitation": "as onlineMeetingInvitation",
     "phone": "the reference's sample path names no phone",
     "presenceSubscription": "the reference's sample path names no subscription",
     "presenceSubscriptionMembership": "the sample has a literal id; the shape is the same",
@@ -91,6 +97,9 @@ EVENT_COLLECTIONS = {
 """Places of an event of a contact, to the collection that declares it."""
 
 EVENT_TARGETS = {
+    "attendees": "participant",
+    "leaders": "participant",
+    "lobby": "participant",
     "myContacts": "contact",
     "subscribedContacts": "contact",
     "typingParticipants": "participant",
@@ -339,6 +348,7 @@ class ShownTests(UcwaTestCase):
         for client, messaging in messages:
             await client.send(messaging, "text")
             await client.post(f"{messaging}/typing")
+        found += await self.meeting(alice, bob)
         for client, messaging in messages:
             conversation = messaging.rpartition("/")[0]
             for path in ("", "/participants", "/participants/bob@example.test"):
@@ -382,6 +392,44 @@ class ShownTests(UcwaTestCase):
         for href in (extensions, added.header("Location") or ""):
             found += await self.read(client, href)
         return found + await self.read(client, "onlineMeetings/phoneDialInInformation/Redmond")
+
+    async def meeting(self, alice: Client, bob: Client) -> list[Page]:
+        """Alice asks Bob into a conference; Carol waits in the lobby and Bob becomes a leader."""
+        joins = "communication/onlineMeetingInvitations"
+        made = await alice.post("onlineMeetings/myOnlineMeetings", {"accessLevel": "Locked"})
+        meeting_uri = made.json()["onlineMeetingUri"]
+        joined = await alice.post(joins, {"onlineMeetingUri": meeting_uri, "operationId": "2"})
+        invitation = await self.read(alice, joined.header("Location") or "")
+        found = [*invitation, *await self.tell(alice)]
+        conversation = invitation[0]["_links"]["conversation"]["href"]
+        add = f"communication/participantInvitations?conversation={conversation.rpartition('/')[2]}"
+        asked = await alice.post(add, {"to": uri("bob"), "operationId": "3"})
+        found += await self.read(alice, asked.header("Location") or "")
+        rung = await self.tell(bob)
+        accept = next(one["_links"]["accept"]["href"] for one in rung if "accept" in one["_links"])
+        await bob.post(accept)
+        carol = await self.service.sign_in("carol")
+        await carol.post(joins, {"onlineMeetingUri": meeting_uri})
+        at_bob = converted(conversation, alice, bob)
+        for client, own in ((alice, conversation), (bob, at_bob)):
+            await client.post(f"{own}/messaging/addMessaging")
+        await bob.send(f"{at_bob}/messaging", "Hello, all")
+        lobby = await alice.document(f"{conversation}/lobby")
+        found += [*rung, *resources(lobby)]
+        for name, act in (("bob", "promote"), ("bob", "demote"), ("carol", "admit")):
+            await alice.post(f"{conversation}/participants/{name}@example.test/{act}")
+        await alice.post(f"{conversation}/messaging/disableAudienceMessaging")
+        views = ("onlineMeeting", "leaders", "attendees", "participants", "messaging/messages")
+        for path in ("", "/participants/bob@example.test", *(f"/{view}" for view in views)):
+            found += await self.read(alice, conversation + path)
+        found += await self.read(alice, f"{alice.href}/communication/invitations")
+        await alice.post(f"{conversation}/participants/carol@example.test/eject")
+        found += await self.tell(carol)
+        for client, own in ((alice, conversation), (bob, at_bob)):
+            found += await self.tell(client)
+            await client.delete(own)
+            found += await self.tell(client)
+        return found
 
     async def answered(
         self, alice: Client, bob: Client, found: list[Page]
