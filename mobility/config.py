@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 from twisted.internet.endpoints import serverFromString
 
+from mobility.directory.settings import DirectoryConfig, read_directory
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
@@ -137,6 +138,7 @@ class Config:
     ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
+    directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     log: LogConfig = attrs.Factory(LogConfig)
     drain_timeout_s: float = 8.0
     """How long a stop waits for requests; with closing the store it stays within ten seconds."""
@@ -182,6 +184,7 @@ def load(path: Path) -> Config:
         ucwa=_ucwa(top.table("ucwa")),
         meetings=read_meetings(top.table("meetings")),
         autodiscover=_autodiscover(top.table("autodiscover"), web),
+        directory=read_directory(top.table("directory"), sip_domains),
         log=_log(top.table("log")),
         drain_timeout_s=drain_timeout_s,
     )

@@ -18,6 +18,9 @@ class User:
     anywhere, or the Autodiscover root URL of the pool that homes the user.
     `credential_version` grows with each password change and voids what was derived from it.
     `sip_ha1_md5`/`sip_ha1_sha256` are RFC 8760 digest hashes, "" unless enabled for SIP digest.
+
+    `source` is "" for a local user, else the directory that keeps it ("ldap"): `source_id` is its
+    lasting id there, `source_name` its name (DN) and `source_password` changes with its password.
     """
 
     KEY: ClassVar = ("uri",)
@@ -42,6 +45,10 @@ class User:
     sip_ha1_sha256: str = attrs.field(repr=False, default="")
     photo: bytes | None = attrs.field(repr=False, default=None)
     created_at: float = 0.0
+    source: str = ""
+    source_id: str = attrs.field(repr=False, default="")
+    source_name: str = attrs.field(repr=False, default="")
+    source_password: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)

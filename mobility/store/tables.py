@@ -80,6 +80,10 @@ users = Table(
     _column("sip_ha1_sha256", Text),
     _column("photo", LargeBinary, nullable=True),
     _column("created_at", Double),
+    _column("source", Text),
+    _column("source_id", Text),
+    _column("source_name", Text),
+    _column("source_password", Text),
 )
 
 tokens = Table(
