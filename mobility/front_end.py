@@ -24,6 +24,7 @@ from mobility.auth.tokens import Tokens
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
+from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.conferences import ConferenceLimits, Conferences
@@ -63,7 +64,8 @@ class FrontEnd(MultiService):
 
     Building it opens the store (migrating it if need be) and loads what is kept in memory, so the
     caller holds the store's lock and the reactor need not run yet; it raises OperatorFault.
-    `dispatch` runs a part of a batch as if it had come alone.
+    `dispatch` runs a part of a batch as if it had come alone.  `directory` is the directory that
+    the configuration names, or None; who wants it to replicate makes it a service of theirs.
     """
 
     def __init__(
@@ -166,6 +168,7 @@ class FrontEnd(MultiService):
         )
         self.bus.subscribe("ucwa", self.channels.committed)
 
+        self.directory = self._directory(config, reactor, log, pseudonym)
         self.passwords = Passwords(config.auth.password_threads, reactor)
         self.passwords.setServiceParent(self)
         self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
@@ -213,13 +216,34 @@ class FrontEnd(MultiService):
         Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
         Recurring("purge", PURGE_INTERVAL_S, self._purge, reactor, log).setServiceParent(self)
 
+    def _directory(
+        self,
+        config: Config,
+        reactor: IReactor,
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+    ) -> LdapDirectory | None:
+        ldap = config.directory.ldap
+        if not ldap.servers:
+            return None
+        return LdapDirectory(
+            ldap,
+            config.sip_domains,
+            self.users,
+            reactor=reactor,
+            epoch=self._epoch,
+            log=log,
+            pseudonym=pseudonym,
+        )
+
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]
     ) -> tuple[Authenticator, list[Route]]:
         auth = config.auth
+        local = LocalPasswords(self.passwords, self.users, log, pseudonym)
         grant = PasswordGrant(
             self.users,
-            LocalPasswords(self.passwords, self.users, log, pseudonym),
+            local if self.directory is None else self.directory.passwords(local),
             Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s),
             Clients(config.web.trusted_proxies),
             config.sip_domains,

@@ -9,9 +9,11 @@ from twisted.internet.interfaces import (
 )
 
 
-class IReactor(IReactorCore, IReactorFromThreads, IReactorTime):
-    """A clock, the way back from threads, and the end of the process."""
-
-
-class INetworkReactor(IReactor, IReactorTCP, IReactorPluggableNameResolver):
-    """One that also connects to other hosts by their names."""
+class IReactor(
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+):
+    """A clock, the way back from threads, connections to others, and the end of the process."""

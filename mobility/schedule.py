@@ -76,7 +76,11 @@ class Recurring(Service):
         action: Callable[[], Awaitable[None]],
         clock: IReactorTime,
         log: EventLog,
+        *,
+        now: bool = False,
     ) -> None:
+        """`now` does it at once for the first time, not after `interval_s`."""
+        self._now = now
         self._task = task
         self._interval_s = interval_s
         self._action = action
@@ -87,7 +91,7 @@ class Recurring(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._ended = self._loop.start(self._interval_s, now=False)
+        self._ended = self._loop.start(self._interval_s, now=self._now)
 
     def stopService(self) -> Deferred[LoopingCall]:
         """Stop the clock; the Deferred fires once nothing is being done any more."""

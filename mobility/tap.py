@@ -172,6 +172,8 @@ class MobilityService(MultiService):
             dispatch=self._dispatch,
         )
         self.front_end.setServiceParent(self)
+        if self.front_end.directory is not None:
+            self.front_end.directory.setServiceParent(self)
         self._connections = Connections(self._reactor, connection_limit(config.web.max_connections))
         access = OperatorAccess(key)
         self._draining = ""
@@ -246,10 +248,20 @@ class MobilityService(MultiService):
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
         gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
         self.metrics.store(front_end.store.stats)
+        directory = front_end.directory
+        if directory is not None:
+            gauge("mobility_directory_up", "1 if it answers.", lambda: directory.reachable)
+            gauge(
+                "mobility_directory_synced_timestamp_seconds",
+                "When the directory was last read with success.",
+                lambda: directory.replicator.synced_at,
+            )
 
     def _counts(self) -> dict[str, object]:
         """What `mobility status` shows."""
+        directory = self.front_end.directory
         return {
+            **({} if directory is None else {"directory": directory.standing()}),
             "started_at": self._started_at,
             "users": len(self.front_end.users),
             "tokens": len(self.front_end.tokens),

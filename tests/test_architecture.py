@@ -19,6 +19,7 @@ ALLOWED = {
     "store": {"store", "domain"},
     "http": {"http"},
     "auth": {"auth", "domain", "http"},
+    "directory": {"directory", "domain", "auth", "schedule", "toml_table"},
     **{adapter: {adapter, "domain", "auth", "http"} for adapter in ADAPTERS},
 }
 """The rooms each room may import; `errors`, `events` and `config` are open to all."""

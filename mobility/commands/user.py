@@ -219,5 +219,6 @@ def _line(one: Mapping[str, Any]) -> str:
         "" if one["home"] == "here" else f"home {one['home']}",
         "Enterprise Voice" if one["enterprise_voice"] else "",
         "SIP digest" if one["sip_digest"] else "",
+        "" if one["source"] == "local" else one["source"],
     ]
     return "  ".join(filter(None, (one["uri"], one["name"], one["work_phone"], *marks)))

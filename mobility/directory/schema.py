@@ -100,6 +100,6 @@ SCHEMAS: Mapping[str, Schema] = {
 ACCOUNT_DISABLED = 0x2
 """ADS_UF_ACCOUNTDISABLE of userAccountControl (MS-ADTS §2.2.16)."""
 
-LOCKED_FOR_GOOD = b"000001010000Z"
+LOCKED_FOR_GOOD = "000001010000Z"
 """pwdAccountLockedTime of an account that an administrator locked (draft-behera-ldap-password-
 policy §5.3.3)."""

@@ -23,7 +23,7 @@ from mobility.directory.faults import DirectoryFault, ServerLost
 from mobility.directory.settings import LdapConfig, Server, servers_of
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
-from mobility.reactor import INetworkReactor
+from mobility.reactor import IReactor
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Connector:
     Building it reads the trusted certificates and raises OperatorFault.
     """
 
-    def __init__(self, settings: LdapConfig, reactor: INetworkReactor) -> None:
+    def __init__(self, settings: LdapConfig, reactor: IReactor) -> None:
         self._settings = settings
         self._reactor = reactor
         self._trust = trust_of(settings.ca_file)

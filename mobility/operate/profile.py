@@ -136,4 +136,5 @@ def shown(user: User) -> dict[str, object]:
     document["home"] = user.home or "here"
     document["sip_digest"] = user.sip_ha1_md5 != ""
     document["created_at"] = user.created_at
+    document["source"] = user.source or "local"
     return document

@@ -18,6 +18,7 @@ from twisted.internet.defer import DeferredLock
 
 from mobility.auth.passwords import Passwords, digest_hashes
 from mobility.domain.addresses import address_of, is_local, user_uri
+from mobility.domain.mirror import OWNED
 from mobility.domain.records import User
 from mobility.domain.users import Users
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
@@ -42,6 +43,10 @@ PAGE_USERS = 1000
 """Users in one page, at most and unless fewer are asked for."""
 
 USER_BODY_BYTES = 64 * 1024
+
+OWNED_BY_DIRECTORY = frozenset({*OWNED, "password", "sip_digest"})
+"""Fields of a user from a directory that are not for operators; its password is known there alone,
+so there are no SIP digest hashes either."""
 
 
 class UserAdministration:
@@ -107,6 +112,7 @@ class UserAdministration:
         check(values)
         async with self._turn:
             user = self.find(uri)
+            _check_owner(user, values)
             password_hash = await self._hash(values)
             user = await self._users.update(
                 user.uri,
@@ -117,9 +123,19 @@ class UserAdministration:
         return user
 
     async def remove(self, uri: str, now: float) -> None:
-        """Sign a user out everywhere and forget it."""
+        """Sign a user out everywhere and forget it; one of a directory only when it is gone there.
+
+        409 for one that the directory still has: it would be back with the next replication.
+        """
         async with self._turn:
             user = self.find(uri)
+            if user.source and user.enabled:
+                raise Refusal(
+                    "Conflict",
+                    None,
+                    f"This user is kept by the directory ({user.source}): remove or disable it "
+                    "there.",
+                )
             await self._users.remove(user.uri, now)
         self._log.emit("users.removed", user=self._pseudonym(user.uri))
 
@@ -130,6 +146,14 @@ class UserAdministration:
             return ""
         async with self._passwords.turn():
             return await self._passwords.hash(password)
+
+
+def _check_owner(user: User, values: Mapping[str, object]) -> None:
+    """Refuse to change what a directory keeps: it would be undone by the next replication."""
+    kept = sorted(values.keys() & OWNED_BY_DIRECTORY) if user.source else []
+    if kept:
+        rule = f"is kept by the directory ({user.source}): change it there"
+        raise validation_failure(*(Parameter(name, rule) for name in kept))
 
 
 def _with_secrets(user: User, values: Mapping[str, object], password_hash: str) -> User:
