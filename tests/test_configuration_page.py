@@ -17,6 +17,7 @@ from mobility.config import (
     UcwaConfig,
     WebConfig,
 )
+from mobility.directory.settings import LdapConfig
 from mobility.meeting_config import DialInRegion, MeetingsConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -30,10 +31,15 @@ RECORDS: dict[str, type] = {
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,
     "log": LogConfig,
+    "directory.ldap": LdapConfig,
 }
 """The tables of the file and the record that each becomes."""
 
-TOP_LEVEL = {field.name for field in attrs.fields(Config)} - {"source", "listeners", *RECORDS}
+TOP_LEVEL = {field.name for field in attrs.fields(Config)} - {
+    "source",
+    "listeners",
+    *(table.partition(".")[0] for table in RECORDS),
+}
 LISTENER = {field.name for field in attrs.fields(ListenerConfig)} | {"secure"}
 """Keys that records hold; `secure` becomes a part of `site`."""
 

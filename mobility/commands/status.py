@@ -1,6 +1,8 @@
 """`mobility status`: whether the front end runs and is ready, and what it holds."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -21,15 +23,28 @@ def status(config: Config, as_json: bool) -> int:
         raise Problem("no front end runs with this configuration")
     with running:
         content = content_of(running.ask(Call("GET", PATH)))
-    started = datetime.fromtimestamp(content["started_at"], UTC).isoformat(timespec="seconds")
     lines = [
-        f"mobility {content['version']}, running since {started}",
+        f"mobility {content['version']}, running since {_time(content['started_at'])}",
         "ready" if content["ready"] else "not ready: " + "; ".join(content["reasons"]),
         *(
             f"{content[name]:>8} {name}"
             for name in ("users", "tokens", "applications", "parked", "connections")
         ),
+        *_directory(content.get("directory")),
         *(f"{name}: {address or 'closed'}" for name, address in content["listeners"].items()),
     ]
     show(content, "\n".join(lines), as_json=as_json)
     return 0 if content["ready"] else 1
+
+
+def _directory(standing: Mapping[str, Any] | None) -> Iterator[str]:
+    """How the directory stands, in one line when there is one."""
+    if standing is not None:
+        at = standing["synced_at"]
+        read = f"read {_time(at)} from {standing['server']}" if at else "not read yet"
+        problem = f"; {standing['problem']}" if standing["problem"] else ""
+        yield f"directory: {read}{problem}"
+
+
+def _time(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")

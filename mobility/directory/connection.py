@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 from OpenSSL.SSL import Error as TlsError
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -207,6 +208,8 @@ class LdapConnection(Protocol):
 
 def _said(reason: Failure) -> str:
     """Why a connection ended, in one line: the texts of OpenSSL's errors, or the exception's."""
+    if reason.check(VerificationError) is not None:
+        return "TLS: the certificate is not one of this host"
     if reason.check(TlsError) is not None:
         arguments = getattr(reason.value, "args", ())
         errors = arguments[0] if arguments and isinstance(arguments[0], list) else []

@@ -102,11 +102,6 @@ def check_filter(text: str) -> str:
     return ""
 
 
-def escaped(value: str) -> str:
-    """`value` as it may stand in a filter (RFC 4515 §3)."""
-    return "".join(f"\\{ord(c):02x}" if c in "\\*()\0" else c for c in value)
-
-
 def bind_request(number: int, dn: str, password: str) -> bytes:
     """A simple bind (RFC 4511 §4.2)."""
     request = LDAPBindRequest(dn=dn.encode(), auth=password.encode())

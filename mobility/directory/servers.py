@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import attrs
-from OpenSSL.SSL import Error as TlsError
+from OpenSSL.crypto import Error as CertificateError
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
@@ -62,8 +63,8 @@ def trust_of(ca_file: Path | None) -> Any:
         certificates = [Certificate.loadPEM(part) for part in parts]
     except OSError as error:
         raise OperatorFault(str(ca_file), f"cannot be read: {error.strerror}") from error
-    except (TlsError, ValueError) as error:
-        raise OperatorFault(str(ca_file), f"holds what is no certificate: {error}") from error
+    except (CertificateError, ValueError) as error:
+        raise OperatorFault(str(ca_file), "holds what is no certificate") from error
     if not certificates:
         raise OperatorFault(str(ca_file), "holds no certificate in PEM form")
     return trustRootFromCertificates(certificates)
@@ -99,7 +100,7 @@ class Connector:
         if not server.tls and settings.start_tls:
             try:
                 await made.start_tls(self._tls(server))
-            except DirectoryFault:
+            except (DirectoryFault, CancelledError):
                 made.close()
                 raise
         return made
@@ -187,7 +188,7 @@ class Servers:
         connection = await self._connect(server)
         try:
             return await ask(connection, server)
-        except DirectoryFault:
+        except (DirectoryFault, CancelledError):
             connection.close()
             raise
 

@@ -38,9 +38,9 @@ class LdapConfig:
     """SIP domain of a user whose address attribute has none; "" is the first of sip_domains."""
     phone_country_code: str = ""
     """Country code of phone numbers that are not written with one, without "+"."""
-    sync_interval_s: float = between(60.0, 5.0, 86_400.0)
+    sync_interval_s: float = between(60.0, 1.0, 86_400.0)
     """Between looks for changes (CsUserReplicatorConfiguration's ReplicationCycleInterval)."""
-    full_sync_interval_s: float = between(3_600.0, 5.0, 7 * 86_400.0)
+    full_sync_interval_s: float = between(3_600.0, 1.0, 604_800.0)
     max_removal_percent: int = between(20, 0, 100)
     max_users: int = between(100_000, 1, 1_000_000)
     max_groups: int = between(10_000, 1, 100_000)

@@ -1,8 +1,10 @@
 """The operator API of users, over a real site in memory."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor
@@ -235,6 +237,39 @@ class ChangeTests(ApiTestCase):
         response = await self.ask("DELETE", f"/{ALICE}")
         self.assertEqual((204, b""), (response.status, response.body))
         self.assertIsNone(self.users.find(ALICE))
+
+
+class DirectoryTests(ApiTestCase):
+    """Users that a directory keeps."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        super().setUp()
+        await self.users.add(User(ALICE, "Alice", source="ldap", source_id="1"))
+
+    async def test_kept(self) -> None:
+        """What the directory keeps is refused, each field by name, and nothing is changed."""
+        fields = {"title": "Boss", "enabled": False, "password": "secret", "sip_digest": True}
+        refused = await self.ask("PATCH", f"/{ALICE}", {**fields, "site": "Oslo"})
+        self.assertEqual(refused.status, 400)
+        wrong = {one["name"]: one["reason"] for one in refused.json()["parameters"]}
+        rule = "is kept by the directory (ldap): change it there"
+        self.assertEqual(wrong, dict.fromkeys(fields, rule))
+        self.assertEqual(self.alice().site, "")
+
+    async def test_own(self) -> None:
+        """What it does not keep may be set; where the user comes from is shown."""
+        changed = await self.ask("PATCH", f"/{ALICE}", {"site": "Oslo", "enterprise_voice": True})
+        self.assertEqual(changed.status, 200)
+        shown = changed.json()
+        self.assertEqual((shown["site"], shown["source"]), ("Oslo", "ldap"))
+        self.assertEqual((await self.add("sip:bob@example.test")).json()["source"], "local")
+
+    async def test_remove(self) -> None:
+        """It is removed only when it is gone from the directory, which has disabled it here."""
+        refused = await self.ask("DELETE", f"/{ALICE}")
+        self.assertEqual((refused.status, refused.json()["code"]), (409, "Conflict"))
+        await self.users.update(ALICE, partial(attrs.evolve, enabled=False), 0.0)
+        self.assertEqual((await self.ask("DELETE", f"/{ALICE}")).status, 204)
 
 
 class ListTests(ApiTestCase):
