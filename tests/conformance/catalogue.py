@@ -56,8 +56,8 @@ class EventFact:
     resource: str
     type: str
     sender: str
-    urgent: bool
-    """Whether it is sent at once: priority High, or none (then a task page shows it)."""
+    priority: str
+    """High, Medium or Low; what only a task page shows counts as High."""
     within: frozenset[str]
 
     @property
@@ -94,6 +94,7 @@ class Catalogue:
         for one in facts["resources"]:
             by_rel.setdefault(one["rel"], []).append(one)
         self.pages = {rel: self._page(rel, revisions) for rel, revisions in by_rel.items()}
+        self._add_events_of_task_pages()
 
     @classmethod
     def load(cls) -> "Catalogue":
@@ -112,20 +113,24 @@ class Catalogue:
     def subcodes(self) -> frozenset[str]:
         return frozenset(self._facts["errors"]["subcodes"])
 
-    @cached_property
+    @property
     def events(self) -> tuple[EventFact, ...]:
-        """The events of all pages, then those that only task pages show."""
-        found = [event for page in self.pages.values() for event in page.events]
-        known = {(event.resource, event.type, event.sender) for event in found}
-        for one in self._facts["events_of_task_pages"]:
-            if (one["resource"], one["type"], one["sender"]) not in known:
-                found.append(_event(one["resource"], one))
-        return tuple(found)
+        """The events of all pages."""
+        return tuple(event for page in self.pages.values() for event in page.events)
+
+    def _add_events_of_task_pages(self) -> None:
+        """Give a rel the events that only task pages show."""
+        known = {(one.resource, one.type, one.sender) for one in self.events}
+        for fact in self._facts["events_of_task_pages"]:
+            event = _event(fact["resource"], fact)
+            if (event.resource, event.type, event.sender) not in known:
+                page = self.pages[event.page]
+                self.pages[event.page] = attrs.evolve(page, events=(*page.events, event))
 
     def is_urgent(self, rel: str, kind: str) -> bool:
         """Whether an event of this rel and type is sent at once."""
-        found = {one.urgent for one in self.events if (one.resource, one.type) == (rel, kind)}
-        return found == {True}
+        found = {one.priority for one in self.events if (one.resource, one.type) == (rel, kind)}
+        return found == {"High"}
 
     def of_areas(self, areas: frozenset[str]) -> Iterator[Page]:
         """The pages of these areas, by area and rel."""
@@ -187,5 +192,5 @@ def _operation(rel: str, fact: Mapping[str, Any], older: Operation | None) -> Op
 
 def _event(page: str, fact: Mapping[str, Any]) -> EventFact:
     within = frozenset(fact.get("in", ()))
-    urgent = fact.get("priority", "High") == "High"
-    return EventFact(page, fact["resource"], fact["type"], fact["sender"], urgent, within)
+    priority = fact.get("priority", "High")
+    return EventFact(page, fact["resource"], fact["type"], fact["sender"], priority, within)

@@ -18,6 +18,7 @@ SELFLESS = frozenset({"root", "user"})
 """Rels of documents without a `self` link: discovery that sends the client on says only where."""
 
 SUCCESS: dict[tuple[str, str], frozenset[int]] = {
+    ("applications", "OPTIONS"): frozenset({204}),  # for browsers; no page explains its metadata
     ("applications", "POST"): frozenset({200}),  # "Multi-Tab Support": a known instance
     ("presenceSubscription", "POST"): frozenset({200}),  # the task page; nothing is created
     ("participants", "GET"): frozenset({200}),  # the page describes a link only
@@ -36,7 +37,7 @@ TARGETS: dict[str, frozenset[str]] = {
 
 UNTAGGED = frozenset({"applications", "myOnlineMeetings", "onlineMeetingExtensions"})
 """Collections without an ETag, though their pages' samples have one: what is embedded does not
-count towards it (UCWA "Resource updates"), so it would say nothing about them."""
+count towards it (UCWA "Payload format"), so it would say nothing about them."""
 
 MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
 """Links of collections of which there may be many, though their pages do not say so."""

@@ -323,7 +323,7 @@ def _xml_reason(element: ElementTree.Element) -> Reason:
 
 
 def _xml_events(element: ElementTree.Element) -> Batch:
-    links = {"self": _attribute(element, "href")}
+    links = {"self": element.attrib["href"]} if "href" in element.attrib else {}
     events: list[Told] = []
     for name, part in _parts(element):
         if name == "link":

@@ -3,6 +3,7 @@
 from tests.conformance.scenarios import (
     application,
     batch,
+    channel,
     contacts,
     discovery,
     me,
@@ -15,6 +16,7 @@ from tests.conformance.stage import Scenario
 SCENARIOS: tuple[Scenario, ...] = (
     *discovery.SCENARIOS,
     *application.SCENARIOS,
+    *channel.SCENARIOS,
     *me.SCENARIOS,
     *contacts.SCENARIOS,
     *presence.SCENARIOS,

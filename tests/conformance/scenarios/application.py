@@ -11,6 +11,7 @@ async def life(stage: Stage) -> None:
     if made.status != 201:
         raise Stopped(f"a new application answered {made.status}")
     href = alice.application.href
+    await alice.send("OPTIONS", alice.session.applications, "applications")
     await alice.refresh()
     await alice.get(alice.application, "policies")
     await alice.get(alice.part("onlineMeetings"))
