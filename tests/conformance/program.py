@@ -22,8 +22,8 @@ BROKEN = (ConnectError, RequestNotSent, ResponseFailed)
 """How a request fails when there is no answer."""
 
 
-async def judge_own() -> Record:
-    """Judge a front end of our own."""
+async def judge_own(only: str = "") -> Record:
+    """Judge a front end of our own, by the scripts whose names begin with `only`."""
     record = Record(Checker(Catalogue.load()))
     with TemporaryDirectory(prefix="conformance-") as name:
         front_end = ClockedFrontEnd(Path(name) / "fe")
@@ -36,7 +36,7 @@ async def judge_own() -> Record:
             theatre = Theatre(
                 f"{front_end.external}/", front_end.accounts, wire, clock, record, ours=True
             )
-            await play(theatre)
+            await play(theatre, only)
             await wire.hang_up()
             await telling.hang_up()
         finally:
@@ -44,20 +44,23 @@ async def judge_own() -> Record:
     return record
 
 
-async def judge(entry: str, accounts: list[Account], ca_file: Path | None) -> Record:
-    """Judge the service at an Autodiscover root URL."""
+async def judge(
+    entry: str, accounts: list[Account], ca_file: Path | None, only: str = ""
+) -> Record:
+    """Judge the service at an Autodiscover root URL, likewise."""
     record = Record(Checker(Catalogue.load()))
     wire = Wire(ca_file)
-    await play(Theatre(entry, accounts, wire, RealClock(), record))
+    await play(Theatre(entry, accounts, wire, RealClock(), record), only)
     await wire.hang_up()
     return record
 
 
-async def play(theatre: Theatre) -> None:
-    """Every script, in JSON and then in XML."""
+async def play(theatre: Theatre, only: str) -> None:
+    """Every script that was chosen, in JSON and then in XML."""
     for form in Form:
         for scenario in SCENARIOS:
-            if theatre.ours or not scenario.ours_only:
+            chosen = scenario.name.startswith(only)
+            if chosen and (theatre.ours or not scenario.ours_only):
                 await perform(theatre, form, scenario)
 
 

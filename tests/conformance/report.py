@@ -10,25 +10,25 @@ from tests.conformance.shown import Form
 COLUMNS = ("area", "resources", "operations JSON", "XML", "events")
 
 
-def lines(record: Record, *, ours: bool) -> Iterator[str]:
+def lines(record: Record, *, goals: bool) -> Iterator[str]:
     """The table, what was wrong, and the last line."""
     catalogue = record.checker.catalogue
     areas = sorted({page.area for page in catalogue.pages.values()})
-    rows = [COLUMNS, *(_row(record, area, ours=ours) for area in areas)]
+    rows = [COLUMNS, *(_row(record, area, goals=goals) for area in areas)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     yield from _findings(record)
     goal = Coverage(catalogue, record, differences.GOAL_AREAS)
-    if ours:
+    if goals:
         for goal_missed in goal.missed:
             yield f"goal missed: {goal_missed}"
-    yield last_line(record, goal, ours=ours)
+    yield last_line(record, goal, goals=goals)
 
 
-def last_line(record: Record, goal: Coverage, *, ours: bool) -> str:
+def last_line(record: Record, goal: Coverage, *, goals: bool) -> str:
     """One line that says it all, of the areas that are complete."""
-    resources = f"{goal.resources} declared" if ours else f"{goal.shown} seen"
+    resources = f"{goal.resources} declared" if goals else f"{goal.shown} seen"
     return (
         f"conformance: resources {resources}, "
         f"operations JSON {goal.operations(Form.JSON).percent} "
@@ -37,19 +37,19 @@ def last_line(record: Record, goal: Coverage, *, ours: bool) -> str:
     )
 
 
-def failed(record: Record, *, ours: bool) -> bool:
-    """Whether the run has found something wrong: with a server of our own, also a goal missed."""
+def failed(record: Record, *, goals: bool) -> bool:
+    """Whether the run has found something wrong, or missed a goal if these count."""
     if record.mismatches or any(halt.fault for halt in record.halts):
         return True
     goal = Coverage(record.checker.catalogue, record, differences.GOAL_AREAS)
-    return ours and bool(goal.missed)
+    return goals and bool(goal.missed)
 
 
-def _row(record: Record, area: str, *, ours: bool) -> tuple[str, ...]:
+def _row(record: Record, area: str, *, goals: bool) -> tuple[str, ...]:
     of_area = Coverage(record.checker.catalogue, record, [area])
     return (
         area,
-        str(of_area.resources if ours else of_area.shown),
+        str(of_area.resources if goals else of_area.shown),
         *(str(of_area.operations(form)) for form in Form),
         str(of_area.events),
     )
