@@ -29,7 +29,7 @@ def _one(fact: Property, value: Any, form: Form) -> str:
     right = _json(fact.json_type, value) if form is Form.JSON else _xml(fact.json_type, value)
     if not right:
         return f"is no {fact.json_type}: {value!r}"
-    if fact.values and value not in fact.values:
+    if fact.values and not (isinstance(value, str) and value in fact.values):
         return f"is none of its values: {value!r}"
     if fact.max_length is not None and isinstance(value, str) and len(value) > fact.max_length:
         return f"is longer than {fact.max_length} characters"
