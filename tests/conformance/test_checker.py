@@ -111,7 +111,7 @@ class ResourceTests(SynchronousTestCase):
 
     @given(documents())
     def test_wrong_json_type(self, drawn: tuple[Page, Document]) -> None:
-        """In JSON a property of another type is noticed, also a number for a text, if it has one."""
+        """In JSON a property of another type is noticed, also a number for a text."""
         page, document = drawn
         for name in document.keys() & page.properties.keys():
             if not (page.properties[name].json_type or page.properties[name].values):
