@@ -34,6 +34,7 @@ from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
+from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -201,6 +202,7 @@ class FrontEnd(MultiService):
             ),
             archive=archive,
             channels=self.channels,
+            photos=self._photos(),
             photo_cookies=PhotoCookies(secret),
             dispatch=dispatch,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
@@ -235,6 +237,12 @@ class FrontEnd(MultiService):
             log=log,
             pseudonym=pseudonym,
         )
+
+    def _photos(self) -> Photos:
+        sources: dict[str, PhotoSource] = {"": LocalPhotos()}
+        if self.directory is not None:
+            sources[self.directory.source] = self.directory.photos
+        return Photos(sources)
 
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]

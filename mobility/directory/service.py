@@ -9,6 +9,7 @@ from twisted.internet.task import deferLater
 from mobility.auth.grants import PasswordVerifier
 from mobility.directory.binds import Binds
 from mobility.directory.mapping import SOURCE, Mapping
+from mobility.directory.photos import DirectoryPhotos
 from mobility.directory.replicator import Replicator
 from mobility.directory.searches import Searches
 from mobility.directory.servers import Connector, Servers
@@ -23,6 +24,9 @@ from mobility.schedule import Recurring
 
 class LdapDirectory(MultiService):
     """Replicates while it runs.  Building it reads files and raises OperatorFault."""
+
+    source = SOURCE
+    """`User.source` of its users."""
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class LdapDirectory(MultiService):
         self._servers = Servers(settings, Connector(settings, reactor), reactor.seconds, log)
         password = settings.bind_password
         self._searches = Searches(self._servers, settings.bind_dn, password)
+        self._photo_searches = Searches(self._servers, settings.bind_dn, password)
         self._binds = Binds(self._servers)
         mapping = Mapping(settings, sip_domains)
         mirror = Mirror(
@@ -49,6 +54,15 @@ class LdapDirectory(MultiService):
             settings.max_removal_percent,
             lambda: deferLater(reactor, 0),
         )
+        self.photos = DirectoryPhotos(
+            settings,
+            self._photo_searches,
+            mapping.photo_attributes,
+            reactor.seconds,
+            log,
+            pseudonym,
+        )
+        """The photos of the directory's users."""
         self.replicator = Replicator(
             settings, self._searches, mapping, mirror, epoch, log, pseudonym
         )
@@ -88,6 +102,7 @@ class LdapDirectory(MultiService):
         """End what is under way, and close the connections."""
         self.replicator.stop()
         self._searches.close()
+        self._photo_searches.close()
         self._binds.close()
         stopped: Deferred[None] = super().stopService()
         return stopped

@@ -51,7 +51,7 @@ class LdapConfig:
     """How long a server that failed is left alone."""
     sign_ins_at_once: int = between(8, 1, 256)
     photo_max_bytes: int = between(262_144, 1_024, 8_388_608)
-    photo_cache_photos: int = between(500, 0, 100_000)
+    photo_cache_photos: int = between(200, 0, 100_000)
     photo_cache_s: float = between(3_600.0, 1.0, 604_800.0)
 
     @property

@@ -20,15 +20,18 @@ class CookieCaller:
     user_uri: str
 
 
-def get_photo(ucwa: Ucwa, call: Call) -> Response:
-    """The photo of the person the path names, as image/jpeg; 404 without one."""
-    photo = person(ucwa, call).photo
-    if photo is None:
+async def get_photo(ucwa: Ucwa, call: Call) -> Response:
+    """The photo of the person the path names, as it is stored; 404 without one."""
+    picture = await ucwa.photos.photo_of(person(ucwa, call))
+    if picture is None:
         raise Refusal("NotFound", "ResourceNotFound", "This person has no photo.")
     return Response(
-        body=photo,
-        content_type="image/jpeg",
-        headers=[("Cache-Control", f"private, max-age={PHOTO_MAX_AGE_S}")],
+        body=picture.image,
+        content_type="image/png" if picture.image.startswith(b"\x89PNG") else "image/jpeg",
+        headers=[
+            ("Cache-Control", f"private, max-age={PHOTO_MAX_AGE_S}"),
+            ("ETag", f'"{picture.version}"'),
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
+from mobility.domain.photos import Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
@@ -37,6 +38,7 @@ class Ucwa:
     """`join_url` is filled in."""
     archive: Archive
     channels: EventChannels
+    photos: Photos
     photo_cookies: PhotoCookies
     dispatch: Dispatch
     outstanding_requests: int

@@ -16,6 +16,7 @@ from tests.interop.slapd import (
     GROUPS,
     PASSWORD,
     PEOPLE,
+    PHOTO,
     SECRET,
     SERVICE,
     Slapd,
@@ -130,6 +131,18 @@ class ReplicationTests(SlapdTestCase):
         shown = await phone.expect(200, "GET", href)
         self.assertEqual(shown.document["workPhoneNumber"], "tel:+8225551020")
         self.assertEqual(shown.document["title"], "Engineer")
+
+    async def test_photo(self) -> None:
+        """Photos are the directory's; who has none there has none here."""
+        self.configure()
+        await self.replicated()
+        phone = self.phone("user7")
+        await phone.sign_in(available=False)
+        photos = f"{phone.links['application']}/photos"
+        for _ in range(2):
+            shown = await phone.expect(200, "GET", f"{photos}/user20@example.test")
+            self.assertEqual((shown.body, shown.header("Content-Type")), (PHOTO, "image/jpeg"))
+        await phone.expect(404, "GET", f"{photos}/user21@example.test")
 
     async def test_changes(self) -> None:
         """A change is seen before the next full replication, and one that is none is not told."""
