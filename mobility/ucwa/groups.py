@@ -26,12 +26,15 @@ MAX_CONTACT_URI = 250
 
 async def get_groups(ucwa: Ucwa, call: Call) -> Response:
     """myGroups: default and pinned group embedded once, custom groups as an array."""
+    query = fields(call.request)
+    expand = query.boolean("expand")
+    query.check()
     groups = (await ucwa.contacts.of(call.endpoint.user_uri)).groups
     rendered = [documents.group(call.hrefs, group) for group in groups]
     custom = [group for group in rendered if group["rel"] == "group"]
     builtin = {group["rel"]: group for group in rendered if group["rel"] != "group"}
     own = {"self": {"href": call.hrefs.of("people/groups"), "revision": "2"}}
-    if call.request.query.get("expand", "true").lower() == "false":
+    if expand is False:
         shown: Document = {
             "_links": own
             | {rel: group["_links"]["self"] for rel, group in builtin.items()}

@@ -111,12 +111,10 @@ def get_messaging(ucwa: Ucwa, call: Call) -> Response:
 
 async def send_message(ucwa: Ucwa, call: Call) -> Response:
     """The text is the body; operationId or OperationContext names it in the query."""
-    query = call.request.query
-    operation_id = query.get("operationid", query.get("operationcontext", ""))
-    if len(operation_id) > MAX_OPERATION_ID:
-        raise validation_failure(
-            Parameter("operationId", f"must have at most {MAX_OPERATION_ID} characters")
-        )
+    query = Fields({}, call.request.query)
+    name = "operationId" if "operationId" in query else "OperationContext"
+    operation_id = query.text(name, max_length=MAX_OPERATION_ID)
+    query.check()
     message = await ucwa.messaging.send(
         call.endpoint,
         call.parameter("conversation"),

@@ -51,15 +51,17 @@ def seen_by_contacts(
 
 async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
     """myContacts, and with `groupId` groupContacts."""
-    query = call.request.query
-    group_id = query.get("groupid")
+    query = fields(call.request)
+    expand = query.boolean("expand")
+    query.check()
+    group_id = call.request.query.get("groupid")
     entries = await ucwa.contacts.of(call.endpoint.user_uri)
     rel, own = "myContacts", call.hrefs.of("people/contacts")
     if group_id is not None:
         entries.group(group_id)
         rel, own = "groupContacts", call.hrefs.of_group("contacts", group_id)
     known = _known(ucwa, entries.uris(group_id))
-    if query.get("expand", "true").lower() == "false":
+    if expand is False:
         persons = [{"href": call.hrefs.person(user.uri)} for user in known]
         document = {"_links": {**documents.links(self=own), "contact": persons}}
     else:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 import attrs
@@ -15,7 +17,9 @@ from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import RESOURCES
-from tests.ucwa.service import Client, UcwaTestCase, converted, uri
+from tests.ucwa.inputs import ABSENT, Parameter, json_body, parameters, query, xml_body
+from tests.ucwa.service import Client, UcwaTestCase
+from tests.ucwa.walk import one_of_each
 
 REQUESTS = 3_000
 
@@ -28,8 +32,13 @@ OPERATIONS = [(resource, operation) for resource in RESOURCES for operation in r
 
 @attrs.frozen
 class Made:
-    """A request that was made up; `{live}` in its path and body stands for what exists."""
+    """A request that was made up, to the resource `rel`.
 
+    `{live}` in its path stands for an id that exists; an empty path is that of a resource
+    that exists.
+    """
+
+    rel: str
     method: str
     path: str
     query: str
@@ -53,24 +62,6 @@ data_uris = st.one_of(
     ),
     any_text.map("data:text/plain,{}".format),
 )
-
-SENSIBLE = {
-    "availability": "Busy",
-    "clientNetworkType": "Internal",
-    "contactUris": [uri("carol")],
-    "duration": 10,
-    "limit": 5,
-    "operationId": "op",
-    "presenceSubscriptionId": "{live}",
-    "query": "b",
-    "reason": "Local",
-    "supportedModalities": ["Messaging"],
-    "to": uri("bob"),
-    "uris": [uri("bob")],
-}
-"""What an operation takes for its parameters."""
-
-good_values = st.sampled_from([*SENSIBLE.values()])
 
 wrong_values = st.recursive(
     st.one_of(
@@ -96,10 +87,22 @@ unreadable = st.one_of(
             b'{"a":' * 3000 + b"1" + b"}" * 3000,
             b'{"a": 1e999999}',
             b'{"to": "\\ud800"}',
+            b'{"to": "sip:bob@example.test", "to": {"a": 1}, "TO": [2]}',
+            b'{"_links": [1]}',
+            b'{"_links": {"message": [{"href": 1}]}}',
+            b'{"_links": {"message": {"href": {"a": 1}}}}',
+            b"to=sip%3Abob%40example.test&operationId=1",
             b'{"a": NaN}',
             b"\xef\xbb\xbf{}",
             b'<?xml version="1.0"?><input><property name="to">x</property></input>',
             b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+            b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><input/>',
+            b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><input>&b;</input>',
+            b'<!DOCTYPE a [<!ENTITY b "cc"><!ENTITY d "&b;&b;&b;">]><a>&d;&d;</a>',
+            b'<input><property name="to">&#xD800;</property></input>',
+            b'<input><property name="to">&undefined;</property></input>',
+            '<?xml version="1.0" encoding="utf-16"?><input/>'.encode("utf-16"),
+            b'<?xml version="1.0" encoding="no-such"?><input/>',
             b"<a>" * 2000,
             b"--b\r\n\r\n--b--",
         )
@@ -114,6 +117,8 @@ content_types = st.sampled_from(
         "application/json; charset=utf-16",
         "application/xml",
         "application/vnd.microsoft.com.ucwa+json",
+        "application/vnd.microsoft.com.ucwa+xml",
+        "application/x-www-form-urlencoded",
         "text/plain",
         "text/plain; charset=x",
         "multipart/batching; boundary=b",
@@ -147,42 +152,53 @@ live_names = st.sampled_from(
 
 
 @st.composite
-def bodies(draw: st.DrawFn, operation: Operation) -> bytes:
-    """Mostly JSON with the operation's own parameters, right and wrong."""
-    if draw(st.integers(0, 4)) == 0:
-        return draw(unreadable)
-    names = st.one_of(st.sampled_from(operation.parameters or ("x",)), any_text)
-    values = draw(st.dictionaries(names, st.one_of(good_values, wrong_values), max_size=5))
-    if draw(st.booleans()):
-        values = {**sensible(operation), **values}
-    if draw(st.booleans()):
-        href = draw(st.one_of(data_uris, wrong_values))
-        values["_links"] = {"message": {"href": href}}
-    return json.dumps(values).encode()
+def bodies(draw: st.DrawFn, resource: Resource, operation: Operation) -> tuple[bytes, str]:
+    """A body and its type: mostly the operation's own parameters, right and wrong."""
+    kind = draw(st.integers(0, 5))
+    if kind == 0:
+        return draw(unreadable), draw(content_types)
+    known = list(parameters(resource, operation))
+    values = (draw(st.booleans()) and sensible(known)) or {}
+    if kind == 1:
+        for parameter in known:
+            values[parameter] = draw(st.sampled_from([*parameter.wrong_texts(), "1"]))
+        return xml_body(values), "application/xml"
+    for parameter in known:
+        if draw(st.booleans()):
+            wrong = st.one_of(st.sampled_from([*parameter.wrong_values()]), wrong_values)
+            values[parameter] = draw(wrong)
+    body = json.loads(json_body(values))
+    body |= draw(st.dictionaries(any_text, wrong_values, max_size=2))
+    return json.dumps(body).encode(), draw(st.one_of(st.just("application/json"), content_types))
 
 
-def sensible(operation: Operation) -> dict[str, object]:
-    return {name: SENSIBLE[name] for name in operation.parameters if name in SENSIBLE}
+def sensible(known: Iterable[Parameter]) -> dict[Parameter, Any]:
+    """What an operation takes for its parameters."""
+    return {
+        parameter: value
+        for parameter in known
+        if (value := parameter.sensible()) is not ABSENT and parameter.name != "groupId"
+    }
 
 
 @st.composite
 def sensible_requests(draw: st.DrawFn) -> Made:
     """A request as a good client sends it, but for what it may have missed meanwhile."""
     resource, operation = draw(st.sampled_from(OPERATIONS))
-    path = re.sub(r"\{[a-z]+\}", "{live}", resource.path)
-    path = path.replace("people/{live}", "people/bob@example.test")
-    path = path.replace("participants/{live}", "participants/bob@example.test")
+    values = sensible(parameters(resource, operation))
     text = resource.rel == "sendMessage"
-    query = "ack=1" if resource.rel == "events" else "query=b" if resource.rel == "search" else ""
+    xml = draw(st.booleans())
+    body = b"" if operation.method == "GET" else (xml_body if xml else json_body)(values)
     return Made(
+        rel=resource.rel,
         method=operation.method,
-        path=f"{APPLICATIONS}/{{application}}/{path}".rstrip("/"),
-        query=query,
+        path="",
+        query=query(values) if operation.method == "GET" else "",
         headers={
-            "Content-Type": "text/plain" if text else "application/json",
+            "Content-Type": "text/plain" if text else f"application/{'xml' if xml else 'json'}",
             "Client-Request-Id": str(draw(st.integers(0, 10**9))),  # no two examples are equal
         },
-        body=b"Hello" if text else json.dumps(sensible(operation)).encode(),
+        body=b"Hello" if text else body,
     )
 
 
@@ -191,17 +207,13 @@ def requests(draw: st.DrawFn) -> Made:
     """A request to one of the declared resources, more often sensible than not."""
     resource: Resource
     resource, operation = draw(st.sampled_from(OPERATIONS))
-    path = draw(st.sampled_from((resource.path, *resource.aliases)))
-    segments = [
-        draw(st.one_of(live_names, any_text.map(escaped))) if part.startswith("{") else part
-        for part in path.split("/")
-    ]
-    prefix = draw(st.sampled_from((APPLICATIONS, REFERENCE_APPLICATIONS)))
+    body, content_type = draw(bodies(resource, operation))
     names = st.one_of(st.sampled_from(operation.parameters or ("x",)), any_text)
-    pairs = draw(st.dictionaries(names, st.one_of(good_values.map(str), any_text), max_size=4))
+    pairs = draw(st.dictionaries(names, any_text, max_size=4))
     headers = draw(st.dictionaries(header_names, header_values, max_size=3))
-    headers["Content-Type"] = draw(content_types)
+    headers["Content-Type"] = content_type
     return Made(
+        rel=resource.rel,
         method=draw(
             st.one_of(
                 st.just(operation.method),
@@ -210,11 +222,23 @@ def requests(draw: st.DrawFn) -> Made:
                 ),
             )
         ),
-        path="/".join((prefix, "{application}", *segments)),
+        path=draw(st.one_of(st.just(""), paths(resource))),
         query="&".join(f"{escaped(name)}={escaped(value)}" for name, value in pairs.items()),
         headers=headers,
-        body=draw(bodies(operation)),
+        body=body,
     )
+
+
+@st.composite
+def paths(draw: st.DrawFn, resource: Resource) -> str:
+    """One of the paths of a resource, whose ids may exist or not."""
+    path = draw(st.sampled_from((resource.path, *resource.aliases)))
+    segments = [
+        draw(st.one_of(live_names, any_text.map(escaped))) if part.startswith("{") else part
+        for part in path.split("/")
+    ]
+    prefix = draw(st.sampled_from((APPLICATIONS, REFERENCE_APPLICATIONS)))
+    return "/".join((prefix, "{application}", *segments))
 
 
 def escaped(text: str) -> str:
@@ -250,44 +274,37 @@ class RobustnessTests(UcwaTestCase):
         """No 500 and no failure in the log; every error has a body of UCWA with its code."""
         answered: dict[int, int] = {}
         applications = self.service.front_end.applications
-        alice, live = await self.at_work()
+        alice, places = await self.at_work()
         for number, request in enumerate(made(), start=1):
             if number % 50 == 0 or applications.find(alice.application["id"]) is None:
-                alice, live = await self.at_work()
-            response = await self.answer(alice, request, live)
+                alice, places = await self.at_work()
+            response = await self.answer(alice, request, places)
             answered[response.status] = answered.get(response.status, 0) + 1
             with_body = request.method != "HEAD" and response.status >= 400
             self.assertLess(response.status, 500, (request, response))
             if with_body:
                 self.assertIn(self.code_of(response), CODES, (request, response))
             self.assertEqual(self.service.failures(), [], request)
-        for status in (200, 201, 204, 400, 404, 405, 409):
+        for status in (200, 201, 204, 400, 404, 405, 415, 428):
             self.assertGreater(answered.get(status, 0), 10, answered)
 
-    async def at_work(self) -> tuple[Client, list[str]]:
-        """Alice, and the ids of what she has: a conversation, an invitation, a subscription."""
+    async def at_work(self) -> tuple[Client, dict[str, str]]:
+        """Alice, and where she has one of each kind of resource."""
         applications = self.service.front_end.applications
         for endpoint in list(applications):
             await applications.end(endpoint, self.clock.seconds())
         alice = await self.service.sign_in("alice")
-        bob = await self.service.sign_in("bob")
-        messaging = await self.talk(alice, bob, "Hello")
-        body = {"to": uri("alice"), "operationId": "ringing"}
-        rung = await bob.post("communication/messagingInvitations", body)
-        invitation = converted(rung.header("Location") or "", bob, alice)
-        wanted = {"duration": 30, "uris": [uri("bob")]}
-        subscription = (await alice.post("people/presenceSubscriptions", wanted)).json()["id"]
-        return alice, [messaging.split("/")[-2], invitation.rpartition("/")[2], subscription]
+        return alice, await one_of_each(self, alice, await self.service.sign_in("bob"))
 
-    async def answer(self, alice: Client, request: Made, live: list[str]) -> MemoryResponse:
+    async def answer(self, alice: Client, request: Made, places: dict[str, str]) -> MemoryResponse:
         """Send a request with an id that exists in its path; a parked one is ended by another."""
-        kind = 0 if "conversations" in request.path else 1 if "nvitations" in request.path else 2
-        path = request.path.replace("{live}", live[kind])
+        place = places.get(request.rel, f"{alice.href}/no-such-place")
+        live = place.partition("?")[0].rpartition("/")[2]
+        path = request.path.replace("{live}", live) or place
         path = path.replace("{application}", alice.application["id"])
-        target = f"{path}?{request.query}" if request.query else path
-        body = request.body.replace(b"{live}", live[kind].encode())
+        target = f"{path}{'&' if '?' in path else '?'}{request.query}" if request.query else path
         pending: Deferred[MemoryResponse] = alice.request(
-            request.method, target, headers=request.headers, body=body
+            request.method, target, headers=request.headers, body=request.body
         )
         if "/events" in path and not pending.called:
             await self.service.settle()

@@ -52,11 +52,12 @@ class SendMessageTests(ConnectedTestCase):
             self.assertEqual(text_of(theirs), "Hello")
 
     async def test_long_operation_id(self) -> None:
-        """An operationId has 50 characters at most."""
+        """An operationId, or what stands for it, has 50 characters at most."""
         longest = "x" * MAX_OPERATION_ID
         self.accepted(await self.post(b"1", query=f"?operationId={longest}"), 201)
-        response = await self.post(b"2", query=f"?operationId={longest}x")
-        self.assertEqual(self.wrong_parameters(response), {"operationId"})
+        for name in ("operationId", "OperationContext"):
+            response = await self.post(b"2", query=f"?{name}={longest}x")
+            self.assertEqual(self.wrong_parameters(response), {name})
 
     async def test_order(self) -> None:
         """Messages of both sides get rising numbers and arrive once, in order."""
