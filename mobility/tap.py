@@ -26,7 +26,7 @@ from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import descriptors, health, status, users
+from mobility.operate import descriptors, directory, health, status, users
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -187,6 +187,7 @@ class MobilityService(MultiService):
                 *health.routes(self.health, self.metrics),
                 status.route(access, self.health, self._counts),
                 *user_routes(self.front_end, config, access, self.log, pseudonym),
+                *self._directory_routes(access),
             ],
             pseudonym,
         )
@@ -248,20 +249,20 @@ class MobilityService(MultiService):
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
         gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
         self.metrics.store(front_end.store.stats)
-        directory = front_end.directory
-        if directory is not None:
-            gauge("mobility_directory_up", "1 if it answers.", lambda: directory.reachable)
+        mirrored = front_end.directory
+        if mirrored is not None:
+            gauge("mobility_directory_up", "1 if it answers.", lambda: mirrored.reachable)
             gauge(
                 "mobility_directory_synced_timestamp_seconds",
                 "When the directory was last read with success.",
-                lambda: directory.replicator.synced_at,
+                lambda: mirrored.replicator.synced_at,
             )
 
     def _counts(self) -> dict[str, object]:
         """What `mobility status` shows."""
-        directory = self.front_end.directory
+        mirrored = self.front_end.directory
         return {
-            **({} if directory is None else {"directory": directory.standing()}),
+            **({} if mirrored is None else {"directory": mirrored.standing()}),
             "started_at": self._started_at,
             "users": len(self.front_end.users),
             "tokens": len(self.front_end.tokens),
@@ -270,6 +271,10 @@ class MobilityService(MultiService):
             "connections": len(self._connections),
             "listeners": {one.settings.name: one.address for one in self.listeners},
         }
+
+    def _directory_routes(self, access: OperatorAccess) -> list[Route]:
+        found = self.front_end.directory
+        return [] if found is None else [directory.route(access, found.replicator)]
 
     def _dispatch(self, request: Request) -> Deferred[Response]:
         """Run a part of a batch on the site that the batch came to."""

@@ -14,9 +14,10 @@ from mobility.directory.mapping import Mapping
 from mobility.directory.messages import Entry, Search
 from mobility.directory.searches import Searches
 from mobility.directory.settings import LdapConfig
+from mobility.domain.locks import Lock
 from mobility.domain.mirror import Mirror, Outcome, TooManyRemovals
 from mobility.domain.records import User
-from mobility.errors import Refusal
+from mobility.errors import Refusal, Unavailable
 from mobility.events import Catalogue, EventLog
 
 EVENTS: Catalogue = {
@@ -76,6 +77,7 @@ class Replicator:
         self._epoch = epoch
         self._log = log
         self._pseudonym = pseudonym
+        self._lock = Lock()
         self._running: Deferred[None] = succeed(None)
         self._mark = 0
         self._server = ""
@@ -85,6 +87,25 @@ class Replicator:
         """When the directory was last read with success (epoch seconds), 0 for never."""
         self.full_sync_at = 0.0
         """When all of it was."""
+
+    async def replicate(self, *, force: bool) -> Outcome:
+        """Read everything now; `force` lets any number of users go.
+
+        Raises Refusal (409) when too many would, and Unavailable when no server can be read.
+        """
+        async with self._lock:
+            try:
+                outcome = await self._all(self._epoch(), force)
+            except TooManyRemovals as refused:
+                self._refused(refused)
+                raise Refusal(
+                    "Conflict", None, f"{_sentence(refused)}; nothing was changed."
+                ) from None
+            except DirectoryFault as fault:
+                self._failed(str(fault))
+                raise Unavailable(f"The directory cannot be read: {fault}") from fault
+            self.problem = ""
+            return outcome
 
     async def run(self) -> None:
         """Read what changed, or everything when it is time to; what goes wrong is logged."""
@@ -99,10 +120,14 @@ class Replicator:
         self._running.cancel()
 
     async def _run(self) -> None:
-        now = self._epoch()
+        async with self._lock:
+            await self._due(self._epoch())
+
+    async def _due(self, now: float) -> None:
+        """Read what it is time to read."""
         try:
             if now - self.full_sync_at >= self._settings.full_sync_interval_s:
-                await self._all(now)
+                await self._all(now, force=False)
             elif self._mark:
                 await self._changes(now)
         except TooManyRemovals as refused:
@@ -112,18 +137,19 @@ class Replicator:
         else:
             self.problem = ""
 
-    async def _all(self, now: float) -> None:
+    async def _all(self, now: float, force: bool) -> Outcome:
         harvest = await self._harvest(self._settings.user_filter)
-        outcome = await self._mirror.replace(harvest.users, now)
+        outcome = await self._mirror.replace(harvest.users, now, force=force)
         self._mark, self._server = harvest.mark, self._searches.server
         self.full_sync_at = now
         self._tell("full", harvest, outcome, now)
+        return outcome
 
     async def _changes(self, now: float) -> None:
         changed = self._mapping.changed_since(self._mark, self._settings.user_filter)
         harvest = await self._harvest(changed)
         if self._searches.server != self._server:  # which counts changes in its own way
-            await self._all(now)
+            await self._all(now, force=False)
             return
         outcome = await self._mirror.merge(harvest.users, now)
         self._mark = max(self._mark, harvest.mark)
@@ -177,7 +203,7 @@ class Replicator:
         self.problem = reason
 
     def _refused(self, refused: TooManyRemovals) -> None:
-        reason = f"{refused.removals} of {refused.known} users would be disabled"
+        reason = _sentence(refused)
         if reason != self.problem:
             self._log.emit(
                 "directory.sync_refused",
@@ -186,3 +212,7 @@ class Replicator:
                 allowed_percent=self._settings.max_removal_percent,
             )
         self.problem = reason
+
+
+def _sentence(refused: TooManyRemovals) -> str:
+    return f"{refused.removals} of {refused.known} users would be disabled"

@@ -12,6 +12,7 @@ from mobility.directory.searches import Searches
 from mobility.directory.servers import Servers
 from mobility.domain.mirror import Mirror
 from mobility.domain.users import Users
+from mobility.errors import Refusal, Unavailable
 from mobility.testing import MemoryLog
 from tests.directory.doubles import SECRET, SERVICE, MemoryServers, person, settings
 from tests.directory.test_connection import started
@@ -141,6 +142,19 @@ class ReplicatorTests(SynchronousTestCase):
         self.assertEqual((line["removals"], line["known"], line["allowed_percent"]), (9, 10, 20))
         self.assertEqual(self.replicator.problem, "9 of 10 users would be disabled")
         self.assertTrue(all(user.enabled for user in self.users.all()))
+
+    def test_forced(self) -> None:
+        """An operator may have everything read at once, and let any number go."""
+        self.have(*[person(f"user{n}") for n in range(10)])
+        self.run_once()
+        self.have(person("user0"))
+        failed = self.failureResultOf(started(self.replicator.replicate(force=False)), Refusal)
+        self.assertIn("9 of 10 users would be disabled", failed.value.message)
+        outcome = self.successResultOf(started(self.replicator.replicate(force=True)))
+        self.assertEqual((outcome.disabled, self.replicator.problem), (9, ""))
+        self.one.stop()
+        self.two.stop()
+        self.failureResultOf(started(self.replicator.replicate(force=True)), Unavailable)
 
     def test_clash(self) -> None:
         """Who cannot be replicated is named by a pseudonym."""

@@ -172,6 +172,21 @@ class ReplicationTests(SlapdTestCase):
         self.assertEqual((line["removals"], line["known"]), (NUMBER // 5 + 1, NUMBER))
         self.assertEqual(self.process.events("directory.synced", disabled=NUMBER // 5 + 1), [])
         self.assertEqual((await self.token("user299")).status, 200)
+        config = f"--config={self.process.config}"
+        refused = await deferToThread(command, "directory", "sync", config)
+        self.assertIn("61 of 300 users would be disabled; nothing was changed", refused.stderr)
+        forced = await deferToThread(command, "directory", "sync", "--force", config)
+        self.assertEqual(forced.stdout, "added 0, changed 0, disabled 61\n", forced.stderr)
+
+    async def test_command(self) -> None:
+        """`mobility directory test` says what each server shows, and which cannot be used."""
+        self.configure(self.ldaps, f"ldap://localhost:{free_port()}")
+        tried = await deferToThread(command, "directory", "test", f"--config={self.process.config}")
+        self.assertEqual((tried.returncode, tried.stderr), (1, ""))
+        lines = tried.stdout.splitlines()
+        self.assertEqual(lines[0], f"{self.ldaps}: good")
+        self.assertEqual(lines[1], f"  {NUMBER} users, 0 of them disabled")
+        self.assertIn("cannot be reached", lines[-1])
 
     async def test_administration(self) -> None:
         """Operators see where a user comes from and cannot change what the directory keeps."""
