@@ -257,7 +257,7 @@ class Checker:
         if not event.sender_href or not event.href:
             yield f"{name} has an empty href"
         known = [fact for fact in self._alike(event) if fact.sender == event.sender]
-        if not known:
+        if not known and (event.rel, event.type) not in differences.EVENTS:
             yield f"{name} from {event.sender} is not documented"
         places = frozenset(place for fact in known for place in fact.within)
         if places and not self.facts(event) and event.within not in places:

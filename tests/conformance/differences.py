@@ -4,9 +4,9 @@ The declarations' own tables are those of `tests.ucwa.test_declaration`; here is
 shows.
 """
 
-from tests.ucwa.test_declaration import EMBEDDED, LINKS, PROPERTIES
+from tests.ucwa.test_declaration import EMBEDDED, EVENTS, LINKS, PROPERTIES
 
-__all__ = ["EMBEDDED", "LINKS", "PROPERTIES"]
+__all__ = ["EMBEDDED", "EVENTS", "LINKS", "PROPERTIES"]
 
 OPAQUE = frozenset({"xframe", "photo", "contactPhoto", "batch"})
 """Rels that lead to no UCWA document: a page, pictures, and parts of other answers."""

@@ -7,6 +7,7 @@ from tests.conformance.scenarios import (
     contacts,
     discovery,
     me,
+    meetings,
     messaging,
     presence,
     rules,
@@ -21,6 +22,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *contacts.SCENARIOS,
     *presence.SCENARIOS,
     *messaging.SCENARIOS,
+    *meetings.SCENARIOS,
     *batch.SCENARIOS,
     *rules.SCENARIOS,
 )
