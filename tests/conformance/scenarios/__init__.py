@@ -9,6 +9,7 @@ from tests.conformance.scenarios import (
     me,
     meetings,
     messaging,
+    people,
     presence,
     rules,
 )
@@ -20,6 +21,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *channel.SCENARIOS,
     *me.SCENARIOS,
     *contacts.SCENARIOS,
+    *people.SCENARIOS,
     *presence.SCENARIOS,
     *messaging.SCENARIOS,
     *meetings.SCENARIOS,
