@@ -31,15 +31,19 @@ from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.facts import MeChanged
+from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
+from mobility.domain.records import User
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
+from mobility.imaging.darkroom import PillowDarkroom
 from mobility.meeting_config import MeetingsConfig
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
@@ -152,6 +156,9 @@ class FrontEnd(MultiService):
                 config.meetings.size, config.meetings.lobby_size, config.meetings.lobby_timeout_s
             ),
         )
+        self.darkroom = PillowDarkroom(reactor)
+        self.darkroom.setServiceParent(self)
+        self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
         self.channels = EventChannels(
             users=self.users,
             applications=self.applications,
@@ -177,6 +184,7 @@ class FrontEnd(MultiService):
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
+        self.users.changes.append(self._tell_me)
         self.users.removals.append(self.meetings.end_all_of)
         self.applications.departures += [
             self.conversations.leave,
@@ -203,6 +211,7 @@ class FrontEnd(MultiService):
             archive=archive,
             channels=self.channels,
             photos=self._photos(),
+            local_photos=self.local_photos,
             photo_cookies=PhotoCookies(secret),
             dispatch=dispatch,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
@@ -239,10 +248,16 @@ class FrontEnd(MultiService):
         )
 
     def _photos(self) -> Photos:
-        sources: dict[str, PhotoSource] = {"": LocalPhotos()}
+        sources: dict[str, PhotoSource] = {"": self.local_photos}
         if self.directory is not None:
             sources[self.directory.source] = self.directory.photos
-        return Photos(sources)
+        return Photos(sources, self.darkroom)
+
+    def _tell_me(self, before: User, after: User, unit: Unit) -> None:
+        """A user's own data changed: its applications are told."""
+        if before != after and after.enabled:
+            for endpoint in self.applications.of_user(after.uri):
+                unit.append(endpoint.id, MeChanged())
 
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]

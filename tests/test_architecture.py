@@ -19,6 +19,7 @@ ALLOWED = {
     "store": {"store", "domain"},
     "http": {"http"},
     "auth": {"auth", "domain", "http"},
+    "imaging": {"imaging", "domain"},
     "directory": {"directory", "domain", "auth", "schedule", "toml_table"},
     **{adapter: {adapter, "domain", "auth", "http"} for adapter in ADAPTERS},
 }

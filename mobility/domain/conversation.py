@@ -279,6 +279,7 @@ def invitation_fact(
         reason=reason,
         kind=invitation.kind,
         meeting_uri=conversation.record.meeting_uri,
+        custom_content=invitation.custom_content,
     )
 
 

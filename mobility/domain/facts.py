@@ -199,6 +199,7 @@ class InvitationChanged:
     reason: Reason | None = None
     kind: str = "messaging"
     meeting_uri: str = ""
+    custom_content: str = ""
 
 
 @attrs.frozen(slots=True)

@@ -22,6 +22,7 @@ from mobility.domain.records import (
     MeetingExtension,
     Message,
     Participant,
+    Photo,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -150,6 +151,8 @@ class Archive(Protocol):
     def contacts(self, owner_uri: str) -> Awaitable[tuple[Sequence[Group], Sequence[Contact]]]: ...
 
     def receipt(self, user_uri: str, key: str) -> Awaitable[Receipt | None]: ...
+
+    def photo(self, user_uri: str) -> Awaitable[Photo | None]: ...
 
     def trim(self, upto: dict[str, int]) -> Awaitable[None]:
         """Forget the entries of each stream up to and with the given position."""

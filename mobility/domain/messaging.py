@@ -45,6 +45,7 @@ class Call:
     importance: str = "Normal"
     thread_id: str = ""
     text: Text | None = None
+    custom_content: str = attrs.field(repr=False, default="")
 
 
 class Messaging:
@@ -97,6 +98,7 @@ class Messaging:
             created_at=now,
             expires_at=now + self._conversations.limits.invitation_timeout_s,
             message_number=message.number if message is not None else 0,
+            custom_content=call.custom_content,
         )
         caller = _leg(invitation, endpoint, "Connecting")
         ringing = self._conversations.reachable(call.to_uri, "Messaging")

@@ -21,6 +21,8 @@ class User:
 
     `source` is "" for a local user, else the directory that keeps it ("ldap"): `source_id` is its
     lasting id there, `source_name` its name (DN) and `source_password` changes with its password.
+    `photo_version` changes with the `Photo`, "" without one.  `private_phones` is a comma list of
+    the kinds of phone (`mobility.domain.phones`) whose numbers contacts do not see.
     """
 
     KEY: ClassVar = ("uri",)
@@ -43,12 +45,22 @@ class User:
     enterprise_voice: bool = False
     sip_ha1_md5: str = attrs.field(repr=False, default="")
     sip_ha1_sha256: str = attrs.field(repr=False, default="")
-    photo: bytes | None = attrs.field(repr=False, default=None)
     created_at: float = 0.0
     source: str = ""
     source_id: str = attrs.field(repr=False, default="")
     source_name: str = attrs.field(repr=False, default="")
     source_password: str = attrs.field(repr=False, default="")
+    photo_version: str = ""
+    private_phones: str = ""
+
+
+@attrs.frozen(slots=True)
+class Photo:
+    """A user's photo: a square JPEG.  It is in the store alone, never kept in memory."""
+
+    KEY: ClassVar = ("user_uri",)
+    user_uri: str
+    image: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen(slots=True)
@@ -231,7 +243,8 @@ class Invitation:
 
     `kind` says to what: "messaging" with a person or in a conference, "participant" for asking
     somebody into a conference, "join" for the application's own way into one.
-    `message_number` names the first message in the conversation, 0 for none.
+    `message_number` names the first message in the conversation, 0 for none.  `custom_content` is
+    what the caller's application tells the callee's, a data: URI.
     """
 
     KEY: ClassVar = ("id",)
@@ -247,6 +260,7 @@ class Invitation:
     message_number: int = 0
     accepted_by: str = ""
     kind: str = "messaging"
+    custom_content: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)
@@ -330,6 +344,7 @@ class MeetingExtension:
 
 Record = (
     User
+    | Photo
     | Token
     | Application
     | Instance

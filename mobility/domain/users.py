@@ -11,7 +11,8 @@ import attrs
 from mobility.domain.addresses import user_uri
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.records import User
+from mobility.domain.phones import visible_numbers
+from mobility.domain.records import Photo, User
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
@@ -19,6 +20,9 @@ Departure = Callable[[User, float], Awaitable[None]]
 
 Revocation = Callable[[User, Unit], None]
 """Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
+
+Change = Callable[[User, User, Unit], None]
+"""Adds to the unit of work what follows from a changed user: as before, as after."""
 
 MIN_PHONE_DIGITS = 3
 """Digits from which on a query finds phone numbers (our choice)."""
@@ -64,7 +68,7 @@ class Users:
 
     `revocations` are called when a user is removed, disabled or given another password,
     `departures` awaited in order when it is removed or disabled, `removals` after them when it is
-    removed.
+    removed, `changes` called with each update.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -74,6 +78,7 @@ class Users:
         self.departures: list[Departure] = []
         self.removals: list[Departure] = []
         self.revocations: list[Revocation] = []
+        self.changes: list[Change] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -101,18 +106,29 @@ class Users:
                 raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
             await self._commit(user)
 
-    async def update(self, uri: str, change: Callable[[User], User], now: float) -> User:
+    async def update(
+        self,
+        uri: str,
+        change: Callable[[User], User],
+        now: float,
+        also: Callable[[Unit], None] | None = None,
+    ) -> User:
         """Store what `change` makes of a user; one who may no longer sign in is signed out.
 
-        `change` is given the user as stored, so that no other change is lost.  Tokens end in the
-        same unit of work when the password changed or the user was disabled; in the latter case
-        its applications end too.  404 NotFound for a stranger.
+        `change` is given the user as stored, so that no other change is lost; `also` puts what
+        belongs to it into the same unit of work.  Tokens end in that unit when the password changed
+        or the user was disabled; in the latter case its applications end too.  404 NotFound for a
+        stranger.
         """
         async with self._locks.of(self._known(uri).uri):
             before = self._known(uri)
             after = change(before)
             unit = Unit()
             unit.save(after)
+            for follow in self.changes:
+                follow(before, after, unit)
+            if also is not None:
+                also(unit)
             if not after.enabled or before.credential_version != after.credential_version:
                 self._revoke(before, unit)
             await self._ledger.commit(unit)
@@ -129,7 +145,7 @@ class Users:
             for depart in (*self.departures, *self.removals):
                 await depart(user, now)
             unit = Unit()
-            unit.remove(user)
+            unit.remove(user, Photo(user.uri, b""))
             self._revoke(user, unit)
             await self._ledger.commit(unit)
             del self._listings[user.uri]
@@ -171,8 +187,7 @@ def _listing(user: User) -> _Listing:
     name = " ".join(folded(user.name).split())
     parts = "".join(c if c.isalnum() else " " for c in name)  # finds Luc in Jean-Luc
     words = (*name.split(), *parts.split(), folded(user.uri[4:]), folded(user.email))
-    phones = (user.work_phone, user.mobile_phone, user.home_phone, user.other_phone)
-    numbers = (digits_of(phone) for phone in phones)
+    numbers = (digits_of(phone) for phone in visible_numbers(user).values())
     return _Listing(user, name, _lines(words), _lines(numbers))
 
 

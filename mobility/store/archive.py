@@ -18,7 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from mobility.domain.facts import decode
 from mobility.domain.ledger import Entry
-from mobility.domain.records import Contact, Group, Message, Receipt
+from mobility.domain.records import Contact, Group, Message, Photo, Receipt
 from mobility.errors import Unavailable
 from mobility.store import housekeeping, tables
 from mobility.store.connection import connect_reader, is_fault
@@ -39,6 +39,7 @@ _messages = tables.messages.columns
 _groups = tables.contact_groups.columns
 _contacts = tables.contacts.columns
 _receipts = tables.receipts.columns
+_photos = tables.photos.columns
 
 ENTRIES = compiled(
     select(_entries.position, _entries.kind, _entries.data, *tables.messages.columns)
@@ -89,6 +90,10 @@ RECEIPT = compiled(
     ),
     "user",
     "the_key",
+)
+
+PHOTO = compiled(
+    select(*tables.photos.columns).where(_photos.user_uri == bindparam("user")), "user"
 )
 
 
@@ -155,6 +160,15 @@ class SqliteArchive:
         def read(connection: Connection) -> Receipt | None:
             row = connection.execute(RECEIPT, (user_uri, key)).fetchone()
             return None if row is None else Receipt(*row)
+
+        return self._read(read)
+
+    def photo(self, user_uri: str) -> Deferred[Photo | None]:
+        """A user's photo, or None."""
+
+        def read(connection: Connection) -> Photo | None:
+            row = connection.execute(PHOTO, (user_uri,)).fetchone()
+            return None if row is None else Photo(*row)
 
         return self._read(read)
 

@@ -36,6 +36,7 @@ from mobility.domain.records import (
     MeetingExtension,
     Message,
     Participant,
+    Photo,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -78,12 +79,20 @@ users = Table(
     _column("enterprise_voice", Boolean),
     _column("sip_ha1_md5", Text),
     _column("sip_ha1_sha256", Text),
-    _column("photo", LargeBinary, nullable=True),
     _column("created_at", Double),
     _column("source", Text),
     _column("source_id", Text),
     _column("source_name", Text),
     _column("source_password", Text),
+    _column("photo_version", Text),
+    _column("private_phones", Text),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    _key("user_uri"),
+    _column("image", LargeBinary),
 )
 
 tokens = Table(
@@ -233,6 +242,7 @@ invitations = Table(
     _column("message_number", BigInteger),
     _column("accepted_by", Text),
     _column("kind", Text),
+    _column("custom_content", Text),
     Index("invitations_state", "state"),
 )
 
@@ -294,6 +304,7 @@ meeting_extensions = Table(
 
 TABLE_OF: dict[type[Record], Table] = {
     User: users,
+    Photo: photos,
     Token: tokens,
     Application: applications,
     Instance: instances,

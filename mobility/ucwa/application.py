@@ -50,6 +50,22 @@ POLICIES: Document = {
 """What this front end does and the documented defaults of CsMobilityPolicy."""
 
 
+MEDIA_POLICIES: Document = {
+    "applicationSharingEncryption": "Supported",
+    "audioBypass": "Disabled",
+    "audioVideoEncryption": "Supported",
+    "bandwidthControl": "Off",
+    "highPerformanceApplicationSharingInOnlineMeeting": "Disabled",
+    "multiViewJoin": "Disabled",
+    "poorDeviceWarnings": "Disabled",
+    "poorNetworkWarnings": "Disabled",
+    "portRange": "Disabled",
+    "qualityOfService": "Disabled",
+    "video": "Enabled",
+}
+"""Nothing here restricts the media that clients agree on: no port ranges, bit rates or bypass."""
+
+
 def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
     """The user of an application; 404 when it was removed meanwhile."""
     user = ucwa.users.find(endpoint.user_uri)
@@ -137,6 +153,11 @@ def get_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # the sam
     return Response(document={"rel": "policies", **POLICIES, "_links": own})
 
 
+def get_media_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # as policies
+    own = documents.links(self=call.hrefs.of("mediaPolicies"))
+    return Response(document={"rel": "mediaPolicies", **MEDIA_POLICIES, "_links": own})
+
+
 def post_network(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # nothing is kept
     """reportMyNetwork: checked and accepted; no location service is configured to use it."""
     body = fields(call.request)
@@ -217,6 +238,7 @@ RESOURCES = (
         (Operation("GET", get_policies),),
         events=(Event("updated", "policies", Priority.MEDIUM),),
     ),
+    Resource("mediaPolicies", "mediaPolicies", (Operation("GET", get_media_policies),)),
     Resource(
         "reportMyNetwork",
         "reportMyNetwork",

@@ -194,6 +194,8 @@ def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -
         embedded["from"] = participant(hrefs, _other(fact, fact.from_uri, fact.from_name))
         if open_now:
             rels |= links(accept=f"{own}/accept", decline=f"{own}/decline")
+    if fact.custom_content:
+        rels["customContent"] = link(fact.custom_content)
     if message is not None:
         rels["message"] = link(data_uri(message.body, _content_type(message)))
     if fact.accepted_by is not None:

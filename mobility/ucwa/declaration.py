@@ -12,6 +12,7 @@ import attrs
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.records import Receipt
+from mobility.errors import Refusal
 from mobility.http.message import Request
 from mobility.http.route import JSON_BODY_BYTES, Answer
 from mobility.ucwa.channel import Priority
@@ -44,6 +45,26 @@ class Call:
     def parameter(self, name: str) -> str:
         """A `{name}` of the path."""
         return self.request.path_parameters[name]
+
+
+def has_tag(request: Request, tag: str) -> bool:
+    """Whether If-None-Match names the tag, quoted or not (RFC 9110 section 13.1.2)."""
+    tags = request.headers.get("if-none-match", "").split(",")
+    return any(one.strip().removeprefix("W/").strip('"') in (tag, "*") for one in tags)
+
+
+def required_version(request: Request) -> float:
+    """X-MS-RequiresMinResourceVersion (UCWA "Versioning"), 0 when the client does not care.
+
+    Raises Refusal: 400 for what is no number.
+    """
+    wanted = request.headers.get("x-ms-requiresminresourceversion")
+    if wanted is None:
+        return 0.0
+    whole, _, rest = wanted.strip().partition(".")
+    if len(wanted) > 16 or not (whole + rest).isascii() or not (whole + rest).isdigit():
+        raise Refusal("BadRequest", None, "X-MS-RequiresMinResourceVersion must be a number.")
+    return float(wanted)
 
 
 Handler = Callable[["Ucwa", Call], Answer]

@@ -5,13 +5,18 @@ A link is a capability: it is there only when its operation would be allowed (UC
 
 import uuid
 import zlib
+from collections.abc import Mapping
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.contact_subscriptions import CONNECTED
 from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
+from mobility.domain.phones import phones_of, visible_numbers
 from mobility.domain.records import Contact, Group, Presence, PresenceSubscription, User
 from mobility.http.message import Document, Instant
 from mobility.ucwa.hrefs import ADHOC, ASSIGNED_MEETING, Hrefs
+
+PHOTO_EXTENSION = "mobility:photo"
+"""The rel of our own under which a user sets a photo."""
 
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
@@ -19,6 +24,11 @@ PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the proto
 
 def link(href: str, title: str = "") -> Document:
     return {"href": href, "title": title} if title else {"href": href}
+
+
+def revised(href: str, revision: int) -> Document:
+    """A link to a resource that is not of revision 1."""
+    return {"href": href, "revision": str(revision)}
 
 
 def links(**hrefs: str) -> Document:
@@ -77,20 +87,21 @@ def application(
 
 def me(endpoint: Endpoint, user: User) -> Document:
     hrefs = Hrefs(endpoint.id)
-    before = ("makeMeAvailable",)
-    after = ("presence", "note", "location", "reportMyActivity")
-    rels = after if endpoint.record.available else before
+    abilities = {"makeMeAvailable": revised(hrefs.of("me/makeMeAvailable"), 2)}
+    if endpoint.record.available:
+        rels = ("presence", "note", "location", "reportMyActivity")
+        abilities = {rel: link(hrefs.of(f"me/{rel}")) for rel in rels}
     return {
         "rel": "me",
         "name": user.name,
         "uri": user.uri,
-        **_card(user, "officeLocation"),
-        "_links": links(
-            self=hrefs.of("me"),
-            **{rel: hrefs.of(f"me/{rel}") for rel in rels},
-            phones=hrefs.of("me/phones"),
-            photo=hrefs.photo(user.uri),
-        ),
+        **_card(user, "officeLocation", {one.kind: one.number for one in phones_of(user)}),
+        "_links": {
+            **links(self=hrefs.of("me")),
+            **abilities,
+            **links(phones=hrefs.of("me/phones"), photo=hrefs.photo(user.uri)),
+            **({} if user.source else {PHOTO_EXTENSION: link(hrefs.of("me/photo"))}),
+        },
     }
 
 
@@ -141,13 +152,16 @@ def communication(endpoint: Endpoint) -> Document:
         "supportedMessageFormats": listed(record.formats),
         "conversationHistory": record.conversation_history,
         **present(audioPreference=record.audio_preference, phoneNumber=record.phone_number),
-        "_links": links(
-            self=own,
-            conversations=f"{own}/conversations?filter=active",
-            joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
-            startMessaging=f"{own}/messagingInvitations",
-            startOnlineMeeting=f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}",
-        ),
+        "_links": {
+            **links(
+                self=own,
+                conversations=f"{own}/conversations?filter=active",
+                mediaPolicies=hrefs.of("mediaPolicies"),
+                joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
+                startOnlineMeeting=f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}",
+            ),
+            "startMessaging": revised(f"{own}/messagingInvitations", 2),
+        },
         "etag": str(record.etag),
     }
 
@@ -187,7 +201,7 @@ def contact(hrefs: Hrefs, user: User) -> Document:
             "name": user.name,
             "type": "User",
             "sourceNetwork": "SameEnterprise",
-            **_card(user, "office"),
+            **_card(user, "office", visible_numbers(user)),
             "_links": links(
                 self=person,
                 contactPhoto=hrefs.photo(user.uri),
@@ -305,22 +319,22 @@ def subscription(hrefs: Hrefs, entry: PresenceSubscription) -> Document:
     }
 
 
-def _card(user: User, office: str) -> Document:
-    """What a user's card says; `office` is the name that `me` or `contact` has for it."""
+def _card(user: User, office: str, numbers: Mapping[str, str]) -> Document:
+    """What a user's card says, with telephone `numbers` by kind of phone.
+
+    `office` is the name that `me` or `contact` has for it.
+    """
     return present(
         emailAddresses=[user.email] if user.email else [],
         company=user.company,
         department=user.department,
         **{office: user.office},
         title=user.title,
-        workPhoneNumber=_tel(user.work_phone),
-        mobilePhoneNumber=_tel(user.mobile_phone),
-        homePhoneNumber=_tel(user.home_phone),
-        otherPhoneNumber=_tel(user.other_phone),
+        **{f"{kind}PhoneNumber": tel(number) for kind, number in numbers.items()},
     )
 
 
-def _tel(number: str) -> str:
+def tel(number: str) -> str:
     return f"tel:{number}" if number else ""
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from mobility.domain.applications import Availability
+from mobility.domain.phones import Phone, normalised, phones_of, with_phone
 from mobility.domain.presence import SETTABLE
 from mobility.domain.records import Presence, User
 from mobility.errors import Refusal
@@ -12,7 +13,7 @@ from mobility.http.message import Document, Response
 from mobility.ucwa import documents
 from mobility.ucwa.application import owner
 from mobility.ucwa.channel import Priority
-from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.declaration import Call, Event, Operation, Resource, required_version
 from mobility.ucwa.hrefs import Hrefs
 from mobility.ucwa.service import Ucwa
 
@@ -27,6 +28,12 @@ MODALITIES = (
 )
 """ModalityType, with the values its page lacks and the parameter tables have."""
 
+CARRIED = ("Messaging",)
+"""The modalities in which this front end brings invitations."""
+
+MAKE_ME_AVAILABLE_REVISION = 2
+"""makeMeAvailable2 answers 201 with what was accepted and rejected."""
+
 FORMATS = ("Plain", "Html")
 AUDIO_PREFERENCES = ("PhoneAudio", "VoipAudio")
 
@@ -35,6 +42,9 @@ MAX_LOCATION = 60
 
 MAX_NOTE = 500
 """Characters of a note (our choice: what the clients' own entry fields allow)."""
+
+MAX_CARD_NUMBER = 80
+"""Characters of a number of the contact card (UCWA rel `changeNumber`)."""
 
 MAX_PHONE = 100
 """Characters of a phone number (UCWA rel `communication`)."""
@@ -59,6 +69,7 @@ def get_me(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
+    """204 as on the task pages; who asks for revision 2 hears which modalities can come."""
     body = fields(call.request)
     modalities = body.choices("supportedModalities", MODALITIES) or ("Messaging",)
     availability = Availability(
@@ -72,7 +83,21 @@ async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
     _time_span(body, "voipFallbackToPhoneAudioTimeOut")  # there are no calls it could apply to
     body.check()
     await ucwa.applications.make_available(call.endpoint, availability, call.now)
-    return Response(204)
+    if required_version(call.request) < MAKE_ME_AVAILABLE_REVISION:
+        return Response(204)
+    own = call.hrefs.of("me/makeMeAvailable")
+    operations = [
+        f"{modality}: {'accepted' if modality in CARRIED else 'rejected'}"
+        for modality in modalities
+    ]
+    return Response(
+        201,
+        document={
+            "rel": "makeMeAvailable",
+            "operations": operations,
+            "_links": documents.links(self=own),
+        },
+    )
 
 
 async def report_my_activity(ucwa: Ucwa, call: Call) -> Response:
@@ -118,43 +143,81 @@ async def post_location(ucwa: Ucwa, call: Call) -> Response:
 
 
 def get_phones(ucwa: Ucwa, call: Call) -> Response:
-    user = owner(ucwa, call.endpoint)
+    """All numbers of the user, and those that could be set."""
     own = call.hrefs.of("me/phones")
-    phones = [_phone(own, kind, number) for kind, number in _numbers(user) if number]
+    phones = phones_of(owner(ucwa, call.endpoint))
+    shown = [_phone_document(own, one) for one in phones if one.number or not one.fixed]
     return Response(
         document={
             "rel": "phones",
             "_links": documents.links(self=own),
-            "_embedded": {"phone": phones},
+            "_embedded": {"phone": shown},
         }
     )
 
 
 def get_phone(ucwa: Ucwa, call: Call) -> Response:
+    return Response(document=_phone_document(call.hrefs.of("me/phones"), _phone(ucwa, call)))
+
+
+async def change_number(ucwa: Ucwa, call: Call) -> Response:
+    """Another number, or without `number` none (UCWA rel `changeNumber`)."""
+    phone = _changeable(ucwa, call)
+    body = fields(call.request)
+    text = body.text("number", max_length=MAX_CARD_NUMBER)
+    visible = body.boolean("includeInContactCard")
+    body.check()
+    number = normalised(text) if text else ""
+    if number is None:
+        raise Refusal("BadRequest", "NormalizationFailed", "This is no telephone number.")
+    await _change_phone(ucwa, call, phone, number, visible)
+    return Response(204)
+
+
+async def change_visibility(ucwa: Ucwa, call: Call) -> Response:
+    phone = _changeable(ucwa, call)
+    body = fields(call.request)
+    visible = body.boolean("includeInContactCard")
+    body.check()
+    await _change_phone(ucwa, call, phone, None, visible)
+    return Response(204)
+
+
+async def _change_phone(
+    ucwa: Ucwa, call: Call, phone: Phone, number: str | None, visible: bool | None
+) -> None:
+    def changed(user: User) -> User:
+        return with_phone(user, phone.kind, number, visible)
+
+    await ucwa.users.update(call.endpoint.user_uri, changed, call.now)
+
+
+def _phone(ucwa: Ucwa, call: Call) -> Phone:
+    """The phone of the path's kind; 404 for one that is not there and cannot be."""
     wanted = call.parameter("kind").lower()
-    for kind, number in _numbers(owner(ucwa, call.endpoint)):
-        if kind == wanted and number:
-            return Response(document=_phone(call.hrefs.of("me/phones"), kind, number))
+    for phone in phones_of(owner(ucwa, call.endpoint)):
+        if phone.kind == wanted and (phone.number or not phone.fixed):
+            return phone
     raise Refusal("NotFound", "ResourceNotFound", "There is no such phone.")
 
 
-def _numbers(user: User) -> tuple[tuple[str, str], ...]:
-    return (
-        ("work", user.work_phone),
-        ("mobile", user.mobile_phone),
-        ("home", user.home_phone),
-        ("other", user.other_phone),
-    )
+def _changeable(ucwa: Ucwa, call: Call) -> Phone:
+    phone = _phone(ucwa, call)
+    if phone.fixed:
+        raise Refusal("Conflict", None, "This number is set by the administrator.")
+    return phone
 
 
-def _phone(own: str, kind: str, number: str) -> Document:
+def _phone_document(phones: str, phone: Phone) -> Document:
+    own = f"{phones}/{phone.kind}"
+    changes = () if phone.fixed else ("changeNumber", "changeVisibility")
     return documents.tagged(
         {
             "rel": "phone",
-            "number": f"tel:{number}",
-            "type": kind.capitalize(),
-            "includeInContactCard": True,
-            "_links": documents.links(self=f"{own}/{kind}"),
+            **documents.present(number=documents.tel(phone.number)),
+            "type": phone.kind.capitalize(),
+            "includeInContactCard": phone.visible,
+            "_links": documents.links(self=own, **{rel: f"{own}/{rel}" for rel in changes}),
         }
     )
 
@@ -197,7 +260,7 @@ RESOURCES = (
             Operation(
                 "POST",
                 make_me_available,
-                (204,),
+                (201, 204),
                 refusals=(("Conflict", "AlreadyExists"),),
                 parameters=(
                     "audioPreference",
@@ -211,6 +274,7 @@ RESOURCES = (
             ),
         ),
         aliases=("communication/makeMeAvailable",),
+        revision=MAKE_ME_AVAILABLE_REVISION,
     ),
     Resource(
         "reportMyActivity",
@@ -238,4 +302,30 @@ RESOURCES = (
     ),
     Resource("phones", "me/phones", (Operation("GET", get_phones),)),
     Resource("phone", "me/phones/{kind}", (Operation("GET", get_phone),)),
+    Resource(
+        "changeNumber",
+        "me/phones/{kind}/changeNumber",
+        (
+            Operation(
+                "POST",
+                change_number,
+                (204,),
+                refusals=(("Conflict", ""), ("BadRequest", "NormalizationFailed")),
+                parameters=("includeInContactCard", "number"),
+            ),
+        ),
+    ),
+    Resource(
+        "changeVisibility",
+        "me/phones/{kind}/changeVisibility",
+        (
+            Operation(
+                "POST",
+                change_visibility,
+                (204,),
+                refusals=(("Conflict", ""),),
+                parameters=("includeInContactCard",),
+            ),
+        ),
+    ),
 )

@@ -13,6 +13,7 @@ from mobility.http.message import Request, Response
 from mobility.ucwa import conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.hrefs import data_uri
 from mobility.ucwa.service import Ucwa
 
 MAX_OPERATION_ID = 50
@@ -24,6 +25,9 @@ MAX_THREAD_ID = 128
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """UTF-8 bytes of one message (our choice: as much as a SIP message may have in all)."""
+
+MAX_CUSTOM_CONTENT_BYTES = 4 * 1024
+"""UTF-8 bytes of an invitation's customContent (our choice: what fits beside a message)."""
 
 MAX_MESSAGES = 100
 """Messages that `messages` links to, the latest ones (our choice)."""
@@ -58,11 +62,13 @@ async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     importance = body.choice("importance", IMPORTANCE) or "Normal"
     thread_id = body.text("threadId", max_length=MAX_THREAD_ID)
     text = _first_text(body)
+    custom = body.data_link("customContent", max_bytes=MAX_CUSTOM_CONTENT_BYTES)
     body.check()
     to_uri = user_uri(to)
     if to_uri is None or to_uri == call.endpoint.user_uri:
         raise validation_failure(Parameter("to", "must be the SIP URI of another person"))
-    invite = Invite(to_uri, operation_id, subject, importance, thread_id, text)
+    content = data_uri(custom.text, custom.content_type) if custom is not None else ""
+    invite = Invite(to_uri, operation_id, subject, importance, thread_id, text, content)
     invitation = await ucwa.messaging.start(call.endpoint, invite, call.now, call.receipt)
     return invited(ucwa, call, invitation.id)
 
@@ -274,10 +280,12 @@ RESOURCES = (
                     "subject",
                     "threadId",
                     "message",
+                    "customContent",
                 ),
                 repeat=invited,
             ),
         ),
+        revision=2,
         aliases=("communication/startMessaging",),
     ),
     Resource(

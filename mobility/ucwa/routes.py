@@ -12,7 +12,7 @@ from mobility.errors import Refusal
 from mobility.http.message import Request, Response
 from mobility.http.route import Answer, Authorisation, Handler, Route
 from mobility.ucwa import application, photos
-from mobility.ucwa.declaration import Call, Operation, Resource
+from mobility.ucwa.declaration import Call, Operation, Resource, has_tag, required_version
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.idempotency import HEADER, Receipts
 from mobility.ucwa.ports import Authenticate
@@ -147,16 +147,10 @@ def _finished(response: Response, request: Request, revision: int) -> Response:
     document = response.document
     if document is not None and (etag := document.get("etag")) is not None:
         tag = ("ETag", f'"{etag}"')
-        if request.method in ("GET", "HEAD") and _has(request, etag):
+        if request.method in ("GET", "HEAD") and has_tag(request, etag):
             return Response(304, headers=[tag, version])
         response.headers.append(tag)
     return response
-
-
-def _has(request: Request, etag: str) -> bool:
-    """Whether If-None-Match names the tag, quoted or not (RFC 9110 section 13.1.2)."""
-    tags = request.headers.get("if-none-match", "").split(",")
-    return any(tag.strip().removeprefix("W/").strip('"') in (etag, "*") for tag in tags)
 
 
 async def _awaited(answer: Answer) -> Response:
@@ -184,13 +178,7 @@ def _endpoint(ucwa: Ucwa, request: Request, application_id: str) -> Endpoint:
 
 def _require_version(request: Request, revision: int) -> None:
     """X-MS-RequiresMinResourceVersion (UCWA "Versioning"): 404 when this revision is too old."""
-    wanted = request.headers.get("x-ms-requiresminresourceversion")
-    if wanted is None:
-        return
-    whole, _, rest = wanted.strip().partition(".")
-    if len(wanted) > 16 or not (whole + rest).isascii() or not (whole + rest).isdigit():
-        raise Refusal("BadRequest", None, "X-MS-RequiresMinResourceVersion must be a number.")
-    if float(wanted) > revision:
+    if required_version(request) > revision:
         raise Refusal(
             "NotFound", "APIVersionNotSupported", f"This resource is revision {revision}."
         )

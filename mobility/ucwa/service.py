@@ -10,7 +10,7 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
-from mobility.domain.photos import Photos
+from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
@@ -39,6 +39,7 @@ class Ucwa:
     archive: Archive
     channels: EventChannels
     photos: Photos
+    local_photos: LocalPhotos
     photo_cookies: PhotoCookies
     dispatch: Dispatch
     outstanding_requests: int

@@ -56,6 +56,7 @@ from mobility.domain.records import (
     MeetingExtension,
     Message,
     Participant,
+    Photo,
     Presence,
     PresenceSubscription,
     Receipt,
@@ -167,6 +168,9 @@ class MemoryLedger:
 
     def receipt(self, user_uri: str, key: str) -> Deferred[Receipt | None]:
         return succeed(self.all(Receipt).get((user_uri, key)))
+
+    def photo(self, user_uri: str) -> Deferred[Photo | None]:
+        return succeed(self.all(Photo).get((user_uri,)))
 
     def trim(self, upto: dict[str, int]) -> Deferred[None]:
         for stream_id, position in upto.items():

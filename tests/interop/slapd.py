@@ -4,9 +4,11 @@ import shutil
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import attrs
+from PIL import Image
 
 from mobility.pki import PRIVATE, PUBLIC, certificate_authority, server_certificate, write
 from tests.interop.child import Child, Outcome, free_port, program, run
@@ -44,7 +46,14 @@ access to * by dn.exact="{service}" read by * none
 GIVEN = ("민준", "서연", "陽菜", "蓮", "Анна", "Дмитрий", "Zoë", "José", "Mary", "Ümit")
 FAMILY = ("김", "박", "佐藤", "鈴木", "Иванова", "Петров", "Müller", "García", "Smith", "Öztürk")
 
-PHOTO = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 8
+
+def _photo() -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (96, 128), "teal").save(made, "JPEG")
+    return made.getvalue()
+
+
+PHOTO = _photo()
 """What begins as a JPEG does."""
 
 

@@ -233,7 +233,8 @@ class ApplicationTests(UcwaTestCase):
         alice = await self.service.sign_in("alice", available=False)
         shown = await alice.document()
         self.assertEqual(
-            set(shown["_embedded"]["me"]["_links"]), {"self", "makeMeAvailable", "phones", "photo"}
+            set(shown["_embedded"]["me"]["_links"]),
+            {"self", "makeMeAvailable", "phones", "photo", "mobility:photo"},
         )
         self.assertEqual(shown["_embedded"]["communication"]["supportedModalities"], [])
         for path, body in (
@@ -252,7 +253,16 @@ class ApplicationTests(UcwaTestCase):
         shown = await alice.document()
         self.assertEqual(
             set(shown["_embedded"]["me"]["_links"]),
-            {"self", "note", "presence", "location", "reportMyActivity", "phones", "photo"},
+            {
+                "self",
+                "note",
+                "presence",
+                "location",
+                "reportMyActivity",
+                "phones",
+                "photo",
+                "mobility:photo",
+            },
         )
         communication = shown["_embedded"]["communication"]
         self.assertEqual(communication["supportedModalities"], ["Messaging"])

@@ -14,13 +14,19 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.meeting_config import DialInRegion, MeetingsConfig
+from mobility.ucwa import resources as tree
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
-from mobility.ucwa.resources import PRIORITIES, RESOURCES
+from mobility.ucwa.resources import PRIORITIES
 from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
 CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
+
+EXTENSION = "mobility:"
+"""What the rels of our own begin with; they have no page."""
+
+RESOURCES = [one for one in tree.RESOURCES if not one.rel.startswith(EXTENSION)]
 
 Page = dict[str, Any]
 
@@ -31,6 +37,7 @@ METHODS = {
 """Methods offered beyond the pages."""
 
 SUCCESS = {
+    ("makeMeAvailable", "POST"): "204 to who does not ask for revision 2, as on the task pages",
     ("presenceSubscription", "POST"): "the task page shows 200, and nothing is created",
 }
 """Success codes other than the reference's."""
@@ -74,6 +81,8 @@ PATHS = {
 REFERENCE_PATHS = {
     "group": "the reference's sample path names no group",
     "groupMemberships": "as group",
+    "changeNumber": "the reference's sample path names no phone",
+    "changeVisibility": "as changeNumber",
     "localParticipant": "is served by participant",
     "myAssignedOnlineMeeting": "as on the task pages' path",
     "myGroupMembership": "the reference's sample path names no membership",
@@ -140,6 +149,8 @@ def page(resource: Resource) -> Page:
 
 def documented(resource: Resource, operation: Operation) -> Page:
     """The page's entry for an operation, an empty one if it has none."""
+    if resource.rel.startswith(EXTENSION):
+        return {"success": [], "parameters": {}}
     for one in page(resource)["operations"]:
         if one["method"] == operation.method:
             return dict(one)
@@ -296,7 +307,7 @@ class ShownTests(UcwaTestCase):
                 if name not in ("rel", "etag", "_links", "_embedded") and value != PUT_TOKEN_VALUE
             }
             properties |= {(rel, name) for name in own - on_page["properties"]}
-            targets = set(document["_links"])
+            targets = {name for name in document["_links"] if not name.startswith(EXTENSION)}
             allowed = on_page["links"] | on_page["properties"] | on_page["embedded"]
             links |= {(rel, name) for name in targets - allowed}
             inner = set(document.get("_embedded", ()))

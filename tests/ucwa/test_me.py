@@ -214,20 +214,71 @@ class PhonesTests(UcwaTestCase):
         """The numbers of the directory are embedded; each has a resource of its own."""
         bob: Client = await self.service.sign_in("bob")
         shown = await bob.document("me/phones")
-        (work,) = shown["_embedded"]["phone"]
+        work = shown["_embedded"]["phone"][0]
         self.assertEqual(
             (work["rel"], work["type"], work["number"]), ("phone", "Work", "tel:+14255550102")
         )
         self.assertEqual(await bob.document(work["_links"]["self"]["href"]), work)
-        for kind in ("home", "fax"):
-            response = await bob.get(f"me/phones/{kind}")
-            self.refused(response, 404, "NotFound", "ResourceNotFound")
+        response = await bob.get("me/phones/fax")
+        self.refused(response, 404, "NotFound", "ResourceNotFound")
         self.assertEqual((await bob.document("me"))["workPhoneNumber"], "tel:+14255550102")
 
     async def test_none(self) -> None:
-        """Without numbers the list is an empty array."""
+        """Without numbers there are those that can be set; the work number is not the user's."""
         alice = await self.service.sign_in("alice")
-        self.assertEqual((await alice.document("me/phones"))["_embedded"], {"phone": []})
+        phones = (await alice.document("me/phones"))["_embedded"]["phone"]
+        self.assertEqual([one["type"] for one in phones], ["Mobile", "Home", "Other"])
+        for phone in phones:
+            self.assertNotIn("number", phone)
+            self.assertLessEqual({"changeNumber", "changeVisibility"}, set(phone["_links"]))
+
+    async def test_change_number(self) -> None:
+        """A number is normalised, shown to all and told to the user's applications."""
+        alice = await self.service.sign_in("alice")
+        bob = await self.service.sign_in("bob")
+        href = "me/phones/mobile/changeNumber"
+        self.accepted(await alice.post(href, {"number": "tel:+1 (425) 555-0199"}), 204)
+        self.assertEqual([e.brief for e in await alice.events()], [("me", "me", "updated")])
+        contact = await bob.document("people/alice@example.test")
+        self.assertEqual(contact["mobilePhoneNumber"], "tel:+14255550199")
+        found = await bob.document("people/search?query=5550199")
+        self.assertEqual(len(found["_embedded"]["contact"]), 1)
+        self.accepted(await alice.post(f"{href}?number=12345;ext=9"), 204)
+        self.assertEqual((await alice.document("me"))["mobilePhoneNumber"], "tel:12345;ext=9")
+        self.accepted(await alice.post(href), 204)
+        self.assertNotIn("mobilePhoneNumber", await alice.document("me"))
+
+    async def test_no_number(self) -> None:
+        """What cannot be a number is refused, and says so."""
+        alice = await self.service.sign_in("alice")
+        for number in ("12", "+1425abc", "1" * 16, "sip:bob@example.test", "5;ext=", "55555;ext=x"):
+            response = await alice.post("me/phones/home/changeNumber", {"number": number})
+            self.refused(response, 400, "BadRequest", "NormalizationFailed")
+        response = await alice.post("me/phones/home/changeNumber", {"number": "1" * 81})
+        self.refused(response, 400, "BadRequest", "ParameterValidationFailure")
+
+    async def test_visibility(self) -> None:
+        """A private number is the user's to see; others neither see nor find it."""
+        alice = await self.service.sign_in("alice")
+        bob = await self.service.sign_in("bob")
+        body = {"number": "+14255550177", "includeInContactCard": False}
+        self.accepted(await alice.post("me/phones/home/changeNumber", body), 204)
+        self.assertEqual((await alice.document("me"))["homePhoneNumber"], "tel:+14255550177")
+        self.assertNotIn("homePhoneNumber", await bob.document("people/alice@example.test"))
+        found = await bob.document("people/search?query=5550177")
+        self.assertEqual(found["_embedded"]["contact"], [])
+        shown = {"includeInContactCard": "true"}
+        self.accepted(await alice.post("me/phones/home/changeVisibility", shown), 204)
+        self.assertIn("homePhoneNumber", await bob.document("people/alice@example.test"))
+
+    async def test_fixed(self) -> None:
+        """The work number is the administrator's."""
+        bob = await self.service.sign_in("bob")
+        work = await bob.document("me/phones/work")
+        self.assertEqual(set(work["_links"]), {"self"})
+        for action in ("changeNumber", "changeVisibility"):
+            response = await bob.post(f"me/phones/work/{action}", {"number": "+1425"})
+            self.refused(response, 409, "Conflict")
 
     async def test_me(self) -> None:
         """`me` shows what the directory has, and nothing empty."""

@@ -1,7 +1,17 @@
-"""Photos: who may load them, by which credential."""
+"""Photos: who may load them, by which credential, in which sizes, and who sets them."""
+
+from io import BytesIO
+
+from PIL import Image
 
 from mobility.testing import MemoryResponse
-from tests.ucwa.service import PHOTO, Client, UcwaTestCase
+from tests.ucwa.service import Client, UcwaTestCase, uri
+
+
+def picture(width: int, height: int, kind: str = "JPEG", colour: str = "teal") -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (width, height), colour).save(made, kind)
+    return made.getvalue()
 
 
 class PhotoTests(UcwaTestCase):
@@ -12,13 +22,29 @@ class PhotoTests(UcwaTestCase):
         self.alice = Client(self.service, "alice", await self.service.token("alice"))
         registered = await self.alice.register()
         self.cookie = (registered.header("Set-Cookie") or "").partition(";")[0]
+        self.carol = await self.service.sign_in("carol")
+        await self.put(self.carol, picture(800, 600))
+
+    async def put(
+        self, client: Client, body: bytes, content_type: str = "image/jpeg"
+    ) -> MemoryResponse:
+        """PUT to the link that `me` has for it."""
+        link = (await client.document("me"))["_links"]["mobility:photo"]["href"]
+        return await client.request("PUT", link, body=body, content_type=content_type)
+
+    def edge(self, response: MemoryResponse) -> int:
+        """The edge of a square JPEG in pixels."""
+        shown = Image.open(BytesIO(response.body))
+        self.assertEqual((shown.format, shown.width), ("JPEG", shown.height))
+        return shown.width
 
     async def load(self, href: str, **headers: str) -> MemoryResponse:
         """A GET as an image element sends it: with no Authorization of its own."""
         return await self.service.http.request("GET", href, headers=headers)
 
     def shows_carol(self, response: MemoryResponse) -> None:
-        self.assertEqual((response.status, response.body), (200, PHOTO))
+        self.assertEqual(response.status, 200)
+        self.assertIn(self.edge(response), (48, 64))
         self.assertEqual(response.header("Content-Type"), "image/jpeg")
         self.assertEqual(response.header("X-Content-Type-Options"), "nosniff")
         self.assertTrue((response.header("Cache-Control") or "").startswith("private"))
@@ -72,9 +98,69 @@ class PhotoTests(UcwaTestCase):
 
     async def test_own_photo(self) -> None:
         """`me` links to one's own photo."""
-        carol = await self.service.sign_in("carol")
-        link = (await carol.document("me"))["_links"]["photo"]["href"]
-        self.shows_carol(await carol.get(link))
+        link = (await self.carol.document("me"))["_links"]["photo"]["href"]
+        self.shows_carol(await self.carol.get(link))
+
+    async def test_sizes(self) -> None:
+        """`size` asks for a size, the next one that there is; without it 48 pixels."""
+        href = f"{self.alice.href}/photos/carol@example.test"
+        for size, edge in (
+            ("", 48),
+            ("HR48X48", 48),
+            ("hr64x64", 64),
+            ("HR100X100", 120),
+            ("HR648X648", 600),  # never larger than what was uploaded
+            ("HR9999X9999", 600),
+        ):
+            response = await self.alice.get(f"{href}?size={size}")
+            self.assertEqual(self.edge(response), edge, size)
+        for size in ("64", "HR64", "HRaXb", "HR-1X5", "HR%D9%A3X1", "X" * 17):
+            response = await self.alice.get(f"{href}?size={size}")
+            self.refused_for(response, "size")
+
+    def refused_for(self, response: MemoryResponse, name: str) -> None:
+        self.refused(response, 400, "BadRequest", "ParameterValidationFailure")
+        self.assertEqual([one["name"] for one in response.json()["parameters"]], [name])
+
+    async def test_not_modified(self) -> None:
+        """A client that has the photo gets 304 until it changes."""
+        href = f"{self.alice.href}/photos/carol@example.test"
+        tag = (await self.alice.get(href)).header("ETag") or ""
+        same = await self.alice.get(href, If_None_Match=tag)
+        self.assertEqual((same.status, same.body), (304, b""))
+        await self.put(self.carol, picture(100, 100, "PNG", "red"), "image/png")
+        other = await self.alice.get(href, If_None_Match=tag)
+        self.assertEqual(other.status, 200)
+
+    async def test_remove(self) -> None:
+        """A photo can be taken away; the person's applications are told of both."""
+        await self.carol.events()
+        link = (await self.carol.document("me"))["_links"]["mobility:photo"]["href"]
+        self.accepted(await self.carol.delete(link), 204)
+        self.assertEqual([e.brief for e in await self.carol.events()], [("me", "me", "updated")])
+        response = await self.alice.get("photos/carol@example.test")
+        self.refused(response, 404, "NotFound", "ResourceNotFound")
+
+    async def test_removed_user(self) -> None:
+        """With the user the photo leaves the store."""
+        users = self.service.front_end.users
+        await users.remove(uri("carol"), self.service.clock.seconds())
+        stored = await self.service.front_end.store.archive.photo(uri("carol"))
+        self.assertIsNone(stored)
+
+    async def test_no_picture(self) -> None:
+        """What is no JPEG or PNG is refused, whatever it says it is, and the old photo stays."""
+        for body in (b"", b"GIF89a", picture(10, 10)[:-200], b"<svg/>", picture(9, 9, "BMP")):
+            self.refused_for(await self.put(self.carol, body), "photo")
+        wrong = await self.put(self.carol, picture(9, 9), "image/gif")
+        self.refused(wrong, 415, "UnsupportedMediaType")
+        self.shows_carol(await self.alice.get("photos/carol@example.test"))
+        self.assertEqual(self.service.failures(), [])
+
+    async def test_sees_a_change_after_restart(self) -> None:
+        """The photo is kept in the store."""
+        await self.service.restart()
+        self.shows_carol(await self.alice.get("photos/carol@example.test"))
 
     async def test_after_restart(self) -> None:
         """The cookie is still good after a restart, and worthless once the application ended."""

@@ -1,0 +1,1 @@
+"""Pictures: read from anybody, made small and plain, in threads."""
