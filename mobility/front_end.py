@@ -31,6 +31,7 @@ from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
@@ -93,6 +94,7 @@ class FrontEnd(MultiService):
         agenda = Agenda()
 
         self.users = Users(ledger, stored.users)
+        self.distribution_groups = DistributionGroups(ledger, stored.distribution_groups)
         self.presence = PresenceBook(stored.presences, stored.presence_number)
         self.applications = Applications(
             ledger,
@@ -241,6 +243,7 @@ class FrontEnd(MultiService):
             ldap,
             config.sip_domains,
             self.users,
+            self.distribution_groups,
             reactor=reactor,
             epoch=self._epoch,
             log=log,

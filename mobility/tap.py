@@ -244,6 +244,11 @@ class MobilityService(MultiService):
     def _gauges(self) -> None:
         front_end, gauge = self.front_end, self.metrics.gauge
         gauge("mobility_users", "Users known.", lambda: len(front_end.users))
+        gauge(
+            "mobility_distribution_groups",
+            "Distribution groups known.",
+            lambda: len(front_end.distribution_groups),
+        )
         gauge("mobility_tokens", "Tokens that can be used.", lambda: len(front_end.tokens))
         gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)

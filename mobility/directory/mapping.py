@@ -91,6 +91,28 @@ class Mapping:
             return str(UUID(bytes_le=values[0]))
         return values[0].decode(errors="replace")
 
+    @property
+    def group_attributes(self) -> list[str]:
+        """The attributes of a group to ask for."""
+        schema = self._schema
+        own = ("mail", "displayName", "cn", schema.id, schema.changed, *schema.members)
+        return [name.lower() for name in own]
+
+    @property
+    def member_attributes(self) -> tuple[str, ...]:
+        """Those that hold the names of members."""
+        return tuple(name.lower() for name in self._schema.members)
+
+    def group_uri(self, entry: Entry) -> str | None:
+        """The SIP form of a group's mail address, in whatever domain; None without one."""
+        uris = (user_uri(mail) for mail in texts(entry.attributes, "mail"))
+        return next((uri for uri in uris if uri is not None), None)
+
+    def group_name(self, entry: Entry, uri: str) -> str:
+        """The name of a group for display."""
+        names = (_text(_value(entry.attributes, name)) for name in ("displayname", "cn"))
+        return next(filter(None, names), address_of(uri))
+
     def mark(self, entry: Entry) -> int:
         """When an entry was last changed, in numbers that grow; 0 when the server does not say."""
         text = _value(entry.attributes, self._schema.changed)
@@ -104,7 +126,7 @@ class Mapping:
 
     def _uri(self, attributes: Attributes) -> str | None:
         for name in self._names["uri"]:
-            for value in _values(attributes, name):
+            for value in texts(attributes, name):
                 text = value if "@" in value else f"{value}@{self._settings.uri_domain}"
                 uri = user_uri(text)
                 if uri is not None and is_local(uri, self._sip_domains):
@@ -114,7 +136,7 @@ class Mapping:
     def _first(self, entry: Entry, field: str) -> str:
         """The first value of the attributes of a field, "" when there is none."""
         for name in self._names[field]:
-            for value in _values(entry.attributes, name):
+            for value in texts(entry.attributes, name):
                 if value.strip():
                     return value.strip()
         return ""
@@ -176,18 +198,18 @@ def _text(value: str) -> str:
     return "".join(kept).strip()[:MAX_TEXT]
 
 
-def _values(attributes: Attributes, name: str) -> list[str]:
+def texts(attributes: Attributes, name: str) -> list[str]:
     """The values of an attribute that are text."""
-    texts = []
+    found = []
     for value in attributes.get(name.lower(), ()):
         try:
-            texts.append(value.decode())
+            found.append(value.decode())
         except UnicodeDecodeError:
             continue
-    return texts
+    return found
 
 
 def _value(attributes: Attributes, name: str) -> str:
     """The first value of an attribute as text, "" when there is none."""
-    values = _values(attributes, name)
+    values = texts(attributes, name)
     return values[0] if values else ""

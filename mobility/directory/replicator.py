@@ -10,7 +10,8 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from mobility.directory.faults import DirectoryFault
-from mobility.directory.mapping import Mapping
+from mobility.directory.groups import GroupReplication
+from mobility.directory.mapping import Mapping, folded_dn
 from mobility.directory.messages import Entry, Search
 from mobility.directory.searches import Searches
 from mobility.directory.settings import LdapConfig
@@ -34,8 +35,9 @@ EVENTS: Catalogue = {
     },
     "directory.sync_failed": {"reason": "what went wrong; said once until it changes"},
     "directory.sync_refused": {
-        "removals": "users that would have been disabled",
-        "known": "enabled users of the directory",
+        "kind": "users or groups",
+        "removals": "how many would have gone",
+        "known": "how many there are of the directory, users that are disabled left out",
         "allowed_percent": "how many of them may go at once",
     },
     "directory.clash": {
@@ -50,9 +52,11 @@ CLASHES_LOGGED = 100
 
 @attrs.define(slots=True)
 class _Harvest:
-    """What a search found: users, the newest mark of change, and entries that are no user."""
+    """What a search found: users, their URIs by the folded names of their entries, the newest mark
+    of change, and how many entries are no user."""
 
     users: list[User] = attrs.Factory(list)
+    uris: dict[str, str] = attrs.Factory(dict)
     mark: int = 0
     without_address: int = 0
 
@@ -66,6 +70,7 @@ class Replicator:
         searches: Searches,
         mapping: Mapping,
         mirror: Mirror,
+        groups: GroupReplication | None,
         epoch: Callable[[], float],
         log: EventLog,
         pseudonym: Callable[[str], str],
@@ -74,6 +79,8 @@ class Replicator:
         self._searches = searches
         self._mapping = mapping
         self._mirror = mirror
+        self._groups = groups
+        self._uris: dict[str, str] = {}
         self._epoch = epoch
         self._log = log
         self._pseudonym = pseudonym
@@ -95,12 +102,13 @@ class Replicator:
         """
         async with self._lock:
             try:
-                outcome = await self._all(self._epoch(), force)
+                now = self._epoch()
+                outcome = await self._all(now, force)
+                if self._groups is not None:
+                    await self._groups.all(now, self._uris, force=force)
             except TooManyRemovals as refused:
                 self._refused(refused)
-                raise Refusal(
-                    "Conflict", None, f"{_sentence(refused)}; nothing was changed."
-                ) from None
+                raise Refusal("Conflict", None, f"{refused}; nothing was changed.") from None
             except DirectoryFault as fault:
                 self._failed(str(fault))
                 raise Unavailable(f"The directory cannot be read: {fault}") from fault
@@ -130,6 +138,8 @@ class Replicator:
                 await self._all(now, force=False)
             elif self._mark:
                 await self._changes(now)
+            if self._groups is not None:
+                await self._groups.due(now, self._uris)
         except TooManyRemovals as refused:
             self._refused(refused)
         except (DirectoryFault, Refusal) as fault:
@@ -141,6 +151,7 @@ class Replicator:
         harvest = await self._harvest(self._settings.user_filter)
         outcome = await self._mirror.replace(harvest.users, now, force=force)
         self._mark, self._server = harvest.mark, self._searches.server
+        self._uris = harvest.uris
         self.full_sync_at = now
         self._tell("full", harvest, outcome, now)
         return outcome
@@ -153,6 +164,7 @@ class Replicator:
             return
         outcome = await self._mirror.merge(harvest.users, now)
         self._mark = max(self._mark, harvest.mark)
+        self._uris.update(harvest.uris)
         self._tell("changes", harvest, outcome, now)
 
     async def _harvest(self, wanted: str) -> _Harvest:
@@ -166,6 +178,7 @@ class Replicator:
                     harvest.without_address += 1
                 else:
                     harvest.users.append(user)
+                    harvest.uris[folded_dn(entry.dn)] = user.uri
 
         settings = self._settings
         search = Search(
@@ -203,16 +216,13 @@ class Replicator:
         self.problem = reason
 
     def _refused(self, refused: TooManyRemovals) -> None:
-        reason = _sentence(refused)
+        reason = str(refused)
         if reason != self.problem:
             self._log.emit(
                 "directory.sync_refused",
+                kind=refused.kind,
                 removals=refused.removals,
                 known=refused.known,
                 allowed_percent=self._settings.max_removal_percent,
             )
         self.problem = reason
-
-
-def _sentence(refused: TooManyRemovals) -> str:
-    return f"{refused.removals} of {refused.known} users would be disabled"

@@ -16,7 +16,6 @@ USER_FIELDS = (
     "mobile_phone",
     "home_phone",
     "other_phone",
-    "manager",
     "photo",
 )
 """The fields that `[directory.ldap.attributes]` maps."""
@@ -56,7 +55,6 @@ ACTIVE_DIRECTORY = Schema(
         "mobile_phone": "mobile",
         "home_phone": "homePhone",
         "other_phone": "otherTelephone",
-        "manager": "manager",
         "photo": "thumbnailPhoto jpegPhoto",
     },
     id="objectGUID",
@@ -81,7 +79,6 @@ INETORGPERSON = Schema(
         "mobile_phone": "mobile",
         "home_phone": "homePhone",
         "other_phone": "",
-        "manager": "manager",
         "photo": "jpegPhoto",
     },
     id="entryUUID",

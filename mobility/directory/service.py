@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 
 from mobility.auth.grants import PasswordVerifier
 from mobility.directory.binds import Binds
+from mobility.directory.groups import GroupReplication
 from mobility.directory.mapping import SOURCE, Mapping
 from mobility.directory.photos import DirectoryPhotos
 from mobility.directory.replicator import Replicator
@@ -15,6 +16,7 @@ from mobility.directory.searches import Searches
 from mobility.directory.servers import Connector, Servers
 from mobility.directory.settings import LdapConfig
 from mobility.directory.sign_in import DirectoryPasswords
+from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.mirror import Mirror
 from mobility.domain.users import Users
 from mobility.events import EventLog
@@ -33,6 +35,7 @@ class LdapDirectory(MultiService):
         settings: LdapConfig,
         sip_domains: tuple[str, ...],
         users: Users,
+        groups: DistributionGroups,
         *,
         reactor: IReactor,
         epoch: Callable[[], float],
@@ -63,8 +66,13 @@ class LdapDirectory(MultiService):
             pseudonym,
         )
         """The photos of the directory's users."""
+        group_replication = (
+            GroupReplication(settings, self._searches, mapping, groups, log)
+            if settings.group_base
+            else None
+        )
         self.replicator = Replicator(
-            settings, self._searches, mapping, mirror, epoch, log, pseudonym
+            settings, self._searches, mapping, mirror, group_replication, epoch, log, pseudonym
         )
         Recurring(
             "directory",

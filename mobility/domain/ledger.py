@@ -14,6 +14,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    DistributionGroup,
     Group,
     Instance,
     Invitation,
@@ -121,6 +122,7 @@ class Snapshot:
     """Everything a front end keeps in memory, as the store had it at start."""
 
     users: list[User] = attrs.Factory(list)
+    distribution_groups: list[DistributionGroup] = attrs.Factory(list)
     tokens: list[Token] = attrs.Factory(list)
     applications: list[Application] = attrs.Factory(list)
     instances: list[Instance] = attrs.Factory(list)

@@ -47,15 +47,19 @@ COMPARED_AT_ONCE = 1_000
 
 
 class TooManyRemovals(Exception):
-    """The directory suddenly lacks, or disables, more users than may be lost at once.
+    """The directory suddenly lacks, or disables, more than may be lost at once.
 
-    `removals` of `known` users would be disabled; nothing was changed.
+    `removals` of `known` would go; nothing was changed.  `kind` is "users" or "groups".
     """
 
-    def __init__(self, removals: int, known: int) -> None:
-        super().__init__(removals, known)
+    def __init__(self, removals: int, known: int, kind: str = "users") -> None:
+        super().__init__(removals, known, kind)
         self.removals = removals
         self.known = known
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return f"{self.removals} of {self.known} {self.kind} would go"
 
 
 @attrs.frozen(slots=True)
@@ -130,9 +134,10 @@ class Mirror:
         mine = self._mine()
         held = {user.source_id: user for user in mine}
         plan = await self._plan(found)
+        there = {user.uri for user in found}
         for user in found:
             before = held.get(user.source_id)
-            if before is not None and before.uri != user.uri and before.enabled:
+            if before is not None and before.uri not in there and before.enabled:
                 plan.disabled.append(before.uri)
         return await self._carry_out(plan, len([u for u in mine if u.enabled]), now, force)
 

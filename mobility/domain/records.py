@@ -165,6 +165,22 @@ class Group:
 
 
 @attrs.frozen(slots=True)
+class DistributionGroup:
+    """A list of people that a directory keeps.
+
+    `uri` is the SIP form of its mail address.  `members` is a space list of the URIs of its direct
+    members, people and other groups.  `source` and `source_id` are as those of a user.
+    """
+
+    KEY: ClassVar = ("uri",)
+    uri: str
+    name: str
+    members: str
+    source: str
+    source_id: str
+
+
+@attrs.frozen(slots=True)
 class Contact:
     """One entry of a contact list, in one group."""
 
@@ -351,6 +367,7 @@ Record = (
     | Presence
     | PresenceSubscription
     | Group
+    | DistributionGroup
     | Contact
     | Conversation
     | Leg

@@ -9,6 +9,7 @@ from mobility.domain.ledger import Snapshot
 from mobility.domain.records import (
     Application,
     Conversation,
+    DistributionGroup,
     Instance,
     Invitation,
     Leg,
@@ -56,6 +57,7 @@ def load(connection: Connection, now: float) -> Snapshot:
         unexpired: BindParameter[float] = bindparam("now")
         return Snapshot(
             users=_records(connection, User),
+            distribution_groups=_records(connection, DistributionGroup),
             tokens=_records(connection, Token, tokens.expires_at > unexpired, now=now),
             applications=_records(connection, Application),
             instances=_records(connection, Instance),

@@ -28,6 +28,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    DistributionGroup,
     Group,
     Instance,
     Invitation,
@@ -175,6 +176,16 @@ contact_groups = Table(
     sqlite_with_rowid=False,
 )
 
+distribution_groups = Table(
+    "distribution_groups",
+    metadata,
+    _key("uri"),
+    _column("name", Text),
+    _column("members", Text),
+    _column("source", Text),
+    _column("source_id", Text),
+)
+
 contacts = Table(
     "contacts",
     metadata,
@@ -311,6 +322,7 @@ TABLE_OF: dict[type[Record], Table] = {
     Presence: presences,
     PresenceSubscription: presence_subscriptions,
     Group: contact_groups,
+    DistributionGroup: distribution_groups,
     Contact: contacts,
     Conversation: conversations,
     Leg: legs,

@@ -20,6 +20,7 @@ from mobility.directory.settings import LdapConfig, Server
 SERVICE = "cn=mobility,dc=example,dc=test"
 SECRET = "a secret of the tests"
 BASE = "ou=people,dc=example,dc=test"
+GROUPS = "ou=groups,dc=example,dc=test"
 TIMEOUT_S = 5.0
 
 SETTINGS = LdapConfig(
@@ -164,6 +165,19 @@ class MemoryServers:
 
 def settings(**changes: Any) -> LdapConfig:
     return attrs.evolve(SETTINGS, **changes)
+
+
+def group(name: str, *members: str, **attributes: str) -> tuple[str, dict[str, list[bytes | str]]]:
+    """An entry of a group whose members are entries of these names."""
+    values: dict[str, str] = {
+        "cn": name.title(),
+        "mail": f"{name}@lists.test",
+        "entryUUID": f"uuid-of-{name}",
+        "modifyTimestamp": "20260101120000Z",
+        **attributes,
+    }
+    entry: dict[str, list[bytes | str]] = {key: [value] for key, value in values.items() if value}
+    return f"cn={name},{GROUPS}", {**entry, "member": list(members)}
 
 
 def person(name: str, **attributes: str | bytes) -> tuple[str, dict[str, list[bytes | str]]]:

@@ -39,6 +39,7 @@ class ReplicatorTests(SynchronousTestCase):
             self.searches,
             Mapping(self.settings, ("example.test",)),
             Mirror(self.users, "ldap", 20, lambda: succeed(None)),
+            None,
             self.clock.seconds,
             self.log,
             lambda uri: f"~{uri}",
@@ -140,7 +141,7 @@ class ReplicatorTests(SynchronousTestCase):
             self.run_once(self.settings.full_sync_interval_s)
         (line,) = self.told("directory.sync_refused")
         self.assertEqual((line["removals"], line["known"], line["allowed_percent"]), (9, 10, 20))
-        self.assertEqual(self.replicator.problem, "9 of 10 users would be disabled")
+        self.assertEqual(self.replicator.problem, "9 of 10 users would go")
         self.assertTrue(all(user.enabled for user in self.users.all()))
 
     def test_forced(self) -> None:
@@ -149,7 +150,7 @@ class ReplicatorTests(SynchronousTestCase):
         self.run_once()
         self.have(person("user0"))
         failed = self.failureResultOf(started(self.replicator.replicate(force=False)), Refusal)
-        self.assertIn("9 of 10 users would be disabled", failed.value.message)
+        self.assertIn("9 of 10 users would go", failed.value.message)
         outcome = self.successResultOf(started(self.replicator.replicate(force=True)))
         self.assertEqual((outcome.disabled, self.replicator.problem), (9, ""))
         self.one.stop()

@@ -48,6 +48,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    DistributionGroup,
     Group,
     Instance,
     Invitation,
@@ -196,6 +197,7 @@ class MemoryLedger:
                 counts[message.conversation_id] = max(known, message.number)
         return Snapshot(
             users=list(self.all(User).values()),
+            distribution_groups=list(self.all(DistributionGroup).values()),
             tokens=list(self.all(Token).values()),
             applications=list(self.all(Application).values()),
             instances=list(self.all(Instance).values()),

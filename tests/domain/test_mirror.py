@@ -118,6 +118,13 @@ class MirrorTests(SynchronousTestCase):
         self.assertFalse(self.user("ann").enabled)
         self.assertTrue(self.user("anna").enabled)
 
+    def test_exchanged_addresses(self) -> None:
+        """Two who exchange their addresses are both there afterwards."""
+        self.replace(kept("ann"), kept("ben"))
+        outcome = self.merge(kept("ann", source_id="id-ben"), kept("ben", source_id="id-ann"))
+        self.assertEqual(outcome, Outcome(0, 2, 0))
+        self.assertTrue(self.user("ann").enabled and self.user("ben").enabled)
+
     def test_local_user(self) -> None:
         """A local user's SIP address is not taken over."""
         outcome = self.replace(kept("local"), kept("ann"))

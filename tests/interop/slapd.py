@@ -97,6 +97,17 @@ def organisation(number: int) -> Iterator[str]:
         yield ldif(f"ou={name},{SUFFIX}", {"objectClass": "organizationalUnit", "ou": name})
     role = ["organizationalRole", "simpleSecurityObject"]
     yield ldif(SERVICE, {"objectClass": role, "cn": "mobility", "userPassword": SECRET})
+    for name, members in group_members(number).items():
+        yield ldif(
+            f"cn={name},{GROUPS}",
+            {
+                "objectClass": ["groupOfNames", "extensibleObject"],
+                "cn": name,
+                "displayName": f"Group {name}",
+                "mail": f"{name}@lists.example.test",
+                "member": members,
+            },
+        )
     for place, person in enumerate(people(number)):
         given, family, _ = person.name.split()
         yield ldif(
@@ -115,6 +126,17 @@ def organisation(number: int) -> Iterator[str]:
                 **({"jpegPhoto": PHOTO} if place % 10 == 0 else {}),
             },
         )
+
+
+def group_members(number: int) -> dict[str, list[str]]:
+    """The names of the members of each group: all people, a few, a group of groups, and one that
+    is its own member by way of it."""
+    everybody = [person.dn for person in people(number)]
+    return {
+        "everybody": everybody,
+        "few": [*everybody[:3], f"cn=nested,{GROUPS}", SERVICE],
+        "nested": [f"cn=few,{GROUPS}", f"cn=everybody,{GROUPS}"],
+    }
 
 
 class Slapd:

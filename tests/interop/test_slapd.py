@@ -1,5 +1,7 @@
 """OpenLDAP's slapd as the directory of a front end, over TLS."""
 
+import sqlite3
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -146,6 +148,34 @@ class ReplicationTests(SlapdTestCase):
             self.assertEqual(Image.open(BytesIO(shown.body)).size, (48, 48))
         await phone.expect(404, "GET", f"{photos}/user21@example.test")
 
+    async def groups(self) -> dict[str, list[str]]:
+        """The members of each group, as the front end has stored them."""
+        database = self.process.directory / "data" / "mobility.sqlite"
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT uri, members FROM distribution_groups").fetchall()
+        return {uri: members.split() for uri, members in rows}
+
+    async def test_groups(self) -> None:
+        """Groups are distribution groups; members are people and groups, and nobody else."""
+        self.configure()
+        await self.replicated()
+        line = await self.process.logged("directory.groups_synced", kind="full")
+        self.assertEqual((line["groups"], line["added"], line["clashes"]), (3, 3, 0))
+        groups = await self.groups()
+        everybody = [f"sip:{person.uid}@example.test" for person in people(NUMBER)]
+        few, nested, every = (
+            f"sip:{name}@lists.example.test" for name in ("few", "nested", "everybody")
+        )
+        self.assertEqual(groups[every], everybody)
+        self.assertEqual(groups[few], [*everybody[:3], nested])
+        self.assertEqual(groups[nested], [few, every])
+        await self.slapd.change(
+            f"dn: cn=few,{GROUPS}\nchangetype: modify\n"
+            f"replace: member\nmember: {people(10)[9].dn}\n\n"
+        )
+        await self.process.logged("directory.groups_synced", kind="changes", changed=1)
+        self.assertEqual((await self.groups())[few], everybody[9:10])
+
     async def test_changes(self) -> None:
         """A change is seen before the next full replication, and one that is none is not told."""
         self.configure()
@@ -176,7 +206,7 @@ class ReplicationTests(SlapdTestCase):
         self.assertEqual((await self.token("user299")).status, 200)
         config = f"--config={self.process.config}"
         refused = await deferToThread(command, "directory", "sync", config)
-        self.assertIn("61 of 300 users would be disabled; nothing was changed", refused.stderr)
+        self.assertIn("61 of 300 users would go; nothing was changed", refused.stderr)
         forced = await deferToThread(command, "directory", "sync", "--force", config)
         self.assertEqual(forced.stdout, "added 0, changed 0, disabled 61\n", forced.stderr)
 
@@ -188,6 +218,7 @@ class ReplicationTests(SlapdTestCase):
         lines = tried.stdout.splitlines()
         self.assertEqual(lines[0], f"{self.ldaps}: good")
         self.assertEqual(lines[1], f"  {NUMBER} users, 0 of them disabled")
+        self.assertEqual(lines[2], "  3 groups")
         self.assertIn("cannot be reached", lines[-1])
 
     async def test_administration(self) -> None:

@@ -18,7 +18,7 @@ class Replicator:
 
     async def replicate(self, *, force: bool) -> Outcome:
         if not force:
-            raise Refusal("Conflict", None, "9 of 10 users would be disabled; nothing was changed.")
+            raise Refusal("Conflict", None, "9 of 10 users would go; nothing was changed.")
         return Outcome(1, 2, 9, (Clash("sip:ann@example.test", "local_user"),))
 
 
