@@ -12,6 +12,7 @@ from mobility.directory.mapping import Mapping, folded_dn
 from mobility.directory.searches import Searches
 from mobility.directory.servers import Servers
 from mobility.domain.distribution_groups import DistributionGroups
+from mobility.domain.mirror import TooManyRemovals
 from mobility.testing import MemoryLog
 from tests.directory.doubles import (
     GROUPS,
@@ -91,9 +92,16 @@ class GroupReplicationTests(SynchronousTestCase):
         self.read()
         self.assertEqual(self.members("all"), ["sip:new@lists.test"])
         self.assertEqual(self.told(), ["full", "changes"])
+
+    def test_brake(self) -> None:
+        """More groups than the share are not removed."""
+        self.have(group("all", ANN), group("few", BEN))
+        self.read()
         self.have()
-        self.read(self.settings.full_sync_interval_s)
-        self.assertIsNotNone(self.members("all"), "two of two are more than the brake allows")
+        self.now += self.settings.full_sync_interval_s
+        failed = started(self.replication.due(self.now, URIS))
+        self.failureResultOf(failed, TooManyRemovals)
+        self.assertEqual(len(self.groups), 2)
 
     def test_gone(self) -> None:
         """A group that is gone goes with the next full replication."""
