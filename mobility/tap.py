@@ -128,8 +128,14 @@ def user_routes(
     pseudonym: Callable[[str], str],
 ) -> list[Route]:
     """The operator API of users on a front end, served or driven by an offline command."""
+    mirrored = front_end.directory
     administration = UserAdministration(
-        front_end.users, front_end.passwords, config.sip_domains, log, pseudonym
+        front_end.users,
+        front_end.passwords,
+        config.sip_domains,
+        log,
+        pseudonym,
+        directories=() if mirrored is None else (mirrored.source,),
     )
     return users.routes(administration, access)
 

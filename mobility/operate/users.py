@@ -62,7 +62,10 @@ class UserAdministration:
         sip_domains: Collection[str],
         log: EventLog,
         pseudonym: Callable[[str], str],
+        directories: Collection[str] = (),
     ) -> None:
+        """`directories` are the sources that keep their users themselves (`User.source`)."""
+        self._directories = directories
         self._users = users
         self._passwords = passwords
         self._sip_domains = sip_domains
@@ -112,7 +115,8 @@ class UserAdministration:
         check(values)
         async with self._turn:
             user = self.find(uri)
-            _check_owner(user, values)
+            if user.source in self._directories:
+                _check_owner(user, values)
             password_hash = await self._hash(values)
             user = await self._users.update(
                 user.uri,
@@ -129,7 +133,7 @@ class UserAdministration:
         """
         async with self._turn:
             user = self.find(uri)
-            if user.source and user.enabled:
+            if user.source in self._directories and user.enabled:
                 raise Refusal(
                     "Conflict",
                     None,
@@ -150,7 +154,7 @@ class UserAdministration:
 
 def _check_owner(user: User, values: Mapping[str, object]) -> None:
     """Refuse to change what a directory keeps: it would be undone by the next replication."""
-    kept = sorted(values.keys() & OWNED_BY_DIRECTORY) if user.source else []
+    kept = sorted(values.keys() & OWNED_BY_DIRECTORY)
     if kept:
         rule = f"is kept by the directory ({user.source}): change it there"
         raise validation_failure(*(Parameter(name, rule) for name in kept))

@@ -37,7 +37,12 @@ class ApiTestCase(TestCase):
         passwords.startService()
         self.addCleanup(passwords.stopService)
         administration = UserAdministration(
-            self.users, passwords, ["example.test"], self.log, lambda uri: f"~{uri}"
+            self.users,
+            passwords,
+            ["example.test"],
+            self.log,
+            lambda uri: f"~{uri}",
+            directories=["ldap"],
         )
         site = memory_site(
             routes(administration, OperatorAccess(KEY)),
@@ -270,6 +275,14 @@ class DirectoryTests(ApiTestCase):
         self.assertEqual((refused.status, refused.json()["code"]), (409, "Conflict"))
         await self.users.update(ALICE, partial(attrs.evolve, enabled=False), 0.0)
         self.assertEqual((await self.ask("DELETE", f"/{ALICE}")).status, 204)
+
+    async def test_of_a_former_directory(self) -> None:
+        """A user of a directory that is not configured any more is the operators' again."""
+        bob = "sip:bob@example.test"
+        await self.users.add(User(bob, "Bob", source="former", source_id="1"))
+        changed = await self.ask("PATCH", f"/{bob}", {"title": "Boss", "password": "secret"})
+        self.assertEqual(changed.status, 200)
+        self.assertEqual((await self.ask("DELETE", f"/{bob}")).status, 204)
 
 
 class ListTests(ApiTestCase):
