@@ -3,7 +3,6 @@
 import hashlib
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +20,7 @@ from mobility.auth.tokens import PREFIX, TOKEN_BYTES
 from mobility.config import Config, load, operator_address
 from mobility.domain.ledger import Unit
 from mobility.domain.records import Token, User
+from mobility.operate.ports import free_offset
 from mobility.store.connection import connect_writer
 from mobility.store.schema import migrate
 from mobility.store.transactor import Transactor
@@ -28,10 +28,6 @@ from mobility.store.transactor import Transactor
 SIP_DOMAIN = "bench.example"
 PASSWORD = "correct horse battery staple"
 TOKEN_LIFE_S = 28_800.0
-
-STANDARD_PORTS = (80, 443, 8080, 4443, 9443)
-PORT_OFFSETS = range(20_000, 50_000, 1_000)
-"""What is added to the standard ports: the first offset at which all of them are free."""
 
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
 _PARKED = re.compile(rb"^mobility_parked (\d+)", re.MULTILINE)
@@ -107,7 +103,7 @@ class FrontEnd:
 
 def _initialised(directory: Path) -> Config:
     command = [sys.executable, "-m", "mobility.cli", "init", str(directory)]
-    options = [f"--sip-domain={SIP_DOMAIN}", f"--port-offset={_free_offset()}"]
+    options = [f"--sip-domain={SIP_DOMAIN}", f"--port-offset={free_offset()}"]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     return load(directory / "mobility.toml")
 
@@ -125,20 +121,3 @@ def _operator_port(config: Config) -> int:
     if address is None:
         raise RuntimeError("the operator listener is not on loopback")
     return address[1]
-
-
-def _free_offset() -> int:
-    for offset in PORT_OFFSETS:
-        if all(_is_free(port + offset) for port in STANDARD_PORTS):
-            return offset
-    raise RuntimeError(f"no free ports at offsets {PORT_OFFSETS}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

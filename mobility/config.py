@@ -360,17 +360,23 @@ def _check_operator(table: Table, endpoint: str, tls: bool) -> None:
 
 def operator_address(endpoint: str) -> tuple[str, int] | None:
     """Address and port of a tcp: endpoint string that is bound to a loopback address, or None."""
+    address, port = tcp_address(endpoint)
+    try:
+        loopback = ip_address(address).is_loopback
+    except ValueError:
+        loopback = address == "localhost"
+    return (address, port) if loopback else None
+
+
+def tcp_address(endpoint: str) -> tuple[str, int]:
+    """Address ("" for none) and port of a tcp: or tcp6: endpoint string."""
     words = endpoint.replace(r"\:", "\0").split(":")
     interface = next(
         (w.removeprefix("interface=") for w in words if w.startswith("interface=")), ""
     )
     address = interface.replace("\0", ":")
     port = next((w.removeprefix("port=") for w in words[1:] if w.startswith("port=")), words[1])
-    try:
-        loopback = ip_address(address).is_loopback
-    except ValueError:
-        loopback = address == "localhost"
-    return (address, int(port)) if loopback else None
+    return address, int(port)
 
 
 def _auth(table: Table) -> AuthConfig:

@@ -144,7 +144,8 @@ class MobilityService(MultiService):
     """One front end in operation: listeners, log, metrics, health and signals around it.
 
     Building it checks everything that can be checked before the process may become a daemon:
-    certificates, keys, the store and its schema.  It raises OperatorFault; starting raises Refused.
+    certificates, keys, ports, the store and its schema.  It raises OperatorFault; starting raises
+    Refused.
     """
 
     def __init__(self, config: Config, file: LogFile, reactor: IReactor) -> None:
@@ -225,6 +226,7 @@ class MobilityService(MultiService):
             )
             tls = certificates.listeners.get(settings.name)
             listener = Listener(config, number, site, tls, self._reactor, self.log)
+            listener.check()
             listener.setServiceParent(self)
             self.listeners.append(listener)
             self._sites[settings.name] = site

@@ -1,10 +1,8 @@
 """`mobility demo`: a front end in a temporary directory, and a conversation on it."""
 
 import json
-import random
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,16 +17,15 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 
-from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS, HIGHEST_OFFSET
+from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
 from mobility.errors import OperatorFault
+from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
 
 SIP_DOMAIN = "example.test"
 SCENES = {"chat": Script}
 """What can be played; a scene's docstring says what happens in it."""
 
-STANDARD_OFFSET = 10_000
-PORTS = (80, 443, 8080, 4443, 9443)
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 RETRY_S = 0.1
@@ -69,7 +66,7 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     """Play a scene on a front end of its own, then keep serving."""
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
-    offset = _free_offset() if port_offset is None else port_offset
+    offset = free_offset() if port_offset is None else port_offset
     with tempfile.TemporaryDirectory(prefix="mobility-demo-") as name:
         directory = Path(name)
         _initialise(directory, offset)
@@ -80,24 +77,6 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
             if ended.code not in (None, 0):
                 return 1
     return 0
-
-
-def _free_offset() -> int:
-    """The standard offset, or another one at which every port is free."""
-    offset = STANDARD_OFFSET
-    while not all(_is_free(port + offset) for port in PORTS):
-        offset = random.randrange(STANDARD_OFFSET, HIGHEST_OFFSET)  # noqa: S311  # no secret
-    return offset
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _initialise(directory: Path, offset: int) -> None:

@@ -14,9 +14,9 @@ from mobility.commands.options import json_option, show
 from mobility.config import PUBLISHED_RULE, Config, load, published
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
+from mobility.operate.ports import HIGHEST_OFFSET
 from mobility.operate.users import PATH
 
-HIGHEST_OFFSET = 65_535 - 9443
 """With a larger one the operator port would not be a port any more."""
 
 DEMO_PASSWORD = "correct horse battery staple"  # noqa: S105  # published, for demonstrations

@@ -13,10 +13,11 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from mobility.config import Config, ListenerConfig
+from mobility.config import Config, ListenerConfig, tcp_address
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
+from mobility.operate.ports import obstacle
 
 EVENTS: Catalogue = {
     "listener.started": {
@@ -68,6 +69,16 @@ class Listener(Service):
             )
         except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
             raise self._fault(f"cannot be used: {error!r}") from error
+
+    def check(self) -> None:
+        """Raise OperatorFault if somebody else has the TCP port, before a daemon is made: after
+        that nobody is at the terminal to be told."""
+        endpoint = self.settings.endpoint.removeprefix("haproxy:")
+        if endpoint.startswith(("tcp:", "tcp6:")):
+            address, port = tcp_address(endpoint)
+            anywhere = "::" if endpoint.startswith("tcp6:") else ""
+            if problem := obstacle(address or anywhere, port):
+                raise self._fault(f"cannot listen: {problem}")
 
     @property
     def address(self) -> str:

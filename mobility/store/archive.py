@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, LifoQueue
 from sqlite3 import Connection
-from typing import TypeVar
+from threading import Thread
+from typing import Any, TypeVar
 
 from sqlalchemy import and_, bindparam, literal_column, select
 from twisted.internet.defer import Deferred, fail
@@ -97,6 +98,13 @@ PHOTO = compiled(
 )
 
 
+class _ReadingThread(Thread):
+    """One that a dead disk can hold, but that does not hold the end of the process."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords, daemon=True)
+
+
 class SqliteArchive:
     """The archive of one front end; all calls fail with `Unavailable` when the file cannot be
     read, and those that forget something when it cannot be written."""
@@ -106,17 +114,27 @@ class SqliteArchive:
         self._ledger = ledger
         self._reactor = reactor
         self._threads = ThreadPool(minthreads=0, maxthreads=READERS, name="mobility-store-reader")
+        self._threads.threadFactory = _ReadingThread
         self._idle: LifoQueue[Connection] = LifoQueue()
+        self._stopping = False
 
     def start(self) -> None:
         self._threads.start()
 
-    def stop(self) -> None:
-        """Wait for the reads under way and close the connections.  Blocks as long as they take."""
-        if self._threads.started:
-            self._threads.stop()
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+    def stop(self) -> Deferred[None]:
+        """Wait, in a thread of its own, for the reads under way, and close the connections."""
+        self._stopping = True
+        stopped: Deferred[None] = Deferred()
+
+        def close() -> None:
+            if self._threads.started:
+                self._threads.stop()
+            while not self._idle.empty():
+                self._idle.get_nowait().close()
+            self._reactor.callFromThread(stopped.callback, None)
+
+        _ReadingThread(target=close, name="mobility-store-reader-stop").start()
+        return stopped
 
     def entries(self, stream_id: str, after: int, limit: int) -> Deferred[Sequence[Entry]]:
         """At most `limit` entries of a stream with positions above `after`, in order.
@@ -204,7 +222,7 @@ class SqliteArchive:
         return purged
 
     def _read(self, work: Callable[[Connection], T]) -> Deferred[T]:
-        if self._threads.joined:
+        if self._stopping:
             return fail(Unavailable("The service is stopping.", RETRY_AFTER_S))
         return deferToThreadPool(self._reactor, self._threads, self._with_connection, work)
 

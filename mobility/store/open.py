@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import sqlite
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from mobility.config import StoreConfig
@@ -27,7 +28,12 @@ EVENTS: Catalogue = {
         "after": "the schema it has now",
         "backup": 'the file name of the copy that was kept, "" for none',
     },
+    "store.close_timeout": {"waiting": "units of work given up, none of which was acknowledged"},
 }
+
+CLOSE_TIMEOUT_S = 2.0
+"""How long a stop waits for the disk to take or give what is under way (our choice: with the 8 s
+of `drain_timeout_s` a stop is done in ten)."""
 
 _settings = tables.settings.columns
 
@@ -75,6 +81,9 @@ class Store:
         log: EventLog,
     ) -> None:
         self._path = config.path
+        self._reactor = reactor
+        self._log = log
+        self._closed: Deferred[None] | None = None
         self._connect = partial(connect_writer, config.path, config.synchronous)
         self.ledger = SqliteLedger(self._connect, reactor=reactor, publish=publish, log=log)
         self.archive = SqliteArchive(config.path, self.ledger, reactor=reactor)
@@ -84,9 +93,23 @@ class Store:
         self.archive.start()
 
     def stop(self) -> Deferred[None]:
-        """Finish what waits to be read or written, and close the database."""
-        self.archive.stop()
-        return self.ledger.stop()
+        """Finish what waits to be read or written, and close the database.
+
+        After `CLOSE_TIMEOUT_S` it is left as it is: what is committed is safe in the write-ahead
+        log, and the threads do not outlive the process.
+        """
+        if self._closed is None:
+            self._closed = Deferred.fromCoroutine(self._close())
+        waiter: Deferred[None] = Deferred()
+        self._closed.chainDeferred(waiter)
+        return waiter
+
+    async def _close(self) -> None:
+        closing = self.archive.stop().addCallback(lambda _: self.ledger.stop())
+        try:
+            await closing.addTimeout(CLOSE_TIMEOUT_S, self._reactor)
+        except defer.TimeoutError:
+            self._log.emit("store.close_timeout", waiting=self.ledger.waiting)
 
     def snapshot(self, now: float) -> Snapshot:
         """Everything a front end keeps in memory; expired tokens left out."""

@@ -330,6 +330,18 @@ class SystemTests(ProcessTestCase):
         self.assertRegex(outcome.err, r"\Amobility: .*mobility\.toml: log\.destination: .*\n\Z")
         self.assertFalse((self.process.directory / "front_end.pid").exists())
 
+    async def test_a_daemon_and_a_busy_port(self) -> None:
+        """A busy port is told at the terminal, as without a daemon."""
+        self.process.configure('destination = "stdout"', 'destination = "front_end.log"')
+        command = [*TWISTD, "--pidfile", "front_end.pid", "mobility", "--config"]
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", self.process.port(4443)))
+            other.listen()
+            outcome = await run([*command, str(self.process.config)], self.process.directory)
+        self.assertEqual(outcome.status, 2)
+        self.assertRegex(outcome.err, r"\Amobility: .*: listen\[2\]\.endpoint: .* in use\n\Z")
+        self.assertFalse((self.process.directory / "front_end.pid").exists())
+
     async def test_runs_as_a_daemon(self) -> None:
         """Without -n it goes on in the background, logs to its file, and removes its pid file."""
         directory = self.process.directory

@@ -110,6 +110,24 @@ class ListenerTests(CertificateTestCase, TestCase):
         self.assertEqual(listener.address, event["address"])
         self.assertEqual("tls", event["listener"])
 
+    def test_check(self) -> None:
+        """A TCP port that somebody listens on is found before the listener is started; what is no
+        TCP port is not looked at."""
+        for family, address, kind in (
+            (socket.AF_INET, "127.0.0.1", "tcp"),
+            (socket.AF_INET, "127.0.0.1", "haproxy:tcp"),
+            (socket.AF_INET6, "::1", "tcp6"),
+        ):
+            with socket.socket(family) as other:
+                other.bind((address, 0))
+                other.listen()
+                escaped = address.replace(":", r"\:")
+                endpoint = f"{kind}:{other.getsockname()[1]}:interface={escaped}"
+                with self.assertRaisesRegex(OperatorFault, "endpoint.*Address already in use"):
+                    self.listener(endpoint).check()
+            self.listener(endpoint).check()
+        self.listener(f"unix:{self.mktemp()}").check()
+
     def test_backlog(self) -> None:
         """A listener lets BACKLOG clients wait, or as many as its endpoint string says."""
         for endpoint, whole in (

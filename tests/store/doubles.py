@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from twisted.internet import reactor
@@ -16,6 +16,7 @@ from mobility.config import StoreConfig
 from mobility.domain.facts import Fact, MeChanged
 from mobility.domain.ledger import Committed, Unit
 from mobility.domain.records import Conversation, Message
+from mobility.reactor import IReactor
 from mobility.store.connection import connect_writer
 from mobility.store.open import Store, open_store
 from mobility.store.schema import migrate
@@ -97,11 +98,15 @@ class StoreCase(TestCase):
         self.log = MemoryLog()
         self.published: list[Committed] = []
 
-    def open(self, publish: Callable[[Committed], None] | None = None) -> Store:
+    def open(
+        self,
+        publish: Callable[[Committed], None] | None = None,
+        clock: IReactor = cast(IReactor, reactor),  # noqa: B008  # there is one
+    ) -> Store:
         """A started store, stopped when the test ends."""
         store = open_store(
             StoreConfig(self.path),
-            reactor=reactor,
+            reactor=clock,
             publish=publish or self.published.append,
             log=self.log,
         )

@@ -1,6 +1,7 @@
 """Opening the store, and what is loaded at start."""
 
 import sqlite3
+from threading import Event
 from typing import Any
 
 import attrs
@@ -24,9 +25,10 @@ from mobility.domain.records import (
 )
 from mobility.errors import OperatorFault
 from mobility.store.connection import connect_reader, connect_writer
-from mobility.store.open import EVENTS, Store, open_store
+from mobility.store.open import CLOSE_TIMEOUT_S, EVENTS, Store, open_store
 from mobility.store.plan import NUMBERS
 from tests.store.doubles import HEAD, StoreCase, appending, conversation, message, opening, saving
+from tests.ucwa.service import HandClock
 
 ALICE = "sip:alice@example.test"
 NOW = 1_700_000_000.0
@@ -211,3 +213,20 @@ class ConnectionTests(StoreCase):
         connection.execute("UPDATE counters SET value = value")
         for path in self.path.parent.iterdir():
             self.assertEqual(path.stat().st_mode & 0o777, 0o600, path.name)
+
+
+class CloseTests(StoreCase):
+    async def test_a_disk_that_hangs(self) -> None:
+        """A stop waits CLOSE_TIMEOUT_S for a disk, says what it gave up, and is over."""
+        clock, disk = HandClock(0.0), Event()
+        store = self.open(clock=clock)
+        stuck = store.ledger.run(lambda cursor, memory: disk.wait())
+        stopped = store.stop()
+        clock.advance(CLOSE_TIMEOUT_S - 0.1)
+        self.assertNoResult(stopped)
+        clock.advance(0.1)
+        self.successResultOf(stopped)
+        self.assertIn(("store.close_timeout", {"waiting": 1}), self.log.events)
+        disk.set()
+        self.assertTrue(await stuck)
+        await store.ledger.stop()
