@@ -6,8 +6,6 @@ the channels ask for.  The `events` handler is in `mobility.ucwa.application`.
 
 import heapq
 from collections.abc import Callable
-from itertools import count
-from math import inf
 from typing import cast
 
 import attrs
@@ -115,8 +113,10 @@ class EventChannels:
         self._log = log
         self._stream_entries = stream_entries
         self._seats: dict[str, dict[str, Seat]] = {}
-        self._wakeups: list[tuple[float, int, Seat]] = []
-        self._order = count()
+        self._wakeups: list[float] = []
+        """A heap of the times in `_due`."""
+        self._due: dict[float, list[Seat]] = {}
+        """The channels to be looked at then: those that watch one user share a time."""
         self._timer: IDelayedCall | None = None
 
     @property
@@ -302,9 +302,13 @@ class EventChannels:
         if wakeup is None or (seat.wake_at is not None and seat.wake_at <= wakeup):
             return
         seat.wake_at = wakeup
-        first = self._wakeups[0][0] if self._wakeups else inf
-        heapq.heappush(self._wakeups, (wakeup, next(self._order), seat))
-        if wakeup < first:
+        together = self._due.get(wakeup)
+        if together is not None:
+            together.append(seat)
+            return
+        self._due[wakeup] = [seat]
+        heapq.heappush(self._wakeups, wakeup)
+        if self._wakeups[0] == wakeup:
             self._set_timer()
 
     def _set_timer(self) -> None:
@@ -312,7 +316,7 @@ class EventChannels:
             self._timer.cancel()
             self._timer = None
         if self._wakeups:
-            delay_s = max(0.0, self._wakeups[0][0] - self._clock.seconds())
+            delay_s = max(0.0, self._wakeups[0] - self._clock.seconds())
             self._timer = self._clock.callLater(delay_s, self._wake)
 
     def _wake(self) -> None:
@@ -320,9 +324,13 @@ class EventChannels:
         self._timer = None
         now = self._clock.seconds()
         for _ in range(WAKEUPS_A_TURN):
-            if not self._wakeups or self._wakeups[0][0] > now:
+            if not self._wakeups or self._wakeups[0] > now:
                 break
-            at, _, seat = heapq.heappop(self._wakeups)
+            at = self._wakeups[0]
+            together = self._due[at]
+            seat = together.pop()
+            if not together:
+                del self._due[heapq.heappop(self._wakeups)]
             if seat.wake_at == at:
                 seat.wake_at = None
                 self._perform(seat, seat.channel.tick(now))
