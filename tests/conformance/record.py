@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from tests.conformance.checker import Checker
+from tests.conformance.checker import Checker, is_extension
 from tests.conformance.exchange import Exchange
 from tests.conformance.shown import Form, ShapeError, Shown, read_events
 
@@ -55,6 +55,7 @@ class Record:
     mismatches: set[Mismatch] = attrs.Factory(set)
     halts: list[Halt] = attrs.Factory(list)
     extensions: set[str] = attrs.Factory(set)
+    """What the server adds of its own, one sentence each."""
     exchanges: int = 0
 
     def saw(self, exchange: Exchange) -> None:
@@ -103,3 +104,6 @@ class Record:
     def _resources(self, form: Form, shown: Shown) -> None:
         for one in shown.resources():
             self.resources[form][one.rel].add(self.scenario)
+            self.extensions |= {
+                f"{one.rel} links to {rel}" for rel in filter(is_extension, one.links)
+            }

@@ -81,6 +81,11 @@ class ResourceTests(SynchronousTestCase):
         ):
             self.assertNotEqual(complaints(spoiled, form), [])
 
+    def test_extension(self) -> None:
+        """A link in a namespace is the server's own, and no mistake."""
+        links = ME["_links"] | {"example:more": {"href": "/more"}}
+        self.assertEqual(complaints(ME | {"_links": links}, Form.JSON), [])
+
     @given(documents(), FORMS)
     def test_no_self(self, drawn: tuple[Page, Document], form: Form) -> None:
         """A resource without `self` is noticed."""
