@@ -24,6 +24,7 @@ from mobility.auth.tokens import Tokens
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
+from mobility.config.meetings import MeetingsConfig
 from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
@@ -45,7 +46,6 @@ from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.imaging.darkroom import PillowDarkroom
-from mobility.meeting_config import MeetingsConfig
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store

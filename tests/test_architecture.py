@@ -25,7 +25,7 @@ ALLOWED = {
 }
 """The rooms each room may import; `errors`, `events` and `config` are open to all."""
 
-OPEN = {"errors", "events", "config", "meeting_config", "reactor", "__version__"}
+OPEN = {"errors", "events", "config", "reactor", "__version__"}
 
 REACTORLESS = {"domain"}
 """Rooms that know no reactor, no socket and no wire format."""

@@ -17,8 +17,8 @@ from mobility.config import (
     UcwaConfig,
     WebConfig,
 )
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.directory.settings import LdapConfig
-from mobility.meeting_config import DialInRegion, MeetingsConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 

@@ -2,10 +2,10 @@
 
 from urllib.parse import quote
 
+from mobility.config.meetings import DialInRegion
 from mobility.domain.meeting_policy import DISABLED, ENABLED
 from mobility.errors import Refusal
 from mobility.http.message import Document, Response
-from mobility.meeting_config import DialInRegion
 from mobility.ucwa.declaration import Call, Operation, Resource
 from mobility.ucwa.documents import links, present
 from mobility.ucwa.hrefs import ASSIGNED_MEETING, Hrefs

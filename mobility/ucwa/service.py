@@ -2,6 +2,7 @@
 
 import attrs
 
+from mobility.config.meetings import MeetingsConfig
 from mobility.domain.applications import Applications
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
@@ -14,7 +15,6 @@ from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
-from mobility.meeting_config import MeetingsConfig
 from mobility.ucwa.events import EventChannels
 from mobility.ucwa.outstanding import Outstanding
 from mobility.ucwa.ports import Dispatch, PhotoCookies

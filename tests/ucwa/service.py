@@ -23,10 +23,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mobility.config import Config, StoreConfig, UcwaConfig
+from mobility.config.meetings import MeetingsConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
 from mobility.http.message import Request, Response
-from mobility.meeting_config import MeetingsConfig
 from mobility.testing import (
     WEB,
     MemoryClient,

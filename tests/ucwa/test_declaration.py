@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.meeting_config import DialInRegion, MeetingsConfig
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.ucwa import resources as tree
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mobility.meeting_config import DialInRegion, MeetingsConfig
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from tests.ucwa.service import UcwaTestCase
 
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.errors import PeerFault
 from mobility.http.body import Fields
-from mobility.meeting_config import DialInRegion, MeetingsConfig
 from mobility.testing import WEB
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.meetings import EXPIRATION_RANGE_S, MAX_DESCRIPTION, MAX_INVITED, changes_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from mobility.meeting_config import DialInRegion, MeetingsConfig
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE

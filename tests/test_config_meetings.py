@@ -1,6 +1,6 @@
 """`[meetings]` of the configuration file."""
 
-from mobility.meeting_config import DialInRegion, MeetingsConfig
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from tests.test_config import GOOD, ConfigTestCase
 
 REGION = '[[meetings.dial_in]]\nname = "Redmond"\nnumber = "+14255550100"\n'

@@ -1,0 +1,124 @@
+"""The whole file as frozen records.
+
+`load` reads and checks a file; every error names the file, the dotted key and the rule.
+"""
+
+import tomllib
+from pathlib import Path
+
+import attrs
+
+from mobility.config.meetings import MeetingsConfig, read_meetings
+from mobility.config.services import (
+    AuthConfig,
+    AutodiscoverConfig,
+    LogConfig,
+    StoreConfig,
+    UcwaConfig,
+    read_auth,
+    read_autodiscover,
+    read_log,
+    read_ucwa,
+)
+from mobility.config.web import ListenerConfig, WebConfig, read_listeners, read_web
+from mobility.directory.settings import DirectoryConfig, read_directory
+from mobility.domain.addresses import is_domain
+from mobility.errors import OperatorFault
+from mobility.toml_table import Table
+
+MAX_DRAIN_S = 60.0
+
+
+DATABASE = "mobility.sqlite"
+"""The name of the embedded database in the data directory, unless `store.path` says another."""
+
+
+@attrs.frozen(slots=True)
+class Config:
+    """The whole file.  Relative paths are taken from the file's own directory."""
+
+    source: Path
+    data_dir: Path
+    sip_domains: tuple[str, ...]
+    server_fqdn: str
+    listeners: tuple[ListenerConfig, ...]
+    web: WebConfig
+    store: StoreConfig
+    auth: AuthConfig = attrs.Factory(AuthConfig)
+    ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
+    meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
+    autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
+    directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
+    log: LogConfig = attrs.Factory(LogConfig)
+    drain_timeout_s: float = 8.0
+    """How long a stop waits for requests; with closing the store it stays within ten seconds."""
+
+    @property
+    def operator(self) -> tuple[int, ListenerConfig]:
+        """The operator listener and its place among the listeners."""
+        for number, listener in enumerate(self.listeners):
+            if listener.site.name == "operator":
+                return number, listener
+        raise OperatorFault(str(self.source), 'needs one with site = "operator"', "listen")
+
+
+def load(path: Path) -> Config:
+    """Read and check the configuration file.  Raises `OperatorFault`."""
+    file = path.absolute()
+    top = Table(file, _toml(file))
+    data_dir = top.read("data_dir", Path)
+    sip_domains = _sip_domains(top)
+    server_fqdn = _host_name(top, "server_fqdn")
+    drain_timeout_s = top.read("drain_timeout_s", float, 8.0)
+    if not 0 <= drain_timeout_s <= MAX_DRAIN_S:
+        raise top.fault("drain_timeout_s", f"must be from 0 to {MAX_DRAIN_S:g}")
+    web = read_web(top.table("web"))
+    listeners = read_listeners(top, web)
+    store = top.table("store")
+    config = Config(
+        source=file,
+        data_dir=data_dir,
+        sip_domains=sip_domains,
+        server_fqdn=server_fqdn,
+        listeners=listeners,
+        web=web,
+        store=store.record(StoreConfig, path=store.read("path", Path, data_dir / DATABASE)),
+        auth=read_auth(top.table("auth")),
+        ucwa=read_ucwa(top.table("ucwa")),
+        meetings=read_meetings(top.table("meetings")),
+        autodiscover=read_autodiscover(top.table("autodiscover"), web),
+        directory=read_directory(top.table("directory"), sip_domains),
+        log=read_log(top.table("log")),
+        drain_timeout_s=drain_timeout_s,
+    )
+    top.finish()
+    return config
+
+
+def _toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorFault(str(file), f"is no TOML: {error}") from error
+
+
+def _sip_domains(top: Table) -> tuple[str, ...]:
+    domains: tuple[str, ...] = top.read("sip_domains", tuple[str, ...])
+    if not domains:
+        raise top.fault("sip_domains", "must name one domain at least")
+    for domain in domains:
+        if not is_domain(domain) or domain != domain.lower():
+            raise top.fault("sip_domains", f"{domain!r} must be a domain name in lower case")
+    if len(set(domains)) != len(domains):
+        raise top.fault("sip_domains", "must name each domain once")
+    return domains
+
+
+def _host_name(table: Table, name: str) -> str:
+    value: str = table.read(name, str)
+    if not is_domain(value):
+        raise table.fault(name, "must be a host name")
+    return value

@@ -1,0 +1,92 @@
+"""What happened, as it is kept in event streams and carried by the bus.
+
+A fact names things by id and carries the values they had at that moment, so a reader needs no
+query to tell of it.  Each adapter renders facts in its own protocol.  A fact must survive a round
+trip through `encode` and `decode`, since streams live in the store.
+"""
+
+from typing import Any
+
+import msgspec
+
+from mobility.domain.facts.conversations import (
+    ConversationChanged,
+    ConversationSnapshot,
+    InvitationChanged,
+    MessageCompleted,
+    MessagingChanged,
+    OnlineMeetingChanged,
+    ParticipantChanged,
+    ParticipantMessagingChanged,
+    Reason,
+    TypingChanged,
+)
+from mobility.domain.facts.people import (
+    CommunicationChanged,
+    ContactListChanged,
+    ContactSubscriptionChanged,
+    ContactWatched,
+    MeChanged,
+    PoliciesChanged,
+    SelfPresence,
+    SubscriptionChanged,
+)
+
+Fact = (
+    MeChanged
+    | SelfPresence
+    | CommunicationChanged
+    | PoliciesChanged
+    | SubscriptionChanged
+    | ContactWatched
+    | ContactListChanged
+    | ContactSubscriptionChanged
+    | ConversationChanged
+    | MessagingChanged
+    | ParticipantChanged
+    | OnlineMeetingChanged
+    | ParticipantMessagingChanged
+    | TypingChanged
+    | InvitationChanged
+    | MessageCompleted
+)
+
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in Fact.__args__}
+"""The name a fact has in the store, to its class."""
+
+
+def encode(fact: Fact) -> tuple[str, str]:
+    """The kind and the JSON text under which a stream keeps `fact`."""
+    return type(fact).__name__, msgspec.json.encode(fact).decode()
+
+
+def decode(kind: str, data: str) -> Fact:
+    """The fact that `encode` wrote.  Raises KeyError or msgspec.ValidationError on foreign data."""
+    fact: Fact = msgspec.json.decode(data, type=KINDS[kind])
+    return fact
+
+
+__all__ = [
+    "KINDS",
+    "CommunicationChanged",
+    "ContactListChanged",
+    "ContactSubscriptionChanged",
+    "ContactWatched",
+    "ConversationChanged",
+    "ConversationSnapshot",
+    "Fact",
+    "InvitationChanged",
+    "MeChanged",
+    "MessageCompleted",
+    "MessagingChanged",
+    "OnlineMeetingChanged",
+    "ParticipantChanged",
+    "ParticipantMessagingChanged",
+    "PoliciesChanged",
+    "Reason",
+    "SelfPresence",
+    "SubscriptionChanged",
+    "TypingChanged",
+    "decode",
+    "encode",
+]

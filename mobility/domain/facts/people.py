@@ -1,0 +1,62 @@
+"""What changed about the owner of a stream and about the people it watches."""
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class MeChanged:
+    """The owner's own data or abilities changed."""
+
+
+@attrs.frozen(slots=True)
+class SelfPresence:
+    """The owner's own `part` ("presence", "note" or "location") was `change` (added, updated,
+    deleted)."""
+
+    part: str
+    change: str
+
+
+@attrs.frozen(slots=True)
+class CommunicationChanged:
+    """The application's communication settings or abilities changed."""
+
+
+@attrs.frozen(slots=True)
+class PoliciesChanged:
+    """The policy that rules the application changed."""
+
+
+@attrs.frozen(slots=True)
+class SubscriptionChanged:
+    """A presence subscription was added, updated (about to expire) or deleted."""
+
+    subscription_id: str
+    change: str
+
+
+@attrs.frozen(slots=True)
+class ContactWatched:
+    """A user entered (`added`) or left (`deleted`) the set the application watches."""
+
+    uri: str
+    change: str
+
+
+@attrs.frozen(slots=True)
+class ContactListChanged:
+    """A contact (`uri`) or, with "" for it, a group was added, updated or deleted."""
+
+    group_id: str
+    uri: str
+    change: str
+
+
+@attrs.frozen(slots=True)
+class ContactSubscriptionChanged:
+    """The application's contacts-and-groups subscription is about to expire, or has ended.
+
+    `state` is its SubscriptionState then: Connected or Disconnected.
+    """
+
+    state: str

@@ -1,0 +1,76 @@
+"""The rows of the store, as the domain knows them.
+
+Each class is one table and each field one column of the same name (`mobility.store.tables`); the
+primary key is the fields listed in `KEY`.  Times are epoch seconds.  Records are values: a change
+is a new record (`attrs.evolve`) saved in a unit of work.
+"""
+
+from mobility.domain.records.applications import (
+    Application,
+    Instance,
+    Receipt,
+    Token,
+)
+from mobility.domain.records.conversations import (
+    Conversation,
+    Invitation,
+    Leg,
+    Message,
+    Participant,
+)
+from mobility.domain.records.meetings import (
+    Meeting,
+    MeetingExtension,
+)
+from mobility.domain.records.people import (
+    Contact,
+    DistributionGroup,
+    Group,
+    Photo,
+    Presence,
+    PresenceSubscription,
+    User,
+)
+
+Record = (
+    User
+    | Photo
+    | Token
+    | Application
+    | Instance
+    | Presence
+    | PresenceSubscription
+    | Group
+    | DistributionGroup
+    | Contact
+    | Conversation
+    | Leg
+    | Participant
+    | Invitation
+    | Message
+    | Receipt
+    | Meeting
+    | MeetingExtension
+)
+
+__all__ = [
+    "Application",
+    "Contact",
+    "Conversation",
+    "DistributionGroup",
+    "Group",
+    "Instance",
+    "Invitation",
+    "Leg",
+    "Meeting",
+    "MeetingExtension",
+    "Message",
+    "Participant",
+    "Photo",
+    "Presence",
+    "PresenceSubscription",
+    "Receipt",
+    "Record",
+    "Token",
+    "User",
+]

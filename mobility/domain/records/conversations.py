@@ -1,0 +1,112 @@
+"""Conversations, who takes part in them, and what is said."""
+
+from typing import ClassVar
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class Conversation:
+    """A conversation among users; `state` is "Active" or "Ended".
+
+    With a `meeting_uri` it is the conference of that meeting, else it has two parties.
+    `audience_messaging` says whether attendees may send messages, `audience_mute` whether they
+    are kept muted (both Enabled or Disabled).
+    `version` grows by one with each save: a record that has a version is stored only over its
+    predecessor, else the unit of work is refused with `Conflict`.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    thread_id: str
+    subject: str
+    importance: str
+    created_at: float
+    state: str = "Active"
+    version: int = 1
+    meeting_uri: str = attrs.field(repr=False, default="")
+    audience_messaging: str = "Enabled"
+    audience_mute: str = "Disabled"
+
+
+@attrs.frozen(slots=True)
+class Leg:
+    """One application's part in a conversation.
+
+    `state` is a ConversationState: Incoming while it rings, Connecting while it calls, InLobby
+    while it waits for admission, then Connected with one other and Conferenced in a meeting.
+    `messaging` is a CallState of the messaging modality as that application sees it.
+    `invitation_id` names the invitation by which the application came into the conversation.
+    """
+
+    KEY: ClassVar = ("conversation_id", "application_id")
+    conversation_id: str
+    application_id: str
+    user_uri: str
+    state: str
+    messaging: str
+    invitation_id: str = ""
+
+
+@attrs.frozen(slots=True)
+class Participant:
+    """A person in a conference or its lobby, however many applications it takes part with.
+
+    `role` is Leader or Attendee.  Messages up to number `after_message` were sent before the
+    person came in.
+    """
+
+    KEY: ClassVar = ("conversation_id", "uri")
+    conversation_id: str
+    uri: str
+    name: str
+    role: str
+    in_lobby: bool
+    anonymous: bool
+    organizer: bool
+    joined_at: float
+    after_message: int = 0
+
+
+@attrs.frozen(slots=True)
+class Invitation:
+    """An invitation; `state` is an InvitationState, "Connecting" while it is open.
+
+    `kind` says to what: "messaging" with a person or in a conference, "participant" for asking
+    somebody into a conference, "join" for the application's own way into one.
+    `message_number` names the first message in the conversation, 0 for none.  `custom_content` is
+    what the caller's application tells the callee's, a data: URI.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    conversation_id: str
+    from_uri: str
+    from_application_id: str
+    to_uri: str
+    operation_id: str
+    created_at: float
+    expires_at: float
+    state: str = "Connecting"
+    message_number: int = 0
+    accepted_by: str = ""
+    kind: str = "messaging"
+    custom_content: str = attrs.field(repr=False, default="")
+
+
+@attrs.frozen(slots=True)
+class Message:
+    """An instant message, stored once and referenced from each recipient's stream.
+
+    `format` is a MessageFormat (Plain, Html); `missed` says the recipient had no endpoint that
+    could show it.
+    """
+
+    KEY: ClassVar = ("conversation_id", "number")
+    conversation_id: str
+    number: int
+    from_uri: str
+    format: str
+    body: str = attrs.field(repr=False)
+    sent_at: float
+    missed: bool = False

@@ -1,0 +1,118 @@
+"""The tables: one for each record class of `mobility.domain.records`, and the store's own.
+
+Columns have the names and the order of the record's fields, and the primary key is its `KEY`.
+Times are epoch seconds.  There are no foreign keys: one unit of work writes all rows that belong
+together, and rows of different tables live for different times.
+
+The types suit SQLite and PostgreSQL alike; what only SQLite knows is said in `sqlite_` arguments.
+Tables of small rows that are read by their key's order are kept WITHOUT ROWID there.
+"""
+
+from sqlalchemy import Table
+
+from mobility.domain.records import (
+    Application,
+    Contact,
+    Conversation,
+    DistributionGroup,
+    Group,
+    Instance,
+    Invitation,
+    Leg,
+    Meeting,
+    MeetingExtension,
+    Message,
+    Participant,
+    Photo,
+    Presence,
+    PresenceSubscription,
+    Receipt,
+    Record,
+    Token,
+    User,
+)
+from mobility.store.tables.application import (
+    applications,
+    instances,
+    receipts,
+    tokens,
+)
+from mobility.store.tables.columns import (
+    metadata,
+)
+from mobility.store.tables.conversation import (
+    conversations,
+    invitations,
+    legs,
+    messages,
+    participants,
+)
+from mobility.store.tables.meeting import (
+    meeting_extensions,
+    meetings,
+)
+from mobility.store.tables.people import (
+    contact_groups,
+    contacts,
+    distribution_groups,
+    photos,
+    presence_subscriptions,
+    presences,
+    users,
+)
+from mobility.store.tables.system import (
+    PRESENCE_COUNTER,
+    counters,
+    settings,
+    stream_entries,
+    streams,
+)
+
+TABLE_OF: dict[type[Record], Table] = {
+    User: users,
+    Photo: photos,
+    Token: tokens,
+    Application: applications,
+    Instance: instances,
+    Presence: presences,
+    PresenceSubscription: presence_subscriptions,
+    Group: contact_groups,
+    DistributionGroup: distribution_groups,
+    Contact: contacts,
+    Conversation: conversations,
+    Leg: legs,
+    Participant: participants,
+    Invitation: invitations,
+    Message: messages,
+    Receipt: receipts,
+    Meeting: meetings,
+    MeetingExtension: meeting_extensions,
+}
+
+__all__ = [
+    "PRESENCE_COUNTER",
+    "TABLE_OF",
+    "applications",
+    "contact_groups",
+    "contacts",
+    "conversations",
+    "counters",
+    "distribution_groups",
+    "instances",
+    "invitations",
+    "legs",
+    "meeting_extensions",
+    "meetings",
+    "messages",
+    "metadata",
+    "participants",
+    "photos",
+    "presence_subscriptions",
+    "presences",
+    "receipts",
+    "settings",
+    "stream_entries",
+    "streams",
+    "tokens",
+    "users",
+]

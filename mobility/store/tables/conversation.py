@@ -1,0 +1,79 @@
+"""Conversations, who takes part in them, and what is said."""
+
+from sqlalchemy import BigInteger, Boolean, Double, Index, Table, Text
+
+from mobility.store.tables.columns import column, key, metadata
+
+conversations = Table(
+    "conversations",
+    metadata,
+    key("id"),
+    column("thread_id", Text),
+    column("subject", Text),
+    column("importance", Text),
+    column("created_at", Double),
+    column("state", Text),
+    column("version", BigInteger),
+    column("meeting_uri", Text),
+    column("audience_messaging", Text),
+    column("audience_mute", Text),
+    Index("conversations_state", "state"),
+)
+
+legs = Table(
+    "legs",
+    metadata,
+    key("conversation_id"),
+    key("application_id"),
+    column("user_uri", Text),
+    column("state", Text),
+    column("messaging", Text),
+    column("invitation_id", Text),
+    sqlite_with_rowid=False,
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    key("conversation_id"),
+    key("uri"),
+    column("name", Text),
+    column("role", Text),
+    column("in_lobby", Boolean),
+    column("anonymous", Boolean),
+    column("organizer", Boolean),
+    column("joined_at", Double),
+    column("after_message", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    key("id"),
+    column("conversation_id", Text),
+    column("from_uri", Text),
+    column("from_application_id", Text),
+    column("to_uri", Text),
+    column("operation_id", Text),
+    column("created_at", Double),
+    column("expires_at", Double),
+    column("state", Text),
+    column("message_number", BigInteger),
+    column("accepted_by", Text),
+    column("kind", Text),
+    column("custom_content", Text),
+    Index("invitations_state", "state"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    key("conversation_id"),
+    key("number", BigInteger),
+    column("from_uri", Text),
+    column("format", Text),
+    column("body", Text),
+    column("sent_at", Double),
+    column("missed", Boolean),
+)
