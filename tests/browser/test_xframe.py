@@ -1,8 +1,6 @@
 """Web pages of other origins in a real browser: through the cross-domain frame, and by CORS."""
 
 import json
-import sqlite3
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
@@ -51,6 +49,12 @@ PAGE = """\
       challenge: response.headers.get("WWW-Authenticate"),
       text: await response.text(),
     }};
+  }}
+
+  // Send the picture of a data: URL.
+  async function upload(url, picture, headers) {{
+    const body = await (await fetch(picture)).blob();
+    return (await fetch(url, {{method: "PUT", headers, body}})).status;
   }}
 
   // The width of an image, 0 when it cannot be shown.
@@ -258,16 +262,14 @@ class XFrameTests(TestCase):
     async def test_photos_are_shown_by_cookie(self) -> None:
         """An image element shows a photo by the cookie that came with the application; without
         the cookie there is no photo."""
-        await self.chromium.open("about:blank")
-        picture = b64decode((await self.chromium.call(DRAW)).partition(",")[2])
-        database = sqlite3.connect(self.process.directory / "data" / "mobility.sqlite")
-        with database:
-            database.execute("UPDATE users SET photo = ?", (picture,))
-        database.close()
         await self.start(self.allowed)
-        application = await self.register(await self.sign_in())
-        href = application["_embedded"]["me"]["_links"]["photo"]["href"]
-        photo = urljoin(self.process.external, href)
+        headers = await self.sign_in()
+        application = await self.register(headers)
+        links = application["_embedded"]["me"]["_links"]
+        own = urljoin(self.process.external, links["mobility:photo"]["href"])
+        picture = await self.chromium.call(DRAW)
+        self.assertEqual(await self.chromium.call("upload", own, picture, headers), 204)
+        photo = urljoin(self.process.external, links["photo"]["href"])
 
         without = await self.chromium.call("reach", photo, {"credentials": "omit"})
         self.assertEqual(without.get("status"), 401, without)
