@@ -29,19 +29,20 @@ from mobility.domain.facts import (
 )
 from mobility.domain.ledger import Unit
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
+from mobility.domain.states import Invited
 
 DENIED = Outcome(
-    "Failed",
+    Invited.DENIED,
     Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
     Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
 )
 EJECTED = Outcome(
-    "Failed",
+    Invited.EJECTED,
     Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
     Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
 )
 OVER = Outcome(
-    "Failed",
+    Invited.MEETING_OVER,
     Reason("RemoteFailure", "Ended", "The meeting is over."),
     Reason("RemoteFailure", "Ended", "The meeting is over."),
 )
@@ -237,13 +238,13 @@ def tell_added(
     unit: Unit,
     before: ActiveConversation,
     after: ActiveConversation,
-    invitation: Invitation,
+    asked: Invitation,
     name_of: NameOf,
 ) -> None:
     """Messaging was added for the application that asked: UCWA addMessaging in a conference."""
+    invitation = after.invitations[asked.id]
     leg = after.legs[invitation.from_application_id]
     stream = leg.application_id
-    asked = attrs.evolve(invitation, state="Connecting")
     unit.append(stream, invitation_fact(after, asked, leg, "started", name_of))
     unit.append(stream, MessagingChanged(after.id, "Connecting", conference=True))
     for participant in after.roster():

@@ -27,7 +27,6 @@ from mobility.domain.conference import (
     tell_waits,
 )
 from mobility.domain.conversation import (
-    ATTENDEE,
     CONFERENCED,
     ELSEWHERE,
     JOIN,
@@ -43,6 +42,15 @@ from mobility.domain.conversations import Conversations, must_ring
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
+from mobility.domain.states import (
+    Attended,
+    Invited,
+    Involved,
+    admission,
+    invitation_after,
+    leg_after,
+    participant_after,
+)
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
@@ -154,7 +162,7 @@ class Conferences:
                 draft.legs[callee.id] = ring
                 tell_knocked(unit, draft, invitation, ring, name_of)
             if not ringing:
-                invitation = attrs.evolve(invitation, state="Failed")
+                invitation = invitation_after(invitation, Invited.UNREACHABLE)
                 user = self._users.find(to_uri)
                 reason = UNREACHABLE if user is not None and user.enabled else UNKNOWN
                 failed = invitation_fact(draft, invitation, own, "completed", name_of, reason)
@@ -176,16 +184,18 @@ class Conferences:
             if meeting is None:
                 raise Refusal("NotFound", "DestinationNotFound", "The meeting is over.")
             draft, unit = conversation.draft(), Unit()
-            accepted = attrs.evolve(invitation, state="Connected", accepted_by=leg.user_uri)
+            accepted = attrs.evolve(
+                invitation_after(invitation, Invited.ANSWERED), accepted_by=leg.user_uri
+            )
             draft.invitations[invitation.id] = accepted
             place = place_of(meeting.record, leg.user_uri, anonymous=False)
+            place = Place(place.role, in_lobby=False)  # whoever asked vouches
             participant = self._participant(
                 draft, meeting, leg.user_uri, self._users.name_of(leg.user_uri), place, now
             )
-            participant = attrs.evolve(participant, in_lobby=False)  # whoever asked vouches
             others = _inside(conversation)
             draft.participants[participant.uri] = participant
-            inside = attrs.evolve(leg, state=CONFERENCED)
+            inside = leg_after(leg, Involved.CAME_IN)
             draft.legs[endpoint.id] = inside
             name_of = self._names(draft)
             tell_came(unit, draft, participant, others)
@@ -194,7 +204,7 @@ class Conferences:
             if inviter is not None:
                 fact = invitation_fact(draft, accepted, inviter, "completed", name_of)
                 unit.append(inviter.application_id, fact)
-            elsewhere = attrs.evolve(invitation, state="Failed")
+            elsewhere = invitation_after(invitation, Invited.ANSWERED_ELSEWHERE)
             for loser in conversation.ringing(invitation):
                 if loser is not leg:
                     del draft.legs[loser.application_id]
@@ -205,19 +215,18 @@ class Conferences:
         """UCWA admit: who waits in the lobby comes in.  409 for who does not wait."""
 
         def admitted(draft: ActiveConversation, unit: Unit, waiting: Participant) -> None:
-            if not waiting.in_lobby:
-                raise Refusal("Conflict", None, "The person is not in the lobby.")
+            inside = participant_after(waiting, admission(waiting))
             self._check_size(draft, in_lobby=False)
-            inside = attrs.evolve(waiting, in_lobby=False, after_message=draft.message_count)
+            inside = attrs.evolve(inside, after_message=draft.message_count)
             others = [leg for leg in _inside(draft) if leg.user_uri != uri]
             draft.participants[uri] = inside
             tell_moved(unit, draft, waiting, inside, others)
             for leg in [one for one in draft.legs.values() if one.user_uri == uri]:
-                come = attrs.evolve(leg, state=CONFERENCED)
+                come = leg_after(leg, Involved.CAME_IN)
                 draft.legs[leg.application_id] = come
                 invitation = draft.invitation_of(leg)
                 if invitation is not None:
-                    invitation = attrs.evolve(invitation, state="Connected")
+                    invitation = invitation_after(invitation, Invited.ADMITTED)
                     draft.invitations[invitation.id] = invitation
                 tell_inside(unit, draft, invitation, come, self._names(draft))
 
@@ -227,8 +236,7 @@ class Conferences:
         """UCWA reject: who waits in the lobby is sent away.  409 for who does not wait."""
         async with self._conversations.lock(conversation_id):
             conversation, participant = self._led(endpoint, conversation_id, uri)
-            if not participant.in_lobby:
-                raise Refusal("Conflict", None, "The person is not in the lobby.")
+            participant_after(participant, Attended.REJECTED)
             await self._conversations.drop(conversation, conversation.legs_of(uri), DENIED)
 
     async def eject(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
@@ -237,15 +245,16 @@ class Conferences:
             conversation, participant = self._led(endpoint, conversation_id, uri)
             if participant.organizer or uri == endpoint.user_uri:
                 raise Refusal("Forbidden", None, "This participant cannot be removed.")
+            participant_after(participant, Attended.EJECTED)
             await self._conversations.drop(conversation, conversation.legs_of(uri), EJECTED)
 
     async def promote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
         """UCWA promote: an attendee becomes a leader.  409 for who is one or waits."""
-        await self._assign(endpoint, conversation_id, uri, LEADER)
+        await self._assign(endpoint, conversation_id, uri, Attended.PROMOTED)
 
     async def demote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
         """UCWA demote: a leader becomes an attendee.  403 for the organizer, 409 for attendees."""
-        await self._assign(endpoint, conversation_id, uri, ATTENDEE)
+        await self._assign(endpoint, conversation_id, uri, Attended.DEMOTED)
 
     async def set_audience(self, endpoint: Endpoint, conversation_id: str, **setting: Any) -> None:
         """UCWA enable/disableAudienceMessaging and enable/disableAudienceMuteLock.
@@ -335,13 +344,13 @@ class Conferences:
         if not known:
             tell_came(unit, draft, participant, others)
         if participant.in_lobby:
-            leg = attrs.evolve(leg, state="InLobby")
+            leg = leg_after(leg, Involved.KEPT_WAITING)
             draft.legs[endpoint.id] = leg
             tell_waits(unit, draft, leg)
         else:
-            leg = attrs.evolve(leg, state=CONFERENCED)
+            leg = leg_after(leg, Involved.CAME_IN)
             draft.legs[endpoint.id] = leg
-            invitation = attrs.evolve(invitation, state="Connected")
+            invitation = invitation_after(invitation, Invited.ADMITTED)
             tell_inside(unit, draft, invitation, leg, name_of)
         draft.invitations[invitation.id] = invitation
         return invitation
@@ -357,17 +366,17 @@ class Conferences:
             name = self._users.name_of(leg.user_uri)
             participant = self._participant(draft, meeting, leg.user_uri, name, place, now)
             draft.participants[leg.user_uri] = attrs.evolve(participant, after_message=0)
-            draft.legs[leg.application_id] = attrs.evolve(leg, state=CONFERENCED)
+            draft.legs[leg.application_id] = leg_after(leg, Involved.ESCALATED)
         for leg in draft.legs.values():
             tell_escalated(unit, draft, leg)
 
-    async def _assign(self, endpoint: Endpoint, conversation_id: str, uri: str, role: str) -> None:
+    async def _assign(
+        self, endpoint: Endpoint, conversation_id: str, uri: str, event: Attended
+    ) -> None:
         def assigned(draft: ActiveConversation, unit: Unit, participant: Participant) -> None:
             if participant.organizer:
                 raise Refusal("Forbidden", None, "The organizer always leads the meeting.")
-            if participant.in_lobby or participant.role == role:
-                raise Refusal("Conflict", None, f"The person cannot become {role} now.")
-            changed = attrs.evolve(participant, role=role)
+            changed = participant_after(participant, event)
             draft.participants[uri] = changed
             tell_moved(unit, draft, participant, changed, _inside(draft))
             for leg in draft.legs_of(uri):

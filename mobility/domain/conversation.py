@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from mobility.domain import states
 from mobility.domain.agenda import Appointment
 from mobility.domain.facts import (
     ConversationChanged,
@@ -24,6 +25,7 @@ from mobility.domain.facts import (
 )
 from mobility.domain.ledger import Unit
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
+from mobility.domain.states import Invited, Involved, invitation_after, leg_after
 
 FORMATS = ("Plain",)
 """MessageFormat values that conversations negotiate; Html waits for a policy that allows it."""
@@ -31,7 +33,7 @@ FORMATS = ("Plain",)
 CONFERENCED = "Conferenced"
 """The state of a leg that is in a conference."""
 
-LEADER, ATTENDEE = "Leader", "Attendee"
+LEADER, ATTENDEE = states.LEADER, states.ATTENDEE
 """Role of a participant."""
 
 MESSAGING, PARTICIPANT, JOIN = "messaging", "participant", "join"
@@ -43,30 +45,30 @@ NameOf = Callable[[str], str]
 
 @attrs.frozen(slots=True)
 class Outcome:
-    """How an invitation ends unanswered: its InvitationState, and what each side is told."""
+    """How an invitation ends unanswered: what happened, and what each side is told."""
 
-    state: str
+    event: Invited
     caller: Reason
     callee: Reason
 
 
 CANCELLED = Outcome(
-    "Cancelled",
+    Invited.CANCELLED,
     Reason("LocalFailure", "Canceled", "The caller gave up."),
     Reason("RemoteFailure", "Canceled", "The caller gave up."),
 )
 DECLINED = Outcome(
-    "Declined",
+    Invited.DECLINED,
     Reason("RemoteFailure", "Declined", "The invitation was declined."),
     Reason("LocalFailure", "Declined", "The invitation was declined."),
 )
 UNANSWERED = Outcome(
-    "Failed",
+    Invited.UNANSWERED,
     Reason("RemoteFailure", "Timeout", "Nobody answered in time."),
     Reason("LocalFailure", "Missed", "The invitation was not answered in time."),
 )
 SIGNED_OUT = Outcome(
-    "Failed",
+    Invited.SIGNED_OUT,
     Reason("RemoteFailure", "Unavailable", "The person's last device signed out."),
     Reason("LocalFailure", "Unavailable", "The device signed out."),
 )
@@ -214,11 +216,6 @@ class ActiveConversation:
             dict.fromkeys(other.user_uri for other in self.others(leg) if other.state != "Incoming")
         )
 
-    def evolve_leg(self, leg: Leg, state: str) -> Leg:
-        """`leg` in a ConversationState, its messaging in the CallState that goes with it."""
-        messaging = "Connecting" if state == "Incoming" else state
-        return attrs.evolve(leg, state=state, messaging=messaging)
-
     def snapshot(self, leg: Leg) -> ConversationSnapshot:
         """The conversation as `leg`'s application sees it."""
         return ConversationSnapshot(
@@ -349,7 +346,7 @@ def tell_ended(
         for uri in conversation.peers(leg):
             unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
             unit.append(stream, _participant(conversation, uri, name_of, False, "deleted"))
-    gone = conversation.evolve_leg(leg, "Disconnected")
+    gone = leg_after(leg, Involved.LEFT)
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
     unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
 
@@ -360,7 +357,7 @@ def tell_gone(
     """`leg` is no more; the invitation it waited for, if any, ended in `outcome` for it."""
     invitation = conversation.invitation_of(leg)
     if invitation is not None and invitation.state == "Connecting":
-        invitation = attrs.evolve(invitation, state=outcome.state)
+        invitation = invitation_after(invitation, outcome.event)
     else:
         invitation = None
     calling = invitation is not None and invitation.from_application_id == leg.application_id

@@ -25,6 +25,15 @@ from mobility.domain.conversation import (
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Lock, Locks
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
+from mobility.domain.states import (
+    INVITATION,
+    LEG,
+    Held,
+    Invited,
+    Involved,
+    conversation_after,
+    invitation_after,
+)
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
@@ -245,7 +254,7 @@ class Conversations:
             del draft.legs[leg.application_id]
         await self._end_invitations(unit, draft, outcome)
         if draft.is_over():
-            draft.record = attrs.evolve(draft.record, state="Ended")
+            draft.record = conversation_after(draft.record, Held.ENDED)
             draft.legs.clear()
             await self._end_invitations(unit, draft, outcome)
         name_of = self.names_in(conversation)
@@ -262,7 +271,7 @@ class Conversations:
         """End the invitations that nobody can answer any more; their messages are missed."""
         for invitation in draft.open_invitations():
             if draft.is_void(invitation):
-                draft.invitations[invitation.id] = attrs.evolve(invitation, state=outcome.state)
+                draft.invitations[invitation.id] = invitation_after(invitation, outcome.event)
                 message = await self.first_message(draft, invitation)
                 if message is not None:
                     unit.save(attrs.evolve(message, missed=True))
@@ -285,7 +294,7 @@ class Conversations:
         async with self.lock(conversation.id):
             _, invitation, _ = self.find_invitation(endpoint, invitation_id)
             sent = invitation.from_application_id == endpoint.id
-            if not sent or invitation.state != "Connecting":
+            if not sent or not INVITATION.allows(invitation.state, Invited.CANCELLED):
                 raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
             await self.drop(conversation, conversation.waiting(invitation), CANCELLED)
 
@@ -381,7 +390,8 @@ def _outcome(leg: Leg, unanswered: Outcome) -> Outcome:
 
 def must_ring(invitation: Invitation, leg: Leg) -> None:
     """409 unless `leg` can answer the invitation now."""
-    if invitation.state != "Connecting" or leg.state != "Incoming":
+    rings = leg.state == "Incoming" and LEG.allows(leg.state, Involved.ANSWERED)
+    if not rings or not INVITATION.allows(invitation.state, Invited.ANSWERED):
         raise Refusal("Conflict", None, "The invitation cannot be answered any more.")
 
 

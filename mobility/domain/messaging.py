@@ -22,6 +22,16 @@ from mobility.domain.conversation import (
 from mobility.domain.conversations import Conversations, must_ring
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
+from mobility.domain.states import (
+    Held,
+    Invited,
+    Involved,
+    Messaged,
+    conversation_after,
+    invitation_after,
+    leg_after,
+    messaging_after,
+)
 from mobility.domain.typing_notices import TypingNotices
 from mobility.domain.users import Users
 from mobility.errors import Refusal
@@ -134,12 +144,14 @@ class Messaging:
         async with conversations.lock(conversation.id):
             _, invitation, leg = conversations.find_invitation(endpoint, invitation_id)
             must_ring(invitation, leg)
-            accepted = attrs.evolve(invitation, state="Connected", accepted_by=leg.user_uri)
+            accepted = attrs.evolve(
+                invitation_after(invitation, Invited.ANSWERED), accepted_by=leg.user_uri
+            )
             message = await conversations.first_message(conversation, invitation)
             draft, unit = conversation.draft(), Unit()
             draft.invitations[invitation.id] = accepted
             for side in (conversation.legs[invitation.from_application_id], leg):
-                connected = attrs.evolve(side, state="Connected", messaging="Connected")
+                connected = messaging_after(leg_after(side, Involved.ANSWERED), Messaged.CONNECTED)
                 draft.legs[side.application_id] = connected
                 tell_connected(
                     unit,
@@ -149,7 +161,7 @@ class Messaging:
                     self._users.name_of,
                     message if side is leg else None,
                 )
-            elsewhere = attrs.evolve(invitation, state="Failed")
+            elsewhere = invitation_after(invitation, Invited.ANSWERED_ELSEWHERE)
             for loser in conversation.ringing(invitation):
                 if loser is not leg:
                     del draft.legs[loser.application_id]
@@ -211,7 +223,7 @@ class Messaging:
             if leg.state != CONFERENCED or leg.messaging == "Connected":
                 raise Refusal("Conflict", None, "Messaging cannot be added now.")
             draft, unit = conversation.draft(), Unit()
-            invitation = Invitation(
+            asked = Invitation(
                 id=secrets.token_hex(16),
                 conversation_id=conversation.id,
                 from_uri=leg.user_uri,
@@ -220,13 +232,13 @@ class Messaging:
                 operation_id=operation_id,
                 created_at=now,
                 expires_at=now,
-                state="Connected",
             )
+            invitation = invitation_after(asked, Invited.ANSWERED)
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
             draft.invitations[invitation.id] = invitation
-            draft.legs[endpoint.id] = attrs.evolve(leg, messaging="Connected")
-            tell_added(unit, conversation, draft, invitation, conversations.names_in(conversation))
+            draft.legs[endpoint.id] = messaging_after(leg, Messaged.ADDED, Messaged.CONNECTED)
+            tell_added(unit, conversation, draft, asked, conversations.names_in(conversation))
             await conversations.change(unit, conversation, draft)
             return invitation
 
@@ -245,7 +257,7 @@ class Messaging:
             conversation, leg = conversations.find(endpoint, conversation_id)
             _must_be_connected(leg)
             draft, unit = conversation.draft(), Unit()
-            draft.legs[endpoint.id] = attrs.evolve(leg, messaging="Disconnected")
+            draft.legs[endpoint.id] = messaging_after(leg, Messaged.STOPPED)
             self._typing.end(unit, conversation, leg)
             tell_stopped(unit, draft, draft.legs[endpoint.id])
             await conversations.change(unit, conversation, draft)
@@ -265,12 +277,12 @@ class Messaging:
         caller: Leg,
         message: Message | None,
     ) -> Invitation:
-        failed = attrs.evolve(invitation, state="Failed")
+        failed = invitation_after(invitation, Invited.UNREACHABLE)
         callee = self._users.find(invitation.to_uri)
         known = callee is not None and callee.enabled
         reason = UNREACHABLE if known else UNKNOWN
         tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
-        unit.save(attrs.evolve(conversation.record, state="Ended"), failed)
+        unit.save(conversation_after(conversation.record, Held.ENDED), failed)
         if message is not None and known:
             unit.save(attrs.evolve(message, missed=True))
         await self._ledger.commit(unit)
