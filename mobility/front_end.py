@@ -32,6 +32,7 @@ from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.delegates import Delegates
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Unit
@@ -148,6 +149,14 @@ class FrontEnd(MultiService):
             self.contact_subscriptions,
             ContactLimits(config.ucwa.contacts_per_user, config.ucwa.groups_per_user),
         )
+        self.delegates = Delegates(
+            ledger,
+            self.users,
+            self.applications,
+            self.contact_subscriptions,
+            stored.delegations,
+            stored.team_members,
+        )
         self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
         self.meetings.load(stored.meetings, stored.meeting_extensions)
         self.conferences = Conferences(
@@ -187,7 +196,7 @@ class FrontEnd(MultiService):
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
         self.users.changes.append(self._tell_me)
-        self.users.removals.append(self.meetings.end_all_of)
+        self.users.removals += [self.meetings.end_all_of, self.delegates.end_all_of]
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,

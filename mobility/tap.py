@@ -26,7 +26,7 @@ from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import descriptors, directory, health, status, users
+from mobility.operate import delegates, descriptors, directory, health, status, users
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -137,7 +137,10 @@ def user_routes(
         pseudonym,
         directories=() if mirrored is None else (mirrored.source,),
     )
-    return users.routes(administration, access)
+    return [
+        *users.routes(administration, access),
+        *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
+    ]
 
 
 class MobilityService(MultiService):

@@ -18,6 +18,7 @@ from mobility.http.message import Site
 from tests.interop.front_end_process import FrontEndProcess, command
 
 ALICE = "sip:alice@example.test"
+BOB = "sip:bob@example.test"
 DAVE = "sip:dave@example.test"
 
 
@@ -210,6 +211,21 @@ class UserTestCase(TestCase):
         self.assertEqual((1, "There is no user with this SIP URI."), self.run_user("remove", DAVE))
         self.assertNotIn(DAVE, self.users())
 
+    def check_delegates(self) -> None:
+        """Delegates and team members are added, listed and removed."""
+        for kind, listed in (
+            ("delegate", {"delegates": [BOB], "delegators": []}),
+            ("team", {"team": [BOB]}),
+        ):
+            self.assertEqual(0, self.run_user(kind, "add", ALICE, BOB)[0])
+            self.assertEqual((0, listed), self.run_user(kind, "list", ALICE))
+            self.assertEqual(
+                (1, "There is no user with this SIP URI."), self.run_user(kind, "add", ALICE, DAVE)
+            )
+            self.assertEqual(2, self.run_user(kind, "add", ALICE, ALICE)[0])
+            self.assertEqual(0, self.run_user(kind, "remove", ALICE, BOB)[0])
+            self.assertEqual(1, self.run_user(kind, "remove", ALICE, BOB)[0])
+
     def some_of(self, user: dict[str, Any]) -> tuple[object, object, object]:
         return user["sip_digest"], user["home"], user["enabled"]
 
@@ -227,6 +243,10 @@ class AloneTests(UserTestCase):
     def test_life(self) -> None:
         """Users are added, changed and removed in the store itself."""
         self.check_life()
+
+    def test_delegates(self) -> None:
+        """Delegates and teams are changed in the store itself, and are there the next time."""
+        self.check_delegates()
 
     def test_no_password(self) -> None:
         """Without a password on standard input nothing is done."""
@@ -298,6 +318,7 @@ class RunningTests(UserTestCase):
         self.addCleanup(lambda: ensureDeferred(self.front_end.kill()))
         await self.front_end.ready()
         self.check_life()
+        self.check_delegates()
         await self.front_end.logged("users.removed")
         (changed,) = self.front_end.events("users.changed")
         self.assertEqual(["enabled", "home", "password", "sip_digest"], changed["fields"])

@@ -1,4 +1,4 @@
-"""`mobility user add|list|set|remove|import`."""
+"""`mobility user add|list|set|remove|import`; for `delegate` and `team` see `delegates`."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from mobility.commands.calls import Call, Conversation, content_of
+from mobility.commands.delegates import delegate, team
 from mobility.commands.operator import ask, hold
 from mobility.commands.options import (
     Problem,
@@ -42,6 +43,10 @@ MAX_IMPORT = 100_000
 @click.group(no_args_is_help=False)
 def user() -> None:
     """Administer users.  A front end that runs is told; else its store is opened."""
+
+
+user.add_command(delegate)
+user.add_command(team)
 
 
 def profile_options(command: F) -> F:

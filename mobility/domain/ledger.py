@@ -14,6 +14,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    Delegation,
     DistributionGroup,
     Group,
     Instance,
@@ -28,6 +29,7 @@ from mobility.domain.records import (
     PresenceSubscription,
     Receipt,
     Record,
+    TeamMember,
     Token,
     User,
 )
@@ -136,6 +138,8 @@ class Snapshot:
     """The highest message number of each active conversation."""
     meetings: list[Meeting] = attrs.Factory(list)
     meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
+    delegations: list[Delegation] = attrs.Factory(list)
+    team_members: list[TeamMember] = attrs.Factory(list)
     heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
     """Of each stream, the position below which it was trimmed, and its last position."""
     presence_number: int = 0

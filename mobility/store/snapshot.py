@@ -9,6 +9,7 @@ from mobility.domain.ledger import Snapshot
 from mobility.domain.records import (
     Application,
     Conversation,
+    Delegation,
     DistributionGroup,
     Instance,
     Invitation,
@@ -18,6 +19,7 @@ from mobility.domain.records import (
     Participant,
     Presence,
     PresenceSubscription,
+    TeamMember,
     Token,
     User,
 )
@@ -85,6 +87,8 @@ def load(connection: Connection, now: float) -> Snapshot:
             message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
             meetings=_records(connection, Meeting),
             meeting_extensions=_records(connection, MeetingExtension),
+            delegations=_records(connection, Delegation),
+            team_members=_records(connection, TeamMember),
             heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
             presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
         )

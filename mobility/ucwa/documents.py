@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from mobility.domain.applications import Endpoint
 from mobility.domain.contact_subscriptions import CONNECTED
 from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
+from mobility.domain.delegates import DELEGATES_GROUP, DELEGATORS_GROUP
 from mobility.domain.phones import phones_of, visible_numbers
 from mobility.domain.records import Contact, Group, Presence, PresenceSubscription, User
 from mobility.http.message import Document, Instant
@@ -270,7 +271,12 @@ def group(hrefs: Hrefs, entry: Group) -> Document:
 
 def group_rel(group_id: str) -> str:
     """The rel of a group; the ids of the built-in groups are the same for everybody."""
-    builtin = {DEFAULT_GROUP.id: "defaultGroup", PINNED_GROUP.id: "pinnedGroup"}
+    builtin = {
+        DEFAULT_GROUP.id: "defaultGroup",
+        PINNED_GROUP.id: "pinnedGroup",
+        DELEGATES_GROUP: "delegatesGroup",
+        DELEGATORS_GROUP: "delegatorsGroup",
+    }
     return builtin.get(group_id, "group")
 
 

@@ -20,6 +20,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.delegates import Delegates
 from mobility.domain.facts import (
     CommunicationChanged,
     ContactListChanged,
@@ -48,6 +49,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    Delegation,
     DistributionGroup,
     Group,
     Instance,
@@ -61,6 +63,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     Receipt,
+    TeamMember,
     Token,
     User,
 )
@@ -212,6 +215,8 @@ class MemoryLedger:
             message_counts=counts,
             meetings=list(self.all(Meeting).values()),
             meeting_extensions=list(self.all(MeetingExtension).values()),
+            delegations=list(self.all(Delegation).values()),
+            team_members=list(self.all(TeamMember).values()),
             heads=dict(self.bounds),
             presence_number=self.presence_number,
         )
@@ -353,6 +358,14 @@ class World:
         self.messaging = Messaging(ledger, self.agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])
+        self.delegates = Delegates(
+            ledger,
+            self.users,
+            self.applications,
+            self.contact_subscriptions,
+            stored.delegations,
+            stored.team_members,
+        )
         self.contacts = Contacts(
             ledger,
             ledger,
@@ -379,7 +392,7 @@ class World:
             ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
         )
         self.users.departures.append(self.applications.end_all_of)
-        self.users.removals.append(self.meetings.end_all_of)
+        self.users.removals += [self.meetings.end_all_of, self.delegates.end_all_of]
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,

@@ -18,6 +18,10 @@ from mobility.domain.records.conversations import (
     Message,
     Participant,
 )
+from mobility.domain.records.forwarding import (
+    Delegation,
+    TeamMember,
+)
 from mobility.domain.records.meetings import (
     Meeting,
     MeetingExtension,
@@ -51,12 +55,15 @@ Record = (
     | Receipt
     | Meeting
     | MeetingExtension
+    | Delegation
+    | TeamMember
 )
 
 __all__ = [
     "Application",
     "Contact",
     "Conversation",
+    "Delegation",
     "DistributionGroup",
     "Group",
     "Instance",
@@ -71,6 +78,7 @@ __all__ = [
     "PresenceSubscription",
     "Receipt",
     "Record",
+    "TeamMember",
     "Token",
     "User",
 ]

@@ -14,6 +14,7 @@ from mobility.domain.records import (
     Application,
     Contact,
     Conversation,
+    Delegation,
     DistributionGroup,
     Group,
     Instance,
@@ -28,6 +29,7 @@ from mobility.domain.records import (
     PresenceSubscription,
     Receipt,
     Record,
+    TeamMember,
     Token,
     User,
 )
@@ -46,6 +48,10 @@ from mobility.store.tables.conversation import (
     legs,
     messages,
     participants,
+)
+from mobility.store.tables.forwarding import (
+    delegations,
+    team_members,
 )
 from mobility.store.tables.meeting import (
     meeting_extensions,
@@ -87,6 +93,8 @@ TABLE_OF: dict[type[Record], Table] = {
     Receipt: receipts,
     Meeting: meetings,
     MeetingExtension: meeting_extensions,
+    Delegation: delegations,
+    TeamMember: team_members,
 }
 
 __all__ = [
@@ -97,6 +105,7 @@ __all__ = [
     "contacts",
     "conversations",
     "counters",
+    "delegations",
     "distribution_groups",
     "instances",
     "invitations",
@@ -113,6 +122,7 @@ __all__ = [
     "settings",
     "stream_entries",
     "streams",
+    "team_members",
     "tokens",
     "users",
 ]
