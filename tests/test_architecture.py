@@ -30,7 +30,18 @@ OPEN = {"errors", "events", "config", "reactor", "__version__"}
 REACTORLESS = {"domain"}
 """Rooms that know no reactor, no socket and no wire format."""
 
-SANS_IO = {"ucwa.channel", "ucwa.multipart"}
+SANS_IO = {
+    "ucwa.channel",
+    "ucwa.multipart",
+    "sip.framing",
+    "sip.grammar",
+    "sip.headers",
+    "sip.message",
+    "sip.transaction",
+    "sip.transactions",
+    "sip.uri",
+    "sip.validation",
+}
 """Modules that import nothing of Twisted at all."""
 
 MAX_LINES = 500

@@ -1,0 +1,311 @@
+"""SIP requests and responses: header fields kept as text, read when somebody asks.
+
+A message knows its header fields by their canonical names, each with its values in order.  Names
+that SIP does not know keep the spelling they came in.  Bytes that are no UTF-8 survive a round
+trip (surrogate escapes).
+"""
+
+import re
+from typing import Final
+
+import attrs
+
+from mobility.sip.grammar import Malformed, is_token, split_values
+from mobility.sip.headers import CSeq, NameAddr, Via
+from mobility.sip.reasons import REASONS
+
+VERSION: Final = "SIP/2.0"
+
+MAX_HEADERS = 200
+"""Header field lines of a message (the bound that is asked for)."""
+
+_LISTS = frozenset(
+    {
+        "Accept",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Allow",
+        "Allow-Events",
+        "Contact",
+        "Diversion",
+        "History-Info",
+        "In-Reply-To",
+        "P-Asserted-Identity",
+        "Path",
+        "Privacy",
+        "Proxy-Require",
+        "Reason",
+        "Record-Route",
+        "Require",
+        "Route",
+        "Service-Route",
+        "Supported",
+        "Unsupported",
+        "Via",
+    }
+)
+"""Header fields whose lines may hold several values between commas (RFC 3261 section 7.3.1)."""
+
+_COMPACT = {
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+}
+"""RFC 3261 section 7.3.3 and the registry of compact forms."""
+
+_KNOWN = (  # noqa: SIM905  # ten names a line, not one
+    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events "
+    "Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition "
+    "Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Event "
+    "Error-Info Expires Flow-Timer From History-Info In-Reply-To Max-Forwards MIME-Version "
+    "Min-Expires Min-SE Organization P-Asserted-Identity Path Priority Privacy Proxy-Authenticate "
+    "Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-Sub Refer-To Referred-By "
+    "Reject-Contact Replaces Reply-To Request-Disposition Require Retry-After Route RSeq Server "
+    "Service-Route Session-Expires SIP-ETag SIP-If-Match Subject Subscription-State Supported "
+    "Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate"
+).split()
+
+_NAMES: Final = {
+    **{name: name for name in _KNOWN},
+    **{name.lower(): name for name in _KNOWN},
+    **_COMPACT,
+    **{compact.upper(): name for compact, name in _COMPACT.items()},
+}
+
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)", re.IGNORECASE)
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
+
+Fields = dict[str, list[str]]
+
+
+class WrongVersion(Malformed):
+    """A request of another version of SIP (505)."""
+
+
+def canonical(name: str) -> str:
+    """The canonical spelling of a header field's name."""
+    return _NAMES.get(name) or _NAMES.get(name.lower()) or name
+
+
+@attrs.define(slots=True, eq=False)
+class Message:
+    """What requests and responses have in common."""
+
+    fields: Fields = attrs.field(factory=dict, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    _via: Via | None = attrs.field(default=None, init=False, repr=False)
+    _cseq: CSeq | None = attrs.field(default=None, init=False, repr=False)
+
+    def first(self, name: str) -> str | None:
+        """The first line of a header field (canonical name), None without it."""
+        lines = self.fields.get(name)
+        return lines[0] if lines else None
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header field, those of lists apart.  Raises Malformed."""
+        lines = self.fields.get(name, [])
+        if name not in _LISTS:
+            return lines
+        return [value for line in lines for value in split_values(line)]
+
+    def set(self, name: str, *values: str) -> None:
+        """These values and no others; without one the header field goes."""
+        if values:
+            self.fields[name] = list(values)
+        else:
+            self.fields.pop(name, None)
+
+    def add(self, name: str, value: str) -> None:
+        self.fields.setdefault(name, []).append(value)
+
+    def need(self, name: str) -> str:
+        """The one line of a header field that must be there once.  Raises Malformed."""
+        lines = self.fields.get(name, ())
+        if len(lines) != 1:
+            raise Malformed(f"{len(lines)} {name} header fields where one must be")
+        return lines[0]
+
+    def addresses(self, name: str) -> list[NameAddr]:
+        """Contact, Route, Record-Route and the like.  Raises Malformed."""
+        return [NameAddr.parse(value) for value in self.values(name)]
+
+    def tokens(self, name: str) -> frozenset[str]:
+        """The values of Require, Supported, Allow and the like, in lower case."""
+        return frozenset(value.lower() for value in self.values(name))
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via.  Raises Malformed."""
+        if self._via is None:
+            line = self.first("Via")
+            if line is None:
+                raise Malformed("no Via")
+            self._via = Via.parse(split_values(line)[0])
+        return self._via
+
+    @property
+    def cseq(self) -> CSeq:
+        """Raises Malformed."""
+        if self._cseq is None:
+            self._cseq = CSeq.parse(self.need("CSeq"))
+        return self._cseq
+
+    @property
+    def from_(self) -> NameAddr:
+        """Raises Malformed."""
+        return NameAddr.parse(self.need("From"))
+
+    @property
+    def to(self) -> NameAddr:
+        """Raises Malformed."""
+        return NameAddr.parse(self.need("To"))
+
+    @property
+    def call_id(self) -> str:
+        """Raises Malformed."""
+        return self.need("Call-ID")
+
+    def replace_via(self, via: Via) -> None:
+        """Another topmost Via, with what the transport has found out."""
+        first, *others = split_values(self.fields["Via"][0])
+        del first
+        self.fields["Via"][:1] = [str(via), *others]
+        self._via = via
+
+    def _bytes(self, start: str) -> bytes:
+        lines = [start]
+        for name, values in self.fields.items():
+            lines += [f"{name}: {value}" for value in values]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+@attrs.define(slots=True, eq=False)
+class Request(Message):
+    """A request; `uri` is the Request-URI as text."""
+
+    method: str = attrs.field(kw_only=True)
+    uri: str = attrs.field(kw_only=True)
+
+    def respond(self, status: int, to_tag: str = "", reason: str = "") -> "Response":
+        """A response with what it must take over (RFC 3261 section 8.2.6.2).
+
+        `to_tag` is put on a To that has no tag yet; the hop's own 100 has none.
+        """
+        fields = self.fields
+        to = fields.get("To", [])
+        if to_tag and len(to) == 1 and not _has_tag(to[0]):
+            to = [f"{to[0]};tag={to_tag}"]
+        taken = {
+            "Via": fields.get("Via", [])[:],
+            "From": fields.get("From", [])[:1],
+            "To": to[:1],
+            "Call-ID": fields.get("Call-ID", [])[:1],
+            "CSeq": fields.get("CSeq", [])[:1],
+        }
+        if status < 300 and "Record-Route" in fields:
+            taken["Record-Route"] = fields["Record-Route"][:]
+        return Response(
+            fields=taken, status=status, reason=reason or REASONS.get(status, "Unknown")
+        )
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"{self.method} {self.uri} {VERSION}")
+
+
+@attrs.define(slots=True, eq=False)
+class Response(Message):
+    """A response; `status` from 100 to 699."""
+
+    status: int = attrs.field(kw_only=True)
+    reason: str = attrs.field(kw_only=True, default="")
+
+    @property
+    def is_final(self) -> bool:
+        return self.status >= 200
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"{VERSION} {self.status} {self.reason}")
+
+
+def parse(head: bytes, body: bytes = b"") -> Request | Response:
+    """A message from its head (without the empty line) and its body.
+
+    Content-Length is the framing's business and not kept.  Raises Malformed, and WrongVersion for
+    a request of another version.
+    """
+    text = head.decode("utf-8", "surrogateescape")
+    start, _, rest = text.partition("\r\n")
+    if "\r\n " in rest or "\r\n\t" in rest:
+        rest = _FOLD.sub(" ", rest)
+    lines = rest.split("\r\n") if rest else []
+    if len(lines) > MAX_HEADERS:
+        raise Malformed("too many header fields")
+    if rest.count("\n") != len(lines) - bool(lines) or rest.count("\r") != len(lines) - bool(lines):
+        raise Malformed("a bare CR or LF")
+    if "\0" in text:
+        raise Malformed("a NUL")
+    fields: Fields = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        known = _NAMES.get(name)
+        if known is None:
+            name = name.rstrip(" \t")
+            if not colon or not is_token(name):
+                raise Malformed("a line that is no header field")
+            known = canonical(name)
+        value = value.strip(" \t")
+        if known in fields:
+            fields[known].append(value)
+        else:
+            fields[known] = [value]
+    fields.pop("Content-Length", None)
+    if start[:4].upper() == "SIP/":
+        return _response(start, fields, body)
+    return _request(start, fields, body)
+
+
+def _request(start: str, fields: Fields, body: bytes) -> Request:
+    words = start.split(" ")
+    if len(words) != 3:
+        raise Malformed("a request line that has not three words")
+    method, uri, version = words
+    if version != VERSION and version.upper() != VERSION:
+        if _VERSION.fullmatch(version) is None:
+            raise Malformed("a request line without a version")
+        raise WrongVersion(f"{version[:16]} is not spoken here")
+    if not is_token(method) or not uri:
+        raise Malformed("a wrong request line")
+    return Request(fields=fields, body=body, method=method, uri=uri)
+
+
+def _response(start: str, fields: Fields, body: bytes) -> Response:
+    match = _STATUS.fullmatch(start)
+    if match is None:
+        raise Malformed("a wrong status line")
+    return Response(fields=fields, body=body, status=int(match.group(1)), reason=match.group(2))
+
+
+def _has_tag(to: str) -> bool:
+    if ";tag=" in to:
+        return True
+    try:
+        return bool(NameAddr.parse(to).tag)
+    except Malformed:
+        return False

@@ -1,0 +1,209 @@
+"""Which transaction a message belongs to (RFC 3261 sections 17.1.3 and 17.2.3).
+
+The layer owns the transactions of all transports and runs their timers; it is given the clock, the
+randomness and the user.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from mobility.sip import transaction as machines
+from mobility.sip.headers import MAGIC_COOKIE
+from mobility.sip.message import Request, Response
+from mobility.sip.transaction import Event, Transaction, event_of
+
+MAX_TRANSACTIONS = 100_000
+"""Transactions at once; a request beyond is answered 503 (our choice: about 200 MB of them)."""
+
+ServerKey = tuple[str, str, str]
+ClientKey = tuple[str, str]
+
+
+class Flow(Protocol):
+    """Where messages come from and go to: a connection, or a peer of a datagram socket."""
+
+    reliable: bool
+
+    def send(self, data: bytes) -> bool:
+        """Send the bytes of a message.  False when that is impossible by now."""
+
+
+class Timer(Protocol):
+    """What `call_later` gives."""
+
+    def cancel(self) -> object: ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class User(Protocol):
+    """The core: what transactions are for."""
+
+    def requested(self, transaction: Transaction, request: Request, flow: Flow) -> None:
+        """A request came that is none of a running transaction's."""
+
+    def acknowledged(self, request: Request, flow: Flow) -> None:
+        """An ACK of a 2xx came (RFC 3261 section 13.3.1.4)."""
+
+    def responded(self, transaction: Transaction, response: Response) -> None:
+        """A response to a request of ours came."""
+
+    def failed(self, transaction: Transaction, event: Event) -> None:
+        """No answer, or no ACK, will come."""
+
+    def stray(self, response: Response, flow: Flow) -> None:
+        """A response came to nothing we asked, such as another 2xx to an INVITE."""
+
+
+@attrs.define(slots=True, eq=False)
+class _Running:
+    """A transaction's key, flow and timers."""
+
+    key: ServerKey | ClientKey
+    flow: Flow
+    timers: dict[Event, Timer] = attrs.Factory(dict)
+
+
+class Transactions:
+    """The transactions that run.  It is the Port of each of them."""
+
+    def __init__(self, user: User, call_later: CallLater) -> None:
+        self._user = user
+        self._call_later = call_later
+        self._servers: dict[ServerKey, Transaction] = {}
+        self._clients: dict[ClientKey, Transaction] = {}
+        self._running: dict[Transaction, _Running] = {}
+        self._of_flow: dict[Flow, set[Transaction]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    # -- what comes from transports -------------------------------------------------------------
+
+    def receive(self, message: Request | Response, flow: Flow) -> None:
+        """A checked message came (`mobility.sip.validation`)."""
+        if isinstance(message, Response):
+            self._receive_response(message, flow)
+        else:
+            self._receive_request(message, flow)
+
+    def broken(self, flow: Flow) -> None:
+        """The flow carries nothing any more."""
+        for transaction in list(self._of_flow.get(flow, ())):
+            transaction.feed(Event.UNSENT)
+
+    def _receive_response(self, response: Response, flow: Flow) -> None:
+        key = response.via.branch, response.cseq.method
+        transaction = self._clients.get(key)
+        if transaction is None:
+            self._user.stray(response, flow)
+        else:
+            transaction.feed(event_of(response), response)
+
+    def _receive_request(self, request: Request, flow: Flow) -> None:
+        method = request.method
+        key = _server_key(request, "INVITE" if method == "ACK" else method)
+        transaction = self._servers.get(key)
+        if transaction is not None:
+            event = Event.ACK if method == "ACK" else Event.REQUEST
+            transaction.feed(event, request)
+            return
+        if method == "ACK":
+            self._user.acknowledged(request, flow)
+            return
+        if len(self._running) >= MAX_TRANSACTIONS:
+            busy = request.respond(503)
+            busy.set("Retry-After", "10")
+            flow.send(bytes(busy))
+            return
+        transaction = machines.server(request, reliable=flow.reliable, port=self)
+        self._servers[key] = transaction
+        self._remember(transaction, key, flow)
+        self._user.requested(transaction, request, flow)
+
+    def cancelled(self, cancel: Request) -> Transaction | None:
+        """The INVITE that a CANCEL is about (RFC 3261 section 9.2)."""
+        return self._servers.get(_server_key(cancel, "INVITE"))
+
+    # -- what the user wants --------------------------------------------------------------------
+
+    def request(self, request: Request, flow: Flow, user: object = None) -> Transaction:
+        """Send a request of ours, with a Via whose branch is unique."""
+        transaction = machines.client(request, reliable=flow.reliable, port=self, user=user)
+        key = request.via.branch, request.method
+        self._clients[key] = transaction
+        self._remember(transaction, key, flow)
+        transaction.begin()
+        return transaction
+
+    def _remember(self, transaction: Transaction, key: ServerKey | ClientKey, flow: Flow) -> None:
+        self._running[transaction] = _Running(key, flow)
+        self._of_flow.setdefault(flow, set()).add(transaction)
+
+    # -- what transactions want (a Port) --------------------------------------------------------
+
+    def send(self, transaction: Transaction, message: Request | Response) -> None:
+        running = self._running.get(transaction)
+        if running is not None and not running.flow.send(bytes(message)):
+            self.start(transaction, Event.UNSENT, 0.0)
+
+    def start(self, transaction: Transaction, timer: Event, seconds: float) -> None:
+        running = self._running.get(transaction)
+        if running is None:
+            return
+        self.stop(transaction, timer)
+
+        def fire() -> None:
+            running.timers.pop(timer, None)
+            transaction.feed(timer)
+
+        running.timers[timer] = self._call_later(seconds, fire)
+
+    def stop(self, transaction: Transaction, timer: Event) -> None:
+        running = self._running.get(transaction)
+        started = running.timers.pop(timer, None) if running is not None else None
+        if started is not None:
+            started.cancel()
+
+    def deliver(self, transaction: Transaction, message: Request | Response) -> None:
+        if isinstance(message, Response):
+            self._user.responded(transaction, message)
+        else:
+            self._user.acknowledged(message, self._running[transaction].flow)
+
+    def fail(self, transaction: Transaction, event: Event) -> None:
+        self._user.failed(transaction, event)
+
+    def end(self, transaction: Transaction) -> None:
+        running = self._running.pop(transaction, None)
+        if running is None:
+            return
+        for timer in running.timers.values():
+            timer.cancel()
+        others = self._of_flow[running.flow]
+        others.discard(transaction)
+        if not others:
+            del self._of_flow[running.flow]
+        if len(running.key) == 3:
+            self._servers.pop(running.key, None)
+        else:
+            self._clients.pop(running.key, None)
+
+
+def _server_key(request: Request, method: str) -> ServerKey:
+    """RFC 3261 section 17.2.3; without the magic cookie, the RFC 2543 way."""
+    via = request.via
+    branch = via.branch
+    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
+        return branch, via.sent_by, method
+    old = (
+        request.uri,
+        request.from_.tag,
+        request.call_id,
+        str(request.cseq.number),
+        str(via),
+    )
+    return "\0".join(old), "", method
