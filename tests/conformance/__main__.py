@@ -7,8 +7,11 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import react
 
-from tests.conformance import report
+from tests.conformance import page, report
+from tests.conformance.catalogue import Catalogue
+from tests.conformance.inventory import Inventory, take
 from tests.conformance.program import judge, judge_own
+from tests.conformance.sightings import Sightings, of_record
 from tests.conformance.signin import Account
 
 
@@ -44,9 +47,23 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default="",
         help="only the scripts whose names begin so; goals are not looked at then",
     )
+    parser.add_argument(
+        "--write",
+        metavar="FILE",
+        type=Path,
+        help="write the tables over the marked block of FILE, docs/conformance.md say",
+    )
+    parser.add_argument(
+        "--declared",
+        action="store_true",
+        help="play nothing: bring the declarations in docs/conformance.md up to date, and keep "
+        "what it says was seen",
+    )
     options = parser.parse_args(arguments)
     if bool(options.base_url) != bool(options.users):
         parser.error("--base-url and --user belong together")
+    if options.write and (options.base_url or options.play):
+        parser.error("--write needs a whole run against a front end of our own")
     return options
 
 
@@ -56,10 +73,25 @@ async def run(options: argparse.Namespace) -> None:
         record = await judge(options.base_url, options.users, options.ca, options.play)
     else:
         record = await judge_own(options.play)
-    goals = not options.base_url and not options.play
-    for line in report.lines(record, goals=goals):
+    inventory = take(record.checker.catalogue)
+    declared = not options.base_url and not options.play
+    for line in report.lines(record, inventory, declared=declared):
         sys.stdout.write(f"{line}\n")
-    raise SystemExit(1 if report.failed(record, goals=goals) else 0)
+    if options.write and not record.wrong:
+        write(options.write, inventory, of_record(record, inventory))
+    raise SystemExit(1 if report.failed(record, inventory, declared=declared) else 0)
+
+
+def write(file: Path, inventory: Inventory, sightings: Sightings) -> None:
+    """Write the tables into a file."""
+    document = file.read_text(encoding="utf-8")
+    file.write_text(page.with_tables(document, inventory, sightings), encoding="utf-8")
+
+
+def write_declared(file: Path) -> None:
+    """Bring the declarations in a file up to date."""
+    sightings = page.sightings_of(file.read_text(encoding="utf-8"))
+    write(file, take(Catalogue.load()), sightings)
 
 
 def main(_: object, options: argparse.Namespace) -> Deferred[None]:
@@ -67,4 +99,8 @@ def main(_: object, options: argparse.Namespace) -> Deferred[None]:
 
 
 if __name__ == "__main__":
-    react(main, [parse(sys.argv[1:])])
+    chosen = parse(sys.argv[1:])
+    if chosen.declared:
+        write_declared(page.FILE)
+    else:
+        react(main, [chosen])

@@ -82,6 +82,17 @@ class Page:
     events: tuple[EventFact, ...]
 
 
+@attrs.frozen
+class Revision:
+    """A page by itself: one revision of a rel, and the status codes its methods succeed with."""
+
+    page: str
+    rel: str
+    revision: int
+    area: str
+    success: Mapping[str, frozenset[int]]
+
+
 class Catalogue:
     """Every page, and what is true of all of them."""
 
@@ -95,6 +106,7 @@ class Catalogue:
             by_rel.setdefault(one["rel"], []).append(one)
         self.pages = {rel: self._page(rel, revisions) for rel, revisions in by_rel.items()}
         self._add_events_of_task_pages()
+        self.revisions = tuple(map(_revision, facts["resources"]))
 
     @classmethod
     def load(cls) -> "Catalogue":
@@ -179,6 +191,15 @@ class Catalogue:
             self.enumerations.get(fact.get("enum", ""), frozenset()),
             fact.get("max_length"),
         )
+
+
+def _revision(one: Mapping[str, Any]) -> Revision:
+    success = {
+        operation["method"]: frozenset(operation["success"])
+        for operation in one["operations"]
+        if operation["success"]
+    }
+    return Revision(one["page"], one["rel"], one["revision"], one["area"], success)
 
 
 def _operation(rel: str, fact: Mapping[str, Any], older: Operation | None) -> Operation:

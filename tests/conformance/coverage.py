@@ -1,24 +1,18 @@
 """How much of the reference a run has seen: what is declared, and what came over the wire."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import attrs
 
-from mobility.ucwa.resources import RESOURCES
-from tests.conformance import differences
-from tests.conformance.catalogue import Catalogue, EventFact, Operation, Page
-from tests.conformance.record import Record
+from tests.conformance.inventory import OWN_AREA, Inventory, Item
 from tests.conformance.shown import Form
+from tests.conformance.sightings import Sightings
+
+T = TypeVar("T", bound=Item)
 
 OPERATIONS_GOAL = {Form.JSON: 0.95, Form.XML: 0.90}
 """The share of the operations that is to be seen in each form."""
-
-
-def declared() -> frozenset[str]:
-    """The rels that the server declares, or serves above the tree or under another's name."""
-    own = {resource.rel for resource in RESOURCES} | differences.ABOVE_THE_TREE
-    names = {name for name, rel in differences.LINK_NAMES.items() if rel in own}
-    return frozenset(own | names)
 
 
 @attrs.frozen
@@ -41,76 +35,68 @@ class Share:
 
 
 class Coverage:
-    """Shares of the pages of some areas."""
+    """Shares of the items of some areas; what is absent on purpose is in none."""
 
-    def __init__(self, catalogue: Catalogue, record: Record, areas: Iterable[str]) -> None:
-        self._record = record
-        pages = catalogue.of_areas(frozenset(areas))
-        self.pages = [page for page in pages if page.rel not in differences.ABSENT_RESOURCES]
+    def __init__(
+        self, inventory: Inventory, sightings: Sightings, areas: Iterable[str] | None = None
+    ) -> None:
+        """`areas` None is the whole reference, without what is the server's own."""
+        whole = set(inventory.areas) - {OWN_AREA}
+        chosen = whole if areas is None else frozenset(areas)
+        self._sightings = sightings
+        self._resources = [one for one in inventory.resources if one.area in chosen]
+        self._operations = [one for one in inventory.operations if one.area in chosen]
+        self._events = [one for one in inventory.events if one.area in chosen]
 
     @property
     def resources(self) -> Share:
-        """Rels that are declared."""
-        served = declared()
-        return Share(sum(page.rel in served for page in self.pages), len(self.pages))
+        """Pages that are declared."""
+        there = _there(self._resources)
+        return Share(sum(one.declared for one in there), len(there))
 
     @property
     def shown(self) -> Share:
-        """Rels of which something was seen, in one form at least."""
-        return Share(sum(self._is_seen(page) for page in self.pages), len(self.pages))
+        """Pages of which something was seen, in one form at least."""
+        there = _there(self._resources)
+        return Share(sum(map(self._sightings.anywhere, there)), len(there))
 
     def operations(self, form: Form) -> Share:
         """Operations that succeeded in a form."""
-        wanted = self.wanted_operations
-        seen = self._record.operations[form]
-        return Share(sum(one.key in seen for one in wanted), len(wanted))
+        there = _there(self._operations)
+        return Share(sum(bool(self._sightings.by(one, form)) for one in there), len(there))
 
     @property
     def events(self) -> Share:
         """Events that came in both forms."""
-        wanted = self.wanted_events
-        both = [self._record.events[form] for form in Form]
-        return Share(sum(all(one.key in seen for seen in both) for one in wanted), len(wanted))
+        there = _there(self._events)
+        return Share(sum(map(self._sightings.everywhere, there)), len(there))
 
     @property
-    def wanted_operations(self) -> list[Operation]:
-        """Those that are not absent on purpose."""
-        return [
-            operation
-            for page in self.pages
-            for operation in page.operations.values()
-            if operation.key not in differences.ABSENT_OPERATIONS
-        ]
-
-    @property
-    def wanted_events(self) -> list[EventFact]:
-        """Likewise."""
-        return [
-            event
-            for page in self.pages
-            for event in page.events
-            if event.key not in differences.ABSENT_EVENTS
-        ]
+    def absent(self) -> int:
+        """How many items are absent on purpose."""
+        items: list[Item] = [*self._resources, *self._operations, *self._events]
+        return sum(bool(one.absent) for one in items)
 
     @property
     def missed(self) -> list[str]:
         """The goals that are not reached, one sentence each."""
         found = []
         if self.resources.ratio < 1:
-            absent = sorted({page.rel for page in self.pages} - declared())
+            absent = [one.page for one in _there(self._resources) if not one.declared]
             found.append(f"not declared: {', '.join(absent)}")
         for form, goal in OPERATIONS_GOAL.items():
             share = self.operations(form)
             if share.ratio < goal:
                 found.append(f"{form.name} operations {share.percent}, not {goal:.0%}")
         if self.events.ratio < 1:
-            found.append(f"events {self.events}")
+            missing = [
+                f"{one.about} {one.type} of {one.page}"
+                for one in _there(self._events)
+                if not self._sightings.everywhere(one)
+            ]
+            found.append(f"events {self.events}, not {', '.join(missing)}")
         return found
 
-    def _is_seen(self, page: Page) -> bool:
-        record = self._record
-        return any(
-            page.rel in record.resources[form]
-            or any(one.key in record.operations[form] for one in page.operations.values())
-            for form in Form
-        )
+
+def _there(items: Sequence[T]) -> list[T]:
+    return [one for one in items if not one.absent]

@@ -4,9 +4,10 @@ The declarations' own tables are those of `tests.ucwa.test_declaration`; here is
 shows.
 """
 
-from tests.ucwa.test_declaration import EMBEDDED, EVENTS, LINKS, PROPERTIES
+from tests.ucwa.test_declaration import EMBEDDED, EVENT_TARGETS, EVENTS, LINKS, PROPERTIES
+from tests.ucwa.test_declaration import EVENT_COLLECTIONS as COLLECTIONS
 
-__all__ = ["EMBEDDED", "EVENTS", "LINKS", "PROPERTIES"]
+__all__ = ["COLLECTIONS", "EMBEDDED", "EVENTS", "EVENT_TARGETS", "LINKS", "PROPERTIES"]
 
 OPAQUE = frozenset({"xframe", "photo", "contactPhoto", "batch"})
 """Rels that lead to no UCWA document: a page, pictures, and parts of other answers."""
@@ -71,7 +72,7 @@ REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset()
 """Errors of one operation beyond its page: rel, method, code, subcode."""
 
 GOAL_AREAS = frozenset({"discovery", "application", "me", "call forwarding", "people", "history"})
-"""The areas that are complete: of them everything is to be seen on the wire."""
+"""The areas that are to be complete first; the whole reference follows."""
 
 ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications", "reason"})
 """Rels that are served without a declaration: what stands above an application, and errors."""
@@ -79,6 +80,7 @@ ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications"
 LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
     "groupContacts": "myContacts",
+    "localParticipant": "participant",
     "memberships": "presenceSubscriptionMemberships",
     "photo": "contactPhoto",
     "subscribeToGroupPresence": "presenceSubscriptions",
@@ -86,10 +88,11 @@ LINK_NAMES = {
 """Rels that are names of links to a declared resource."""
 
 ABSENT_RESOURCES: dict[str, str] = {}
-"""Rels of those areas that are not served, and why."""
+"""Rels that are not served, and why: the end of a sentence that begins "deliberately absent
+because".  Their operations and events are absent with them."""
 
 ABSENT_OPERATIONS: dict[tuple[str, str], str] = {}
-"""Documented operations of served rels that are not, and why."""
+"""Documented operations of served rels that are not, and why, likewise."""
 
 ABSENT_EVENTS: dict[tuple[str, str, str], str] = {}
-"""Documented events that are not sent, and why: page, what it is about, type."""
+"""Documented events that are not sent, and why, likewise: page, what it is about, type."""

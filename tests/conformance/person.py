@@ -263,6 +263,7 @@ class Person:
                 continue
             shown = event.shown.get(rel)
             if all(shown is not None and shown.text(k) == v for k, v in properties.items()):
+                self._record.heard(self.form, event)
                 return self.inbox.pop(number)
         return None
 
@@ -291,6 +292,8 @@ class Person:
             self._pending = None
         self._next = batch.links.get("next", "")
         self.inbox += batch.events
+        for event in batch.events:
+            self._record.passed(event)
 
     async def poll(self) -> None:
         """Wait until the channel has nothing more that would come by itself."""

@@ -67,7 +67,7 @@ async def play(theatre: Theatre, only: str) -> None:
 async def perform(theatre: Theatre, form: Form, scenario: Scenario) -> None:
     """One script in one form; if it cannot go on, the record says why."""
     record = theatre.record
-    record.scenario = scenario.name
+    record.begin(scenario.name)
     stage = Stage(theatre, form)
     try:
         try:
