@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import fanout, get, im, memory, reconnect, signin
+from benchmarks import crowd, fanout, get, im, memory, reconnect, signin
 from benchmarks.front_end import FrontEnd
 from benchmarks.report import Effort, table, verdict
 from benchmarks.server import GENERATOR_CORE, SERVER_CORE
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "get": get,
     "im": im,
     "fanout": fanout,
+    "crowd": crowd,
     "memory": memory,
     "signin": signin,
     "reconnect": reconnect,

@@ -373,11 +373,16 @@ def tell_sent(unit: Unit, message: Message, leg: Leg, from_name: str, operation_
 def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], from_name: str) -> None:
     """The message reached `legs`; a sender's other applications see it as its own."""
     incoming = _message_fact(message, "Incoming", from_name)
+    own = []
     for leg in legs:
-        fact = incoming
         if leg.user_uri == message.from_uri:
-            fact = _message_fact(message, "Outgoing", from_name)
-        unit.append(leg.application_id, fact, message)
+            own.append(leg)
+        else:
+            unit.append(leg.application_id, incoming, message)
+    if own:
+        outgoing = _message_fact(message, "Outgoing", from_name)
+        for leg in own:
+            unit.append(leg.application_id, outgoing, message)
 
 
 def _message_fact(

@@ -1,32 +1,46 @@
 """The answers of the event channel as bytes, in JSON or XML.
 
-An answer that tells of watched presence alone differs between watchers only in the hrefs of their
-applications: it is encoded once for all that hear of the same changes, and filled in for each.
+An answer that tells of watched presence, or of what all in a conversation hear alike, differs
+between applications only in their hrefs: it is encoded once for all that hear of the same, and
+filled in for each.
 """
 
+import re
+import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
 import attrs
 
 from mobility.domain.applications import Endpoint
+from mobility.domain.facts import Fact
+from mobility.domain.ledger import Entry
 from mobility.domain.presence import PresenceBook
+from mobility.domain.records import Message
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.http.message import Document, Media, Response
 from mobility.http.render import encode, encode_text
 from mobility.ucwa.channel import ORIGIN, Answer, Cursor
-from mobility.ucwa.facts import Renderer, Sent, changed_parts, part_event
+from mobility.ucwa.facts import Renderer, Sent, changed_parts, is_shared, part_event, shared_event
 from mobility.ucwa.hrefs import Hrefs
 
 TEMPLATES = 64
-"""Answers that are remembered to be filled in (our choice: 2 KB each for one contact)."""
+"""Answers that are remembered to be filled in (our choice: 2 KB each for one contact or message of
+the usual size, 12 MB if all hold the longest messages)."""
 
-_APPLICATION, _SELF, _NEXT = "{application}", "{self}", "{next}"
-"""What is filled in: braces never stand in an href, and never around a bare word in JSON."""
+_NONCE = secrets.token_hex(8)
+_APPLICATION, _SELF, _NEXT = (f"{{{_NONCE} {name}}}" for name in ("application", "self", "next"))
+"""What is filled in: nothing that a user can write holds the nonce."""
+
+_PLACES = re.compile(f"({_APPLICATION}|{_SELF}|{_NEXT})".encode())
 
 Changes = tuple[tuple[str, tuple[str, ...]], ...]
 """Whose presence changed: the URI, and the rels of the parts."""
+
+Told = tuple[tuple[Fact, Message | None], ...]
+"""What is told, with the message that belongs to it."""
 
 
 @attrs.frozen(slots=True)
@@ -57,6 +71,12 @@ class Answers:
         self._users = users
         self._subscriptions = subscriptions
         self._presence = presence
+        self._template = lru_cache(TEMPLATES)(_template)
+
+    @property
+    def encoded_once(self) -> int:
+        """How many answers were encoded to be filled in for all who hear of the same."""
+        return self._template.cache_info().misses
 
     def rendered(
         self, endpoint: Endpoint, instance_id: str, answer: Answer, media: Media
@@ -64,27 +84,30 @@ class Answers:
         """The answer to a request of `endpoint`, whose link it begins with."""
         own = events_href(endpoint, instance_id, answer.number, answer.since)
         following = events_href(endpoint, instance_id, answer.number + 1, answer.cursor)
-        if answer.events:
-            body = encode(_document(own, following, self._events(endpoint, answer)), media)
+        entries: list[Entry] = [pending.event for pending in answer.events]  # type: ignore[misc]
+        if all(is_shared(entry.fact) for entry in entries):
+            told = tuple([(entry.fact, entry.message) for entry in entries])
+            texts = {_APPLICATION.encode(): endpoint.id, _SELF.encode(): own}
+            texts[_NEXT.encode()] = following
+            body = b"".join(
+                [
+                    part if text is None else encode_text(text, media)
+                    for part in self._template(told, self._changes(endpoint, answer), media.xml)
+                    for text in (texts.get(part),)
+                ]
+            )
         else:
-            body = _of_changes(self._changes(endpoint, answer), media.xml)
-            for place, text in (_APPLICATION, endpoint.id), (_SELF, own), (_NEXT, following):
-                body = body.replace(place.encode(), encode_text(text, media))
+            events = self._events(endpoint, entries, self._changes(endpoint, answer))
+            body = encode(_document(own, following, events), media)
         return Rendered(body, media.content_type)
 
-    def _events(self, endpoint: Endpoint, answer: Answer) -> list[Sent]:
+    def _events(self, endpoint: Endpoint, entries: Sequence[Entry], changes: Changes) -> list[Sent]:
         user = self._users.find(endpoint.user_uri)
         if user is None:
             return []
         renderer = Renderer(endpoint, user, self._subscriptions)
-        events = [
-            event
-            for entry in answer.events
-            for event in renderer.events(entry.event)  # type: ignore[arg-type]  # always an Entry
-        ]
-        shown = {event[2]["link"]["href"] for event in events}
-        changes = _of_contacts(Hrefs(endpoint.id), self._changes(endpoint, answer))
-        return events + [event for event in changes if event[2]["link"]["href"] not in shown]
+        events = [event for entry in entries for event in renderer.events(entry)]
+        return _with_changes(events, Hrefs(endpoint.id), changes)
 
     def _changes(self, endpoint: Endpoint, answer: Answer) -> Changes:
         if answer.cursor.number == answer.since.number:
@@ -96,11 +119,21 @@ class Answers:
         )
 
 
-@lru_cache(TEMPLATES)
-def _of_changes(changes: Changes, xml: bool) -> bytes:
-    """An answer that tells of `changes` alone, with places for what is the client's own."""
-    events = _of_contacts(Hrefs(_APPLICATION), changes)
-    return encode(_document(_SELF, _NEXT, events), Media("", xml))
+def _template(told: Told, changes: Changes, xml: bool) -> list[bytes]:
+    """An answer that tells of these alone, in parts: between them what is the client's own."""
+    hrefs = Hrefs(_APPLICATION)
+    events = [shared_event(hrefs, fact, message) for fact, message in told]
+    document = _document(_SELF, _NEXT, _with_changes(events, hrefs, changes))
+    return _PLACES.split(encode(document, Media("", xml)))
+
+
+def _with_changes(events: list[Sent], hrefs: Hrefs, changes: Changes) -> list[Sent]:
+    """`events` and those of the changes that they do not show."""
+    if not changes:
+        return events
+    shown = {event[2]["link"]["href"] for event in events}
+    of_contacts = _of_contacts(hrefs, changes)
+    return events + [event for event in of_contacts if event[2]["link"]["href"] not in shown]
 
 
 def _of_contacts(hrefs: Hrefs, changes: Changes) -> list[Sent]:

@@ -124,6 +124,11 @@ class EventChannels:
         """How many pending GETs wait."""
         return sum(seat.parked for seats in self._seats.values() for seat in seats.values())
 
+    @property
+    def encoded_once(self) -> int:
+        """How many answers were encoded to be filled in for all who hear of the same."""
+        return self._answers.encoded_once
+
     def href(self, endpoint: Endpoint, instance_id: str) -> str:
         """The link of the first answer that the client has not confirmed."""
         seat = self._seats.get(endpoint.id, {}).get(instance_id)

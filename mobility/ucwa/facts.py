@@ -105,6 +105,43 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
     return None
 
 
+def is_shared(fact: Fact) -> bool:
+    """Whether all who are told of the fact are told the same, but for the hrefs."""
+    match fact:
+        case facts.MessageCompleted():
+            return not fact.operation_id
+        case facts.ParticipantChanged() | facts.ParticipantMessagingChanged():
+            return not fact.local
+        case facts.TypingChanged() | facts.OnlineMeetingChanged():
+            return True
+    return False
+
+
+def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None) -> Sent:
+    """The event that tells of such a fact.  Raises TypeError for any other."""
+    match fact:
+        case facts.MessageCompleted():
+            event = _shown("message", conversations.message(hrefs, fact, message), "completed")
+            event["status"] = "Success"
+            return _conversation(hrefs, fact, event)
+        case facts.ParticipantChanged():
+            return _conversation(hrefs, fact, _participant(hrefs, fact))
+        case facts.OnlineMeetingChanged():
+            href = f"{hrefs.conversation(fact.conversation_id)}/onlineMeeting"
+            return _conversation(hrefs, fact, _event("onlineMeeting", href, fact.change))
+        case facts.ParticipantMessagingChanged():
+            return _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
+        case facts.TypingChanged():
+            href = hrefs.participant(fact.conversation_id, fact.uri)
+            event = _event("participant", href, fact.change, fact.name)
+            event["in"] = {
+                "rel": "typingParticipants",
+                "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
+            }
+            return _conversation(hrefs, fact, event)
+    raise TypeError(f"{type(fact).__name__} is told to each in its own way")
+
+
 @attrs.frozen(slots=True)
 class Renderer:
     """Renders the facts of one application's stream."""
@@ -117,11 +154,6 @@ class Renderer:
         """The events that tell of a stream entry."""
         fact, hrefs = entry.fact, Hrefs(self.endpoint.id)
         match fact:
-            case facts.MessageCompleted():
-                document = conversations.message(hrefs, fact, entry.message)
-                event = _shown("message", document, "completed")
-                event["status"] = "Success"
-                yield _conversation(hrefs, fact, event)
             case facts.MeChanged():
                 yield self._me(hrefs, _event("me", hrefs.of("me"), "updated"))
             case facts.SelfPresence():
@@ -149,21 +181,8 @@ class Renderer:
             case facts.MessagingChanged():
                 document = conversations.messaging(hrefs, fact)
                 yield _conversation(hrefs, fact, _shown("messaging", document, "updated"))
-            case facts.ParticipantChanged():
-                yield _conversation(hrefs, fact, _participant(hrefs, fact))
-            case facts.OnlineMeetingChanged():
-                href = f"{hrefs.conversation(fact.conversation_id)}/onlineMeeting"
-                yield _conversation(hrefs, fact, _event("onlineMeeting", href, fact.change))
-            case facts.ParticipantMessagingChanged():
-                yield _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
-            case facts.TypingChanged():
-                href = hrefs.participant(fact.conversation_id, fact.uri)
-                event = _event("participant", href, fact.change, fact.name)
-                event["in"] = {
-                    "rel": "typingParticipants",
-                    "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
-                }
-                yield _conversation(hrefs, fact, event)
+            case _:
+                yield shared_event(hrefs, fact, entry.message)
 
     @staticmethod
     def _me(hrefs: Hrefs, event: Document) -> Sent:
