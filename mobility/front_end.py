@@ -18,6 +18,7 @@ from mobility.auth.endpoint import TokenEndpoint
 from mobility.auth.endpoint import routes as token_routes
 from mobility.auth.grants import LocalPasswords, PasswordGrant
 from mobility.auth.lockout import Lockout
+from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
 from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
 from mobility.auth.tokens import Tokens
@@ -47,6 +48,9 @@ from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.imaging.darkroom import PillowDarkroom
+from mobility.meet.routes import PATH as JOIN_PATH
+from mobility.meet.routes import Doors
+from mobility.meet.routes import routes as meet_routes
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store
@@ -59,9 +63,6 @@ from mobility.ucwa.service import Ucwa
 
 PURGE_INTERVAL_S = 600.0
 """How often expired tokens and old receipts leave the store (our choice)."""
-
-JOIN_PATH = "/meet"
-"""Below which join URLs are, on the external site."""
 
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
 
@@ -192,6 +193,7 @@ class FrontEnd(MultiService):
         self.passwords.setServiceParent(self)
         self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
         self.tokens.load(stored.tokens)
+        self.meeting_keys = MeetingKeys(_lockout(config), Clients(config.web.trusted_proxies))
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
@@ -203,6 +205,18 @@ class FrontEnd(MultiService):
             self.contact_subscriptions.leave,
         ]
 
+        settings = attrs.evolve(
+            config.meetings,
+            join_url=config.meetings.join_url or config.web.external_url + JOIN_PATH,
+        )
+        doors = Doors(
+            config,
+            self.users,
+            self.meetings,
+            self.meeting_keys,
+            self.authenticator,
+            settings.join_url,
+        )
         secret = self.store.setting(PHOTO_SECRET, partial(secrets.token_bytes, MIN_SECRET_BYTES))
         ucwa = Ucwa(
             users=self.users,
@@ -215,10 +229,7 @@ class FrontEnd(MultiService):
             messaging=self.messaging,
             meetings=self.meetings,
             conferences=self.conferences,
-            meeting_settings=attrs.evolve(
-                config.meetings,
-                join_url=config.meetings.join_url or config.web.external_url + JOIN_PATH,
-            ),
+            meeting_settings=settings,
             archive=archive,
             channels=self.channels,
             photos=self._photos(),
@@ -230,6 +241,7 @@ class FrontEnd(MultiService):
         self.routes: list[Route] = [
             *autodiscover_routes(config, self.users, self.authenticator),
             *self._token_routes,
+            *meet_routes(doors),
             *ucwa_routes(ucwa, self.authenticator.authenticate),
         ]
         """What the web listeners serve."""
@@ -279,7 +291,7 @@ class FrontEnd(MultiService):
         grant = PasswordGrant(
             self.users,
             local if self.directory is None else self.directory.passwords(local),
-            Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s),
+            _lockout(config),
             Clients(config.web.trusted_proxies),
             config.sip_domains,
             auth.token_lifetime_s,
@@ -302,6 +314,11 @@ class FrontEnd(MultiService):
         self.channels.stop()
         stopped: Deferred[None] = super().stopService()
         return stopped.addCallback(lambda _: self.store.stop())
+
+
+def _lockout(config: Config) -> Lockout:
+    auth = config.auth
+    return Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s)
 
 
 def meeting_policy(settings: MeetingsConfig) -> MeetingPolicy:

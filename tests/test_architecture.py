@@ -10,7 +10,7 @@ import mobility
 
 PACKAGE = Path(mobility.__file__).parent
 
-ADAPTERS = {"autodiscover", "ucwa", "mcx", "sip", "push", "operate"}
+ADAPTERS = {"autodiscover", "ucwa", "mcx", "meet", "sip", "push", "operate"}
 """Rooms that speak a protocol: none knows another, they meet in the domain and on the bus."""
 
 ALLOWED = {

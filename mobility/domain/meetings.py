@@ -8,10 +8,11 @@ deletes them, or with the organizer.
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.applications import Endpoint
 from mobility.domain.ledger import Ledger, Unit
@@ -42,6 +43,16 @@ Changes = Mapping[str, Any]
 def conference_uri(meeting: Meeting) -> str:
     """The URI by which a meeting is joined (UCWA `onlineMeetingUri`)."""
     return f"{meeting.organizer_uri}{_FOCUS}{meeting.id}"
+
+
+def organizer_name(meeting: Meeting) -> str:
+    """The organizer as join URLs name it: the part of the address before the @."""
+    return address_of(meeting.organizer_uri).rpartition("@")[0]
+
+
+def join_path(meeting: Meeting) -> str:
+    """The end of the URL that opens a meeting: `<organizer>/<id>`."""
+    return f"{quote(organizer_name(meeting), safe='')}/{meeting.id}"
 
 
 @attrs.define(slots=True, eq=False)

@@ -1,12 +1,10 @@
 """The documents of scheduled online meetings: one function a rel, pure, from domain values."""
 
 import uuid
-from urllib.parse import quote
 
 import msgspec
 
-from mobility.domain.addresses import address_of
-from mobility.domain.meetings import OnlineMeeting, conference_uri
+from mobility.domain.meetings import OnlineMeeting, conference_uri, join_path
 from mobility.domain.records import Meeting, MeetingExtension
 from mobility.http.message import Document, Instant
 from mobility.ucwa.documents import PUT_TOKEN_VALUE, links, present, tagged
@@ -80,9 +78,4 @@ def expiration(record: Meeting) -> Instant | None:
 
 def join_href(record: Meeting, join_url: str) -> str:
     """The URL that opens a meeting; `join_url` is where such URLs begin."""
-    return f"{join_url}/{organizer_segment(record)}/{record.id}"
-
-
-def organizer_segment(record: Meeting) -> str:
-    """The organizer as join URLs name it: the part before the @."""
-    return quote(address_of(record.organizer_uri).rpartition("@")[0], safe="")
+    return f"{join_url}/{join_path(record)}"

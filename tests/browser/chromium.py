@@ -76,6 +76,21 @@ class Chromium:
         """
         return await deferToThread(self._running.execute_async_script, script, *arguments)
 
+    async def device(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Show pages as on a screen of so many pixels, of which a narrow one is a phone's."""
+        metrics = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": width < 600,
+        }
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        for command, arguments in (
+            ("Emulation.setDeviceMetricsOverride", metrics),
+            ("Emulation.setEmulatedMedia", {"features": [scheme]}),
+        ):
+            await deferToThread(self._running.execute_cdp_cmd, command, arguments)
+
     async def console(self) -> list[str]:
         """What the pages wrote to the console since the last call."""
         entries = await deferToThread(self._running.get_log, "browser")
