@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "mobility.commands.init:init",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",
+    "voice": "mobility.commands.voice:voice",
 }
 """Subcommand to the place of its click command."""
 

@@ -45,6 +45,7 @@ from mobility.domain.presence import PresenceBook
 from mobility.domain.records import User
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
+from mobility.domain.voice import Voice
 from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.imaging.darkroom import PillowDarkroom
@@ -96,6 +97,8 @@ class FrontEnd(MultiService):
         agenda = Agenda()
 
         self.users = Users(ledger, stored.users)
+        self.voice = Voice(ledger, self.users, config.server_fqdn)
+        self.voice.load(stored.voice_settings, stored.voice_grants)
         self.distribution_groups = DistributionGroups(ledger, stored.distribution_groups)
         self.presence = PresenceBook(stored.presences, stored.presence_number)
         self.applications = Applications(
@@ -198,7 +201,11 @@ class FrontEnd(MultiService):
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures.append(self.applications.end_all_of)
         self.users.changes.append(self._tell_me)
-        self.users.removals += [self.meetings.end_all_of, self.delegates.end_all_of]
+        self.users.removals += [
+            self.meetings.end_all_of,
+            self.delegates.end_all_of,
+            self.voice.forget,
+        ]
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,

@@ -26,7 +26,7 @@ from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import delegates, descriptors, directory, health, status, users
+from mobility.operate import delegates, descriptors, directory, health, status, users, voice
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -127,7 +127,8 @@ def user_routes(
     log: EventLog,
     pseudonym: Callable[[str], str],
 ) -> list[Route]:
-    """The operator API of users on a front end, served or driven by an offline command."""
+    """The operator API of users and of voice routing on a front end, served or driven by an
+    offline command."""
     mirrored = front_end.directory
     administration = UserAdministration(
         front_end.users,
@@ -140,6 +141,7 @@ def user_routes(
     return [
         *users.routes(administration, access),
         *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
+        *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
     ]
 
 

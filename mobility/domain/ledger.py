@@ -32,6 +32,8 @@ from mobility.domain.records import (
     TeamMember,
     Token,
     User,
+    VoiceGrant,
+    VoiceSetting,
 )
 
 
@@ -140,6 +142,8 @@ class Snapshot:
     meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
     delegations: list[Delegation] = attrs.Factory(list)
     team_members: list[TeamMember] = attrs.Factory(list)
+    voice_settings: list[VoiceSetting] = attrs.Factory(list)
+    voice_grants: list[VoiceGrant] = attrs.Factory(list)
     heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
     """Of each stream, the position below which it was trimmed, and its last position."""
     presence_number: int = 0

@@ -10,6 +10,7 @@ import attrs
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.lines import Lines
 from mobility.domain.locks import Locks
 from mobility.domain.phones import visible_numbers
 from mobility.domain.records import Photo, User
@@ -74,6 +75,7 @@ class Users:
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
         self._ledger = ledger
         self._listings = {user.uri: _listing(user) for user in users}
+        self._lines = Lines(listing.user for listing in self._listings.values())
         self._locks = Locks()
         self.departures: list[Departure] = []
         self.removals: list[Departure] = []
@@ -91,6 +93,15 @@ class Users:
         """The display name of a user, "" for a stranger."""
         listing = self._listings.get(uri)
         return listing.user.name if listing is not None else ""
+
+    def of_line(self, number: str) -> User | None:
+        """The user who has this telephone number, as it is kept, or None.
+
+        Only enabled users with Enterprise Voice have one: their work number.  Of several with the
+        same number it is the first by URI.
+        """
+        uri = self._lines.holder(number)
+        return self.find(uri) if uri is not None else None
 
     def all(self) -> list[User]:
         """Every user, in the order of their URIs."""
@@ -133,6 +144,7 @@ class Users:
                 self._revoke(before, unit)
             await self._ledger.commit(unit)
             self._listings[after.uri] = _listing(after)
+            self._lines.changed(before, after)
             if not after.enabled:
                 for depart in self.departures:
                     await depart(after, now)
@@ -149,6 +161,7 @@ class Users:
             self._revoke(user, unit)
             await self._ledger.commit(unit)
             del self._listings[user.uri]
+            self._lines.changed(user, None)
 
     def search(self, query: str, limit: int) -> SearchResult:
         """People whose name, mail, phone number or SIP address matches `query`.
@@ -181,6 +194,7 @@ class Users:
         unit.save(user)
         await self._ledger.commit(unit)
         self._listings[user.uri] = _listing(user)
+        self._lines.changed(None, user)
 
 
 def _listing(user: User) -> _Listing:

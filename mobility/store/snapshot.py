@@ -22,6 +22,8 @@ from mobility.domain.records import (
     TeamMember,
     Token,
     User,
+    VoiceGrant,
+    VoiceSetting,
 )
 from mobility.store import tables
 from mobility.store.statements import COUNTER, FORMS, compiled
@@ -89,6 +91,8 @@ def load(connection: Connection, now: float) -> Snapshot:
             meeting_extensions=_records(connection, MeetingExtension),
             delegations=_records(connection, Delegation),
             team_members=_records(connection, TeamMember),
+            voice_settings=_records(connection, VoiceSetting),
+            voice_grants=_records(connection, VoiceGrant),
             heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
             presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
         )

@@ -66,6 +66,8 @@ from mobility.domain.records import (
     TeamMember,
     Token,
     User,
+    VoiceGrant,
+    VoiceSetting,
 )
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -76,6 +78,9 @@ START = 1_700_000_000.0
 
 RETRY_S = 5.0
 """When the world runs an appointment again that failed, as the service does."""
+
+VERSIONED = Conversation | Meeting | MeetingExtension | VoiceSetting | VoiceGrant
+"""The records that are guarded by their version."""
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -217,16 +222,18 @@ class MemoryLedger:
             meeting_extensions=list(self.all(MeetingExtension).values()),
             delegations=list(self.all(Delegation).values()),
             team_members=list(self.all(TeamMember).values()),
+            voice_settings=list(self.all(VoiceSetting).values()),
+            voice_grants=list(self.all(VoiceGrant).values()),
             heads=dict(self.bounds),
             presence_number=self.presence_number,
         )
 
     def _store(self, unit: Unit) -> Committed:
         for record in unit.saves:
-            if isinstance(record, Conversation | Meeting | MeetingExtension):
+            if isinstance(record, VERSIONED):
                 stored: Any = self.all(type(record)).get(_key(record))
                 if record.version != (stored.version if stored is not None else 0) + 1:
-                    raise Conflict(record.id)
+                    raise Conflict(str(_key(record)))
         self.units.append(unit)
         for record in unit.removes:
             self.rows.setdefault(type(record), {}).pop(_key(record), None)

@@ -48,5 +48,11 @@ class TableTests(SynchronousTestCase):
     def test_what_is_versioned(self) -> None:
         """A record class with a field `version` is stored under its guard."""
         guarded = {kind for kind, form in FORMS.items() if form.versioned}
-        versioned = {records.Conversation, records.Meeting, records.MeetingExtension}
+        versioned = {
+            records.Conversation,
+            records.Meeting,
+            records.MeetingExtension,
+            records.VoiceGrant,
+            records.VoiceSetting,
+        }
         self.assertEqual(guarded, versioned)

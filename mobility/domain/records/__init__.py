@@ -35,6 +35,7 @@ from mobility.domain.records.people import (
     PresenceSubscription,
     User,
 )
+from mobility.domain.records.voice import VoiceGrant, VoiceSetting
 
 Record = (
     User
@@ -57,6 +58,8 @@ Record = (
     | MeetingExtension
     | Delegation
     | TeamMember
+    | VoiceSetting
+    | VoiceGrant
 )
 
 __all__ = [
@@ -81,4 +84,6 @@ __all__ = [
     "TeamMember",
     "Token",
     "User",
+    "VoiceGrant",
+    "VoiceSetting",
 ]

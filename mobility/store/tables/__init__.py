@@ -32,6 +32,8 @@ from mobility.domain.records import (
     TeamMember,
     Token,
     User,
+    VoiceGrant,
+    VoiceSetting,
 )
 from mobility.store.tables.application import (
     applications,
@@ -73,6 +75,7 @@ from mobility.store.tables.system import (
     stream_entries,
     streams,
 )
+from mobility.store.tables.voice import voice_grants, voice_settings
 
 TABLE_OF: dict[type[Record], Table] = {
     User: users,
@@ -95,6 +98,8 @@ TABLE_OF: dict[type[Record], Table] = {
     MeetingExtension: meeting_extensions,
     Delegation: delegations,
     TeamMember: team_members,
+    VoiceSetting: voice_settings,
+    VoiceGrant: voice_grants,
 }
 
 __all__ = [
@@ -125,4 +130,6 @@ __all__ = [
     "team_members",
     "tokens",
     "users",
+    "voice_grants",
+    "voice_settings",
 ]
