@@ -10,8 +10,8 @@ import attrs
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.ledger import Ledger, Unit
-from mobility.domain.lines import Lines
 from mobility.domain.locks import Locks
+from mobility.domain.number_lookup import NumberLookup
 from mobility.domain.phones import visible_numbers
 from mobility.domain.records import Photo, User
 from mobility.errors import Refusal
@@ -75,7 +75,7 @@ class Users:
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
         self._ledger = ledger
         self._listings = {user.uri: _listing(user) for user in users}
-        self._lines = Lines(listing.user for listing in self._listings.values())
+        self._numbers = NumberLookup(listing.user for listing in self._listings.values())
         self._locks = Locks()
         self.departures: list[Departure] = []
         self.removals: list[Departure] = []
@@ -100,7 +100,7 @@ class Users:
         Only enabled users with Enterprise Voice have one: their work number.  Of several with the
         same number it is the first by URI.
         """
-        uri = self._lines.holder(number)
+        uri = self._numbers.holder(number)
         return self.find(uri) if uri is not None else None
 
     def all(self) -> list[User]:
@@ -144,7 +144,7 @@ class Users:
                 self._revoke(before, unit)
             await self._ledger.commit(unit)
             self._listings[after.uri] = _listing(after)
-            self._lines.changed(before, after)
+            self._numbers.changed(before, after)
             if not after.enabled:
                 for depart in self.departures:
                     await depart(after, now)
@@ -161,7 +161,7 @@ class Users:
             self._revoke(user, unit)
             await self._ledger.commit(unit)
             del self._listings[user.uri]
-            self._lines.changed(user, None)
+            self._numbers.changed(user, None)
 
     def search(self, query: str, limit: int) -> SearchResult:
         """People whose name, mail, phone number or SIP address matches `query`.
@@ -194,7 +194,7 @@ class Users:
         unit.save(user)
         await self._ledger.commit(unit)
         self._listings[user.uri] = _listing(user)
-        self._lines.changed(None, user)
+        self._numbers.changed(None, user)
 
 
 def _listing(user: User) -> _Listing:

@@ -6,7 +6,7 @@ from mobility.domain.phones import normalised
 from mobility.domain.records import User
 
 
-class Lines:
+class NumberLookup:
     """The numbers of users with Enterprise Voice, to their users."""
 
     def __init__(self, users: Iterable[User] = ()) -> None:
