@@ -5,6 +5,9 @@
     response = await client.request("GET", "/path", headers={"Accept": "application/json"})
 
 No socket and no reactor is involved; time is the `Clock` the site was built with.
+
+`MemoryTelephones` is a telephone network that exists only in memory: it calls nobody, and does what
+a test tells it to.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mobility.config import WebConfig
+from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
 from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
 from mobility.http.errors import Unauthorised
@@ -289,3 +293,120 @@ def memory_site(
         connections=Connections(clock, max_connections),
         epoch=clock.seconds,
     )
+
+
+class MemoryTelephone:
+    """One leg to a telephone that exists only in memory.
+
+    The methods `rings`, `answers`, `is_busy`, `declines`, `cannot_be_reached` and `hangs_up` are
+    what its owner does; the others are the port's (`mobility.domain.telephone.TelephoneLeg`).
+    """
+
+    def __init__(self, order: Order, hear: Hear) -> None:
+        self.order = order
+        self.state = "new"
+        """new, ringing, answered or over."""
+        self.held = False
+        self.joined: MemoryTelephone | None = None
+        self.answer = ""
+        self._hear = hear
+
+    # What its owner does.
+
+    def rings(self) -> None:
+        self._happens(Happening.RINGING, "ringing")
+
+    def answers(self, answer: str = "") -> None:
+        """Pick it up; `answer` is the session description where one was offered."""
+        self.answer = answer
+        self._happens(Happening.ANSWERED, "answered")
+
+    def is_busy(self) -> None:
+        self._happens(Happening.BUSY, "over")
+
+    def declines(self) -> None:
+        self._happens(Happening.DECLINED, "over")
+
+    def cannot_be_reached(self) -> None:
+        self._happens(Happening.UNREACHABLE, "over")
+
+    def hangs_up(self) -> None:
+        self._happens(Happening.HUNG_UP, "over")
+
+    def _happens(self, happening: Happening, state: str) -> None:
+        if self.state != "over":
+            self.state = state
+            self._hear(happening)
+
+    # The port.
+
+    def hang_up(self) -> None:
+        self.state = "over"
+
+    def hold(self) -> None:
+        self.held = True
+
+    def resume(self) -> None:
+        self.held = False
+
+    def join(self, other: "TelephoneLeg") -> None:
+        if not isinstance(other, MemoryTelephone):
+            raise TypeError("a leg of another network")
+        self.joined, other.joined = other, self
+
+
+class MemoryTelephones:
+    """A telephone network in memory, for tests: it places calls that go nowhere.
+
+    `placed` are all legs in their order.  A number of which `behaviour` says nothing waits for the
+    test; for the others it is one of answers, busy, declines, rings (on and on), unreachable, or
+    hangs up (soon after it answered).  `later(seconds, action)` makes things happen in their time.
+    """
+
+    def __init__(
+        self,
+        behaviour: Callable[[str], str] = lambda number: "",  # noqa: ARG005
+        later: Callable[[float, Callable[[], None]], object] = lambda _, action: action(),
+    ) -> None:
+        self._behaviour = behaviour
+        self._later = later
+        self.placed: list[MemoryTelephone] = []
+
+    def place(self, order: Order, hear: Hear) -> MemoryTelephone:
+        telephone = MemoryTelephone(order, hear)
+        self.placed.append(telephone)
+        for after_s, action in self._script(telephone):
+            self._later(after_s, action)
+        return telephone
+
+    def to(self, number: str) -> MemoryTelephone:
+        """The latest leg to a number.  Raises LookupError when there is none."""
+        for telephone in reversed(self.placed):
+            if telephone.order.number == number:
+                return telephone
+        raise LookupError(number)
+
+    def _script(self, telephone: MemoryTelephone) -> list[tuple[float, Callable[[], None]]]:
+        answers = (RING_S, telephone.answers)
+        return {
+            "": [],
+            "answers": [(0.0, telephone.rings), answers],
+            "busy": [(0.0, telephone.is_busy)],
+            "declines": [(0.0, telephone.rings), (RING_S, telephone.declines)],
+            "rings": [(0.0, telephone.rings)],
+            "unreachable": [(0.0, telephone.cannot_be_reached)],
+            "hangs up": [(0.0, telephone.rings), answers, (2 * RING_S, telephone.hangs_up)],
+        }[self._behaviour(telephone.order.number)]
+
+
+RING_S = 0.1
+"""How long telephones in memory ring before somebody picks them up."""
+
+BEHAVIOURS = ("answers", "answers", "busy", "declines", "rings", "unreachable", "hangs up")
+
+
+def by_last_digit(number: str) -> str:
+    """The behaviour of a number by its last digit: 0 and 1 answer, 2 is busy, 3 declines, 4 rings
+    on, 5 cannot be reached, 6 hangs up, and the others answer."""
+    digit = number[-1:]
+    return BEHAVIOURS[int(digit)] if digit.isdigit() and int(digit) < len(BEHAVIOURS) else "answers"

@@ -1,0 +1,221 @@
+"""The port to the telephone network, and a call that tries one gateway after another.
+
+The domain decides which number is called through which gateways (`mobility.domain.voice`); what
+reaches a gateway, such as SIP, is a `TelephoneNetwork`.  A front end without one has no telephone
+calls and shows no links to them.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+import attrs
+
+from mobility.domain.agenda import Agenda, Appointment
+from mobility.domain.voice_objects import Gateway
+from mobility.domain.voice_routing import Itinerary
+
+GATEWAY_PATIENCE_S = 10.0
+"""How long a gateway may say nothing before the next one is tried (the ten seconds after which the
+Mediation Server of Skype for Business Server fails over)."""
+
+
+class Happening(Enum):
+    """What becomes of a call to a number."""
+
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    BUSY = "busy"
+    DECLINED = "declined"
+    """The number did not want the call, or gave up ringing."""
+    UNREACHABLE = "unreachable"
+    """This gateway cannot reach the number: another one might."""
+    HUNG_UP = "hung up"
+    """After it was answered."""
+
+
+OVER = frozenset({Happening.BUSY, Happening.DECLINED, Happening.UNREACHABLE, Happening.HUNG_UP})
+"""After these nothing more happens."""
+
+Hear = Callable[[Happening], None]
+"""Is told what becomes of a call, later than the call that began it; it must not raise."""
+
+
+@attrs.frozen(slots=True)
+class Location:
+    """Where the caller is, for an emergency call (UCWA rel `startEmergencyCall`); "" is unknown."""
+
+    address: str = attrs.field(repr=False, default="")
+    building: str = attrs.field(repr=False, default="")
+    city: str = attrs.field(repr=False, default="")
+    state: str = attrs.field(repr=False, default="")
+    country: str = attrs.field(repr=False, default="")
+    zip: str = attrs.field(repr=False, default="")
+
+
+@attrs.frozen(slots=True)
+class Order:
+    """One number to call through one gateway.
+
+    `number` is in the form that routes match, `caller_id` the number to show as the caller's, ""
+    for none.  `offer` is a session description (SDP) to offer, "" where the leg is to be joined
+    with another one.  An emergency call goes ahead of every other, with `location`.
+    """
+
+    gateway: Gateway
+    number: str = attrs.field(repr=False)
+    caller_id: str = attrs.field(repr=False, default="")
+    offer: str = attrs.field(repr=False, default="")
+    emergency: bool = False
+    location: Location | None = None
+
+
+class TelephoneLeg(Protocol):
+    """One leg to the telephone network."""
+
+    @property
+    def answer(self) -> str:
+        """The session description (SDP) it was answered with, "" before and without an offer."""
+        ...
+
+    def hang_up(self) -> None:
+        """End it, answered or not; it is told nothing more of.  Once more it does nothing."""
+        ...
+
+    def hold(self) -> None:
+        """Let whoever is there wait."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after `hold`."""
+        ...
+
+    def join(self, other: "TelephoneLeg") -> None:
+        """Let the two legs, both of this network and answered, hear each other."""
+        ...
+
+
+class TelephoneNetwork(Protocol):
+    """What reaches gateways."""
+
+    def place(self, order: Order, hear: Hear) -> TelephoneLeg:
+        """Call a number.  `hear` is told what becomes of it, never before this has returned."""
+        ...
+
+
+class TelephoneCall:
+    """A call to one number: the gateways of an itinerary one after another until one reaches it.
+
+    `hear` is told what becomes of it; UNREACHABLE only when no gateway is left.
+    """
+
+    def __init__(
+        self,
+        network: TelephoneNetwork,
+        agenda: Agenda,
+        itinerary: Itinerary,
+        hear: Hear,
+        *,
+        offer: str = "",
+        location: Location | None = None,
+    ) -> None:
+        self._network = network
+        self._agenda = agenda
+        self._orders = [
+            Order(
+                attempt.gateway,
+                itinerary.number,
+                attempt.caller_id,
+                offer,
+                bool(itinerary.emergency),
+                location if itinerary.emergency else None,
+            )
+            for attempt in itinerary.attempts
+        ]
+        self._hear = hear
+        self._leg: TelephoneLeg | None = None
+        self._patience: Appointment | None = None
+        self.answered = False
+        self.over = False
+
+    def place(self, now: float) -> None:
+        """Begin with the first gateway; without one it is UNREACHABLE at once, but told later."""
+        if self._orders:
+            self._next(now)
+        else:
+            self._agenda.at(now, self._give_up)
+
+    @property
+    def answer(self) -> str:
+        """The session description it was answered with."""
+        return self._leg.answer if self._leg is not None else ""
+
+    def hang_up(self) -> None:
+        """End it; nothing more is told of it."""
+        if not self.over:
+            self._end()
+            if self._leg is not None:
+                self._leg.hang_up()
+
+    def hold(self) -> None:
+        if self._leg is not None and self.answered and not self.over:
+            self._leg.hold()
+
+    def resume(self) -> None:
+        if self._leg is not None and self.answered and not self.over:
+            self._leg.resume()
+
+    def join(self, other: "TelephoneCall") -> None:
+        """Let the ends of two answered calls hear each other."""
+        if self._leg is not None and other._leg is not None:
+            self._leg.join(other._leg)
+
+    def _next(self, now: float) -> None:
+        order = self._orders.pop(0)
+        leg: list[TelephoneLeg] = []
+
+        def heard(happening: Happening) -> None:
+            if not self.over and leg and leg[0] is self._leg:
+                self._heard(happening)
+
+        async def impatient(now: float) -> None:
+            if not self.over and leg and leg[0] is self._leg:
+                leg[0].hang_up()
+                await self._failed(now)
+
+        leg.append(self._network.place(order, heard))
+        self._leg = leg[0]
+        self._patience = self._agenda.at(now + GATEWAY_PATIENCE_S, impatient)
+
+    def _heard(self, happening: Happening) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if happening is Happening.UNREACHABLE and not self.answered:
+            self._leg = None
+            self._agenda.at(0.0, self._failed)
+            return
+        if happening is Happening.ANSWERED:
+            self.answered = True
+        if happening in OVER:
+            self._end()
+        self._hear(happening)
+
+    async def _failed(self, now: float) -> None:
+        if self.over:
+            return
+        if self._orders:
+            self._next(now)
+        else:
+            await self._give_up(now)
+
+    async def _give_up(self, now: float) -> None:  # noqa: ARG002  # an Action
+        if not self.over:
+            self._end()
+            self._hear(Happening.UNREACHABLE)
+
+    def _end(self) -> None:
+        self.over = True
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
