@@ -29,6 +29,8 @@ from mobility.config.meetings import MeetingsConfig
 from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
+from mobility.domain.call_policy import CallPolicies
+from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
@@ -143,7 +145,13 @@ class FrontEnd(MultiService):
             stored.participants,
             stored.invitations,
             stored.message_counts,
+            stored.calls,
+            stored.call_sides,
+            stored.renegotiations,
         )
+        self.call_policies = CallPolicies()
+        self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
+        self.calls.stages.load()
         self.messaging = Messaging(ledger, agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
@@ -180,6 +188,7 @@ class FrontEnd(MultiService):
             subscriptions=self.subscriptions,
             presence=self.presence,
             archive=archive,
+            call_policies=self.call_policies,
             priorities=PRIORITIES,
             clock=reactor,
             epoch=epoch,
@@ -234,6 +243,7 @@ class FrontEnd(MultiService):
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
+            calls=self.calls,
             meetings=self.meetings,
             conferences=self.conferences,
             meeting_settings=settings,

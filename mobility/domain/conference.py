@@ -16,7 +16,6 @@ from mobility.domain.conversation import (
     PARTICIPANT,
     ActiveConversation,
     NameOf,
-    Outcome,
     invitation_fact,
 )
 from mobility.domain.facts import (
@@ -28,6 +27,7 @@ from mobility.domain.facts import (
     Reason,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
 from mobility.domain.states import Invited
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from mobility.domain.answering import must_ring
 from mobility.domain.applications import Endpoint
 from mobility.domain.conference import (
     DENIED,
@@ -28,19 +29,17 @@ from mobility.domain.conference import (
 )
 from mobility.domain.conversation import (
     CONFERENCED,
-    ELSEWHERE,
     JOIN,
     LEADER,
     PARTICIPANT,
-    UNKNOWN,
-    UNREACHABLE,
     ActiveConversation,
     invitation_fact,
     tell_ended,
 )
-from mobility.domain.conversations import Conversations, must_ring
+from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
+from mobility.domain.outcomes import ELSEWHERE, UNKNOWN, UNREACHABLE
 from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
 from mobility.domain.states import (
     Attended,

@@ -12,9 +12,13 @@ import attrs
 
 from mobility.domain import states
 from mobility.domain.agenda import Appointment
+from mobility.domain.call_states import Calling, calling_after
+from mobility.domain.descriptions import Stream, decoded
 from mobility.domain.facts import (
+    CallTerms,
     ConversationChanged,
     ConversationSnapshot,
+    Fact,
     InvitationChanged,
     MessageCompleted,
     MessagingChanged,
@@ -24,8 +28,18 @@ from mobility.domain.facts import (
     TypingChanged,
 )
 from mobility.domain.ledger import Unit
-from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
-from mobility.domain.states import Invited, Involved, invitation_after, leg_after
+from mobility.domain.outcomes import Outcome
+from mobility.domain.records import (
+    Call,
+    CallSide,
+    Conversation,
+    Invitation,
+    Leg,
+    Message,
+    Participant,
+    Renegotiation,
+)
+from mobility.domain.states import Involved, invitation_after, leg_after
 
 FORMATS = ("Plain",)
 """MessageFormat values that conversations negotiate; Html waits for a policy that allows it."""
@@ -36,45 +50,11 @@ CONFERENCED = "Conferenced"
 LEADER, ATTENDEE = states.LEADER, states.ATTENDEE
 """Role of a participant."""
 
-MESSAGING, PARTICIPANT, JOIN = "messaging", "participant", "join"
+MESSAGING, CALL, PARTICIPANT, JOIN = "messaging", "call", "participant", "join"
 """Kinds of invitations."""
 
 NameOf = Callable[[str], str]
 """The display name of a user URI."""
-
-
-@attrs.frozen(slots=True)
-class Outcome:
-    """How an invitation ends unanswered: what happened, and what each side is told."""
-
-    event: Invited
-    caller: Reason
-    callee: Reason
-
-
-CANCELLED = Outcome(
-    Invited.CANCELLED,
-    Reason("LocalFailure", "Canceled", "The caller gave up."),
-    Reason("RemoteFailure", "Canceled", "The caller gave up."),
-)
-DECLINED = Outcome(
-    Invited.DECLINED,
-    Reason("RemoteFailure", "Declined", "The invitation was declined."),
-    Reason("LocalFailure", "Declined", "The invitation was declined."),
-)
-UNANSWERED = Outcome(
-    Invited.UNANSWERED,
-    Reason("RemoteFailure", "Timeout", "Nobody answered in time."),
-    Reason("LocalFailure", "Missed", "The invitation was not answered in time."),
-)
-SIGNED_OUT = Outcome(
-    Invited.SIGNED_OUT,
-    Reason("RemoteFailure", "Unavailable", "The person's last device signed out."),
-    Reason("LocalFailure", "Unavailable", "The device signed out."),
-)
-ELSEWHERE = Reason("LocalFailure", "ConnectedElsewhere", "Another device answered.")
-UNREACHABLE = Reason("RemoteFailure", "Unavailable", "The person has no device that can answer.")
-UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")
 
 
 @attrs.define(slots=True, eq=False)
@@ -90,6 +70,14 @@ class ActiveConversation:
     first_message: Message | None = None
     """The message an open invitation carries, unless it is only in the store."""
     typing: dict[str, Appointment] = attrs.Factory(dict)
+    call: Call | None = None
+    """The call that is being set up or goes on."""
+    sides: dict[str, CallSide] = attrs.Factory(dict)
+    """What devices contribute to the call, by their ids."""
+    renegotiation: Renegotiation | None = None
+    """The latest one of the call."""
+    stages: int = 0
+    """In how many further steps others will ring for the call."""
 
     @property
     def id(self) -> str:
@@ -124,14 +112,25 @@ class ActiveConversation:
             legs=dict(self.legs),
             participants=dict(self.participants),
             invitations=dict(self.invitations),
+            sides=dict(self.sides),
         )
 
     def invitation_of(self, leg: Leg) -> Invitation | None:
         """The invitation by which `leg` came; None once it is forgotten."""
         return self.invitations.get(leg.invitation_id)
 
+    def awaited_by(self, leg: Leg) -> Invitation | None:
+        """The open invitation that `leg` rings for or waits for."""
+        found = [self.invitation_of(leg)]
+        if self.call is not None and leg.call in ("Ringing", "Connecting"):
+            found.append(self.invitations.get(self.call.id))
+        return next((one for one in found if one is not None and one.state == "Connecting"), None)
+
     def ringing(self, invitation: Invitation) -> list[Leg]:
         """The legs that `invitation` rings."""
+        if invitation.kind == CALL:
+            rings = self.call is not None and self.call.id == invitation.id
+            return [leg for leg in self.legs.values() if rings and leg.call == "Ringing"]
         return [
             leg
             for leg in self.legs.values()
@@ -153,12 +152,20 @@ class ActiveConversation:
         """The invitations that wait for an answer."""
         return [one for one in self.invitations.values() if one.state == "Connecting"]
 
+    def legs_calling(self, invitation: Invitation) -> list[Leg]:
+        """The leg that calls, while it does."""
+        leg = self.legs.get(invitation.from_application_id)
+        return [leg] if leg is not None and leg.call == "Connecting" else []
+
     def is_void(self, invitation: Invitation) -> bool:
         """Whether nobody is left who could answer `invitation`, or nobody who asked."""
         if invitation.kind == JOIN:
             return invitation.from_application_id not in self.legs
         if invitation.kind == PARTICIPANT:
             return not self.ringing(invitation)
+        if invitation.kind == CALL:
+            silent = not self.ringing(invitation) and not self.stages
+            return silent or not self.legs_calling(invitation)
         return not self.ringing(invitation) or invitation.from_application_id not in self.legs
 
     def is_over(self) -> bool:
@@ -185,7 +192,36 @@ class ActiveConversation:
         """Whether the user may ask others in: both of two parties, or leaders of a conference."""
         if self.is_conference:
             return leg.state == CONFERENCED and self.leads(leg.user_uri)
-        return leg.state == "Connected"
+        return leg.state == "Connected" and self.call is None
+
+    def may_call(self, leg: Leg) -> bool:
+        """Whether a call can be added: between two parties, and one at a time."""
+        return leg.state == "Connected" and not self.is_conference and self.call is None
+
+    def streams_of(self, device_id: str) -> tuple[Stream, ...]:
+        """The streams of a device's latest description in the call."""
+        side = self.sides.get(device_id)
+        return decoded(side.streams) if side is not None else ()
+
+    def terms(self, invitation: Invitation, leg: Leg) -> CallTerms | None:
+        """What is said of the call to which `invitation` invites, while it is not over."""
+        call = self.call
+        if invitation.kind != CALL or call is None or call.id != invitation.id:
+            return None
+        caller = self.sides.get(call.caller_id)
+        own = self.sides.get(leg.application_id)
+        muted = caller.muted.split(",") if caller is not None else []
+        rings = invitation.state == "Connecting" and leg.call == "Ringing"
+        return CallTerms(
+            modality=call.modality,
+            media=tuple(call.media.split(",")),
+            offer=caller.description if caller is not None and rings else "",
+            session_context=own.context if own is not None else "",
+            audio_muted="Audio" in muted,
+            video_muted="Video" in muted,
+            on_behalf_of=call.on_behalf_of,
+            forwarded_by=call.forwarded_by,
+        )
 
     def may_send(self, leg: Leg) -> bool:
         """Whether the user may send messages: attendees only where the audience may."""
@@ -225,9 +261,17 @@ class ActiveConversation:
             subject=self.record.subject,
             importance=self.record.importance,
             created_at=self.record.created_at,
-            modalities=_modalities(leg),
+            modalities=self._modalities(leg),
+            call=self.call is not None and leg.call != "Disconnected",
             **self._conference_settings(leg),
         )
+
+    def _modalities(self, leg: Leg) -> tuple[str, ...]:
+        rings = leg.state == "Incoming" and leg.messaging == "Connecting"
+        messaging = ("Messaging",) if rings or leg.messaging == "Connected" else ()
+        if self.call is None or leg.call not in ("Ringing", "Connected"):
+            return messaging
+        return (*messaging, *self.call.media.split(","))
 
     def _conference_settings(self, leg: Leg) -> dict[str, Any]:
         if not self.is_conference:
@@ -241,11 +285,6 @@ class ActiveConversation:
         }
 
 
-def _modalities(leg: Leg) -> tuple[str, ...]:
-    rings = leg.state == "Incoming" and leg.messaging == "Connecting"
-    return ("Messaging",) if rings or leg.messaging == "Connected" else ()
-
-
 def invitation_fact(
     conversation: ActiveConversation,
     invitation: Invitation,
@@ -257,12 +296,15 @@ def invitation_fact(
     """What `leg`'s application is told of an invitation."""
     outgoing = leg.application_id == invitation.from_application_id
     accepted_by = invitation.accepted_by
+    state = invitation.state
+    if outgoing and state == "Connecting" and conversation.call is not None:
+        state = conversation.call.progress or state
     return InvitationChanged(
         change=change,
         id=invitation.id,
         conversation_id=conversation.id,
         direction="Outgoing" if outgoing else "Incoming",
-        state=invitation.state,
+        state=state,
         from_uri=invitation.from_uri,
         from_name=name_of(invitation.from_uri),
         to_uri=invitation.to_uri,
@@ -277,6 +319,7 @@ def invitation_fact(
         kind=invitation.kind,
         meeting_uri=conversation.record.meeting_uri,
         custom_content=invitation.custom_content,
+        call=conversation.terms(invitation, leg),
     )
 
 
@@ -333,8 +376,12 @@ def tell_ended(
     name_of: NameOf,
     invitation: Invitation | None = None,
     reason: Reason | None = None,
+    call_over: Iterable[Fact] = (),
 ) -> None:
-    """The conversation is over for `leg`; with `invitation`, that completed first, failed."""
+    """The conversation is over for `leg`; with `invitation`, that completed first, failed.
+
+    `call_over` is what it is told of a call that goes on or rings.
+    """
     stream = leg.application_id
     if invitation is not None:
         unit.append(
@@ -342,27 +389,51 @@ def tell_ended(
         )
     if leg.messaging != "Disconnected":
         unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
+    for fact in call_over:
+        unit.append(stream, fact)
     if leg.state == "Connected":
         for uri in conversation.peers(leg):
-            unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
+            if leg.messaging == "Connected":
+                unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
             unit.append(stream, _participant(conversation, uri, name_of, False, "deleted"))
     gone = leg_after(leg, Involved.LEFT)
+    if leg.call != "Disconnected":
+        gone = calling_after(gone, Calling.LEFT)
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
     unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
 
 
+def tell_messaging_over(
+    unit: Unit,
+    before: ActiveConversation,
+    after: ActiveConversation,
+    leg: Leg,
+    name_of: NameOf,
+) -> None:
+    """Two parties end their messages and go on with a call: what `leg` is told."""
+    stream = leg.application_id
+    unit.append(stream, MessagingChanged(before.id, "Disconnected"))
+    for uri in (leg.user_uri, *before.peers(leg)):
+        own = uri == leg.user_uri
+        unit.append(stream, _messaging_of(before, uri, name_of, own, "deleted"))
+    unit.append(stream, ConversationChanged("updated", after.snapshot(after.legs[stream])))
+
+
 def tell_gone(
-    unit: Unit, conversation: ActiveConversation, leg: Leg, outcome: Outcome, name_of: NameOf
+    unit: Unit,
+    conversation: ActiveConversation,
+    leg: Leg,
+    outcome: Outcome,
+    name_of: NameOf,
+    call_over: Iterable[Fact] = (),
 ) -> None:
     """`leg` is no more; the invitation it waited for, if any, ended in `outcome` for it."""
-    invitation = conversation.invitation_of(leg)
-    if invitation is not None and invitation.state == "Connecting":
+    invitation = conversation.awaited_by(leg)
+    if invitation is not None:
         invitation = invitation_after(invitation, outcome.event)
-    else:
-        invitation = None
     calling = invitation is not None and invitation.from_application_id == leg.application_id
     reason = outcome.caller if calling else outcome.callee
-    tell_ended(unit, conversation, leg, name_of, invitation, reason)
+    tell_ended(unit, conversation, leg, name_of, invitation, reason, call_over)
 
 
 def tell_sent(unit: Unit, message: Message, leg: Leg, from_name: str, operation_id: str) -> None:

@@ -4,44 +4,49 @@ Every decision becomes one unit of work; memory follows once it is stored.  Chan
 conversation's state wait for one another; messages only wait for a change that is under way.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import attrs
 
 from mobility.domain.agenda import Agenda
+from mobility.domain.answering import must_ring
 from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.call import CallEnd, call_over, settle_call, tell_call_over
+from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conference import take_leave
-from mobility.domain.conversation import (
-    CANCELLED,
-    DECLINED,
-    SIGNED_OUT,
-    UNANSWERED,
-    ActiveConversation,
-    NameOf,
-    Outcome,
-    tell_gone,
-)
+from mobility.domain.conversation import CALL, ActiveConversation, NameOf, tell_gone
+from mobility.domain.conversation_rows import from_rows, put_changes, put_new
 from mobility.domain.ledger import Archive, Ledger, Unit
+from mobility.domain.lines import Device, Lines, is_line
 from mobility.domain.locks import Lock, Locks
-from mobility.domain.records import Conversation, Invitation, Leg, Message, Participant
+from mobility.domain.outcomes import CANCELLED, DECLINED, LOST, SIGNED_OUT, UNANSWERED, Outcome
+from mobility.domain.records import (
+    Call,
+    CallSide,
+    Conversation,
+    Invitation,
+    Leg,
+    Message,
+    Participant,
+    Renegotiation,
+)
 from mobility.domain.states import (
     INVITATION,
-    LEG,
     Held,
     Invited,
-    Involved,
     conversation_after,
     invitation_after,
 )
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
-R = TypeVar("R", Leg, Invitation, Participant)
-
 Closing = Callable[[Unit, ActiveConversation], Callable[[], None]]
 """Puts what goes with a conversation that ends into the unit of work; the answer is called once
 that is stored."""
+
+CallEnding = Callable[[Unit, CallEnd], None]
+"""Puts what is remembered of a call that is over into the unit of work that ends it."""
 
 
 @attrs.frozen(slots=True)
@@ -76,6 +81,10 @@ class Conversations:
         self._of_meeting: dict[str, ActiveConversation] = {}
         self._locks = Locks()
         self.closings: list[Closing] = []
+        self.call_endings: list[CallEnding] = []
+        self.silences: list[Callable[[ActiveConversation], None]] = []
+        """Called when nothing rings any more for a call that others may still ring for."""
+        self.lines = Lines()
 
     def load(
         self,
@@ -84,27 +93,39 @@ class Conversations:
         participants: Iterable[Participant],
         invitations: Iterable[Invitation],
         message_counts: Mapping[str, int],
+        calls: Iterable[Call] = (),
+        call_sides: Iterable[CallSide] = (),
+        renegotiations: Iterable[Renegotiation] = (),
     ) -> None:
-        """Take the stored conversations into memory; invitations keep their expiry."""
-        for record in records:
-            self._remember(
-                ActiveConversation(record, message_count=message_counts.get(record.id, 0))
-            )
-        for participant in participants:
-            self._conversations[participant.conversation_id].participants[participant.uri] = (
-                participant
-            )
-        for leg in legs:
-            conversation = self._conversations.get(leg.conversation_id)
-            endpoint = self._applications.find(leg.application_id)
-            if conversation is not None and endpoint is not None:
-                conversation.legs[leg.application_id] = leg
-                endpoint.conversations.add(conversation.id)
-        for invitation in invitations:
-            conversation = self._conversations.get(invitation.conversation_id)
-            if conversation is not None:
-                conversation.invitations[invitation.id] = invitation
+        """Take the stored conversations into memory; invitations keep their expiry.
+
+        Lines have not outlived the process that had them: what they took part in ends at once.
+        """
+        for conversation in from_rows(
+            records, participants, invitations, calls, call_sides, renegotiations
+        ):
+            conversation.message_count = message_counts.get(conversation.id, 0)
+            self._remember(conversation)
+            for invitation in conversation.invitations.values():
                 self._open(conversation, invitation)
+        for leg in legs:
+            found = self._conversations.get(leg.conversation_id)
+            known = self._applications.find(leg.application_id) is not None
+            if found is not None and (known or is_line(leg.application_id)):
+                found.legs[leg.application_id] = leg
+                self._hang_on(leg)
+        for conversation in self._conversations.values():
+            if any(is_line(device_id) for device_id in conversation.legs):
+                self._agenda.at(0.0, partial(self._lose_lines, conversation))
+
+    async def _lose_lines(self, conversation: ActiveConversation, now: float) -> None:
+        async with self.lock(conversation.id):
+            lost = [leg for key, leg in conversation.legs.items() if is_line(key)]
+            if lost:
+                await self.drop(conversation, lost, LOST, now)
+
+    def __iter__(self) -> Iterator[ActiveConversation]:
+        return iter(list(self._conversations.values()))
 
     def of(self, endpoint: Endpoint) -> list[tuple[ActiveConversation, Leg]]:
         """The conversations an application takes part in, oldest first, each with its leg."""
@@ -112,7 +133,7 @@ class Conversations:
         mine.sort(key=lambda conversation: conversation.record.created_at)
         return [(one, one.legs[endpoint.id]) for one in mine if endpoint.id in one.legs]
 
-    def find(self, endpoint: Endpoint, conversation_id: str) -> tuple[ActiveConversation, Leg]:
+    def find(self, endpoint: Device, conversation_id: str) -> tuple[ActiveConversation, Leg]:
         """A conversation and the application's leg; 404 ConversationNotFound when it has none."""
         conversation = self._conversations.get(conversation_id)
         leg = conversation.legs.get(endpoint.id) if conversation is not None else None
@@ -121,7 +142,7 @@ class Conversations:
         return conversation, leg
 
     def find_invitation(
-        self, endpoint: Endpoint, invitation_id: str
+        self, endpoint: Device, invitation_id: str
     ) -> tuple[ActiveConversation, Invitation, Leg]:
         """An invitation that the application sent or got, of a conversation that is still active;
         404 otherwise."""
@@ -130,7 +151,9 @@ class Conversations:
         if conversation is None or leg is None:
             raise _no_such_invitation()
         invitation = conversation.invitations[invitation_id]
-        if invitation_id != leg.invitation_id and invitation.from_application_id != endpoint.id:
+        rings = conversation.call is not None and conversation.call.id == invitation_id
+        sent = invitation.from_application_id == endpoint.id
+        if invitation_id != leg.invitation_id and not sent and not rings:
             raise _no_such_invitation()
         return conversation, invitation, leg
 
@@ -140,13 +163,17 @@ class Conversations:
 
     def names_in(self, conversation: ActiveConversation) -> NameOf:
         """Display names as the conversation knows them: the anonymous have theirs only there."""
-        participants, name_of = conversation.participants, self._users.name_of
+        participants, name_of = conversation.participants, self.name_of
 
         def name(uri: str) -> str:
             participant = participants.get(uri)
             return participant.name if participant is not None else name_of(uri)
 
         return name
+
+    def name_of(self, uri: str) -> str:
+        """The display name of a user or of who is at the other end of a line."""
+        return self._users.name_of(uri) or self.lines.name_of(uri)
 
     def __len__(self) -> int:
         return len(self._conversations)
@@ -162,10 +189,25 @@ class Conversations:
             async with lock:
                 pass
 
-    def check_room(self, endpoint: Endpoint) -> None:
+    def check_room(self, endpoint: Device) -> None:
         """409 TooManyConversations when the application takes part in as many as it may."""
         if not self._has_room(endpoint):
             raise Refusal("Conflict", "TooManyConversations", "Too many conversations.")
+
+    def check_start(self, device: Device, thread_id: str) -> None:
+        """409 TooManyConversations, or ThreadIdAlreadyExists for a thread with a conversation."""
+        self.check_room(device)
+        mine = (self._conversations[key] for key in device.conversations)
+        if thread_id and any(one.record.thread_id == thread_id for one in mine):
+            raise Refusal("Conflict", "ThreadIdAlreadyExists", "This thread has a conversation.")
+
+    def carries(self, device_id: str, modalities: Iterable[str]) -> bool:
+        """Whether a device takes one of the modalities; lines take what there is."""
+        endpoint = self._applications.find(device_id)
+        if endpoint is None:
+            return self.lines.find(device_id) is not None
+        carried = endpoint.record.modalities.split(",")
+        return not endpoint.ending and any(one in carried for one in modalities)
 
     def reachable(self, uri: str, modality: str) -> list[Endpoint]:
         """The applications of a user that an invitation of this modality can ring."""
@@ -180,12 +222,7 @@ class Conversations:
 
         `unit` has what they are told.
         """
-        unit.save(
-            conversation.record,
-            *conversation.invitations.values(),
-            *conversation.legs.values(),
-            *conversation.participants.values(),
-        )
+        put_new(unit, conversation)
         async with self.lock(conversation.id):  # an application that ends now waits for it
             self._remember(conversation)
             for leg in conversation.legs.values():
@@ -197,6 +234,13 @@ class Conversations:
                 raise
             for invitation in conversation.invitations.values():
                 self._open(conversation, invitation)
+            self.tell_lines(unit)
+
+    def tell_lines(self, unit: Unit) -> None:
+        """Let lines hear of what a stored unit tells them."""
+        for entry in unit.entries:
+            if is_line(entry.stream_id) and (line := self.lines.find(entry.stream_id)):
+                line.hear(entry.fact)
 
     async def change(
         self, unit: Unit, conversation: ActiveConversation, draft: ActiveConversation
@@ -209,14 +253,7 @@ class Conversations:
         after.record = attrs.evolve(after.record, version=before.record.version + 1)
         gone = [leg for key, leg in before.legs.items() if key not in after.legs]
         come = [leg for key, leg in after.legs.items() if key not in before.legs]
-        unit.save(after.record)
-        unit.save(*_changed(before.invitations, after.invitations))
-        unit.save(*_changed(before.legs, after.legs))
-        unit.remove(*gone)
-        unit.save(*_changed(before.participants, after.participants))
-        unit.remove(
-            *(one for key, one in before.participants.items() if key not in after.participants)
-        )
+        put_changes(unit, before, after)
         closed = [close(unit, after) for close in self.closings if after.record.state == "Ended"]
         for leg in come:  # an application that ends now waits for it
             self._hang_on(leg)
@@ -234,25 +271,72 @@ class Conversations:
         before.record = after.record
         before.legs, before.invitations = after.legs, after.invitations
         before.participants = after.participants
+        before.call, before.sides = after.call, after.sides
+        before.renegotiation = after.renegotiation
         if before.is_conference:
             self._of_meeting[before.record.meeting_uri] = before
         for forget in closed:
             forget()
         if before.record.state == "Ended":
             self._forget(before)
+        self.tell_lines(unit)
 
     async def drop(
-        self, conversation: ActiveConversation, legs: Iterable[Leg], outcome: Outcome
+        self,
+        conversation: ActiveConversation,
+        legs: Iterable[Leg],
+        outcome: Outcome,
+        now: float = 0.0,
     ) -> None:
         """`legs` go, and with them who cannot stay alone; invitations that nobody can answer any
         more end in `outcome`.
 
-        The caller holds the conversation's lock.
+        The caller holds the conversation's lock.  `now` is when a call ends, if there may be one:
+        conferences have none.
         """
-        draft, unit = conversation.draft(), Unit()
+        draft = conversation.draft()
         for leg in legs:
             del draft.legs[leg.application_id]
+        await self._settle(conversation, draft, outcome, now)
+
+    async def hang_up(
+        self, conversation: ActiveConversation, legs: Iterable[Leg], outcome: Outcome, now: float
+    ) -> None:
+        """`legs` leave the call, and the conversation if they have nothing else in it.
+
+        The caller holds the conversation's lock.
+        """
+        draft = conversation.draft()
+        for leg in legs:
+            if leg.messaging == "Disconnected":
+                del draft.legs[leg.application_id]
+            else:
+                draft.legs[leg.application_id] = calling_after(leg, Calling.LEFT)
+        await self._settle(conversation, draft, outcome, now)
+
+    async def withdraw(
+        self, conversation: ActiveConversation, invitation: Invitation, outcome: Outcome, now: float
+    ) -> None:
+        """End an open invitation.  The caller holds the conversation's lock."""
+        waiting = conversation.waiting(invitation)
+        if invitation.kind == CALL:
+            conversation.stages = 0
+            calling = conversation.legs_calling(invitation)
+            await self.hang_up(conversation, [*waiting, *calling], outcome, now)
+        else:
+            await self.drop(conversation, waiting, outcome, now)
+
+    async def _settle(
+        self,
+        conversation: ActiveConversation,
+        draft: ActiveConversation,
+        outcome: Outcome,
+        now: float,
+    ) -> None:
+        """Legs of `draft` are gone or out of the call: what else ends, and who is told."""
+        unit = Unit()
         await self._end_invitations(unit, draft, outcome)
+        end = settle_call(unit, conversation, draft, outcome, now)
         if draft.is_over():
             draft.record = conversation_after(draft.record, Held.ENDED)
             draft.legs.clear()
@@ -260,10 +344,21 @@ class Conversations:
         name_of = self.names_in(conversation)
         for leg in conversation.legs.values():
             if leg.application_id not in draft.legs:
-                tell_gone(unit, conversation, leg, outcome, name_of)
+                facts = call_over(conversation, leg, name_of)
+                tell_gone(unit, conversation, leg, outcome, name_of, facts)
+            elif leg.call != draft.legs[leg.application_id].call:
+                tell_call_over(unit, conversation, draft, leg, outcome, name_of)
         if conversation.is_conference:
             take_leave(unit, conversation, draft, outcome, name_of)
+        if end is not None:
+            for remember in self.call_endings:
+                remember(unit, end)
         await self.change(unit, conversation, draft)
+        if (call := conversation.call) is not None and conversation.stages:
+            invitation = conversation.invitations.get(call.id)
+            if invitation is not None and not conversation.ringing(invitation):
+                for silent in self.silences:
+                    silent(conversation)
 
     async def _end_invitations(
         self, unit: Unit, draft: ActiveConversation, outcome: Outcome
@@ -276,7 +371,9 @@ class Conversations:
                 if message is not None:
                     unit.save(attrs.evolve(message, missed=True))
 
-    async def decline(self, endpoint: Endpoint, invitation_id: str, everywhere: bool) -> None:
+    async def decline(
+        self, endpoint: Device, invitation_id: str, everywhere: bool, now: float
+    ) -> None:
         """UCWA decline: this device, or with `everywhere` all of the user's, will not answer.
 
         409 when the invitation is over or is not the application's to answer.
@@ -285,10 +382,17 @@ class Conversations:
         async with self.lock(conversation.id):
             _, invitation, leg = self.find_invitation(endpoint, invitation_id)
             must_ring(invitation, leg)
-            legs = conversation.ringing(invitation) if everywhere else [leg]
-            await self.drop(conversation, legs, DECLINED)
+            legs = [leg]
+            if everywhere:
+                ringing = conversation.ringing(invitation)
+                legs = [one for one in ringing if one.user_uri == leg.user_uri]
+                conversation.stages = 0
+            if invitation.kind == CALL:
+                await self.hang_up(conversation, legs, DECLINED, now)
+            else:
+                await self.drop(conversation, legs, DECLINED, now)
 
-    async def cancel(self, endpoint: Endpoint, invitation_id: str) -> None:
+    async def cancel(self, endpoint: Device, invitation_id: str, now: float) -> None:
         """UCWA cancel: who sent the invitation gives it up.  409 when it is over."""
         conversation = self.find_invitation(endpoint, invitation_id)[0]
         async with self.lock(conversation.id):
@@ -296,9 +400,9 @@ class Conversations:
             sent = invitation.from_application_id == endpoint.id
             if not sent or not INVITATION.allows(invitation.state, Invited.CANCELLED):
                 raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
-            await self.drop(conversation, conversation.waiting(invitation), CANCELLED)
+            await self.withdraw(conversation, invitation, CANCELLED, now)
 
-    async def terminate(self, endpoint: Endpoint, conversation_id: str) -> None:
+    async def terminate(self, endpoint: Device, conversation_id: str, now: float) -> None:
         """UCWA DELETE conversation: the application leaves it.
 
         A caller that waits for an answer cancels the invitation, a callee that rings declines it
@@ -307,16 +411,16 @@ class Conversations:
         self.find(endpoint, conversation_id)
         async with self.lock(conversation_id):
             conversation, leg = self.find(endpoint, conversation_id)
-            await self.drop(conversation, [leg], _outcome(leg, DECLINED))
+            await self.drop(conversation, [leg], _outcome(leg, DECLINED), now)
 
-    async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure
+    async def leave(self, endpoint: Device, now: float) -> None:
         """The application ends: it leaves each of its conversations, and the others are told."""
         for conversation_id in sorted(endpoint.conversations):
             async with self.lock(conversation_id):
                 conversation = self._conversations.get(conversation_id)
                 leg = conversation.legs.get(endpoint.id) if conversation is not None else None
                 if conversation is not None and leg is not None:
-                    await self.drop(conversation, [leg], _outcome(leg, SIGNED_OUT))
+                    await self.drop(conversation, [leg], _outcome(leg, SIGNED_OUT), now)
 
     async def first_message(
         self, conversation: ActiveConversation, invitation: Invitation
@@ -332,12 +436,14 @@ class Conversations:
         """An open invitation expires unless it ends before."""
         self._of_invitation[invitation.id] = conversation
 
-        async def expire(now: float) -> None:  # noqa: ARG001  # an Action
-            await self._expire(conversation, invitation.id)
+        async def expire(now: float) -> None:
+            await self._expire(conversation, invitation.id, now)
 
         self._agenda.at(invitation.expires_at, expire)
 
-    async def _expire(self, conversation: ActiveConversation, invitation_id: str) -> None:
+    async def _expire(
+        self, conversation: ActiveConversation, invitation_id: str, now: float
+    ) -> None:
         """Nobody answered in time: the invitation ends, the message stays in the stream."""
         async with self.lock(conversation.id):
             invitation = conversation.invitations.get(invitation_id)
@@ -346,7 +452,7 @@ class Conversations:
                 and invitation is not None
                 and invitation.state == "Connecting"
             ):
-                await self.drop(conversation, conversation.waiting(invitation), UNANSWERED)
+                await self.withdraw(conversation, invitation, UNANSWERED, now)
 
     def _remember(self, conversation: ActiveConversation) -> None:
         self._conversations[conversation.id] = conversation
@@ -354,16 +460,19 @@ class Conversations:
             self._of_meeting[conversation.record.meeting_uri] = conversation
 
     def _hang_on(self, leg: Leg) -> None:
-        endpoint = self._applications.find(leg.application_id)
-        if endpoint is not None:
-            endpoint.conversations.add(leg.conversation_id)
+        device = self._device(leg.application_id)
+        if device is not None:
+            device.conversations.add(leg.conversation_id)
 
     def _let_go(self, leg: Leg) -> None:
-        endpoint = self._applications.find(leg.application_id)
-        if endpoint is not None:
-            endpoint.conversations.discard(leg.conversation_id)
+        device = self._device(leg.application_id)
+        if device is not None:
+            device.conversations.discard(leg.conversation_id)
 
-    def _has_room(self, endpoint: Endpoint) -> bool:
+    def _device(self, device_id: str) -> Device | None:
+        return self._applications.find(device_id) or self.lines.find(device_id)
+
+    def _has_room(self, endpoint: Device) -> bool:
         return len(endpoint.conversations) < self.limits.per_application
 
     def _forget(self, conversation: ActiveConversation) -> None:
@@ -378,21 +487,10 @@ class Conversations:
             self._of_invitation.pop(invitation_id, None)
 
 
-def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> list[R]:
-    return [record for key, record in after.items() if before.get(key) is not record]
-
-
 def _outcome(leg: Leg, unanswered: Outcome) -> Outcome:
     """How an invitation ends when `leg` goes: a caller cancels it, a callee that rings does not
     answer it."""
     return unanswered if leg.state == "Incoming" else CANCELLED
-
-
-def must_ring(invitation: Invitation, leg: Leg) -> None:
-    """409 unless `leg` can answer the invitation now."""
-    rings = leg.state == "Incoming" and LEG.allows(leg.state, Involved.ANSWERED)
-    if not rings or not INVITATION.allows(invitation.state, Invited.ANSWERED):
-        raise Refusal("Conflict", None, "The invitation cannot be answered any more.")
 
 
 def _no_such_invitation() -> Refusal:

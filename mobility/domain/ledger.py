@@ -12,6 +12,8 @@ import attrs
 from mobility.domain.facts import Fact
 from mobility.domain.records import (
     Application,
+    Call,
+    CallSide,
     Contact,
     Conversation,
     Delegation,
@@ -29,6 +31,7 @@ from mobility.domain.records import (
     PresenceSubscription,
     Receipt,
     Record,
+    Renegotiation,
     TeamMember,
     Token,
     User,
@@ -138,6 +141,9 @@ class Snapshot:
     invitations: list[Invitation] = attrs.Factory(list)
     message_counts: dict[str, int] = attrs.Factory(dict)
     """The highest message number of each active conversation."""
+    calls: list[Call] = attrs.Factory(list)
+    call_sides: list[CallSide] = attrs.Factory(list)
+    renegotiations: list[Renegotiation] = attrs.Factory(list)
     meetings: list[Meeting] = attrs.Factory(list)
     meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
     delegations: list[Delegation] = attrs.Factory(list)

@@ -5,22 +5,22 @@ import secrets
 import attrs
 
 from mobility.domain.agenda import Agenda
+from mobility.domain.answering import must_ring
 from mobility.domain.applications import Endpoint
 from mobility.domain.conference import tell_added, tell_stopped
 from mobility.domain.conversation import (
     CONFERENCED,
-    ELSEWHERE,
-    UNKNOWN,
-    UNREACHABLE,
     ActiveConversation,
     tell_connected,
     tell_ended,
     tell_message,
+    tell_messaging_over,
     tell_sent,
     tell_started,
 )
-from mobility.domain.conversations import Conversations, must_ring
+from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.outcomes import ELSEWHERE, UNKNOWN, UNREACHABLE
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
 from mobility.domain.states import (
     Held,
@@ -84,7 +84,7 @@ class Messaging:
         missed.  Refused with 409 TooManyConversations or ThreadIdAlreadyExists.
         """
         endpoint.must_live()
-        self._check_start(endpoint, call)
+        self._conversations.check_start(endpoint, call.thread_id)
         conversation = ActiveConversation(
             record=Conversation(
                 id=secrets.token_hex(8),
@@ -242,24 +242,29 @@ class Messaging:
             await conversations.change(unit, conversation, draft)
             return invitation
 
-    async def stop(self, endpoint: Endpoint, conversation_id: str) -> None:
-        """UCWA stopMessaging: leave the messages of a conference.
+    async def stop(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
+        """UCWA stopMessaging: leave the messages of a conference, or end those of two parties.
 
-        Between two parties messaging is the only modality, so the conversation ends.  409 when
-        messaging is not connected.
+        Two parties who do nothing but write end their conversation so.  409 when messaging is not
+        connected.
         """
         conversations = self._conversations
-        conversation, _ = conversations.find(endpoint, conversation_id)
-        if not conversation.is_conference:
-            await conversations.terminate(endpoint, conversation_id)
+        conversation, leg = conversations.find(endpoint, conversation_id)
+        if not conversation.is_conference and leg.call == "Disconnected":
+            await conversations.terminate(endpoint, conversation_id, now)
             return
         async with conversations.lock(conversation_id):
             conversation, leg = conversations.find(endpoint, conversation_id)
             _must_be_connected(leg)
             draft, unit = conversation.draft(), Unit()
-            draft.legs[endpoint.id] = messaging_after(leg, Messaged.STOPPED)
-            self._typing.end(unit, conversation, leg)
-            tell_stopped(unit, draft, draft.legs[endpoint.id])
+            parties = [leg] if conversation.is_conference else list(conversation.legs.values())
+            for one in parties:
+                draft.legs[one.application_id] = messaging_after(one, Messaged.STOPPED)
+                self._typing.end(unit, conversation, one)
+            if conversation.is_conference:
+                tell_stopped(unit, draft, draft.legs[endpoint.id])
+            for one in parties if not conversation.is_conference else ():
+                tell_messaging_over(unit, conversation, draft, one, self._conversations.name_of)
             await conversations.change(unit, conversation, draft)
 
     async def set_typing(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
@@ -287,14 +292,6 @@ class Messaging:
             unit.save(attrs.evolve(message, missed=True))
         await self._ledger.commit(unit)
         return failed
-
-    def _check_start(self, endpoint: Endpoint, call: Call) -> None:
-        self._conversations.check_room(endpoint)
-        if call.thread_id and any(
-            conversation.record.thread_id == call.thread_id
-            for conversation, _ in self._conversations.of(endpoint)
-        ):
-            raise Refusal("Conflict", "ThreadIdAlreadyExists", "This thread has a conversation.")
 
 
 def _new_message(

@@ -80,6 +80,7 @@ class Invited(StrEnum):
     UNANSWERED = "unanswered"
     UNREACHABLE = "unreachable"
     ANSWERED_ELSEWHERE = "answered elsewhere"
+    FORWARDED = "forwarded"
     SIGNED_OUT = "signed out"
     DENIED = "denied"
     EJECTED = "ejected"
@@ -89,7 +90,8 @@ class Invited(StrEnum):
 INVITATION = Machine(
     "invitation",
     "UCWA InvitationState.  An invitation ends once; what it carried stays in the recipient's "
-    "stream.  It is answered elsewhere for the devices that rang and did not answer.",
+    "stream.  It is answered elsewhere for the devices that rang and did not answer, and forwarded "
+    "for those that ring no longer because others do.",
     ("Connecting",),
     {
         ("Connecting", Invited.ANSWERED): "Connected",
@@ -99,6 +101,7 @@ INVITATION = Machine(
         ("Connecting", Invited.UNANSWERED): "Failed",
         ("Connecting", Invited.UNREACHABLE): "Failed",
         ("Connecting", Invited.ANSWERED_ELSEWHERE): "Failed",
+        ("Connecting", Invited.FORWARDED): "Forwarded",
         ("Connecting", Invited.SIGNED_OUT): "Failed",
         ("Connecting", Invited.DENIED): "Failed",
         ("Connecting", Invited.EJECTED): "Failed",

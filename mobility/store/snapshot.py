@@ -8,6 +8,8 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
 from mobility.domain.ledger import Snapshot
 from mobility.domain.records import (
     Application,
+    Call,
+    CallSide,
     Conversation,
     Delegation,
     DistributionGroup,
@@ -19,6 +21,7 @@ from mobility.domain.records import (
     Participant,
     Presence,
     PresenceSubscription,
+    Renegotiation,
     TeamMember,
     Token,
     User,
@@ -49,7 +52,8 @@ BOUNDS = compiled(select(_streams.id, _streams.base, _streams.head))
 def load(connection: Connection, now: float) -> Snapshot:
     """The store as it is at one moment.
 
-    Conversations are the active ones, with their legs, invitations the open ones; tokens that
+    Conversations are the active ones, with their legs, invitations the open ones, calls those that
+    are not over (the rows that go with a call are removed when it is); tokens that
     have expired at `now` are left out.  Presence subscriptions are all there: the end of one is
     told to its application, however late.
     """
@@ -87,6 +91,11 @@ def load(connection: Connection, now: float) -> Snapshot:
                 state="Connecting",
             ),
             message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
+            calls=_records(
+                connection, Call, tables.calls.columns.state != bindparam("over"), over="Ended"
+            ),
+            call_sides=_records(connection, CallSide),
+            renegotiations=_records(connection, Renegotiation),
             meetings=_records(connection, Meeting),
             meeting_extensions=_records(connection, MeetingExtension),
             delegations=_records(connection, Delegation),

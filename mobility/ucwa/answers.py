@@ -14,6 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from mobility.domain.applications import Endpoint
+from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import Fact
 from mobility.domain.ledger import Entry
 from mobility.domain.presence import PresenceBook
@@ -67,7 +68,14 @@ def events_href(endpoint: Endpoint, instance_id: str, number: int, cursor: Curso
 class Answers:
     """Renders what the channels answer."""
 
-    def __init__(self, users: Users, subscriptions: Subscriptions, presence: PresenceBook) -> None:
+    def __init__(
+        self,
+        users: Users,
+        subscriptions: Subscriptions,
+        presence: PresenceBook,
+        call_policies: CallPolicies,
+    ) -> None:
+        self._call_policies = call_policies
         self._users = users
         self._subscriptions = subscriptions
         self._presence = presence
@@ -105,7 +113,7 @@ class Answers:
         user = self._users.find(endpoint.user_uri)
         if user is None:
             return []
-        renderer = Renderer(endpoint, user, self._subscriptions)
+        renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies.of(user.uri))
         events = [event for entry in entries for event in renderer.events(entry)]
         return _with_changes(events, Hrefs(endpoint.id), changes)
 

@@ -7,7 +7,7 @@ from mobility.domain.records import Receipt, User
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import fields
 from mobility.http.message import Document, Request, Response
-from mobility.ucwa import documents
+from mobility.ucwa import call_documents, documents
 from mobility.ucwa.channel import AGGREGATION_RANGE_S, TIMEOUT_RANGE_S, Cursor, Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.events import Parked, Poll
@@ -110,7 +110,12 @@ def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) ->
     if status == 201:
         headers.append(("Location", Hrefs(endpoint.id).application))
     document = documents.application(
-        endpoint, user, instance_id, href, assigned_meeting=ucwa.meetings.policy.assigned
+        endpoint,
+        user,
+        instance_id,
+        href,
+        assigned_meeting=ucwa.meetings.policy.assigned,
+        calls=call_documents.call_links(Hrefs(endpoint.id), ucwa.calls.policies.of(user.uri)),
     )
     return Response(status, document=document, headers=headers)
 

@@ -10,7 +10,7 @@ from mobility.domain.records import Leg
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import Fields, fields
 from mobility.http.message import Request, Response
-from mobility.ucwa import conversation_documents, documents
+from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.me import AUDIO_PREFERENCES, FORMATS, MAX_PHONE, MODALITIES
@@ -20,8 +20,8 @@ HISTORY = ("Enabled", "Disabled", "None")
 """GenericPolicy of conversationHistory."""
 
 
-def get_communication(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # all in the endpoint
-    return _shown(call)
+def get_communication(ucwa: Ucwa, call: Call) -> Response:
+    return _shown(ucwa, call)
 
 
 async def put_communication(ucwa: Ucwa, call: Call) -> Response:
@@ -47,7 +47,7 @@ async def put_communication(ucwa: Ucwa, call: Call) -> Response:
     await ucwa.applications.update_communication(
         call.endpoint, call.endpoint.record.etag if etag == "*" else _number(etag), changes
     )
-    return _shown(call)
+    return _shown(ucwa, call)
 
 
 def required_etag(request: Request) -> str:
@@ -90,7 +90,7 @@ def get_conversation(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def delete_conversation(ucwa: Ucwa, call: Call) -> Response:
-    await ucwa.conversations.terminate(call.endpoint, call.parameter("conversation"))
+    await ucwa.conversations.terminate(call.endpoint, call.parameter("conversation"), call.now)
     return Response(204)
 
 
@@ -142,8 +142,9 @@ def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, Parti
     return conversation, leg, shown
 
 
-def _shown(call: Call) -> Response:
-    document = documents.communication(call.endpoint)
+def _shown(ucwa: Ucwa, call: Call) -> Response:
+    policy = ucwa.calls.policies.of(call.endpoint.user_uri)
+    document = documents.communication(call.endpoint, call_documents.call_links(call.hrefs, policy))
     return Response(document=document)
 
 

@@ -3,7 +3,7 @@
 A link is a capability: it is there only when its operation would be allowed (UCWA "Hypermedia").
 """
 
-from mobility.domain.conversation import JOIN, LEADER, MESSAGING, PARTICIPANT
+from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, PARTICIPANT
 from mobility.domain.facts import (
     ConversationSnapshot,
     InvitationChanged,
@@ -31,6 +31,9 @@ def invitation_rel(fact: InvitationChanged) -> str:
 
     Who is asked into a conference sees an onlineMeetingInvitation (UCWA participantInvitation).
     """
+    if fact.kind == CALL:
+        modality = fact.call.modality if fact.call is not None else "audioVideo"
+        return f"{modality}Invitation"
     return (_OUTGOING if fact.direction == "Outgoing" else _INCOMING)[fact.kind]
 
 
@@ -42,7 +45,7 @@ def conversation(
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
         rels["participants"] = link(f"{own}/participants")
-    if snapshot.state == "Connected" or snapshot.leader:
+    if (snapshot.state == "Connected" and not snapshot.call) or snapshot.leader:
         rels["addParticipant"] = link(
             hrefs.of(f"communication/participantInvitations?conversation={snapshot.id}")
         )
@@ -191,7 +194,7 @@ def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -
                 else f"{own}/cancel"
             )
     else:
-        embedded["from"] = participant(hrefs, _other(fact, fact.from_uri, fact.from_name))
+        embedded["from"] = participant(hrefs, other(fact, fact.from_uri, fact.from_name))
         if open_now:
             rels |= links(accept=f"{own}/accept", decline=f"{own}/decline")
     if fact.custom_content:
@@ -199,7 +202,7 @@ def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -
     if message is not None:
         rels["message"] = link(data_uri(message.body, _content_type(message)))
     if fact.accepted_by is not None:
-        embedded["acceptedByParticipant"] = [participant(hrefs, _other(fact, *fact.accepted_by))]
+        embedded["acceptedByParticipant"] = [participant(hrefs, other(fact, *fact.accepted_by))]
     document: Document = {
         "rel": rel,
         "direction": fact.direction,
@@ -242,7 +245,8 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Docum
     return document
 
 
-def _other(fact: InvitationChanged, uri: str, name: str) -> ParticipantChanged:
+def other(fact: InvitationChanged, uri: str, name: str) -> ParticipantChanged:
+    """Somebody else whom an invitation names."""
     return ParticipantChanged(fact.conversation_id, uri, name, local=False, change="added")
 
 

@@ -60,6 +60,7 @@ def application(
     events_href: str,
     *,
     assigned_meeting: bool,
+    calls: Document,
 ) -> Document:
     record, hrefs = endpoint.record, Hrefs(endpoint.id)
     document: Document = {
@@ -80,7 +81,7 @@ def application(
             "me": me(endpoint, user),
             "people": people(hrefs),
             "onlineMeetings": online_meetings(hrefs, assigned=assigned_meeting),
-            "communication": communication(endpoint),
+            "communication": communication(endpoint, calls),
         },
     }
     return tagged(document)
@@ -143,7 +144,8 @@ def online_meetings(hrefs: Hrefs, *, assigned: bool) -> Document:
     return {"rel": "onlineMeetings", "_links": rels}
 
 
-def communication(endpoint: Endpoint) -> Document:
+def communication(endpoint: Endpoint, calls: Document) -> Document:
+    """`calls` are the links by which calls begin."""
     record, hrefs = endpoint.record, Hrefs(endpoint.id)
     own = hrefs.of("communication")
     return {
@@ -161,6 +163,7 @@ def communication(endpoint: Endpoint) -> Document:
                 joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
                 startOnlineMeeting=f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}",
             ),
+            **calls,
             "startMessaging": revised(f"{own}/messagingInvitations", 2),
         },
         "etag": str(record.etag),

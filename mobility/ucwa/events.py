@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import ContactWatched
 from mobility.domain.ledger import Archive, Committed
 from mobility.domain.presence import PresenceBook, latest_number
@@ -95,6 +96,7 @@ class EventChannels:
         applications: Applications,
         subscriptions: Subscriptions,
         presence: PresenceBook,
+        call_policies: CallPolicies,
         archive: Archive,
         priorities: dict[tuple[str, str], Priority],
         clock: IReactorTime,
@@ -105,7 +107,7 @@ class EventChannels:
         self._applications = applications
         self._subscriptions = subscriptions
         self._presence = presence
-        self._answers = Answers(users, subscriptions, presence)
+        self._answers = Answers(users, subscriptions, presence, call_policies)
         self._archive = archive
         self._priorities = priorities
         self._clock = clock

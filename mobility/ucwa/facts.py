@@ -6,13 +6,14 @@ import attrs
 
 from mobility.domain import facts
 from mobility.domain.applications import Endpoint
+from mobility.domain.call_policy import CallPolicy
 from mobility.domain.facts import Fact, Reason
 from mobility.domain.ledger import Entry
 from mobility.domain.records import Message, Presence, User
 from mobility.domain.subscriptions import Subscriptions
 from mobility.http.message import Document
+from mobility.ucwa import call_documents, call_events, documents
 from mobility.ucwa import conversation_documents as conversations
-from mobility.ucwa import documents
 from mobility.ucwa.channel import Pending, Priority
 from mobility.ucwa.hrefs import Hrefs
 
@@ -78,6 +79,14 @@ def subject(fact: Fact) -> tuple[str, str]:
             return conversations.invitation_rel(fact), fact.change
         case facts.MessageCompleted():
             return "message", "completed"
+        case (
+            facts.CallChanged()
+            | facts.NegotiationChanged()
+            | facts.SessionChanged()
+            | facts.RenegotiationChanged()
+            | facts.ParticipantMediaChanged()
+        ):
+            return call_events.subject(fact)
 
 
 def _target(fact: Fact, kind: str) -> Hashable | None:
@@ -89,6 +98,12 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             return "conversation", fact.conversation.id
         case facts.MessagingChanged():
             return "messaging", fact.conversation_id
+        case facts.CallChanged():
+            return fact.modality, fact.conversation_id
+        case facts.SessionChanged():
+            return "audioVideoSession", fact.conversation_id
+        case facts.ParticipantMediaChanged():
+            return fact.medium, fact.conversation_id, fact.uri
         case facts.SubscriptionChanged():
             return "presenceSubscription", fact.subscription_id
         case facts.ContactListChanged():
@@ -149,6 +164,7 @@ class Renderer:
     endpoint: Endpoint
     user: User
     subscriptions: Subscriptions
+    call_policy: CallPolicy
 
     def events(self, entry: Entry) -> Iterator[Sent]:
         """The events that tell of a stream entry."""
@@ -159,7 +175,9 @@ class Renderer:
             case facts.SelfPresence():
                 yield self._me(hrefs, _event(fact.part, hrefs.of(f"me/{fact.part}"), fact.change))
             case facts.CommunicationChanged():
-                document = documents.communication(self.endpoint)
+                document = documents.communication(
+                    self.endpoint, call_documents.call_links(hrefs, self.call_policy)
+                )
                 yield _communication(hrefs, _shown("communication", document, "updated"))
             case facts.PoliciesChanged():
                 href = hrefs.of("policies")
@@ -181,6 +199,14 @@ class Renderer:
             case facts.MessagingChanged():
                 document = conversations.messaging(hrefs, fact)
                 yield _conversation(hrefs, fact, _shown("messaging", document, "updated"))
+            case (
+                facts.CallChanged()
+                | facts.NegotiationChanged()
+                | facts.SessionChanged()
+                | facts.RenegotiationChanged()
+                | facts.ParticipantMediaChanged()
+            ):
+                yield call_events.rendered(hrefs, fact, self.call_policy)
             case _:
                 yield shared_event(hrefs, fact, entry.message)
 
@@ -257,7 +283,7 @@ def _conversation(
 
 
 def _invitation(hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None) -> Document:
-    document = conversations.invitation(hrefs, fact, message)
+    document = call_documents.invitation(hrefs, fact, message)
     event = _shown(document["rel"], document, fact.change)
     if fact.change == "completed":
         event["status"] = "Success" if fact.reason is None else "Failure"

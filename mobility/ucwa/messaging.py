@@ -10,7 +10,7 @@ from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
 from mobility.http.message import Request, Response
-from mobility.ucwa import conversation_documents, documents
+from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.hrefs import data_uri
@@ -84,7 +84,7 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     name_of = ucwa.conversations.names_in(conversation)
     fact = invitation_fact(conversation, invitation, leg, "updated", name_of)
     first = conversation.first_message if invitation.message_number else None
-    document = conversation_documents.invitation(call.hrefs, fact, first)
+    document = call_documents.invitation(call.hrefs, fact, first)
     return Response(document=document)
 
 
@@ -104,7 +104,7 @@ async def decline(ucwa: Ucwa, call: Call) -> Response:
     reason = body.choice("reason", DECLINE_REASONS)
     body.check()
     await ucwa.conversations.decline(
-        call.endpoint, call.parameter("invitation"), everywhere=reason == "Global"
+        call.endpoint, call.parameter("invitation"), everywhere=reason == "Global", now=call.now
     )
     return Response(204)
 
@@ -209,13 +209,13 @@ def get_typing(ucwa: Ucwa, call: Call) -> Response:
 
 async def terminate(ucwa: Ucwa, call: Call) -> Response:
     """cancel and stopMessaging share one path (UCWA "Send an IM" steps 4 and 13)."""
-    await ucwa.messaging.stop(call.endpoint, call.parameter("conversation"))
+    await ucwa.messaging.stop(call.endpoint, call.parameter("conversation"), call.now)
     return Response(204)
 
 
 async def cancel(ucwa: Ucwa, call: Call) -> Response:
     """Give up an invitation of any kind."""
-    await ucwa.conversations.cancel(call.endpoint, call.parameter("invitation"))
+    await ucwa.conversations.cancel(call.endpoint, call.parameter("invitation"), call.now)
     return Response(204)
 
 

@@ -4,6 +4,7 @@ import attrs
 
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.applications import Applications
+from mobility.domain.calls import Calls
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
@@ -33,6 +34,7 @@ class Ucwa:
     conversations: Conversations
     conferences: Conferences
     messaging: Messaging
+    calls: Calls
     meetings: Meetings
     meeting_settings: MeetingsConfig
     """`join_url` is filled in."""

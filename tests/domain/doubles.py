@@ -15,6 +15,8 @@ from mobility.domain.applications import (
     Lifetimes,
     Registration,
 )
+from mobility.domain.call_policy import CallPolicies
+from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
@@ -22,6 +24,7 @@ from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.facts import (
+    CallChanged,
     CommunicationChanged,
     ContactListChanged,
     ContactSubscriptionChanged,
@@ -32,9 +35,13 @@ from mobility.domain.facts import (
     MeChanged,
     MessageCompleted,
     MessagingChanged,
+    NegotiationChanged,
     ParticipantChanged,
+    ParticipantMediaChanged,
     ParticipantMessagingChanged,
+    RenegotiationChanged,
     SelfPresence,
+    SessionChanged,
     SubscriptionChanged,
     TypingChanged,
     decode,
@@ -47,6 +54,7 @@ from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.presence import PresenceBook
 from mobility.domain.records import (
     Application,
+    CallSide,
     Contact,
     Conversation,
     Delegation,
@@ -63,11 +71,15 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     Receipt,
+    Renegotiation,
     TeamMember,
     Token,
     User,
     VoiceGrant,
     VoiceSetting,
+)
+from mobility.domain.records import (
+    Call as CallRecord,
 )
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -218,6 +230,9 @@ class MemoryLedger:
             ],
             invitations=[one for one in self.all(Invitation).values() if one.state == "Connecting"],
             message_counts=counts,
+            calls=[one for one in self.all(CallRecord).values() if one.state != "Ended"],
+            call_sides=list(self.all(CallSide).values()),
+            renegotiations=list(self.all(Renegotiation).values()),
             meetings=list(self.all(Meeting).values()),
             meeting_extensions=list(self.all(MeetingExtension).values()),
             delegations=list(self.all(Delegation).values()),
@@ -361,7 +376,12 @@ class World:
             stored.participants,
             stored.invitations,
             stored.message_counts,
+            stored.calls,
+            stored.call_sides,
+            stored.renegotiations,
         )
+        self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
+        self.calls.stages.load()
         self.messaging = Messaging(ledger, self.agenda, self.users, self.conversations)
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])
@@ -469,7 +489,7 @@ class World:
     def decline(
         self, endpoint: Endpoint, invitation: Invitation, *, everywhere: bool = False
     ) -> Deferred[None]:
-        return running(self.conversations.decline(endpoint, invitation.id, everywhere))
+        return running(self.conversations.decline(endpoint, invitation.id, everywhere, self.now))
 
     def send(
         self, endpoint: Endpoint, conversation_id: str, body: str = "Hi", operation_id: str = ""
@@ -484,7 +504,7 @@ class World:
         return running(self.messaging.set_typing(endpoint, conversation_id, self.now))
 
     def terminate(self, endpoint: Endpoint, conversation_id: str) -> Deferred[None]:
-        return running(self.conversations.terminate(endpoint, conversation_id))
+        return running(self.conversations.terminate(endpoint, conversation_id, self.now))
 
     def connected(self, caller: Endpoint, callee: Endpoint, text: str | None = None) -> str:
         """The id of a conversation in which both are connected and have read everything."""
@@ -595,6 +615,20 @@ def _words(fact: Fact) -> str:
             return f"{local}participant {fact.change} {fact.name}"
         case ParticipantMessagingChanged():
             return f"participantMessaging {fact.change} {fact.name}"
+        case CallChanged():
+            return f"call {fact.state}"
+        case NegotiationChanged():
+            return f"negotiation {'provisional ' if fact.provisional else ''}answer"
+        case SessionChanged():
+            return f"session {fact.change} {fact.state}"
+        case RenegotiationChanged():
+            words = [f"renegotiation {fact.change} {fact.direction} {fact.state}"]
+            if fact.reason is not None:
+                words.append("/".join(fact.reason[:2]))
+            return " ".join(words)
+        case ParticipantMediaChanged():
+            muted = " muted" if fact.muted else ""
+            return f"{fact.medium} of {fact.name} {fact.change} {fact.direction}{muted}"
         case TypingChanged():
             return f"typing {fact.change} {fact.name}"
         case MessageCompleted():

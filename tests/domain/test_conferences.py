@@ -356,7 +356,7 @@ class LobbyTests(Case):
 
     def test_gives_up(self) -> None:
         """Who waits can cancel."""
-        done(running(self.world.conversations.cancel(self.bob, self.waiting.id)))
+        done(running(self.world.conversations.cancel(self.bob, self.waiting.id, self.world.now)))
         self.assertNotIn(uri("bob"), self.roles())
         self.assertEqual(self.reason(self.bob), "Canceled")
 
@@ -483,7 +483,7 @@ class MessageTests(Case):
         for endpoint in (self.alice, self.bob):
             done(self.join(endpoint))
         self.add_messaging(self.alice, self.bob)
-        done(running(self.world.messaging.stop(self.bob, self.conversation.id)))
+        done(running(self.world.messaging.stop(self.bob, self.conversation.id, self.world.now)))
         done(self.world.send(self.alice, self.conversation.id, "Alone"))
         self.assertEqual(self.read(self.bob), [])
         self.assertIn(uri("bob"), self.roles())
@@ -575,7 +575,7 @@ class AskTests(Case):
     def test_cancelled(self) -> None:
         """Who asked can take it back."""
         invitation = done(self.ask(self.alice, "bob"))
-        done(running(self.world.conversations.cancel(self.alice, invitation.id)))
+        done(running(self.world.conversations.cancel(self.alice, invitation.id, self.world.now)))
         self.assertEqual(self.reason(self.bob), "Canceled")
         self.assertEqual(self.refused(self.accept(self.bob, invitation))[0], "NotFound")
 

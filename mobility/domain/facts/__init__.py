@@ -9,6 +9,14 @@ from typing import Any
 
 import msgspec
 
+from mobility.domain.facts.calls import (
+    CallChanged,
+    CallTerms,
+    NegotiationChanged,
+    ParticipantMediaChanged,
+    RenegotiationChanged,
+    SessionChanged,
+)
 from mobility.domain.facts.conversations import (
     ConversationChanged,
     ConversationSnapshot,
@@ -49,6 +57,11 @@ Fact = (
     | TypingChanged
     | InvitationChanged
     | MessageCompleted
+    | CallChanged
+    | NegotiationChanged
+    | SessionChanged
+    | RenegotiationChanged
+    | ParticipantMediaChanged
 )
 
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in Fact.__args__}
@@ -68,6 +81,8 @@ def decode(kind: str, data: str) -> Fact:
 
 __all__ = [
     "KINDS",
+    "CallChanged",
+    "CallTerms",
     "CommunicationChanged",
     "ContactListChanged",
     "ContactSubscriptionChanged",
@@ -79,12 +94,16 @@ __all__ = [
     "MeChanged",
     "MessageCompleted",
     "MessagingChanged",
+    "NegotiationChanged",
     "OnlineMeetingChanged",
     "ParticipantChanged",
+    "ParticipantMediaChanged",
     "ParticipantMessagingChanged",
     "PoliciesChanged",
     "Reason",
+    "RenegotiationChanged",
     "SelfPresence",
+    "SessionChanged",
     "SubscriptionChanged",
     "TypingChanged",
     "decode",

@@ -2,13 +2,16 @@
 
 import attrs
 
+from mobility.domain.facts.calls import CallTerms
+
 
 @attrs.frozen(slots=True)
 class ConversationSnapshot:
     """A conversation as one application sees it; `state` is a ConversationState.
 
-    The last four are of a conference: whether it is one, whether the application's user leads it,
-    how many take part, and the two settings for attendees.
+    `call` says that the application is in a call or rings for one.  The last five are of a
+    conference: whether it is one, whether the application's user leads it, how many take part, and
+    the two settings for attendees.
     """
 
     id: str
@@ -18,6 +21,7 @@ class ConversationSnapshot:
     importance: str
     created_at: float
     modalities: tuple[str, ...] = ()
+    call: bool = False
     conference: bool = False
     leader: bool = False
     participants: int = 0
@@ -110,7 +114,8 @@ class InvitationChanged:
     """An invitation was started, updated or completed, as one application sees it.
 
     `kind` is that of the invitation's record.  `message_number` is not 0 when the invitation
-    carries a message (kept with the event).  `meeting_uri` is that of a conference.
+    carries a message (kept with the event).  `meeting_uri` is that of a conference, `call` what is
+    said of a call.
     """
 
     change: str
@@ -133,6 +138,7 @@ class InvitationChanged:
     kind: str = "messaging"
     meeting_uri: str = ""
     custom_content: str = ""
+    call: CallTerms | None = None
 
 
 @attrs.frozen(slots=True)

@@ -11,6 +11,11 @@ from mobility.domain.records.applications import (
     Receipt,
     Token,
 )
+from mobility.domain.records.calls import (
+    Call,
+    CallSide,
+    Renegotiation,
+)
 from mobility.domain.records.conversations import (
     Conversation,
     Invitation,
@@ -60,10 +65,15 @@ Record = (
     | TeamMember
     | VoiceSetting
     | VoiceGrant
+    | Call
+    | CallSide
+    | Renegotiation
 )
 
 __all__ = [
     "Application",
+    "Call",
+    "CallSide",
     "Contact",
     "Conversation",
     "Delegation",
@@ -81,6 +91,7 @@ __all__ = [
     "PresenceSubscription",
     "Receipt",
     "Record",
+    "Renegotiation",
     "TeamMember",
     "Token",
     "User",

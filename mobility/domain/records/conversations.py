@@ -35,7 +35,8 @@ class Leg:
 
     `state` is a ConversationState: Incoming while it rings, Connecting while it calls, InLobby
     while it waits for admission, then Connected with one other and Conferenced in a meeting.
-    `messaging` is a CallState of the messaging modality as that application sees it.
+    `messaging` is a CallState of the messaging modality as that application sees it, and `call` one
+    of audio and video, or Ringing while it rings.
     `invitation_id` names the invitation by which the application came into the conversation.
     """
 
@@ -46,6 +47,7 @@ class Leg:
     state: str
     messaging: str
     invitation_id: str = ""
+    call: str = "Disconnected"
 
 
 @attrs.frozen(slots=True)
@@ -72,8 +74,9 @@ class Participant:
 class Invitation:
     """An invitation; `state` is an InvitationState, "Connecting" while it is open.
 
-    `kind` says to what: "messaging" with a person or in a conference, "participant" for asking
-    somebody into a conference, "join" for the application's own way into one.
+    `kind` says to what: "messaging" with a person or in a conference, "call" with a person,
+    "participant" for asking somebody into a conference, "join" for the application's own way into
+    one.
     `message_number` names the first message in the conversation, 0 for none.  `custom_content` is
     what the caller's application tells the callee's, a data: URI.
     """

@@ -12,6 +12,8 @@ from sqlalchemy import Table
 
 from mobility.domain.records import (
     Application,
+    Call,
+    CallSide,
     Contact,
     Conversation,
     Delegation,
@@ -29,6 +31,7 @@ from mobility.domain.records import (
     PresenceSubscription,
     Receipt,
     Record,
+    Renegotiation,
     TeamMember,
     Token,
     User,
@@ -40,6 +43,11 @@ from mobility.store.tables.application import (
     instances,
     receipts,
     tokens,
+)
+from mobility.store.tables.call import (
+    call_sides,
+    calls,
+    renegotiations,
 )
 from mobility.store.tables.columns import (
     metadata,
@@ -100,12 +108,17 @@ TABLE_OF: dict[type[Record], Table] = {
     TeamMember: team_members,
     VoiceSetting: voice_settings,
     VoiceGrant: voice_grants,
+    Call: calls,
+    CallSide: call_sides,
+    Renegotiation: renegotiations,
 }
 
 __all__ = [
     "PRESENCE_COUNTER",
     "TABLE_OF",
     "applications",
+    "call_sides",
+    "calls",
     "contact_groups",
     "contacts",
     "conversations",
@@ -124,6 +137,7 @@ __all__ = [
     "presence_subscriptions",
     "presences",
     "receipts",
+    "renegotiations",
     "settings",
     "stream_entries",
     "streams",

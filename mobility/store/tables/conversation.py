@@ -29,6 +29,7 @@ legs = Table(
     column("state", Text),
     column("messaging", Text),
     column("invitation_id", Text),
+    column("call", Text),
     sqlite_with_rowid=False,
 )
 

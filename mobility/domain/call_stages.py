@@ -1,0 +1,157 @@
+"""How a call rings: the stages of its plan, one after another, until somebody answers."""
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+
+from mobility.domain.agenda import Agenda
+from mobility.domain.call import CallEnd, call_of, call_over, tell_calls, tell_progress
+from mobility.domain.conversation import ActiveConversation, tell_ended
+from mobility.domain.conversations import Conversations
+from mobility.domain.facts import Reason
+from mobility.domain.ledger import Unit
+from mobility.domain.lines import Device
+from mobility.domain.outcomes import UNABLE
+from mobility.domain.records import Invitation, Leg
+from mobility.domain.ringing import Incoming, OwnDevices, Plan, RingingPlan, Stage
+from mobility.domain.states import Invited, invitation_after
+
+FORWARDED = Reason("LocalFailure", "Forwarded", "The call was sent on.")
+"""What a device is told that rings no longer because others do."""
+
+
+class CallStages:
+    """Follows the plans of the calls that ring; `plan` makes them."""
+
+    def __init__(self, agenda: Agenda, conversations: Conversations) -> None:
+        self._agenda = agenda
+        self._conversations = conversations
+        self.plan: RingingPlan = OwnDevices(
+            conversations, conversations.limits.invitation_timeout_s
+        )
+        self._stages: dict[str, deque[Stage]] = {}
+        """The stages to come of each call that rings."""
+        conversations.silences.append(self._silent)
+        conversations.call_endings.append(self._over)
+
+    def load(self) -> None:
+        """Go on with the plans of the calls that ring, after `Conversations.load`."""
+        for conversation in self._conversations:
+            call = conversation.call
+            if call is not None and call.state != "Established":
+                invitation = conversation.invitations[call.id]
+                plan = self.plan_of(conversation, invitation)
+                self.follow(conversation, plan.stages[1:], call.started_at)
+
+    def plan_of(self, conversation: ActiveConversation, invitation: Invitation) -> Plan:
+        """The plan of the call that begins or rings in `conversation`."""
+        call = call_of(conversation)
+        return self.plan(
+            Incoming(
+                conversation.id,
+                call.caller_id,
+                call.caller_uri,
+                invitation.to_uri,
+                call.modality,
+                tuple(call.media.split(",")),
+            )
+        )
+
+    def follow(
+        self, conversation: ActiveConversation, stages: Sequence[Stage], since: float
+    ) -> None:
+        """Let the stages of a call that rings begin at their times after `since`."""
+        call = call_of(conversation)
+        if not stages:
+            return
+        self._stages[call.id] = deque(stages)
+        conversation.stages = len(stages)
+        for stage in stages:
+            self._agenda.at(since + stage.after_s, partial(self._begin_stage, conversation, stage))
+
+    def end(self, conversation: ActiveConversation) -> None:
+        """Somebody answered: nobody else will ring."""
+        conversation.stages = 0
+        self._stages.pop(call_of(conversation).id, None)
+
+    def _silent(self, conversation: ActiveConversation) -> None:
+        """Nothing rings any more: the next stage begins before its time."""
+        call = conversation.call
+        if call is not None and (stages := self._stages.get(call.id)):
+            self._agenda.at(0.0, partial(self._begin_stage, conversation, stages[0]))
+
+    async def _begin_stage(
+        self, conversation: ActiveConversation, stage: Stage, now: float
+    ) -> None:
+        """Others ring for a call, unless it is answered or the stage has begun already."""
+        conversations = self._conversations
+        async with conversations.lock(conversation.id):
+            call = conversation.call
+            stages = self._stages.get(call.id) if call is not None else None
+            if call is None or not stages or stages[0] is not stage:
+                return
+            invitation = conversation.invitations[call.id]
+            draft, unit = conversation.draft(), Unit()
+            name_of = conversations.names_in(conversation)
+            devices = [one for one in stage.devices() if one.id not in conversation.legs]
+            if stage.alone and devices:
+                failed = invitation_after(invitation, Invited.FORWARDED)
+                for leg in conversation.ringing(invitation):
+                    del draft.legs[leg.application_id]
+                    facts = call_over(conversation, leg, name_of)
+                    tell_ended(unit, conversation, leg, name_of, failed, FORWARDED, facts)
+            if devices:
+                draft.call = attrs.evolve(
+                    call,
+                    progress=stage.progress or call.progress,
+                    forwarded_by=stage.forwarded_by or call.forwarded_by,
+                )
+                for device in devices:
+                    leg = new_leg(invitation, device, "Incoming", "Ringing")
+                    draft.legs[device.id] = leg
+                    tell_calls(unit, draft, invitation, leg, name_of, new=True)
+                if draft.call.progress != call.progress:
+                    tell_progress(unit, draft, invitation, name_of)
+                await conversations.change(unit, conversation, draft)
+            stages.popleft()
+            conversation.stages = len(stages)
+            if not conversation.ringing(invitation):
+                if stages:
+                    self._silent(conversation)
+                else:
+                    await conversations.withdraw(conversation, invitation, UNABLE, now)
+
+    def _over(self, unit: Unit, end: CallEnd) -> None:  # noqa: ARG002  # a CallEnding
+        self._stages.pop(end.call.id, None)
+
+
+def first_devices(
+    conversation: ActiveConversation, plan: Plan, caller: Device
+) -> tuple[list[Device], tuple[Stage, ...]]:
+    """The devices of the first stage that has any, and the stages after it.
+
+    The call of `conversation` gets what that stage says.
+    """
+    for number, stage in enumerate(plan.stages):
+        devices = [one for one in stage.devices() if one.id != caller.id]
+        if devices:
+            conversation.call = attrs.evolve(
+                call_of(conversation), progress=stage.progress, forwarded_by=stage.forwarded_by
+            )
+            return devices, plan.stages[number + 1 :]
+    return [], ()
+
+
+def new_leg(invitation: Invitation, device: Device, state: str, call: str) -> Leg:
+    """The part of a device in a conversation that begins with a call."""
+    return Leg(
+        conversation_id=invitation.conversation_id,
+        application_id=device.id,
+        user_uri=device.user_uri,
+        state=state,
+        messaging="Disconnected",
+        invitation_id=invitation.id,
+        call=call,
+    )

@@ -1,0 +1,82 @@
+"""The rows of conversations: how they are loaded, and what a change saves and removes."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.ledger import Unit
+from mobility.domain.records import (
+    Call,
+    CallSide,
+    Conversation,
+    Invitation,
+    Leg,
+    Participant,
+    Renegotiation,
+)
+
+R = TypeVar("R", Leg, Invitation, Participant, CallSide)
+
+
+def from_rows(
+    records: Iterable[Conversation],
+    participants: Iterable[Participant],
+    invitations: Iterable[Invitation],
+    calls: Iterable[Call],
+    sides: Iterable[CallSide],
+    renegotiations: Iterable[Renegotiation],
+) -> list[ActiveConversation]:
+    """The conversations with everything in them but their legs; rows of others are left out."""
+    found = {record.id: ActiveConversation(record) for record in records}
+    for participant in participants:
+        if (conversation := found.get(participant.conversation_id)) is not None:
+            conversation.participants[participant.uri] = participant
+    for invitation in invitations:
+        if (conversation := found.get(invitation.conversation_id)) is not None:
+            conversation.invitations[invitation.id] = invitation
+    for call in calls:
+        if (conversation := found.get(call.conversation_id)) is not None:
+            conversation.call = call
+    for side in sides:
+        if (conversation := found.get(side.conversation_id)) is not None:
+            conversation.sides[side.device_id] = side
+    for renegotiation in renegotiations:
+        if (conversation := found.get(renegotiation.conversation_id)) is not None:
+            conversation.renegotiation = renegotiation
+    return list(found.values())
+
+
+def put_new(unit: Unit, conversation: ActiveConversation) -> None:
+    """A new conversation with everything in it."""
+    unit.save(
+        conversation.record,
+        *conversation.invitations.values(),
+        *conversation.legs.values(),
+        *conversation.participants.values(),
+        *conversation.sides.values(),
+    )
+    if conversation.call is not None:
+        unit.save(conversation.call)
+
+
+def put_changes(unit: Unit, before: ActiveConversation, after: ActiveConversation) -> None:
+    """What `after` has otherwise than `before`; invitations stay, and calls that are over are put
+    by who ends them."""
+    unit.save(after.record)
+    unit.save(*_changed(before.invitations, after.invitations))
+    _put(unit, before.legs, after.legs)
+    _put(unit, before.participants, after.participants)
+    _put(unit, before.sides, after.sides)
+    if after.call is not None and after.call is not before.call:
+        unit.save(after.call)
+    if after.renegotiation is not None and after.renegotiation is not before.renegotiation:
+        unit.save(after.renegotiation)
+
+
+def _put(unit: Unit, before: Mapping[str, R], after: Mapping[str, R]) -> None:
+    unit.save(*_changed(before, after))
+    unit.remove(*(record for key, record in before.items() if key not in after))
+
+
+def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> list[R]:
+    return [record for key, record in after.items() if before.get(key) is not record]

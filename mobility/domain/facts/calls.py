@@ -1,0 +1,106 @@
+"""What happened to calls: the audio/video of a conversation, its media and their negotiation."""
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class CallTerms:
+    """What an invitation to a call says beyond what every invitation says.
+
+    `modality` is audioVideo or phoneAudio and `media` what is asked for, of Audio and Video.
+    `offer` is a session description (SDP), "" where the reader has none to answer.
+    """
+
+    modality: str
+    media: tuple[str, ...]
+    offer: str = attrs.field(repr=False, default="")
+    session_context: str = ""
+    audio_muted: bool = False
+    video_muted: bool = False
+    on_behalf_of: str = ""
+    forwarded_by: str = ""
+
+
+@attrs.frozen(slots=True)
+class CallChanged:
+    """The call modality of a conversation is now in `state` (a CallState), for one application.
+
+    `media` is what goes on, of Audio and Video; `may_add` says that a call could be added, and
+    `session` is the state of its session, "" without one.
+    """
+
+    conversation_id: str
+    modality: str
+    state: str
+    media: tuple[str, ...] = ()
+    may_add: bool = False
+    session: str = ""
+
+
+@attrs.frozen(slots=True)
+class NegotiationChanged:
+    """A callee answered the offer of an outgoing invitation, `provisional`ly or for good.
+
+    `answer` is a session description; `remote_endpoint` tells the callee's devices apart.
+    """
+
+    invitation_id: str
+    conversation_id: str
+    answer: str = attrs.field(repr=False)
+    provisional: bool = False
+    session_context: str = ""
+    content_id: str = ""
+    remote_endpoint: str = ""
+
+
+@attrs.frozen(slots=True)
+class SessionChanged:
+    """The media session of a call was added, updated or deleted.
+
+    `state` is a SessionState; `may_resume` says that this side holds the call, `media` what goes
+    on.
+    """
+
+    conversation_id: str
+    change: str
+    state: str = ""
+    session_context: str = ""
+    remote_endpoint: str = ""
+    may_resume: bool = False
+    media: tuple[str, ...] = ()
+
+
+@attrs.frozen(slots=True)
+class RenegotiationChanged:
+    """A new offer within a call was started or completed, as one application sees it.
+
+    `direction` is Outgoing for who offers; `reason` is a code and a subcode for one that failed.
+    """
+
+    change: str
+    id: str
+    conversation_id: str
+    direction: str
+    operation_id: str = ""
+    offer: str = attrs.field(repr=False, default="")
+    answer: str = attrs.field(repr=False, default="")
+    state: str = "Offered"
+    reason: tuple[str, str, str] | None = None
+    """Code, subcode and message."""
+
+
+@attrs.frozen(slots=True)
+class ParticipantMediaChanged:
+    """The audio or video (`medium`) of a participant was added, updated or deleted.
+
+    `direction` is a MediaDirectionType.
+    """
+
+    conversation_id: str
+    uri: str
+    name: str
+    local: bool
+    medium: str
+    change: str
+    direction: str = "Unknown"
+    muted: bool = False

@@ -1,0 +1,90 @@
+"""What takes part in conversations without being an application: SIP dialogs and telephone legs.
+
+An adapter opens a `Line` for each, and hears through it the same facts that an application would
+find in its event stream.  Lines live in memory alone: a restart ends them.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from mobility.domain.facts import Fact
+from mobility.errors import Refusal
+
+PREFIX = "line-"
+"""What the ids of lines begin with; those of applications are digits."""
+
+
+class Device(Protocol):
+    """What can call and be rung: an application's endpoint, or a line.
+
+    `conversations` are the ids of those it takes part in.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def user_uri(self) -> str: ...
+
+    @property
+    def conversations(self) -> set[str]: ...
+
+    def must_live(self) -> None:
+        """404 once it ends."""
+        ...
+
+
+@attrs.define(slots=True, eq=False)
+class Line:
+    """One SIP dialog or telephone leg; `user_uri` is the SIP or tel URI of who is at its end.
+
+    `hear` is called with each fact once it is stored, in order.  It must not raise and should only
+    take note: it is called while a decision is being finished.
+    """
+
+    id: str
+    user_uri: str
+    name: str
+    hear: Callable[[Fact], None]
+    conversations: set[str] = attrs.Factory(set)
+    closed: bool = False
+
+    def must_live(self) -> None:
+        if self.closed:
+            raise Refusal("NotFound", None, "The line is closed.")
+
+
+class Lines:
+    """The open lines of this front end."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+
+    def open(self, user_uri: str, name: str, hear: Callable[[Fact], None]) -> Line:
+        """A new line to `user_uri`, shown under `name`."""
+        line = Line(PREFIX + secrets.token_hex(8), user_uri, name, hear)
+        self._lines[line.id] = line
+        return line
+
+    def close(self, line: Line) -> None:
+        """The line is not used any more; `Conversations.leave` takes it out of its calls."""
+        line.closed = True
+        self._lines.pop(line.id, None)
+
+    def find(self, line_id: str) -> Line | None:
+        return self._lines.get(line_id)
+
+    def name_of(self, uri: str) -> str:
+        """Under which name somebody at the other end of a line is shown, "" for anybody else."""
+        return next((line.name for line in self._lines.values() if line.user_uri == uri), "")
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def is_line(device_id: str) -> bool:
+    """Whether the id is that of a line."""
+    return device_id.startswith(PREFIX)

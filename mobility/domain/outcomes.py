@@ -1,0 +1,55 @@
+"""How invitations and calls end, and what each side is told then."""
+
+import attrs
+
+from mobility.domain.facts import Reason
+from mobility.domain.states import Invited
+
+
+@attrs.frozen(slots=True)
+class Outcome:
+    """How an invitation ends unanswered: what happened, and what each side is told."""
+
+    event: Invited
+    caller: Reason
+    callee: Reason
+
+
+CANCELLED = Outcome(
+    Invited.CANCELLED,
+    Reason("LocalFailure", "Canceled", "The caller gave up."),
+    Reason("RemoteFailure", "Canceled", "The caller gave up."),
+)
+DECLINED = Outcome(
+    Invited.DECLINED,
+    Reason("RemoteFailure", "Declined", "The invitation was declined."),
+    Reason("LocalFailure", "Declined", "The invitation was declined."),
+)
+UNANSWERED = Outcome(
+    Invited.UNANSWERED,
+    Reason("RemoteFailure", "Timeout", "Nobody answered in time."),
+    Reason("LocalFailure", "Missed", "The invitation was not answered in time."),
+)
+SIGNED_OUT = Outcome(
+    Invited.SIGNED_OUT,
+    Reason("RemoteFailure", "Unavailable", "The person's last device signed out."),
+    Reason("LocalFailure", "Unavailable", "The device signed out."),
+)
+LOST = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "Unreachable", "The other end was lost."),
+    Reason("RemoteFailure", "Unreachable", "The other end was lost."),
+)
+OVER = Outcome(
+    Invited.CANCELLED,
+    Reason("RemoteFailure", "CallTerminated", "The call is over."),
+    Reason("RemoteFailure", "CallTerminated", "The call is over."),
+)
+ELSEWHERE = Reason("LocalFailure", "ConnectedElsewhere", "Another device answered.")
+UNABLE = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "Unavailable", "The person has no device that can answer."),
+    Reason("LocalFailure", "Unavailable", "The device cannot answer."),
+)
+UNREACHABLE = Reason("RemoteFailure", "Unavailable", "The person has no device that can answer.")
+UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")

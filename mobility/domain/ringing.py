@@ -1,0 +1,72 @@
+"""Who rings for a call, and when: the plan that a call follows until somebody answers.
+
+Without anything else the applications of the callee that carry the media ring.  Call forwarding,
+telephone lines and SIP phones add to it by a plan of their own (`Calls.plan`).
+"""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from mobility.domain.conversations import Conversations
+from mobility.domain.lines import Device
+
+
+@attrs.frozen(slots=True)
+class Incoming:
+    """A call that looks for somebody to answer it; `media` is of Audio and Video."""
+
+    conversation_id: str
+    caller_id: str
+    caller_uri: str
+    to_uri: str
+    modality: str
+    media: tuple[str, ...]
+
+
+@attrs.frozen(slots=True)
+class Stage:
+    """Who rings from `after_s` seconds after the call began.
+
+    `devices` is asked when the stage begins; with no device to ring the next stage begins at once.
+    With `alone` those stop ringing who rang before; they are told that the call was forwarded.
+    `progress` is the InvitationState the caller is shown (Forwarded, TeamRing), "" for none, and
+    `forwarded_by` who sent the call on.
+    """
+
+    after_s: float
+    devices: Callable[[], Sequence[Device]]
+    alone: bool = False
+    progress: str = ""
+    forwarded_by: str = ""
+
+
+@attrs.frozen(slots=True)
+class Plan:
+    """The stages in the order of their times, and when the call is given up (seconds)."""
+
+    stages: tuple[Stage, ...]
+    timeout_s: float
+
+
+RingingPlan = Callable[[Incoming], Plan]
+"""Makes the plan of a call; asked again, with the same call, after a restart."""
+
+
+class OwnDevices:
+    """The plan of who has said nothing else: all of the callee's applications ring at once."""
+
+    def __init__(self, conversations: Conversations, timeout_s: float) -> None:
+        self._conversations = conversations
+        self._timeout_s = timeout_s
+
+    def __call__(self, call: Incoming) -> Plan:
+        return Plan((Stage(0.0, lambda: self.devices(call.to_uri, call.media)),), self._timeout_s)
+
+    def devices(self, uri: str, media: tuple[str, ...]) -> list[Device]:
+        """The applications of a user that carry one of `media`, each once."""
+        found: dict[str, Device] = {}
+        for medium in media:
+            for endpoint in self._conversations.reachable(uri, medium):
+                found.setdefault(endpoint.id, endpoint)
+        return list(found.values())
