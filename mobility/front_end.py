@@ -44,6 +44,8 @@ from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
+from mobility.domain.privacy import Privacy
+from mobility.domain.reach import Reach
 from mobility.domain.records import User
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -115,6 +117,14 @@ class FrontEnd(MultiService):
             ),
         )
         self.applications.load(stored.applications, stored.instances, stored.heads, now)
+        self.privacy = Privacy(
+            ledger,
+            self.applications,
+            self.presence,
+            config.sip_domains,
+            config.ucwa.privacy_relationships_per_user,
+        )
+        self.privacy.load(stored.privacy)
         self.subscriptions = Subscriptions(
             ledger,
             agenda,
@@ -133,6 +143,7 @@ class FrontEnd(MultiService):
             agenda,
             self.users,
             self.applications,
+            Reach(self.users, self.privacy),
             ConversationLimits(
                 config.ucwa.invitation_timeout_s,
                 config.ucwa.typing_timeout_s,
@@ -187,6 +198,7 @@ class FrontEnd(MultiService):
             applications=self.applications,
             subscriptions=self.subscriptions,
             presence=self.presence,
+            privacy=self.privacy,
             archive=archive,
             call_policies=self.call_policies,
             priorities=PRIORITIES,
@@ -237,6 +249,7 @@ class FrontEnd(MultiService):
         ucwa = Ucwa(
             users=self.users,
             presence=self.presence,
+            privacy=self.privacy,
             applications=self.applications,
             subscriptions=self.subscriptions,
             contacts=self.contacts,

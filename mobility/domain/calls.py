@@ -44,8 +44,6 @@ from mobility.domain.outcomes import (
     ELSEWHERE,
     OVER,
     UNABLE,
-    UNKNOWN,
-    UNREACHABLE,
 )
 from mobility.domain.records import Call, CallSide, Conversation, Invitation, Leg, Receipt
 from mobility.domain.states import (
@@ -426,8 +424,7 @@ class Calls:
         now: float,
     ) -> Invitation:
         failed = invitation_after(invitation, Invited.UNREACHABLE)
-        callee = self._users.find(invitation.to_uri)
-        reason = UNREACHABLE if callee is not None and callee.enabled else UNKNOWN
+        reason = self._conversations.reach.reason(invitation.to_uri, invitation.from_uri)
         name_of = self._conversations.name_of
         facts = call_over(conversation, caller, name_of)
         tell_ended(unit, conversation, caller, name_of, failed, reason, facts)

@@ -39,7 +39,7 @@ from mobility.domain.conversation import (
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
-from mobility.domain.outcomes import ELSEWHERE, UNKNOWN, UNREACHABLE
+from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
 from mobility.domain.states import (
     Attended,
@@ -155,15 +155,14 @@ class Conferences:
             own = draft.legs[endpoint.id]
             started = invitation_fact(draft, invitation, own, "started", name_of)
             unit.append(endpoint.id, started)
-            ringing = self._conversations.reachable(to_uri, "Messaging")
+            ringing = self._conversations.reachable(to_uri, "Messaging", endpoint.user_uri)
             for callee in ringing:
                 ring = _leg(invitation, callee, "Incoming")
                 draft.legs[callee.id] = ring
                 tell_knocked(unit, draft, invitation, ring, name_of)
             if not ringing:
                 invitation = invitation_after(invitation, Invited.UNREACHABLE)
-                user = self._users.find(to_uri)
-                reason = UNREACHABLE if user is not None and user.enabled else UNKNOWN
+                reason = self._conversations.reach.reason(to_uri, endpoint.user_uri)
                 failed = invitation_fact(draft, invitation, own, "completed", name_of, reason)
                 unit.append(endpoint.id, failed)
             draft.invitations[invitation.id] = invitation

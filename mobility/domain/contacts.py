@@ -100,8 +100,8 @@ class Contacts:
     ) -> Contact:
         """Put `uri` into one of the owner's groups (UCWA myGroupMemberships2 POST).
 
-        404 without such a group, 409 AlreadyExists for who is in it, 403 TooManyContacts above
-        the limit.  `receipt` is stored with the group's id as its resource.
+        404 without such a group, 409 AlreadyExists for who is in it, 409 LimitExceeded above the
+        limit.  `receipt` is stored with the group's id as its resource.
         """
         async with self._locks.of(owner_uri):
             present = await self.of(owner_uri)
@@ -110,7 +110,7 @@ class Contacts:
                 raise Refusal("Conflict", "AlreadyExists", "The contact is in this group already.")
             known = present.uris()
             if uri not in known and len(known) >= self._limits.contacts:
-                raise Refusal("Forbidden", "TooManyContacts", "This user has too many contacts.")
+                raise Refusal("Conflict", "LimitExceeded", "This user has too many contacts.")
             contact = Contact(owner_uri, group_id, uri)
             unit = Unit()
             unit.save(contact)

@@ -21,6 +21,7 @@ from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.lines import Device, Lines, is_line
 from mobility.domain.locks import Lock, Locks
 from mobility.domain.outcomes import CANCELLED, DECLINED, LOST, SIGNED_OUT, UNANSWERED, Outcome
+from mobility.domain.reach import Reach
 from mobility.domain.records import (
     Call,
     CallSide,
@@ -68,6 +69,7 @@ class Conversations:
         agenda: Agenda,
         users: Users,
         applications: Applications,
+        reach: Reach,
         limits: ConversationLimits,
     ) -> None:
         self._ledger = ledger
@@ -75,6 +77,7 @@ class Conversations:
         self._agenda = agenda
         self._users = users
         self._applications = applications
+        self.reach = reach
         self.limits = limits
         self._conversations: dict[str, ActiveConversation] = {}
         self._of_invitation: dict[str, ActiveConversation] = {}
@@ -209,10 +212,9 @@ class Conversations:
         carried = endpoint.record.modalities.split(",")
         return not endpoint.ending and any(one in carried for one in modalities)
 
-    def reachable(self, uri: str, modality: str) -> list[Endpoint]:
-        """The applications of a user that an invitation of this modality can ring."""
-        user = self._users.find(uri)
-        if user is None or not user.enabled:
+    def reachable(self, uri: str, modality: str, caller_uri: str) -> list[Endpoint]:
+        """The applications of a user that this caller's invitation of this modality can ring."""
+        if self.reach.obstacle(uri, caller_uri) is not None:
             return []
         endpoints = self._applications.reachable(uri, modality)
         return [endpoint for endpoint in endpoints if self._has_room(endpoint)]

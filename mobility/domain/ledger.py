@@ -29,6 +29,7 @@ from mobility.domain.records import (
     Photo,
     Presence,
     PresenceSubscription,
+    PrivacyRelationship,
     Receipt,
     Record,
     Renegotiation,
@@ -135,6 +136,7 @@ class Snapshot:
     instances: list[Instance] = attrs.Factory(list)
     presences: list[Presence] = attrs.Factory(list)
     subscriptions: list[PresenceSubscription] = attrs.Factory(list)
+    privacy: list[PrivacyRelationship] = attrs.Factory(list)
     conversations: list[Conversation] = attrs.Factory(list)
     legs: list[Leg] = attrs.Factory(list)
     participants: list[Participant] = attrs.Factory(list)

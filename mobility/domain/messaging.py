@@ -20,7 +20,7 @@ from mobility.domain.conversation import (
 )
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Ledger, Unit
-from mobility.domain.outcomes import ELSEWHERE, UNKNOWN, UNREACHABLE
+from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
 from mobility.domain.states import (
     Held,
@@ -111,7 +111,7 @@ class Messaging:
             custom_content=call.custom_content,
         )
         caller = _leg(invitation, endpoint, "Connecting")
-        ringing = self._conversations.reachable(call.to_uri, "Messaging")
+        ringing = self._conversations.reachable(call.to_uri, "Messaging", endpoint.user_uri)
         callees = [_leg(invitation, callee, "Incoming") for callee in ringing]
         unit = Unit()
         if receipt is not None:
@@ -283,12 +283,11 @@ class Messaging:
         message: Message | None,
     ) -> Invitation:
         failed = invitation_after(invitation, Invited.UNREACHABLE)
-        callee = self._users.find(invitation.to_uri)
-        known = callee is not None and callee.enabled
-        reason = UNREACHABLE if known else UNKNOWN
+        to_uri, from_uri = invitation.to_uri, invitation.from_uri
+        reason = self._conversations.reach.reason(to_uri, from_uri)
         tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
         unit.save(conversation_after(conversation.record, Held.ENDED), failed)
-        if message is not None and known:
+        if message is not None and self._conversations.reach.keeps_missed(to_uri, from_uri):
             unit.save(attrs.evolve(message, missed=True))
         await self._ledger.commit(unit)
         return failed

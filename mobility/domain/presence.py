@@ -153,11 +153,11 @@ _NUMBER_OF = {  # the number watchers compare for each field they can see
 }
 
 
-def latest_number(presence: Presence) -> int:
-    """The number of the latest change of any part of a presence."""
-    return max(
-        presence.presence_number,
-        presence.note_number,
-        presence.location_number,
-        presence.media_number,
-    )
+PARTS = ("presence_number", "note_number", "location_number", "media_number")
+"""The numbers of a presence: one for each part that watchers can see."""
+
+
+def latest_number(presence: Presence, hidden: Collection[str] = ()) -> int:
+    """The number of the latest change of any part of a presence but the `hidden` ones; 0 if there
+    was none."""
+    return max((getattr(presence, part) for part in PARTS if part not in hidden), default=0)

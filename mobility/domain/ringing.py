@@ -61,12 +61,16 @@ class OwnDevices:
         self._timeout_s = timeout_s
 
     def __call__(self, call: Incoming) -> Plan:
-        return Plan((Stage(0.0, lambda: self.devices(call.to_uri, call.media)),), self._timeout_s)
+        return Plan(
+            (Stage(0.0, lambda: self.devices(call.to_uri, call.media, call.caller_uri)),),
+            self._timeout_s,
+        )
 
-    def devices(self, uri: str, media: tuple[str, ...]) -> list[Device]:
-        """The applications of a user that carry one of `media`, each once."""
+    def devices(self, uri: str, media: tuple[str, ...], caller_uri: str) -> list[Device]:
+        """The applications of a user that carry one of `media` and this caller may ring, each
+        once."""
         found: dict[str, Device] = {}
         for medium in media:
-            for endpoint in self._conversations.reachable(uri, medium):
+            for endpoint in self._conversations.reachable(uri, medium, caller_uri):
                 found.setdefault(endpoint.id, endpoint)
         return list(found.values())

@@ -4,7 +4,7 @@ All local users are kept in memory (about a kilobyte each; sized for 100,000 use
 """
 
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import attrs
 
@@ -163,19 +163,25 @@ class Users:
             del self._listings[user.uri]
             self._numbers.changed(user, None)
 
-    def search(self, query: str, limit: int) -> SearchResult:
+    def search(
+        self,
+        query: str,
+        limit: int,
+        numbers_of: Callable[[User], Mapping[str, str]] = visible_numbers,
+    ) -> SearchResult:
         """People whose name, mail, phone number or SIP address matches `query`.
 
         Each word of it must be the beginning of a word of the name or of an address; one in a
         script beyond ASCII may stand anywhere in the name, since some scripts write no spaces.  Or
-        the whole query is part of a phone number (three digits or more, leading zeros apart).
+        the whole query is part of a phone number (three digits or more, leading zeros apart) that
+        the asker may see: `numbers_of` gives them by kind.
         """
         text = folded(query).strip().removeprefix("sip:")
         words = text.split()
         if not words:
             return SearchResult([], False)
         phone = _phone_digits(text)
-        found = [one for one in self._listings.values() if _matches(one, words, phone)]
+        found = [one for one in self._listings.values() if _matches(one, words, phone, numbers_of)]
         found.sort(key=lambda listing: (listing.name, listing.user.uri))
         return SearchResult([listing.user for listing in found[:limit]], len(found) > limit)
 
@@ -220,10 +226,19 @@ def _phone_digits(text: str) -> str:
     return digits if len(digits) >= MIN_PHONE_DIGITS else ""
 
 
-def _matches(listing: _Listing, words: list[str], phone: str) -> bool:
+def _matches(
+    listing: _Listing,
+    words: list[str],
+    phone: str,
+    numbers_of: Callable[[User], Mapping[str, str]],
+) -> bool:
     if not listing.user.enabled:
         return False
-    if phone and phone in listing.numbers:
+    if (
+        phone
+        and phone in listing.numbers
+        and any(phone in digits_of(number) for number in numbers_of(listing.user).values())
+    ):
         return True
     return all(
         f"\n{word}" in listing.words or (not word.isascii() and word in listing.name)

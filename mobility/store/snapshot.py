@@ -21,6 +21,7 @@ from mobility.domain.records import (
     Participant,
     Presence,
     PresenceSubscription,
+    PrivacyRelationship,
     Renegotiation,
     TeamMember,
     Token,
@@ -71,6 +72,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             instances=_records(connection, Instance),
             presences=_records(connection, Presence),
             subscriptions=_records(connection, PresenceSubscription),
+            privacy=_records(connection, PrivacyRelationship),
             conversations=_records(
                 connection,
                 Conversation,

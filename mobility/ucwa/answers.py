@@ -18,6 +18,7 @@ from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import Fact
 from mobility.domain.ledger import Entry
 from mobility.domain.presence import PresenceBook
+from mobility.domain.privacy import Privacy
 from mobility.domain.records import Message
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
@@ -73,12 +74,14 @@ class Answers:
         users: Users,
         subscriptions: Subscriptions,
         presence: PresenceBook,
+        privacy: Privacy,
         call_policies: CallPolicies,
     ) -> None:
         self._call_policies = call_policies
         self._users = users
         self._subscriptions = subscriptions
         self._presence = presence
+        self._privacy = privacy
         self._template = lru_cache(TEMPLATES)(_template)
 
     @property
@@ -120,10 +123,15 @@ class Answers:
     def _changes(self, endpoint: Endpoint, answer: Answer) -> Changes:
         if answer.cursor.number == answer.since.number:
             return ()
+        since, watcher = answer.since.number, endpoint.user_uri
         return tuple(
             (uri, parts)
             for uri in sorted(self._subscriptions.watched(endpoint.id))
-            if (parts := changed_parts(self._presence.of(uri), answer.since.number))
+            if (
+                parts := changed_parts(
+                    self._presence.of(uri), since, self._privacy.hidden(uri, watcher)
+                )
+            )
         )
 
 

@@ -119,6 +119,7 @@ def people(hrefs: Hrefs) -> Document:
                 presenceSubscriptionMemberships=f"{own}/presenceSubscriptionMemberships",
                 myContacts=f"{own}/contacts",
                 myContactsAndGroupsSubscription=f"{own}/contactsAndGroupsSubscription",
+                myPrivacyRelationships=f"{own}/privacyRelationships",
             ),
             "myGroupMemberships": {"href": f"{own}/groupMemberships", "revision": "2"},
             "myGroups": {"href": f"{own}/groups", "revision": "2"},
@@ -196,8 +197,10 @@ def own_location(hrefs: Hrefs, presence: Presence) -> Document:
     }
 
 
-def contact(hrefs: Hrefs, user: User) -> Document:
+def contact(hrefs: Hrefs, user: User, viewer_uri: str) -> Document:
+    """A user as the viewer sees it (`mobility.domain.privacy`)."""
     person = hrefs.person(user.uri)
+    privacy = {"contactPrivacyRelationship": revised(hrefs.privacy(user.uri), 2)}
     return tagged(
         {
             "rel": "contact",
@@ -213,7 +216,8 @@ def contact(hrefs: Hrefs, user: User) -> Document:
                 contactLocation=f"{person}/location",
                 contactNote=f"{person}/note",
                 contactSupportedModalities=f"{person}/supportedMedia",
-            ),
+            )
+            | ({} if user.uri == viewer_uri else privacy),
         }
     )
 

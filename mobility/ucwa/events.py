@@ -17,6 +17,7 @@ from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import ContactWatched
 from mobility.domain.ledger import Archive, Committed
 from mobility.domain.presence import PresenceBook, latest_number
+from mobility.domain.privacy import Privacy
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.events import Catalogue, EventLog
@@ -96,6 +97,7 @@ class EventChannels:
         applications: Applications,
         subscriptions: Subscriptions,
         presence: PresenceBook,
+        privacy: Privacy,
         call_policies: CallPolicies,
         archive: Archive,
         priorities: dict[tuple[str, str], Priority],
@@ -107,7 +109,8 @@ class EventChannels:
         self._applications = applications
         self._subscriptions = subscriptions
         self._presence = presence
-        self._answers = Answers(users, subscriptions, presence, call_policies)
+        self._privacy = privacy
+        self._answers = Answers(users, subscriptions, presence, privacy, call_policies)
         self._archive = archive
         self._priorities = priorities
         self._clock = clock
@@ -196,7 +199,9 @@ class EventChannels:
             number = latest_number(presence)
             for application_id in self._presence.watchers(presence.user_uri):
                 for seat in self._seats.get(application_id, _NO_SEATS).values():
-                    if seat.channel.presence_changed(now, number):
+                    hidden = self._privacy.hidden(presence.user_uri, seat.endpoint.user_uri)
+                    seen = latest_number(presence, hidden) if hidden else number
+                    if seen and seat.channel.presence_changed(now, seen):
                         self._look_again(seat, seat.channel.next_wakeup)
         for stream_id in committed.dropped_streams:
             for seat in self._of(stream_id):
@@ -244,7 +249,13 @@ class EventChannels:
     def _open(self, endpoint: Endpoint, instance_id: str, start: Cursor) -> Seat:
         channel = Channel(start, endpoint.head, self._presence.number)
         watched = self._subscriptions.watched(endpoint.id)
-        highest = max((latest_number(self._presence.of(uri)) for uri in watched), default=0)
+        highest = max(
+            (
+                latest_number(self._presence.of(uri), self._privacy.hidden(uri, endpoint.user_uri))
+                for uri in watched
+            ),
+            default=0,
+        )
         if highest:
             channel.presence_changed(self._clock.seconds(), highest)
         seat = Seat(endpoint, instance_id, channel)

@@ -1,6 +1,6 @@
 """Facts of the domain as UCWA events: who sends them, how urgent they are, what they show."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 
 import attrs
 
@@ -9,6 +9,7 @@ from mobility.domain.applications import Endpoint
 from mobility.domain.call_policy import CallPolicy
 from mobility.domain.facts import Fact, Reason
 from mobility.domain.ledger import Entry
+from mobility.domain.presence import PARTS
 from mobility.domain.records import Message, Presence, User
 from mobility.domain.subscriptions import Subscriptions
 from mobility.http.message import Document
@@ -61,6 +62,10 @@ def subject(fact: Fact) -> tuple[str, str]:
             return ("myContacts" if fact.uri else "group"), fact.change
         case facts.ContactSubscriptionChanged():
             return "myContactsAndGroupsSubscription", "updated"
+        case facts.ContactSeenAnew():
+            return "contactPresence", "updated"
+        case facts.PrivacyChanged():
+            return "contactPrivacyRelationship", "updated"
         case facts.ConversationChanged():
             return "conversation", fact.change
         case facts.MessagingChanged():
@@ -117,6 +122,8 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             return type(fact).__name__
         case facts.SelfPresence():
             return fact.part
+        case facts.ContactSeenAnew() | facts.PrivacyChanged():
+            return type(fact).__name__, fact.uri
     return None
 
 
@@ -192,6 +199,13 @@ class Renderer:
                 document = documents.contact_subscription(hrefs, fact.state)
                 event = _shown("myContactsAndGroupsSubscription", document, "updated")
                 yield "people", hrefs.of("people"), event
+            case facts.ContactSeenAnew():
+                for rel in _PARTS:
+                    yield part_event(hrefs, fact.uri, rel)
+            case facts.PrivacyChanged():
+                event = _event("contactPrivacyRelationship", hrefs.privacy(fact.uri), "updated")
+                event["in"] = {"rel": "contact", "href": hrefs.person(fact.uri)}
+                yield "people", hrefs.of("people"), event
             case facts.InvitationChanged():
                 yield _communication(hrefs, _invitation(hrefs, fact, entry.message))
             case facts.ConversationChanged():
@@ -230,15 +244,16 @@ class Renderer:
         return _shown("conversation", document, fact.change)
 
 
-def changed_parts(presence: Presence, after: int) -> tuple[str, ...]:
-    """The rels of the parts of a watched presence that changed after number `after`."""
-    numbers = (
-        presence.presence_number,
-        presence.note_number,
-        presence.location_number,
-        presence.media_number,
+def changed_parts(presence: Presence, after: int, hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """The rels of the parts of a watched presence that changed after number `after`, without the
+    `hidden` ones."""
+    return tuple(
+        [
+            rel
+            for rel, part in zip(_PARTS, PARTS, strict=True)
+            if getattr(presence, part) > after and part not in hidden
+        ]
     )
-    return tuple([rel for rel, number in zip(_PARTS, numbers, strict=True) if number > after])
 
 
 def part_event(hrefs: Hrefs, uri: str, rel: str) -> Sent:

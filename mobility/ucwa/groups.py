@@ -286,7 +286,7 @@ RESOURCES = (
                 "POST",
                 add_membership,
                 (201,),
-                refusals=(EXISTS, ("Forbidden", "TooManyContacts")),
+                refusals=(EXISTS, ("Conflict", "LimitExceeded")),
                 parameters=("contactUri", "groupId"),
                 repeat=repeat_membership,
             ),

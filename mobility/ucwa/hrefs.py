@@ -48,6 +48,9 @@ class Hrefs:
     def person(self, uri: str) -> str:
         return f"{self.application}/people/{_address(uri)}"
 
+    def privacy(self, uri: str) -> str:
+        return f"{self.person(uri)}/privacyRelationship"
+
     def photo(self, uri: str) -> str:
         return f"{self.application}/photos/{_address(uri)}"
 

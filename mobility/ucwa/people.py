@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mobility.domain.addresses import user_uri
+from mobility.domain.privacy import seen_numbers, seen_presence, seen_user
 from mobility.domain.records import Presence, User
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import fields
@@ -34,7 +35,14 @@ def get_people(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # links onl
 
 
 def get_contact(ucwa: Ucwa, call: Call) -> Response:
-    return Response(document=documents.contact(call.hrefs, person(ucwa, call)))
+    return Response(document=shown(ucwa, call, person(ucwa, call)))
+
+
+def shown(ucwa: Ucwa, call: Call, user: User) -> Document:
+    """A contact as the caller may see it."""
+    viewer = call.endpoint.user_uri
+    seen = seen_user(user, ucwa.privacy.sight(user.uri, viewer))
+    return documents.contact(call.hrefs, seen, viewer)
 
 
 def seen_by_contacts(
@@ -43,7 +51,9 @@ def seen_by_contacts(
     """A GET that shows one part of what a user's contacts see."""
 
     def get(ucwa: Ucwa, call: Call) -> Response:
-        presence = ucwa.presence.of(person(ucwa, call).uri)
+        uri = person(ucwa, call).uri
+        sight = ucwa.privacy.sight(uri, call.endpoint.user_uri)
+        presence = seen_presence(ucwa.presence.of(uri), sight)
         return Response(document=document(call.hrefs, presence))
 
     return get
@@ -65,7 +75,7 @@ async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
         persons = [{"href": call.hrefs.person(user.uri)} for user in known]
         document = {"_links": {**documents.links(self=own), "contact": persons}}
     else:
-        embedded = [documents.contact(call.hrefs, user) for user in known]
+        embedded = [shown(ucwa, call, user) for user in known]
         document = {"_links": documents.links(self=own), "_embedded": {"contact": embedded}}
     return Response(document={"rel": rel, **document})
 
@@ -79,8 +89,13 @@ def get_search(ucwa: Ucwa, call: Call) -> Response:
     query.check()
     if not (text or mail):
         raise validation_failure(Parameter("query", "is required"))
-    result = ucwa.users.search(text or mail, limit or MAX_RESULTS)
-    found = [documents.contact(call.hrefs, user) for user in result.users]
+    viewer = call.endpoint.user_uri
+
+    def numbers(user: User) -> dict[str, str]:
+        return seen_numbers(user, ucwa.privacy.sight(user.uri, viewer))
+
+    result = ucwa.users.search(text or mail, limit or MAX_RESULTS, numbers)
+    found = [shown(ucwa, call, user) for user in result.users]
     return Response(
         document={
             "rel": "search",

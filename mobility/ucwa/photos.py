@@ -37,7 +37,9 @@ async def get_photo(ucwa: Ucwa, call: Call) -> Response:
     if edge is None:
         query.fail("size", "must be a size such as HR64X64")
     query.check()
-    picture = await ucwa.photos.of(person(ucwa, call), edge or SIZES[0])
+    user = person(ucwa, call)
+    sight = ucwa.privacy.sight(user.uri, call.endpoint.user_uri)
+    picture = await ucwa.photos.of(user, edge or SIZES[0]) if sight.card else None
     if picture is None:
         raise Refusal("NotFound", "ResourceNotFound", "This person has no photo.")
     headers = [

@@ -13,6 +13,7 @@ from mobility.ucwa import (
     messaging,
     people,
     photos,
+    privacy,
     subscriptions,
 )
 from mobility.ucwa.channel import Priority
@@ -26,6 +27,7 @@ RESOURCES: tuple[Resource, ...] = (
     *groups.RESOURCES,
     *subscriptions.RESOURCES,
     *photos.RESOURCES,
+    *privacy.RESOURCES,
     *communication.RESOURCES,
     *messaging.RESOURCES,
     *conferences.RESOURCES,

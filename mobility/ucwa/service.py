@@ -14,6 +14,7 @@ from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
 from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
+from mobility.domain.privacy import Privacy
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.ucwa.events import EventChannels
@@ -27,6 +28,7 @@ class Ucwa:
 
     users: Users
     presence: PresenceBook
+    privacy: Privacy
     applications: Applications
     subscriptions: Subscriptions
     contacts: Contacts

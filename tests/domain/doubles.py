@@ -27,6 +27,7 @@ from mobility.domain.facts import (
     CallChanged,
     CommunicationChanged,
     ContactListChanged,
+    ContactSeenAnew,
     ContactSubscriptionChanged,
     ContactWatched,
     ConversationChanged,
@@ -39,6 +40,7 @@ from mobility.domain.facts import (
     ParticipantChanged,
     ParticipantMediaChanged,
     ParticipantMessagingChanged,
+    PrivacyChanged,
     RenegotiationChanged,
     SelfPresence,
     SessionChanged,
@@ -52,6 +54,8 @@ from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.presence import PresenceBook
+from mobility.domain.privacy import Privacy
+from mobility.domain.reach import Reach
 from mobility.domain.records import (
     Application,
     CallSide,
@@ -70,6 +74,7 @@ from mobility.domain.records import (
     Photo,
     Presence,
     PresenceSubscription,
+    PrivacyRelationship,
     Receipt,
     Renegotiation,
     TeamMember,
@@ -223,6 +228,7 @@ class MemoryLedger:
             instances=list(self.all(Instance).values()),
             presences=list(self.all(Presence).values()),
             subscriptions=list(self.all(PresenceSubscription).values()),
+            privacy=list(self.all(PrivacyRelationship).values()),
             conversations=list(active.values()),
             legs=[one for one in self.all(Leg).values() if one.conversation_id in ids],
             participants=[
@@ -308,6 +314,7 @@ class Bounds:
     subscriptions: int = 3
     contacts: int = 5
     groups: int = 3
+    relationships: int = 2
     conversations: int = 4
     invitation_s: float = 30.0
     typing_s: float = 8.0
@@ -355,6 +362,10 @@ class World:
             ),
         )
         self.applications.load(stored.applications, stored.instances, stored.heads, now)
+        self.privacy = Privacy(
+            ledger, self.applications, self.presence, ["example.test"], bounds.relationships
+        )
+        self.privacy.load(stored.privacy)
         self.subscriptions = Subscriptions(
             ledger,
             self.agenda,
@@ -368,6 +379,7 @@ class World:
             self.agenda,
             self.users,
             self.applications,
+            Reach(self.users, self.privacy),
             ConversationLimits(bounds.invitation_s, bounds.typing_s, bounds.conversations),
         )
         self.conversations.load(
@@ -599,6 +611,10 @@ def _words(fact: Fact) -> str:
             return f"{'contact' if fact.uri else 'group'} {what} {fact.change}"
         case ContactSubscriptionChanged():
             return f"contact subscription {fact.state}"
+        case ContactSeenAnew():
+            return f"{name_of(fact.uri)} seen anew"
+        case PrivacyChanged():
+            return f"privacy of {name_of(fact.uri)}"
         case InvitationChanged():
             words = [f"invitation {fact.change} {fact.direction} {fact.state}"]
             if fact.accepted_by is not None:

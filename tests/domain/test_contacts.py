@@ -71,7 +71,7 @@ class MemberTests(ContactsTestCase):
         for number in range(self.world.bounds.contacts):
             self.add(f"person{number}")
         add = self.contacts.add(ALICE, uri("bob"))
-        self.refused(add, "Forbidden", "TooManyContacts")
+        self.refused(add, "Conflict", "LimitExceeded")
         self.add("person0", "pinned")
         remove = self.contacts.remove(ALICE, uri("person1"), "default")
         self.successResultOf(running(remove))
@@ -106,7 +106,7 @@ class MemberTests(ContactsTestCase):
         second = running(self.contacts.add(ALICE, uri("carol")))
         self.world.ledger.release()
         self.successResultOf(first)
-        self.assertEqual(self.failureResultOf(second, Refusal).value.subcode, "TooManyContacts")
+        self.assertEqual(self.failureResultOf(second, Refusal).value.subcode, "LimitExceeded")
 
 
 class GroupTests(ContactsTestCase):

@@ -86,6 +86,7 @@ REFERENCE_PATHS = {
     "localParticipant": "is served by participant",
     "myAssignedOnlineMeeting": "as on the task pages' path",
     "myGroupMembership": "the reference's sample path names no membership",
+    "myPrivacyRelationship": "the reference's sample path names no level",
     "onlineMeetingExtension": "the reference's sample path names no extension",
     "onlineMeetingInvitation": "is served there by messagingInvitation, as are all invitations",
     "participantInvitation": "as onlineMeetingInvitation",
@@ -468,7 +469,7 @@ class ShownTests(UcwaTestCase):
             and isinstance(link, dict)
         }
         paths |= {f"{client.href}/people/search?query=b", f"{client.href}/people/bob@example.test"}
-        for path in ("presence", "note", "location", "supportedMedia"):
+        for path in ("presence", "note", "location", "supportedMedia", "privacyRelationship"):
             paths.add(f"{client.href}/people/bob@example.test/{path}")
         for path in sorted(paths):
             response = await client.get(path)

@@ -230,7 +230,7 @@ class MembershipTests(GroupsTestCase):
         await self.service.front_end.users.add(User(uri("dave"), "Dave"))
         await self.add("dave")
         response = await self.alice.post(MEMBERSHIPS, {"contactUri": uri("carol")})
-        self.refused(response, 403, "Forbidden", "TooManyContacts")
+        self.refused(response, 409, "Conflict", "LimitExceeded")
         await self.add("bob", "pinned")
 
     async def test_wrong_parameters(self) -> None:

@@ -232,10 +232,17 @@ class PhonesTests(UcwaTestCase):
             self.assertNotIn("number", phone)
             self.assertLessEqual({"changeNumber", "changeVisibility"}, set(phone["_links"]))
 
+    async def befriend(self, client: Client, name: str) -> None:
+        """Let somebody see all numbers of the client's user."""
+        privacy = self.service.front_end.privacy
+        await privacy.assign(uri(client.name), uri(name), "FriendsAndFamily", "Colleagues")
+        await client.events()
+
     async def test_change_number(self) -> None:
-        """A number is normalised, shown to all and told to the user's applications."""
+        """A number is normalised, shown to who may see it and told to the user's applications."""
         alice = await self.service.sign_in("alice")
         bob = await self.service.sign_in("bob")
+        await self.befriend(alice, "bob")
         href = "me/phones/mobile/changeNumber"
         self.accepted(await alice.post(href, {"number": "tel:+1 (425) 555-0199"}), 204)
         self.assertEqual([e.brief for e in await alice.events()], [("me", "me", "updated")])
@@ -258,9 +265,10 @@ class PhonesTests(UcwaTestCase):
         self.refused(response, 400, "BadRequest", "ParameterValidationFailure")
 
     async def test_visibility(self) -> None:
-        """A private number is the user's to see; others neither see nor find it."""
+        """A private number is the user's to see; others, even friends, neither see nor find it."""
         alice = await self.service.sign_in("alice")
         bob = await self.service.sign_in("bob")
+        await self.befriend(alice, "bob")
         body = {"number": "+14255550177", "includeInContactCard": False}
         self.accepted(await alice.post("me/phones/home/changeNumber", body), 204)
         self.assertEqual((await alice.document("me"))["homePhoneNumber"], "tel:+14255550177")

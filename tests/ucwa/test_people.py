@@ -74,6 +74,7 @@ class ContactTests(PeopleTestCase):
                 "self": own,
                 "contactPhoto": f"{self.alice.href}/photos/bob@example.test",
                 **{rel: f"{own}/{path}" for path, rel in PARTS.items()},
+                "contactPrivacyRelationship": f"{own}/privacyRelationship",
             },
         )
         shown.pop("etag")

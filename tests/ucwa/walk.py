@@ -25,7 +25,11 @@ async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[st
     meeting = made[-1].header("Location") or ""
     extension = {"id": "1", "type": "RoamedParticipantData"}
     made.append(await alice.post(f"{meeting}/extensions", extension))
-    places = {"group": sales["_links"]["self"]["href"]}
+    bob_seen = f"{alice.href}/people/bob@example.test"
+    places = {
+        "group": sales["_links"]["self"]["href"],
+        "contactPrivacyRelationship": f"{bob_seen}/privacyRelationship",
+    }
     shown = b"".join(response.body for response in made).decode()
     created = [response.header("Location") or "" for response in made]
     first = [alice.href, messaging, ringing.href, *created]

@@ -32,10 +32,12 @@ from mobility.domain.facts.conversations import (
 from mobility.domain.facts.people import (
     CommunicationChanged,
     ContactListChanged,
+    ContactSeenAnew,
     ContactSubscriptionChanged,
     ContactWatched,
     MeChanged,
     PoliciesChanged,
+    PrivacyChanged,
     SelfPresence,
     SubscriptionChanged,
 )
@@ -49,6 +51,8 @@ Fact = (
     | ContactWatched
     | ContactListChanged
     | ContactSubscriptionChanged
+    | ContactSeenAnew
+    | PrivacyChanged
     | ConversationChanged
     | MessagingChanged
     | ParticipantChanged
@@ -85,6 +89,7 @@ __all__ = [
     "CallTerms",
     "CommunicationChanged",
     "ContactListChanged",
+    "ContactSeenAnew",
     "ContactSubscriptionChanged",
     "ContactWatched",
     "ConversationChanged",
@@ -100,6 +105,7 @@ __all__ = [
     "ParticipantMediaChanged",
     "ParticipantMessagingChanged",
     "PoliciesChanged",
+    "PrivacyChanged",
     "Reason",
     "RenegotiationChanged",
     "SelfPresence",

@@ -53,6 +53,20 @@ class ContactListChanged:
 
 
 @attrs.frozen(slots=True)
+class ContactSeenAnew:
+    """What the application may see of a watched user (`uri`) is more or less than before."""
+
+    uri: str
+
+
+@attrs.frozen(slots=True)
+class PrivacyChanged:
+    """The owner gave a user (`uri`) another privacy level, or took back the one it gave."""
+
+    uri: str
+
+
+@attrs.frozen(slots=True)
 class ContactSubscriptionChanged:
     """The application's contacts-and-groups subscription is about to expire, or has ended.
 

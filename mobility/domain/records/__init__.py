@@ -38,6 +38,7 @@ from mobility.domain.records.people import (
     Photo,
     Presence,
     PresenceSubscription,
+    PrivacyRelationship,
     User,
 )
 from mobility.domain.records.voice import VoiceGrant, VoiceSetting
@@ -50,6 +51,7 @@ Record = (
     | Instance
     | Presence
     | PresenceSubscription
+    | PrivacyRelationship
     | Group
     | DistributionGroup
     | Contact
@@ -89,6 +91,7 @@ __all__ = [
     "Photo",
     "Presence",
     "PresenceSubscription",
+    "PrivacyRelationship",
     "Receipt",
     "Record",
     "Renegotiation",

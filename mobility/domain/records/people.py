@@ -100,6 +100,16 @@ class PresenceSubscription:
 
 
 @attrs.frozen(slots=True)
+class PrivacyRelationship:
+    """The level (`mobility.domain.privacy`) that a user gave somebody."""
+
+    KEY: ClassVar = ("owner_uri", "contact_uri")
+    owner_uri: str
+    contact_uri: str
+    level: str
+
+
+@attrs.frozen(slots=True)
 class Group:
     """A group of a user's contact list; `kind` is "default", "pinned" or "custom"."""
 

@@ -29,6 +29,7 @@ from mobility.domain.records import (
     Photo,
     Presence,
     PresenceSubscription,
+    PrivacyRelationship,
     Receipt,
     Record,
     Renegotiation,
@@ -74,6 +75,7 @@ from mobility.store.tables.people import (
     photos,
     presence_subscriptions,
     presences,
+    privacy_relationships,
     users,
 )
 from mobility.store.tables.system import (
@@ -93,6 +95,7 @@ TABLE_OF: dict[type[Record], Table] = {
     Instance: instances,
     Presence: presences,
     PresenceSubscription: presence_subscriptions,
+    PrivacyRelationship: privacy_relationships,
     Group: contact_groups,
     DistributionGroup: distribution_groups,
     Contact: contacts,
@@ -136,6 +139,7 @@ __all__ = [
     "photos",
     "presence_subscriptions",
     "presences",
+    "privacy_relationships",
     "receipts",
     "renegotiations",
     "settings",

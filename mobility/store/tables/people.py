@@ -71,6 +71,15 @@ presence_subscriptions = Table(
     column("group_id", Text),
 )
 
+privacy_relationships = Table(
+    "privacy_relationships",
+    metadata,
+    key("owner_uri"),
+    key("contact_uri"),
+    column("level", Text),
+    sqlite_with_rowid=False,
+)
+
 contact_groups = Table(
     "contact_groups",
     metadata,

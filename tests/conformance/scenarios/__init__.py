@@ -11,6 +11,7 @@ from tests.conformance.scenarios import (
     messaging,
     people,
     presence,
+    privacy,
     rules,
 )
 from tests.conformance.stage import Scenario
@@ -23,6 +24,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *contacts.SCENARIOS,
     *people.SCENARIOS,
     *presence.SCENARIOS,
+    *privacy.SCENARIOS,
     *messaging.SCENARIOS,
     *meetings.SCENARIOS,
     *batch.SCENARIOS,
