@@ -20,8 +20,9 @@ ALLOWED = {
     "http": {"http"},
     "auth": {"auth", "domain", "http"},
     "imaging": {"imaging", "domain"},
+    "media": {"media", "domain"},
     "directory": {"directory", "domain", "auth", "schedule", "toml_table"},
-    **{adapter: {adapter, "domain", "auth", "http"} for adapter in ADAPTERS},
+    **{adapter: {adapter, "domain", "auth", "http", "media"} for adapter in ADAPTERS},
 }
 """The rooms each room may import; `errors`, `events` and `config` are open to all."""
 
@@ -31,6 +32,8 @@ REACTORLESS = {"domain"}
 """Rooms that know no reactor, no socket and no wire format."""
 
 SANS_IO = {
+    "media.offers",
+    "media.sdp",
     "ucwa.channel",
     "ucwa.multipart",
     "sip.framing",

@@ -1,0 +1,1 @@
+"""Session descriptions (SDP), which UCWA and SIP both carry."""
