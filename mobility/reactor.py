@@ -6,6 +6,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
 )
 
 
@@ -15,5 +16,6 @@ class IReactor(
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
+    IReactorUDP,
 ):
-    """A clock, the way back from threads, connections to others, and the end of the process."""
+    """A clock, the way back from threads, connections and datagrams, and the end of the process."""

@@ -38,6 +38,7 @@ from mobility.operate.signals import Signals
 from mobility.operate.users import UserAdministration
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
+from mobility.sip.service import DatagramListener, SipSide
 from mobility.store.lock import exclusive_lock
 
 EVENTS: Catalogue = {
@@ -203,6 +204,7 @@ class MobilityService(MultiService):
             ],
             pseudonym,
         )
+        self._listen_sip(config, certificates)
         self._add_signals(certificates)
 
     def _listen(
@@ -216,6 +218,7 @@ class MobilityService(MultiService):
         self._sites: dict[str, HttpSite] = {}
         self._services: dict[Site, RequestService] = {}
         self.listeners: list[Listener] = []
+        self._web_listeners: list[Listener] = []
         for number, settings in enumerate(config.listeners):
             site = HttpSite(
                 settings.site,
@@ -230,12 +233,39 @@ class MobilityService(MultiService):
                 connections=self._connections,
             )
             tls = certificates.listeners.get(settings.name)
-            listener = Listener(config, number, site, tls, self._reactor, self.log)
+            where, dotted = str(config.source), f"listen[{number}]"
+            listener = Listener(settings, where, dotted, site, tls, self._reactor, self.log)
             listener.check()
             listener.setServiceParent(self)
             self.listeners.append(listener)
+            if settings.site.name not in OPERATOR:
+                self._web_listeners.append(listener)
             self._sites[settings.name] = site
             self._services[settings.site] = site.service
+
+    def _listen_sip(self, config: Config, certificates: Certificates) -> None:
+        """A listener for each `[[sip.listen]]` table."""
+        self.sip = SipSide(config.sip, self._reactor, self.log, access=config.log.access)
+        self.sip_listeners: list[Listener | DatagramListener] = []
+        for number, settings in enumerate(config.sip.listeners):
+            where, dotted = str(config.source), f"sip.listen[{number}]"
+            listener: Listener | DatagramListener
+            if settings.transport == "udp":
+                datagrams = self.sip.datagrams(settings)
+                listener = DatagramListener(
+                    settings, where, dotted, datagrams, self._reactor, self.log
+                )
+            else:
+                server = self.sip.server(settings)
+                tls = certificates.sip_listeners.get(settings.name)
+                listener = Listener(settings, where, dotted, server, tls, self._reactor, self.log)
+                listener.check()
+            listener.setServiceParent(self)
+            self.sip_listeners.append(listener)
+
+    @property
+    def _all_listeners(self) -> list[Listener | DatagramListener]:
+        return [*self.listeners, *self.sip_listeners]
 
     def _add_signals(self, certificates: Certificates) -> None:
         actions: dict[signal.Signals, Callable[[], object]] = {
@@ -251,7 +281,7 @@ class MobilityService(MultiService):
         ledger = self.front_end.store.ledger
         checks.add(lambda: self._draining)
         checks.add(lambda: "" if ledger.available else "the store cannot be written")
-        checks.add(lambda: ", ".join(filter(None, (one.problem for one in self.listeners))))
+        checks.add(lambda: ", ".join(filter(None, (one.problem for one in self._all_listeners))))
         return checks
 
     def _gauges(self) -> None:
@@ -266,6 +296,14 @@ class MobilityService(MultiService):
         gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
         gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
+        gauge(
+            "mobility_sip_connections", "Open SIP connections.", lambda: len(self.sip.connections)
+        )
+        gauge(
+            "mobility_sip_transactions",
+            "SIP transactions under way.",
+            lambda: len(self.sip.core.transactions),
+        )
         self.metrics.store(front_end.store.stats)
         mirrored = front_end.directory
         if mirrored is not None:
@@ -287,7 +325,9 @@ class MobilityService(MultiService):
             "applications": len(self.front_end.applications),
             "parked": self.front_end.channels.parked,
             "connections": len(self._connections),
+            "sip_connections": len(self.sip.connections),
             "listeners": {one.settings.name: one.address for one in self.listeners},
+            "sip_listeners": {one.settings.name: one.address for one in self.sip_listeners},
         }
 
     def _directory_routes(self, access: OperatorAccess) -> list[Route]:
@@ -320,7 +360,7 @@ class MobilityService(MultiService):
             super().privilegedStartService()
         except OperatorFault as fault:
             self.log.emit("service.refused", reason=str(fault))
-            for listener in self.listeners:
+            for listener in self._all_listeners:
                 listener.stopService()
             raise _refused(fault) from None
 
@@ -335,7 +375,10 @@ class MobilityService(MultiService):
         self._draining = "the front end is stopping"
         parked = self.front_end.channels.parked
         self.log.emit("service.draining", parked=parked)
-        web = [one for one in self.listeners if one.settings.site.name not in OPERATOR]
+        for sip in self.sip_listeners:
+            await sip.stopService()
+        self.sip.connections.close()
+        web = self._web_listeners
         for listener in web:
             await listener.stopService()
         drained = {one.settings.name: self._sites[one.settings.name].drain() for one in web}

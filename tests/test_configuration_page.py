@@ -18,6 +18,7 @@ from mobility.config import (
     WebConfig,
 )
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.config.sip import SipConfig, SipListenerConfig
 from mobility.directory.settings import LdapConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -32,6 +33,8 @@ RECORDS: dict[str, type] = {
     "store": StoreConfig,
     "log": LogConfig,
     "directory.ldap": LdapConfig,
+    "sip": SipConfig,
+    "sip.listen": SipListenerConfig,
 }
 """The tables of the file and the record that each becomes."""
 
@@ -62,6 +65,7 @@ def fields() -> dict[str, "attrs.Attribute[Any]"]:
         f"{table}.{field.name}": field
         for table, record in RECORDS.items()
         for field in attrs.fields(cast(Any, record))
+        if field.name != "listeners"
     }
 
 

@@ -78,7 +78,26 @@ tls = true
 certificate = "tls/server.pem"
 key = "tls/server.key"
 
-# Ports $sip_external and $sip_primary are set aside for SIP.
+[sip]
+trusted_peers = [$peer]   # SIP servers, by certificate, that may send for anybody
+
+[[sip.listen]]                 # UcwaSipExternalListeningPort
+name = "sip-external"
+endpoint = "tcp:$sip_external:interface=127.0.0.1"
+transport = "tls"
+mutual_tls = "request"         # a client certificate is asked for, and not needed
+certificate = "tls/server.pem"
+key = "tls/server.key"
+client_ca = "tls/ca.pem"
+
+[[sip.listen]]                 # UcwaSipPrimaryListeningPort
+name = "sip-primary"
+endpoint = "tcp:$sip_primary:interface=127.0.0.1"
+transport = "tls"
+mutual_tls = "request"
+certificate = "tls/server.pem"
+key = "tls/server.key"
+client_ca = "tls/ca.pem"
 
 [log]
 destination = "stdout"         # or a file name, which is opened anew on SIGUSR1
@@ -190,10 +209,16 @@ def _values(
     }
     return {
         "domain": json.dumps(sip_domain),
+        "peer": json.dumps(_peer(sip_domain)),
         "external_url": json.dumps(external_url),
         "internal_url": json.dumps(internal_url),
         **{name: port + port_offset for name, port in ports.items()},
     }
+
+
+def _peer(sip_domain: str) -> str:
+    """The name of the SIP server that the development certificate `peer.pem` is for."""
+    return f"sip.{sip_domain}"
 
 
 def _fqdn(host: str) -> str:
@@ -203,10 +228,10 @@ def _fqdn(host: str) -> str:
 def _write_certificates(directory: Path, sip_domain: str, hosts: list[str]) -> None:
     now = datetime.now(UTC)
     authority = pki.certificate_authority(f"mobility development CA for {sip_domain}", now)
-    names = ["localhost", "127.0.0.1", "::1"]
+    names = ["localhost", "127.0.0.1", "::1", sip_domain]
     names += [f"lyncdiscover.{sip_domain}", f"lyncdiscoverinternal.{sip_domain}", *hosts]
     server = pki.server_certificate(authority, names, now)
-    peer = pki.peer_certificate(authority, f"sip.{sip_domain}", now)
+    peer = pki.peer_certificate(authority, _peer(sip_domain), now)
     pki.write(directory / "ca.pem", authority.certificate_pem, mode=pki.PUBLIC)
     pki.write(directory / "server.pem", server.certificate_pem, mode=pki.PUBLIC)
     pki.write(directory / "server.key", server.key_pem, mode=pki.PRIVATE)

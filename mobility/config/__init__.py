@@ -18,6 +18,7 @@ from mobility.config.services import (
     StoreConfig,
     UcwaConfig,
 )
+from mobility.config.sip import SipConfig, SipListenerConfig
 from mobility.config.web import (
     PUBLISHED_RULE,
     SITES,
@@ -41,6 +42,8 @@ __all__ = [
     "ListenerConfig",
     "LogConfig",
     "MeetingsConfig",
+    "SipConfig",
+    "SipListenerConfig",
     "StoreConfig",
     "UcwaConfig",
     "WebConfig",

@@ -20,6 +20,7 @@ from mobility.config.services import (
     read_log,
     read_ucwa,
 )
+from mobility.config.sip import SipConfig, read_sip
 from mobility.config.web import ListenerConfig, WebConfig, read_listeners, read_web
 from mobility.directory.settings import DirectoryConfig, read_directory
 from mobility.domain.addresses import is_domain
@@ -49,6 +50,7 @@ class Config:
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
+    sip: SipConfig = attrs.Factory(SipConfig)
     log: LogConfig = attrs.Factory(LogConfig)
     drain_timeout_s: float = 8.0
     """How long a stop waits for requests; with closing the store it stays within ten seconds."""
@@ -88,6 +90,7 @@ def load(path: Path) -> Config:
         meetings=read_meetings(top.table("meetings")),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
+        sip=read_sip(top.table("sip")),
         log=read_log(top.table("log")),
         drain_timeout_s=drain_timeout_s,
     )

@@ -148,7 +148,7 @@ def _listener(table: Table, web: WebConfig) -> ListenerConfig:
     name = table.read("name", str)
     if not name:
         raise table.fault("name", "must not be empty")
-    endpoint = _endpoint(table)
+    endpoint = read_endpoint(table)
     site = table.read("site", str)
     if site not in SITES:
         raise table.fault("site", "must be internal, external or operator")
@@ -179,7 +179,8 @@ def _listener(table: Table, web: WebConfig) -> ListenerConfig:
     return ListenerConfig(name, endpoint, Site(site, secure), tls, certificate, key)
 
 
-def _endpoint(table: Table) -> str:
+def read_endpoint(table: Table) -> str:
+    """The `endpoint` of a listener: a plain Twisted server endpoint string."""
     endpoint: str = table.read("endpoint", str)
     bare = endpoint.removeprefix("haproxy:")
     kind = bare.partition(":")[0]

@@ -54,7 +54,10 @@ RECORD_BYTES = 2048
 largest record for as long as it lasts: with OpenSSL's own 16 KiB that would be most of the memory
 of a client that waits for events."""
 
-ALPN = b"http/1.1"
+HTTP_1_1 = b"http/1.1"
+SIP_2 = b"sip/2"
+"""ALPN protocols (the registry of RFC 7301; SIP's is RFC 7443)."""
+
 SESSION_CONTEXT = b"mobility"
 MAX_FILE_BYTES = 1024 * 1024
 
@@ -74,12 +77,29 @@ class ListenerTls:
     `where` is the configuration file and `key` the dotted key of the listener: faults name them.
     """
 
-    def __init__(self, name: str, certificate: Path, key: Path, where: str, dotted: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        certificate: Path,
+        key: Path,
+        where: str,
+        dotted: str,
+        *,
+        alpn: bytes = HTTP_1_1,
+        client_ca: Path | None = None,
+        require_client: bool = False,
+    ) -> None:
+        """With `client_ca` clients are asked for a certificate that one of these has signed."""
         self.name = name
         self._certificate = certificate
         self._key = key
         self._where = where
         self._dotted = dotted
+        self._alpn = alpn
+        self._client_ca = client_ca
+        self._verify = SSL.VERIFY_NONE if client_ca is None else SSL.VERIFY_PEER
+        if require_client:
+            self._verify |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
         self.reload()
 
     def reload(self) -> None:
@@ -139,7 +159,9 @@ class ListenerTls:
         context.set_cipher_list(CIPHERS)
         context.set_session_id(SESSION_CONTEXT)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # tickets hold the session instead
-        context.set_alpn_select_callback(_select_alpn)
+        context.set_alpn_select_callback(self._select_alpn)
+        if self._client_ca is not None:
+            self._trust_clients(context, self._client_ca)
         try:
             context.use_certificate(X509.from_cryptography(chain[0]))
             for issuer in chain[1:]:
@@ -148,6 +170,24 @@ class ListenerTls:
         except SSL.Error as error:
             raise self._fault("key", self._key, f"cannot be used by TLS: {error}") from error
         return context
+
+    def _trust_clients(self, context: SSL.Context, file: Path) -> None:
+        """Ask clients for a certificate; OpenSSL checks its chain and its time."""
+        try:
+            authorities = x509.load_pem_x509_certificates(self._read("client_ca", file))
+        except ValueError as error:
+            raise self._fault("client_ca", file, "holds no PEM certificate") from error
+        store = context.get_cert_store()
+        for authority in authorities:
+            trusted = X509.from_cryptography(authority)
+            if store is not None:
+                store.add_cert(trusted)
+            context.add_client_ca(trusted)
+        context.set_verify(self._verify, None)
+
+    def _select_alpn(self, connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ARG002
+        """Ours when it is offered; else the handshake goes on without ALPN (RFC 7301 3.1)."""
+        return self._alpn if self._alpn in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
     def _read(self, field: str, file: Path) -> bytes:
         try:
@@ -177,21 +217,31 @@ class Certificates:
                 )
                 self.listeners[listener.name] = tls
                 tls.log_loaded(log)
+        self.sip_listeners: dict[str, ListenerTls] = {}
+        for number, one in enumerate(config.sip.listeners):
+            if one.certificate is not None and one.key is not None:
+                tls = ListenerTls(
+                    one.name,
+                    one.certificate,
+                    one.key,
+                    str(config.source),
+                    f"sip.listen[{number}]",
+                    alpn=SIP_2,
+                    client_ca=one.client_ca,
+                    require_client=one.mutual_tls == "require",
+                )
+                self.sip_listeners[one.name] = tls
+                tls.log_loaded(log)
 
     def reload(self) -> None:
         """Take the files as they are now; a listener whose files are bad keeps what it has."""
-        for tls in self.listeners.values():
+        for tls in (*self.listeners.values(), *self.sip_listeners.values()):
             try:
                 tls.reload()
             except OperatorFault as fault:
                 self._log.emit("tls.reload_failed", listener=tls.name, reason=str(fault))
             else:
                 tls.log_loaded(self._log)
-
-
-def _select_alpn(connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ARG001
-    """http/1.1 when it is offered; else the handshake goes on without ALPN (RFC 7301 3.1)."""
-    return ALPN if ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def _day(certificate: x509.Certificate) -> str:

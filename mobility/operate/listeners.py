@@ -13,7 +13,7 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from mobility.config import Config, ListenerConfig, tcp_address
+from mobility.config import ListenerConfig, SipListenerConfig, tcp_address
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
@@ -22,7 +22,7 @@ from mobility.operate.ports import obstacle
 EVENTS: Catalogue = {
     "listener.started": {
         "listener": "the listener's name",
-        "site": "internal, external or operator",
+        "site": "internal, external, operator or sip",
         "tls": "whether it speaks TLS",
         "address": "where it listens",
     },
@@ -36,27 +36,29 @@ restart would have to wait until TCP tries again: half a minute, some of them.""
 
 
 class Listener(Service):
-    """One `[[listen]]` table in operation.
+    """One `[[listen]]` or stream `[[sip.listen]]` table in operation.
 
-    `protocols` is the site's factory; `tls` is not None for a TLS listener.  TLS goes on top of
-    what the endpoint yields, so that a PROXY header (`haproxy:`) comes before the handshake.
-    Building and starting raise OperatorFault with the listener's key.
+    `where` is the configuration file and `dotted` the table's key.  `protocols` is what is served;
+    `tls` is not None for a TLS listener.  TLS goes on top of what the endpoint yields, so that a
+    PROXY header (`haproxy:`) comes before the handshake.  Building and starting raise
+    OperatorFault with the listener's key.
     """
 
     def __init__(
         self,
-        config: Config,
-        number: int,
+        settings: ListenerConfig | SipListenerConfig,
+        where: str,
+        dotted: str,
         protocols: IProtocolFactory,
         tls: ListenerTls | None,
         reactor: IReactorTime,
         log: EventLog,
     ) -> None:
-        self._where = str(config.source)
-        self._dotted = f"listen[{number}].endpoint"
+        self._where = where
+        self._dotted = f"{dotted}.endpoint"
         self._log = log
         self._port: IListeningPort | None = None
-        self.settings: ListenerConfig = config.listeners[number]
+        self.settings = settings
         if tls is not None:
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
             # Answers are written whole: the default, which gathers small writes, only costs.
@@ -104,7 +106,7 @@ class Listener(Service):
         self._log.emit(
             "listener.started",
             listener=self.settings.name,
-            site=self.settings.site.name,
+            site=self.settings.site.name if isinstance(self.settings, ListenerConfig) else "sip",
             tls=self.settings.tls,
             address=self.address,
         )

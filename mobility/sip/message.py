@@ -19,6 +19,9 @@ VERSION: Final = "SIP/2.0"
 MAX_HEADERS = 200
 """Header field lines of a message (the bound that is asked for)."""
 
+MAX_SALVAGED_BYTES = 8_192
+"""Of a head that cannot be read, where an answer's header fields are looked for (our choice)."""
+
 _LISTS = frozenset(
     {
         "Accept",
@@ -89,6 +92,7 @@ _NAMES: Final = {
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\r\n\0]")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
 Fields = dict[str, list[str]]
@@ -183,9 +187,7 @@ class Message:
 
     def replace_via(self, via: Via) -> None:
         """Another topmost Via, with what the transport has found out."""
-        first, *others = split_values(self.fields["Via"][0])
-        del first
-        self.fields["Via"][:1] = [str(via), *others]
+        self.fields["Via"][:1] = [str(via), *split_values(self.fields["Via"][0])[1:]]
         self._via = via
 
     def _bytes(self, start: str) -> bytes:
@@ -257,28 +259,57 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     lines = rest.split("\r\n") if rest else []
     if len(lines) > MAX_HEADERS:
         raise Malformed("too many header fields")
-    if rest.count("\n") != len(lines) - bool(lines) or rest.count("\r") != len(lines) - bool(lines):
+    ends = max(len(lines) - 1, 0)
+    if rest.count("\n") != ends or rest.count("\r") != ends:
         raise Malformed("a bare CR or LF")
     if "\0" in text:
         raise Malformed("a NUL")
     fields: Fields = {}
     for line in lines:
-        name, colon, value = line.partition(":")
-        known = _NAMES.get(name)
-        if known is None:
-            name = name.rstrip(" \t")
-            if not colon or not is_token(name):
-                raise Malformed("a line that is no header field")
-            known = canonical(name)
-        value = value.strip(" \t")
-        if known in fields:
-            fields[known].append(value)
+        name, value = _field(line)
+        if name in fields:
+            fields[name].append(value)
         else:
-            fields[known] = [value]
+            fields[name] = [value]
     fields.pop("Content-Length", None)
     if start[:4].upper() == "SIP/":
         return _response(start, fields, body)
     return _request(start, fields, body)
+
+
+def salvage(head: bytes) -> Request | None:
+    """A request that cannot be processed, as far as it takes to answer it.
+
+    None for responses, and where nothing says whom the answer is for.
+    """
+    text = head[:MAX_SALVAGED_BYTES].decode("utf-8", "surrogateescape")
+    start, _, rest = text.partition("\r\n")
+    if start.lstrip(" \t")[:4].upper() == "SIP/":
+        return None
+    fields: Fields = {}
+    for line in _FOLD.sub(" ", rest).split("\r\n")[:MAX_HEADERS]:
+        try:
+            name, value = _field(line)
+        except Malformed:
+            continue
+        if not _CONTROL.search(value):
+            fields.setdefault(name, []).append(value)
+    if not all(name in fields for name in ("Via", "From", "To", "Call-ID", "CSeq")):
+        return None
+    method = fields["CSeq"][0].rpartition(" ")[2]
+    return Request(fields=fields, method=start.split(" ")[0] or method, uri="")
+
+
+def _field(line: str) -> tuple[str, str]:
+    """Canonical name and value of a header field line.  Raises Malformed."""
+    name, colon, value = line.partition(":")
+    known = _NAMES.get(name)
+    if known is None:
+        name = name.rstrip(" \t")
+        if not colon or not is_token(name):
+            raise Malformed("a line that is no header field")
+        known = canonical(name)
+    return known, value.strip(" \t")
 
 
 def _request(start: str, fields: Fields, body: bytes) -> Request:

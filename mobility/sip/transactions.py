@@ -10,6 +10,7 @@ from typing import Protocol
 import attrs
 
 from mobility.sip import transaction as machines
+from mobility.sip.flow import Flow
 from mobility.sip.headers import MAGIC_COOKIE
 from mobility.sip.message import Request, Response
 from mobility.sip.transaction import Event, Transaction, event_of
@@ -19,15 +20,6 @@ MAX_TRANSACTIONS = 100_000
 
 ServerKey = tuple[str, str, str]
 ClientKey = tuple[str, str]
-
-
-class Flow(Protocol):
-    """Where messages come from and go to: a connection, or a peer of a datagram socket."""
-
-    reliable: bool
-
-    def send(self, data: bytes) -> bool:
-        """Send the bytes of a message.  False when that is impossible by now."""
 
 
 class Timer(Protocol):

@@ -73,7 +73,15 @@ class ListenerTests(CertificateTestCase, TestCase):
     def listener(self, endpoint: str, *, tls: bool = False) -> Listener:
         config = self.configured(endpoint)
         creator = self.certificates.listeners["tls"] if tls else None
-        return Listener(config, 1, Factory.forProtocol(Greeter), creator, reactor, self.log)
+        return Listener(
+            config.listeners[1],
+            str(config.source),
+            "listen[1]",
+            Factory.forProtocol(Greeter),
+            creator,
+            reactor,
+            self.log,
+        )
 
     def configured(self, endpoint: str) -> Config:
         config = self.config()

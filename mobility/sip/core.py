@@ -1,0 +1,365 @@
+"""The core of the user agent (RFC 3261 sections 8 and 12): what is done with requests.
+
+It checks what came, answers what needs nobody's decision (OPTIONS, CANCEL, what is malformed or
+not understood), finds the dialog of a request within one, and hands the rest to the method's
+handler.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from mobility.errors import Refusal, Unavailable
+from mobility.events import Catalogue, EventLog
+from mobility.sip.dialog import (
+    Dialog,
+    DialogId,
+    Entropy,
+    OutOfOrder,
+    dialog_id_of,
+    new_branch,
+    new_tag,
+)
+from mobility.sip.flow import Flow
+from mobility.sip.framing import Frame, Unframeable
+from mobility.sip.grammar import Malformed
+from mobility.sip.limits import BUSY_RETRY_S
+from mobility.sip.message import Request, Response, WrongVersion, parse, salvage
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.transaction import Event, Transaction
+from mobility.sip.transactions import Transactions
+from mobility.sip.uri import UnknownScheme
+from mobility.sip.validation import check
+
+EVENTS: Catalogue = {
+    "sip.request": {
+        "id": "of the request, unique while the process runs",
+        "listener": "the listener's name",
+        "method": "of the request",
+        "status": "of the final response",
+        "peer": "the name in the peer's certificate, or its address",
+        "call": "Call-ID, cut to 64 characters",
+        "ms": "from the request to its final response",
+    },
+    "sip.malformed": {
+        "listener": "the listener's name",
+        "peer": "the name in the peer's certificate, or its address",
+        "reason": "what is wrong with it",
+        "status": "how it was answered, 0 for not at all",
+    },
+    "sip.failed": {
+        "method": "of the request that could not be served",
+        "failure": "the traceback",
+    },
+}
+
+SUPPORTED = ("gruu", "outbound", "path", "replaces", "timer")
+"""Extensions that a peer may require of us."""
+
+MAX_CALL_ID_SHOWN = 64
+
+Handler = Callable[["Incoming"], Awaitable[None] | None]
+
+
+class Conversant(Protocol):
+    """Who has a dialog: an IM session, a call leg, a subscription."""
+
+    dialog: Dialog
+
+    def requested(self, incoming: "Incoming") -> Awaitable[None] | None:
+        """A request within the dialog came, in order."""
+
+    def acknowledged(self, ack: Request) -> None:
+        """The ACK of a 2xx."""
+
+
+class Asker(Protocol):
+    """Who has sent a request (the `user` of a client transaction)."""
+
+    def responded(self, transaction: Transaction, response: Response) -> None: ...
+
+    def failed(self, transaction: Transaction, event: Event) -> None: ...
+
+
+@attrs.define(slots=True, eq=False)
+class Incoming:
+    """A request on its way through a handler.
+
+    `cancelled` is called when a CANCEL comes before the final response, `lost` when that cannot
+    be delivered or its ACK does not come.
+    """
+
+    core: "Core" = attrs.field(repr=False)
+    transaction: Transaction
+    request: Request
+    flow: Flow
+    began_at: float
+    tag: str = ""
+    cancelled: Callable[[Request], None] | None = None
+    lost: Callable[[Event], None] | None = None
+    answered: bool = False
+
+    def respond(
+        self,
+        status: int,
+        fields: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        reason: str = "",
+    ) -> Response:
+        """Answer; `fields` are further header fields."""
+        if status > 100 and not self.tag:
+            self.tag = self.core.new_tag()
+        response = self.request.respond(status, self.tag, reason)
+        for name, value in fields:
+            response.add(name, value)
+        response.body = body
+        self.send(response)
+        return response
+
+    def send(self, response: Response) -> None:
+        """Answer with a response that was made already."""
+        self.transaction.respond(response)
+        if response.status >= 200 and not self.answered:
+            self.answered = True
+            self.core.log_answer(self, response.status)
+
+    def failed(self, transaction: Transaction, event: Event) -> None:  # noqa: ARG002
+        """What was answered did not arrive."""
+        if self.lost is not None:
+            self.lost(event)
+
+
+class Core:
+    """What all listeners of the SIP side have in common.  It is the User of the transactions."""
+
+    def __init__(
+        self, clock: IReactorTime, log: EventLog, entropy: Entropy, *, access: bool = True
+    ) -> None:
+        """`access` says whether each request is logged."""
+        self._clock = clock
+        self._log = log
+        self._entropy = entropy
+        self._access = access
+        self._numbers = 0
+        self.transactions = Transactions(self, clock.callLater)
+        self.handlers: dict[str, Handler] = {"OPTIONS": self._options, "CANCEL": self._cancel}
+        self.dialogs: dict[DialogId, Conversant] = {}
+        self.accepts: list[str] = []
+        """Media types of bodies that some handler takes."""
+
+    def new_tag(self) -> str:
+        return new_tag(self._entropy)
+
+    def via(self, transport: str, sent_by: str) -> str:
+        """A Via of ours for one request."""
+        return f"SIP/2.0/{transport} {sent_by};branch={new_branch(self._entropy)};rport"
+
+    @property
+    def allow(self) -> str:
+        """The value of Allow."""
+        return ", ".join(sorted({*self.handlers, "ACK"}))
+
+    # -- what comes ------------------------------------------------------------------------------
+
+    def frame(self, frame: Frame, flow: Flow) -> None:
+        """A message came on a flow."""
+        try:
+            message = parse(frame.head, frame.body)
+            check(message)
+        except Malformed as error:
+            self._refuse_malformed(frame.head, flow, _status_of(error), str(error))
+            return
+        if isinstance(message, Request):
+            _mark_source(message, flow)
+        self.transactions.receive(message, flow)
+
+    def fault(self, fault: Unframeable, flow: Flow) -> None:
+        """A stream cannot be read on."""
+        self._refuse_malformed(fault.head, flow, fault.status, str(fault))
+
+    def broken(self, flow: Flow) -> None:
+        """A connection is gone."""
+        self.transactions.broken(flow)
+
+    def _refuse_malformed(self, head: bytes, flow: Flow, status: int, why: str) -> None:
+        request = salvage(head)
+        if request is None or request.method == "ACK":
+            status = 0
+        else:
+            response = request.respond(status, self.new_tag())
+            response.reason += f": {why}"
+            flow.send(bytes(response))
+        self._log.emit(
+            "sip.malformed",
+            listener=flow.listener,
+            peer=peer_of(flow),
+            reason=why,
+            status=status,
+        )
+
+    # -- transactions' user ----------------------------------------------------------------------
+
+    def requested(self, transaction: Transaction, request: Request, flow: Flow) -> None:
+        now = self._clock.seconds()
+        incoming = transaction.user = Incoming(self, transaction, request, flow, now)
+        if not flow.allowance.take(now):
+            incoming.respond(503, [("Retry-After", str(BUSY_RETRY_S))])
+            return
+        if request.method == "INVITE":
+            transaction.respond(request.respond(100))
+        try:
+            answer = self._handler(incoming)(incoming)
+        except Exception:  # whatever a handler raises is answered and logged
+            self._fail(Failure(), incoming)
+            return
+        if answer is not None and inspect.isawaitable(answer):
+            Deferred.fromCoroutine(_awaited(answer)).addErrback(self._fail, incoming)
+
+    def acknowledged(self, request: Request, flow: Flow) -> None:  # noqa: ARG002  # a User
+        conversant = self.dialogs.get(dialog_id_of(request))
+        if conversant is not None:
+            conversant.acknowledged(request)
+
+    def responded(self, transaction: Transaction, response: Response) -> None:
+        asker: Asker | None = transaction.user
+        if asker is not None:
+            asker.responded(transaction, response)
+
+    def failed(self, transaction: Transaction, event: Event) -> None:
+        asker: Asker | Incoming | None = transaction.user
+        if asker is not None:
+            asker.failed(transaction, event)
+
+    def stray(self, response: Response, flow: Flow) -> None:
+        """A response that nobody waits for is dropped (RFC 3261 section 18.1.2)."""
+
+    # -- what is answered here ------------------------------------------------------------------
+
+    def _handler(self, incoming: Incoming) -> Handler:
+        """Who serves the request.  Raises SipRefusal and Malformed."""
+        request = incoming.request
+        handler = self.handlers.get(request.method)
+        if handler is None and request.method not in _DIALOG_METHODS:
+            known = request.method in _KNOWN_METHODS
+            raise SipRefusal(405 if known else 501, fields={"Allow": [self.allow]})
+        if request.method != "CANCEL":
+            self._check_extensions(request)
+        if not request.to.tag:
+            if handler is None:
+                raise SipRefusal(481)
+            return handler
+        if request.method == "CANCEL":
+            return self._cancel
+        conversant = self.dialogs.get(dialog_id_of(request))
+        if conversant is None:
+            if request.method in ("OPTIONS", "MESSAGE", "REGISTER", "PUBLISH") and handler:
+                return handler  # they make no dialog, whatever tag they carry
+            raise SipRefusal(481)
+        conversant.dialog.check(request)
+        return conversant.requested
+
+    def _check_extensions(self, request: Request) -> None:
+        """420 for what the peer requires and we lack (RFC 3261 section 8.2.2.3)."""
+        if "Require" not in request.fields:
+            return
+        lacking = sorted(request.tokens("Require") - set(SUPPORTED))
+        if lacking:
+            raise SipRefusal(420, fields={"Unsupported": [", ".join(lacking)]})
+
+    def _options(self, incoming: Incoming) -> None:
+        """What we can do (RFC 3261 section 11.2)."""
+        fields = [("Allow", self.allow), ("Supported", ", ".join(SUPPORTED))]
+        if self.accepts:
+            fields.append(("Accept", ", ".join(self.accepts)))
+        incoming.respond(200, fields)
+
+    def _cancel(self, incoming: Incoming) -> None:
+        """RFC 3261 section 9.2."""
+        invited = self.transactions.cancelled(incoming.request)
+        if invited is None:
+            incoming.respond(481)
+            return
+        incoming.respond(200)
+        invitation = invited.user
+        if isinstance(invitation, Incoming) and not invitation.answered:
+            if invitation.cancelled is not None:
+                invitation.cancelled(incoming.request)
+            if not invitation.answered:
+                invitation.respond(487)
+
+    def _fail(self, failure: Failure, incoming: Incoming) -> None:
+        """Answer what a handler raised."""
+        error = failure.value
+        if isinstance(error, SipRefusal):
+            refusal = error
+        elif isinstance(error, UnknownScheme):
+            refusal = SipRefusal(416)
+        elif isinstance(error, OutOfOrder):
+            refusal = SipRefusal(500, "Out Of Order")
+        elif isinstance(error, Malformed):
+            refusal = SipRefusal(400, f"Bad Request: {error}")
+        elif isinstance(error, Unavailable):
+            refusal = SipRefusal(503, fields={"Retry-After": [str(BUSY_RETRY_S)]})
+        elif isinstance(error, Refusal):
+            refusal = SipRefusal(error.status)
+        else:
+            self._log.failure("sip.failed", failure, method=incoming.request.method[:32])
+            refusal = SipRefusal(500)
+        if not incoming.answered:
+            incoming.tag = incoming.tag or self.new_tag()
+            incoming.send(refusal.response(incoming.request, incoming.tag))
+
+    def log_answer(self, incoming: Incoming, status: int) -> None:
+        """One line for a request that was answered for good."""
+        if not self._access:
+            return
+        self._numbers += 1
+        self._log.emit(
+            "sip.request",
+            id=self._numbers,
+            listener=incoming.flow.listener,
+            method=incoming.request.method,
+            status=status,
+            peer=peer_of(incoming.flow),
+            call=incoming.request.call_id[:MAX_CALL_ID_SHOWN],
+            ms=round((self._clock.seconds() - incoming.began_at) * 1000, 3),
+        )
+
+
+_DIALOG_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "REFER", "UPDATE"})
+"""Methods that belong into dialogs: outside of one they are 481."""
+
+_KNOWN_METHODS = _DIALOG_METHODS | {"INVITE", "MESSAGE", "PUBLISH", "REGISTER", "SUBSCRIBE"}
+
+
+def peer_of(flow: Flow) -> str:
+    """Who is at the other end, for the log."""
+    return min(flow.names) if flow.names else flow.source[0]
+
+
+def _status_of(error: Malformed) -> int:
+    if isinstance(error, WrongVersion):
+        return 505
+    return 416 if isinstance(error, UnknownScheme) else 400
+
+
+def _mark_source(request: Request, flow: Flow) -> None:
+    """Say in the topmost Via where the request came from (RFC 3261 section 18.2.1, RFC 3581)."""
+    via = request.via
+    host, port = flow.source
+    wants_port = "rport" in via.parameters
+    if via.host.strip("[]") == host and not wants_port:
+        return
+    found: dict[str, str | None] = {**via.parameters, "received": host}
+    if wants_port:
+        found["rport"] = str(port)
+    request.replace_via(attrs.evolve(via, parameters=found))
+
+
+async def _awaited(answer: Awaitable[None]) -> None:
+    await answer

@@ -1,0 +1,54 @@
+"""A flow: the way to and from one peer (RFC 5626), and how much of it one peer may use."""
+
+from typing import Protocol
+
+import attrs
+
+
+class Flow(Protocol):
+    """What the core knows of a connection, or of a peer of a datagram socket.
+
+    `transport` is as in Via: UDP, TCP or TLS.  `names` are those of the peer's verified
+    certificate, none without one.  `source` is the peer's address and port.
+    """
+
+    reliable: bool
+    secure: bool
+    transport: str
+    listener: str
+    names: frozenset[str]
+    source: tuple[str, int]
+    allowance: "Allowance"
+
+    def send(self, data: bytes) -> bool:
+        """Send the bytes of a message.  False when that is impossible by now."""
+
+    def close(self) -> None:
+        """Send what is left and close; a datagram socket goes on."""
+
+
+@attrs.define(slots=True)
+class Allowance:
+    """Requests a peer may send: `rate` a second in the long run, `burst` at once (a token bucket).
+
+    Rate 0 is no limit.
+    """
+
+    rate: float
+    burst: float
+    _left: float = attrs.field(init=False)
+    _at: float = attrs.field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        self._left = self.burst
+
+    def take(self, now: float) -> bool:
+        """Whether one more request may come at `now` (seconds of any clock that goes on)."""
+        if not self.rate:
+            return True
+        self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,207 @@
+"""What stands behind one listener: its connections, or its datagrams, and who is at their ends."""
+
+from ipaddress import ip_address
+
+from cryptography import x509
+from OpenSSL.crypto import X509
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import LoopingCall
+from zope.interface import implementer
+
+from mobility.sip.connection import PONG, SipConnection
+from mobility.sip.core import Core
+from mobility.sip.flow import Allowance
+from mobility.sip.framing import Frame, Ping, Unframeable, datagram
+from mobility.sip.limits import SWEEP_S
+
+MAX_DATAGRAM_PEERS = 10_000
+"""Peers of a datagram socket that are remembered; the oldest is forgotten (our choice)."""
+
+
+class ConnectionTable:
+    """The connections of all SIP listeners, swept every `SWEEP_S` for expired deadlines."""
+
+    def __init__(self, clock: IReactorTime, limit: int) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._open: set[SipConnection] = set()
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = clock
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def full(self) -> bool:
+        return len(self._open) >= self._limit
+
+    def add(self, connection: SipConnection) -> None:
+        self._open.add(connection)
+        if not self._sweeping.running:
+            self._sweeping.start(SWEEP_S, now=False)
+
+    def discard(self, connection: SipConnection) -> None:
+        self._open.discard(connection)
+        if not self._open and self._sweeping.running:
+            self._sweeping.stop()
+
+    def close(self) -> None:
+        """Close them all, sending what is left."""
+        for connection in tuple(self._open):
+            connection.close()
+
+    def _sweep(self) -> None:
+        now = self._clock.seconds()
+        for connection in [one for one in self._open if one.deadline <= now]:
+            connection.expire()
+
+
+@implementer(IProtocolFactory)
+class SipServer:
+    """The protocol factory of one stream listener, and its connections' Server."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        name: str,
+        core: Core,
+        table: ConnectionTable,
+        clock: IReactorTime,
+        *,
+        secure: bool,
+        requests_per_s: float,
+        burst: int,
+    ) -> None:
+        self._name = name
+        self._core = core
+        self._table = table
+        self._clock = clock
+        self._secure = secure
+        self._rate = requests_per_s
+        self._burst = burst
+
+    def buildProtocol(self, addr: IAddress | None) -> SipConnection:  # noqa: ARG002
+        allowance = Allowance(self._rate, self._burst)
+        return SipConnection(self, self._name, allowance, secure=self._secure)
+
+    def doStart(self) -> None:
+        """IProtocolFactory."""
+
+    def doStop(self) -> None:
+        """IProtocolFactory."""
+
+    def now(self) -> float:
+        return self._clock.seconds()
+
+    def opened(self, connection: SipConnection) -> bool:
+        if self._table.full:
+            return False
+        self._table.add(connection)
+        return True
+
+    def names_of(self, certificate: X509 | None) -> frozenset[str]:
+        return names_of(certificate)
+
+    def frame(self, connection: SipConnection, frame: Frame) -> None:
+        self._core.frame(frame, connection)
+
+    def fault(self, connection: SipConnection, fault: Unframeable) -> None:
+        self._core.fault(fault, connection)
+
+    def closed(self, connection: SipConnection) -> None:
+        self._table.discard(connection)
+        self._core.broken(connection)
+
+
+class DatagramPeer:
+    """A Flow to one peer of a datagram socket."""
+
+    __slots__ = ("_server", "allowance", "listener", "names", "secure", "source", "transport")
+    reliable = False
+
+    def __init__(
+        self, server: "SipDatagrams", source: tuple[str, int], allowance: Allowance
+    ) -> None:
+        self._server = server
+        self.listener = server.name
+        self.source = source
+        self.allowance = allowance
+        self.names: frozenset[str] = frozenset()
+        self.secure = False
+        self.transport = "UDP"
+
+    def send(self, data: bytes) -> bool:
+        return self._server.send(data, self.source)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class SipDatagrams(DatagramProtocol):
+    """One UDP listener."""
+
+    noisy = False
+
+    def __init__(self, name: str, core: Core, *, requests_per_s: float, burst: int) -> None:
+        self.name = name
+        self._core = core
+        self._rate = requests_per_s
+        self._burst = burst
+        self._peers: dict[tuple[str, int], DatagramPeer] = {}
+
+    def peer(self, source: tuple[str, int]) -> DatagramPeer:
+        """The flow to an address and port."""
+        peer = self._peers.get(source)
+        if peer is None:
+            if len(self._peers) >= MAX_DATAGRAM_PEERS:
+                del self._peers[next(iter(self._peers))]
+            allowance = Allowance(self._rate, self._burst)
+            peer = self._peers[source] = DatagramPeer(self, source, allowance)
+        return peer
+
+    def datagramReceived(self, data: bytes, source: tuple[str, int]) -> None:
+        peer = self.peer(source)
+        try:
+            frame = datagram(data)
+        except Unframeable as fault:
+            self._core.fault(fault, peer)
+            return
+        if isinstance(frame, Frame):
+            self._core.frame(frame, peer)
+        elif isinstance(frame, Ping):
+            self.send(PONG, source)
+
+    def send(self, data: bytes, target: tuple[str, int]) -> bool:
+        if self.transport is None:
+            return False
+        try:
+            self.transport.write(data, target)
+        except OSError:
+            return False
+        return True
+
+
+def names_of(certificate: X509 | None) -> frozenset[str]:
+    """The SIP domains and hosts a certificate is for (RFC 5922 section 7.1), in lower case."""
+    if certificate is None:
+        return frozenset()
+    try:
+        extension = certificate.to_cryptography().extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset()
+    uris = extension.value.get_values_for_type(x509.UniformResourceIdentifier)
+    domains = [uri[4:] for uri in uris if uri[:4].lower() == "sip:" and "@" not in uri]
+    hosts = extension.value.get_values_for_type(x509.DNSName)
+    return frozenset(name.lower() for name in (*domains, *hosts) if not _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
