@@ -309,7 +309,7 @@ class SystemTests(ProcessTestCase):
             f"tcp:{port(4443)}:interface=127.0.0.1", f"tcp:{port(4443)}:interface=127.0.0.2"
         )
         await self.start()
-        expected = {("127.0.0.1", port(number)) for number in (80, 443, 8080, 9443)}
+        expected = {("127.0.0.1", port(number)) for number in (80, 443, 5088, 5089, 8080, 9443)}
         self.assertEqual(_listening(self.process.child.pid), expected | {("127.0.0.2", port(4443))})
 
     async def test_twistd_finds_the_plugin_anywhere(self) -> None:
