@@ -38,6 +38,7 @@ from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged
+from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
@@ -180,6 +181,15 @@ class FrontEnd(MultiService):
             stored.delegations,
             stored.team_members,
         )
+        self.forwarding = Forwarding(
+            ledger,
+            self.users,
+            self.applications,
+            self.delegates,
+            self.voice,
+            ForwardingSettings(config.forwarding.voicemail, config.forwarding.hours),
+            stored.call_forwardings,
+        )
         self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
         self.meetings.load(stored.meetings, stored.meeting_extensions)
         self.conferences = Conferences(
@@ -226,6 +236,7 @@ class FrontEnd(MultiService):
             self.meetings.end_all_of,
             self.delegates.end_all_of,
             self.voice.forget,
+            self.forwarding.end_all_of,
         ]
         self.applications.departures += [
             self.conversations.leave,
@@ -258,6 +269,7 @@ class FrontEnd(MultiService):
             messaging=self.messaging,
             calls=self.calls,
             meetings=self.meetings,
+            forwarding=self.forwarding,
             conferences=self.conferences,
             meeting_settings=settings,
             archive=archive,

@@ -17,6 +17,7 @@ from mobility.config import (
     UcwaConfig,
     WebConfig,
 )
+from mobility.config.forwarding import ForwardingConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.sip import SipConfig, SipListenerConfig
 from mobility.directory.settings import LdapConfig
@@ -28,6 +29,7 @@ RECORDS: dict[str, type] = {
     "auth": AuthConfig,
     "ucwa": UcwaConfig,
     "meetings": MeetingsConfig,
+    "forwarding": ForwardingConfig,
     "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,
@@ -112,4 +114,6 @@ class ConfigurationPageTests(SynchronousTestCase):
             return str(value).lower()
         if isinstance(value, int | float):
             return shown(value)
+        if isinstance(value, tuple) and value:
+            return ", ".join(value)
         return value if isinstance(value, str) and value else "none"

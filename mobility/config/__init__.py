@@ -9,6 +9,7 @@ from mobility.config.file import (
     Config,
     load,
 )
+from mobility.config.forwarding import ForwardingConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.services import (
     DAY_S,
@@ -39,6 +40,7 @@ __all__ = [
     "AutodiscoverConfig",
     "Config",
     "DialInRegion",
+    "ForwardingConfig",
     "ListenerConfig",
     "LogConfig",
     "MeetingsConfig",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from mobility.config.forwarding import ForwardingConfig, read_forwarding
 from mobility.config.meetings import MeetingsConfig, read_meetings
 from mobility.config.services import (
     AuthConfig,
@@ -48,6 +49,7 @@ class Config:
     auth: AuthConfig = attrs.Factory(AuthConfig)
     ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
+    forwarding: ForwardingConfig = attrs.Factory(ForwardingConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
@@ -88,6 +90,7 @@ def load(path: Path) -> Config:
         auth=read_auth(top.table("auth")),
         ucwa=read_ucwa(top.table("ucwa")),
         meetings=read_meetings(top.table("meetings")),
+        forwarding=read_forwarding(top.table("forwarding")),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),

@@ -13,6 +13,7 @@ from mobility.domain.facts import Fact
 from mobility.domain.records import (
     Application,
     Call,
+    CallForwarding,
     CallSide,
     Contact,
     Conversation,
@@ -152,6 +153,7 @@ class Snapshot:
     team_members: list[TeamMember] = attrs.Factory(list)
     voice_settings: list[VoiceSetting] = attrs.Factory(list)
     voice_grants: list[VoiceGrant] = attrs.Factory(list)
+    call_forwardings: list[CallForwarding] = attrs.Factory(list)
     heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
     """Of each stream, the position below which it was trimmed, and its last position."""
     presence_number: int = 0

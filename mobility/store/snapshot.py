@@ -9,6 +9,7 @@ from mobility.domain.ledger import Snapshot
 from mobility.domain.records import (
     Application,
     Call,
+    CallForwarding,
     CallSide,
     Conversation,
     Delegation,
@@ -104,6 +105,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             team_members=_records(connection, TeamMember),
             voice_settings=_records(connection, VoiceSetting),
             voice_grants=_records(connection, VoiceGrant),
+            call_forwardings=_records(connection, CallForwarding),
             heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
             presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
         )

@@ -101,6 +101,11 @@ def me(endpoint: Endpoint, user: User) -> Document:
         "_links": {
             **links(self=hrefs.of("me")),
             **abilities,
+            **(
+                links(callForwardingSettings=hrefs.of("me/callForwardingSettings"))
+                if user.enterprise_voice
+                else {}
+            ),
             **links(phones=hrefs.of("me/phones"), photo=hrefs.photo(user.uri)),
             **({} if user.source else {PHOTO_EXTENSION: link(hrefs.of("me/photo"))}),
         },

@@ -9,6 +9,7 @@ from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
+from mobility.ucwa.call_forwarding import NUMBER_PLACE, get_number
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.hrefs import Hrefs
@@ -35,6 +36,8 @@ def get_people(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # links onl
 
 
 def get_contact(ucwa: Ucwa, call: Call) -> Response:
+    if "setting" in call.request.path_parameters:
+        return get_number(ucwa, call)
     return Response(document=shown(ucwa, call, person(ucwa, call)))
 
 
@@ -130,7 +133,9 @@ RESOURCES = (
         ),
         aliases=("contacts",),
     ),
-    Resource("contact", "people/{address}", (Operation("GET", get_contact),)),
+    Resource(
+        "contact", "people/{address}", (Operation("GET", get_contact),), aliases=(NUMBER_PLACE,)
+    ),
     *(
         Resource(
             rel,

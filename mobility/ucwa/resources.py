@@ -3,6 +3,7 @@
 from mobility.ucwa import (
     application,
     batch,
+    call_forwarding,
     communication,
     conferences,
     groups,
@@ -23,6 +24,7 @@ RESOURCES: tuple[Resource, ...] = (
     *application.RESOURCES,
     *batch.RESOURCES,
     *me.RESOURCES,
+    *call_forwarding.RESOURCES,
     *people.RESOURCES,
     *groups.RESOURCES,
     *subscriptions.RESOURCES,

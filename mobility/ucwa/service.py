@@ -9,6 +9,7 @@ from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
+from mobility.domain.forwarding import Forwarding
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
@@ -35,6 +36,7 @@ class Ucwa:
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
     conferences: Conferences
+    forwarding: Forwarding
     messaging: Messaging
     calls: Calls
     meetings: Meetings

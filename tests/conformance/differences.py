@@ -43,6 +43,14 @@ count towards it (UCWA "Payload format"), so it would say nothing about them."""
 MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
 """Links of collections of which there may be many, though their pages do not say so."""
 
+VALUES: frozenset[tuple[str, str, str]] = frozenset(
+    {
+        # no target is chosen yet: the sample of the page has it so
+        ("immediateForwardSettings", "target", "None"),
+    }
+)
+"""Values of properties beyond those of their enumeration: rel, name, value."""
+
 GENERIC = frozenset(
     {
         "BadRequest",

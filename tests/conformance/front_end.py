@@ -6,14 +6,17 @@ from pathlib import Path
 from tests.conformance import clocked
 from tests.conformance.signin import Account
 from tests.interop.child import Child
-from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 
 PROJECT = Path(clocked.__file__).parent.parent.parent
 USERS = ("alice", "bob", "carol")
 
+VOICEMAIL = "+14255550190"
+"""What answers for users who do not."""
+
 
 class ClockedFrontEnd(FrontEndProcess):
-    """`twistd -n mobility` whose time can be moved on.
+    """`twistd -n mobility` whose time can be moved on; Carol is Alice's delegate and her team.
 
     It sends people of the domain `moved.test` on to another system, which is itself under a
     name that it does not know.
@@ -24,6 +27,7 @@ class ClockedFrontEnd(FrontEndProcess):
         self.socket = directory / "clock"
         elsewhere = f"https://127.0.0.1:{self.port(4443)}/"
         with self.config.open("a") as config:
+            config.write(f'\n[forwarding]\nvoicemail = "{VOICEMAIL}"\n')
             config.write(f'\n[autodiscover.redirects]\n"moved.test" = "{elsewhere}"\n')
 
     @property
@@ -32,6 +36,11 @@ class ClockedFrontEnd(FrontEndProcess):
 
     def begin(self) -> None:
         """Start it."""
+        alice, _, carol = (account.uri for account in self.accounts)
+        for group in ("delegate", "team"):
+            done = command("user", group, "add", alice, carol, "--config", str(self.config))
+            if done.returncode:
+                raise RuntimeError(done.stderr)
         arguments = [sys.executable, "-m", clocked.__name__, str(self.socket)]
         arguments += ["-n", "--pidfile=", "mobility", "--config", str(self.config)]
         self.child = Child(arguments, PROJECT)

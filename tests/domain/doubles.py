@@ -49,6 +49,7 @@ from mobility.domain.facts import (
     decode,
     encode,
 )
+from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
@@ -58,6 +59,7 @@ from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
 from mobility.domain.records import (
     Application,
+    CallForwarding,
     CallSide,
     Contact,
     Conversation,
@@ -88,6 +90,7 @@ from mobility.domain.records import (
 )
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
+from mobility.domain.voice import Voice
 from mobility.errors import Unavailable
 
 START = 1_700_000_000.0
@@ -96,7 +99,7 @@ START = 1_700_000_000.0
 RETRY_S = 5.0
 """When the world runs an appointment again that failed, as the service does."""
 
-VERSIONED = Conversation | Meeting | MeetingExtension | VoiceSetting | VoiceGrant
+VERSIONED = Conversation | Meeting | MeetingExtension | VoiceSetting | VoiceGrant | CallForwarding
 """The records that are guarded by their version."""
 
 R = TypeVar("R")
@@ -245,6 +248,7 @@ class MemoryLedger:
             team_members=list(self.all(TeamMember).values()),
             voice_settings=list(self.all(VoiceSetting).values()),
             voice_grants=list(self.all(VoiceGrant).values()),
+            call_forwardings=list(self.all(CallForwarding).values()),
             heads=dict(self.bounds),
             presence_number=self.presence_number,
         )
@@ -324,6 +328,7 @@ class Bounds:
     lobby_s: float = 900.0
     meeting_life_s: int = 28_800
     assigned_meetings: bool = True
+    voicemail: str = ""
 
 
 class World:
@@ -405,6 +410,17 @@ class World:
             stored.delegations,
             stored.team_members,
         )
+        self.voice = Voice(ledger, self.users)
+        self.voice.load(stored.voice_settings, stored.voice_grants)
+        self.forwarding = Forwarding(
+            ledger,
+            self.users,
+            self.applications,
+            self.delegates,
+            self.voice,
+            ForwardingSettings(bounds.voicemail),
+            stored.call_forwardings,
+        )
         self.contacts = Contacts(
             ledger,
             ledger,
@@ -431,7 +447,12 @@ class World:
             ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
         )
         self.users.departures.append(self.applications.end_all_of)
-        self.users.removals += [self.meetings.end_all_of, self.delegates.end_all_of]
+        self.users.removals += [
+            self.meetings.end_all_of,
+            self.delegates.end_all_of,
+            self.forwarding.end_all_of,
+            self.voice.forget,
+        ]
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,

@@ -49,6 +49,7 @@ class TableTests(SynchronousTestCase):
         """A record class with a field `version` is stored under its guard."""
         guarded = {kind for kind, form in FORMS.items() if form.versioned}
         versioned = {
+            records.CallForwarding,
             records.Conversation,
             records.Meeting,
             records.MeetingExtension,

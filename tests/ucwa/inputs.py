@@ -42,6 +42,7 @@ SENSIBLE: dict[str, Any] = {
     "reason": "Local",
     "signInAs": "Online",
     "supportedModalities": ["Messaging"],
+    "target": uri("bob"),
     "to": uri("bob"),
     "type": "RoamedParticipantData",
     "uris": [uri("bob")],
@@ -74,7 +75,7 @@ class Parameter:
 
     def sensible(self) -> Any:
         """A value that is right as far as its type tells, ABSENT if it does not."""
-        if self.name in SENSIBLE:
+        if self.name in SENSIBLE and not (self.name == "target" and self.choices):
             return SENSIBLE[self.name]
         if self.choices:
             return [self.choices[0]] if self.array else self.choices[0]

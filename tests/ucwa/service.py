@@ -23,6 +23,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mobility.config import Config, StoreConfig, UcwaConfig
+from mobility.config.forwarding import ForwardingConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
@@ -45,6 +46,10 @@ USERS = (
     User("sip:bob@example.test", "Bob Brown", work_phone="+14255550102"),
     User("sip:carol@example.test", "Carol Çelik", department="Sales"),
 )
+
+
+VOICEMAIL = "tel:+14255550190"
+"""What answers for users who do not."""
 
 
 @implementer(IReactorFromThreads)
@@ -103,6 +108,7 @@ class Service:
             store=StoreConfig(path=self.database, synchronous="NORMAL"),
             ucwa=ucwa or UcwaConfig(),
             meetings=meetings or MeetingsConfig(),
+            forwarding=ForwardingConfig(voicemail=VOICEMAIL),
         )
         self._open()
 
@@ -164,6 +170,13 @@ class Service:
             assert response.status == 204, response
             await client.events()
         return client
+
+    async def let_call(self, name: str, *, may: bool = True) -> None:
+        """Give a user Enterprise Voice, or take it away."""
+        now = self.clock.seconds()
+        await self.front_end.users.update(
+            uri(name), lambda user: attrs.evolve(user, enterprise_voice=may), now
+        )
 
     def failures(self) -> list[tuple[str, dict[str, object]]]:
         """What was logged as a failure."""
@@ -230,6 +243,11 @@ class Client:
     def href(self) -> str:
         """The path of the application."""
         return f"{APPLICATIONS}/{self.application['id']}"
+
+    @property
+    def uri(self) -> str:
+        """The SIP URI of the user."""
+        return uri(self.name)
 
     def request(
         self,

@@ -352,6 +352,7 @@ class ShownTests(UcwaTestCase):
         found += resources(subscribed.json())
         found += await self.listed(alice)
         found += await self.scheduled(alice)
+        found += await self.forwarded(alice)
         links = {"message": {"href": "data:text/plain,Hello"}}
         body = {"to": uri("bob"), "operationId": "1", "subject": "S", "_links": links}
         invited = await alice.post("communication/messagingInvitations", body)
@@ -393,6 +394,17 @@ class ShownTests(UcwaTestCase):
         await client.post("people/groups", {"displayName": "Support"})
         found += await self.tell(client)
         return found
+
+    async def forwarded(self, client: Client) -> list[Page]:
+        """Calls of a user with Enterprise Voice ring at a number, too."""
+        await self.service.let_call("alice")
+        root = "me/callForwardingSettings"
+        setting = f"{root}/simultaneousRingSettings"
+        await client.post(f"{setting}/simultaneousRingToContact", {"target": "+14255550199"})
+        found = await self.read(client, f"{setting}/contact")
+        for path in ("immediateForward", "simultaneousRing", "unansweredCall"):
+            found += await self.read(client, f"{root}/{path}Settings")
+        return [*found, *await self.read(client, root), *await self.tell(client)]
 
     async def scheduled(self, client: Client) -> list[Page]:
         """A meeting with an extension, and how to dial into it."""

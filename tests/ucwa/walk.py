@@ -11,11 +11,16 @@ HREF = re.compile(r'"href":"(/[^"]+)"')
 
 async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[str, str]:
     """Where Alice has a resource of each rel: Bob talks to her and rings, she watches him, has a
-    group of her own and a meeting with an extension."""
+    group of her own and a meeting with an extension, and her calls ring at her delegate too."""
     messaging = await test.talk(alice, bob, "Hello")
     rung = {"to": uri("alice"), "operationId": "ringing"}
     await bob.post("communication/messagingInvitations", rung)
     (ringing, *_) = await alice.events()
+    await test.service.let_call("alice")
+    await test.service.front_end.delegates.add_delegate(alice.uri, uri("carol"))
+    await test.service.front_end.delegates.add_to_team(alice.uri, uri("carol"))
+    settings = "me/callForwardingSettings/simultaneousRingSettings"
+    await alice.post(f"{settings}/simultaneousRingToDelegates")
     await alice.post("people/groups", {"displayName": "Sales"})
     (sales, *_) = (await alice.document("people/groups"))["_embedded"]["group"]
     made = [

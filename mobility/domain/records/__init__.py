@@ -24,6 +24,7 @@ from mobility.domain.records.conversations import (
     Participant,
 )
 from mobility.domain.records.forwarding import (
+    CallForwarding,
     Delegation,
     TeamMember,
 )
@@ -70,11 +71,13 @@ Record = (
     | Call
     | CallSide
     | Renegotiation
+    | CallForwarding
 )
 
 __all__ = [
     "Application",
     "Call",
+    "CallForwarding",
     "CallSide",
     "Contact",
     "Conversation",

@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from mobility.domain.records import (
     Application,
     Call,
+    CallForwarding,
     CallSide,
     Contact,
     Conversation,
@@ -61,6 +62,7 @@ from mobility.store.tables.conversation import (
     participants,
 )
 from mobility.store.tables.forwarding import (
+    call_forwardings,
     delegations,
     team_members,
 )
@@ -114,12 +116,14 @@ TABLE_OF: dict[type[Record], Table] = {
     Call: calls,
     CallSide: call_sides,
     Renegotiation: renegotiations,
+    CallForwarding: call_forwardings,
 }
 
 __all__ = [
     "PRESENCE_COUNTER",
     "TABLE_OF",
     "applications",
+    "call_forwardings",
     "call_sides",
     "calls",
     "contact_groups",

@@ -3,6 +3,7 @@
 from tests.conformance.scenarios import (
     application,
     batch,
+    call_forwarding,
     channel,
     contacts,
     discovery,
@@ -21,6 +22,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *application.SCENARIOS,
     *channel.SCENARIOS,
     *me.SCENARIOS,
+    *call_forwarding.SCENARIOS,
     *contacts.SCENARIOS,
     *people.SCENARIOS,
     *presence.SCENARIOS,
