@@ -42,6 +42,7 @@ from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
+from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
@@ -164,7 +165,16 @@ class FrontEnd(MultiService):
         self.call_policies = CallPolicies()
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.calls.stages.load()
-        self.messaging = Messaging(ledger, agenda, self.users, self.conversations)
+        self.messaging = Messaging(
+            ledger,
+            agenda,
+            self.users,
+            self.conversations,
+            MessageFormats(
+                self.applications,
+                lambda uri: config.ucwa.html_messaging,  # noqa: ARG005  # the same for everybody
+            ),
+        )
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
         self.contacts = Contacts(

@@ -40,6 +40,8 @@ class UcwaConfig:
     applications_per_user: int = between(16, 1, 1000)
     instances_per_application: int = between(16, 1, 1000)
     conversations_per_application: int = between(100, 1, 10_000)
+    html_messaging: bool = True
+    """Whether users may send HTML messages (UCWA policies `htmlMessaging`); they are sanitised."""
     subscriptions_per_application: int = between(50, 1, 1000)
     subscribed_contacts_per_application: int = between(1_000, 1, 100_000)
     contacts_per_user: int = between(1_000, 1, 100_000)

@@ -11,11 +11,11 @@ import attrs
 from mobility.domain.conversation import (
     ATTENDEE,
     CONFERENCED,
-    FORMATS,
     LEADER,
     PARTICIPANT,
     ActiveConversation,
     NameOf,
+    formats_of,
     invitation_fact,
 )
 from mobility.domain.facts import (
@@ -300,7 +300,7 @@ def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChang
     return MessagingChanged(
         conversation.id,
         leg.messaging,
-        FORMATS if connected else (),
+        formats_of(leg) if connected else (),
         conversation.may_send(leg),
         conversation.is_conference,
     )

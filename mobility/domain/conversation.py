@@ -41,9 +41,6 @@ from mobility.domain.records import (
 )
 from mobility.domain.states import Involved, invitation_after, leg_after
 
-FORMATS = ("Plain",)
-"""MessageFormat values that conversations negotiate; Html waits for a policy that allows it."""
-
 CONFERENCED = "Conferenced"
 """The state of a leg that is in a conference."""
 
@@ -361,12 +358,17 @@ def tell_connected(
         unit.append(stream, _participant(conversation, peer, name_of, False, "added"))
     unit.append(stream, _messaging_of(conversation, peer, name_of, False, "added"))
     unit.append(stream, _messaging_of(conversation, leg.user_uri, name_of, True, "added"))
-    unit.append(stream, MessagingChanged(conversation.id, "Connected", FORMATS))
+    unit.append(stream, MessagingChanged(conversation.id, "Connected", formats_of(leg)))
     unit.append(
         stream, invitation_fact(conversation, invitation, leg, "completed", name_of), message
     )
     if message is not None and not outgoing:
         tell_message(unit, message, [leg], name_of(message.from_uri))
+
+
+def formats_of(leg: Leg) -> tuple[str, ...]:
+    """The MessageFormats that the messaging of `leg` has negotiated."""
+    return tuple(leg.formats.split(",")) if leg.formats else ("Plain",)
 
 
 def tell_ended(

@@ -20,6 +20,7 @@ from mobility.domain.conversation import (
 )
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.message_formats import MessageFormats
 from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
 from mobility.domain.states import (
@@ -39,10 +40,11 @@ from mobility.errors import Refusal
 
 @attrs.frozen(slots=True)
 class Text:
-    """The body of a message; `format` is a MessageFormat."""
+    """The body of a message; `format` is a MessageFormat, `plain` the text of an Html one."""
 
     format: str
     body: str = attrs.field(repr=False)
+    plain: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)
@@ -62,8 +64,14 @@ class Messaging:
     """The messaging modality of the active conversations."""
 
     def __init__(
-        self, ledger: Ledger, agenda: Agenda, users: Users, conversations: Conversations
+        self,
+        ledger: Ledger,
+        agenda: Agenda,
+        users: Users,
+        conversations: Conversations,
+        formats: MessageFormats,
     ) -> None:
+        self.formats = formats
         self._ledger = ledger
         self._users = users
         self._conversations = conversations
@@ -150,8 +158,11 @@ class Messaging:
             message = await conversations.first_message(conversation, invitation)
             draft, unit = conversation.draft(), Unit()
             draft.invitations[invitation.id] = accepted
-            for side in (conversation.legs[invitation.from_application_id], leg):
+            sides = conversation.legs[invitation.from_application_id], leg
+            formats = self.formats.common(*sides)
+            for side in sides:
                 connected = messaging_after(leg_after(side, Involved.ANSWERED), Messaged.CONNECTED)
+                connected = attrs.evolve(connected, formats=formats)
                 draft.legs[side.application_id] = connected
                 tell_connected(
                     unit,
@@ -237,7 +248,8 @@ class Messaging:
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
             draft.invitations[invitation.id] = invitation
-            draft.legs[endpoint.id] = messaging_after(leg, Messaged.ADDED, Messaged.CONNECTED)
+            added = messaging_after(leg, Messaged.ADDED, Messaged.CONNECTED)
+            draft.legs[endpoint.id] = attrs.evolve(added, formats=self.formats.common(leg))
             tell_added(unit, conversation, draft, asked, conversations.names_in(conversation))
             await conversations.change(unit, conversation, draft)
             return invitation
@@ -304,6 +316,7 @@ def _new_message(
         format=text.format,
         body=text.body,
         sent_at=now,
+        plain=text.plain,
     )
 
 

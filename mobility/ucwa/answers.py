@@ -98,12 +98,16 @@ class Answers:
         entries: list[Entry] = [pending.event for pending in answer.events]  # type: ignore[misc]
         if all(is_shared(entry.fact) for entry in entries):
             told = tuple([(entry.fact, entry.message) for entry in entries])
+            html = endpoint.record.shows_html and any(
+                entry.message is not None and entry.message.format == "Html" for entry in entries
+            )
+            changes = self._changes(endpoint, answer)
             texts = {_APPLICATION.encode(): endpoint.id, _SELF.encode(): own}
             texts[_NEXT.encode()] = following
             body = b"".join(
                 [
                     part if text is None else encode_text(text, media)
-                    for part in self._template(told, self._changes(endpoint, answer), media.xml)
+                    for part in self._template(told, changes, media.xml, html)
                     for text in (texts.get(part),)
                 ]
             )
@@ -135,10 +139,13 @@ class Answers:
         )
 
 
-def _template(told: Told, changes: Changes, xml: bool) -> list[bytes]:
-    """An answer that tells of these alone, in parts: between them what is the client's own."""
+def _template(told: Told, changes: Changes, xml: bool, html: bool) -> list[bytes]:
+    """An answer that tells of these alone, in parts: between them what is the client's own.
+
+    With `html` it is for applications that show messages in HTML.
+    """
     hrefs = Hrefs(_APPLICATION)
-    events = [shared_event(hrefs, fact, message) for fact, message in told]
+    events = [shared_event(hrefs, fact, message, html=html) for fact, message in told]
     document = _document(_SELF, _NEXT, _with_changes(events, hrefs, changes))
     return _PLACES.split(encode(document, Media("", xml)))
 

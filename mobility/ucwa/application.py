@@ -33,7 +33,6 @@ POLICIES: Document = {
     "encryptAppData": "Enabled",
     "clientExchangeConnectivity": "Disabled",
     "exchangeUnifiedMessaging": "Disabled",
-    "htmlMessaging": "Disabled",
     "logging": "Disabled",
     "loggingLevel": "Off",
     "messageArchiving": "Disabled",
@@ -153,9 +152,17 @@ def get_events(ucwa: Ucwa, call: Call) -> Deferred[Response]:
     return parked.answer
 
 
-def get_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # the same for everybody
+def get_policies(ucwa: Ucwa, call: Call) -> Response:
     own = documents.links(self=call.hrefs.of("policies"))
-    return Response(document={"rel": "policies", **POLICIES, "_links": own})
+    html = ucwa.messaging.formats.allows_html(call.endpoint.user_uri)
+    return Response(
+        document={
+            "rel": "policies",
+            **POLICIES,
+            "htmlMessaging": "Enabled" if html else "Disabled",
+            "_links": own,
+        }
+    )
 
 
 def get_media_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # as policies

@@ -44,10 +44,15 @@ def call_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
     }
 
 
-def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -> Document:
-    """Any invitation, under the rel that `conversation_documents.invitation_rel` says."""
+def invitation(
+    hrefs: Hrefs, fact: InvitationChanged, message: Message | None, *, html: bool
+) -> Document:
+    """Any invitation, under the rel that `conversation_documents.invitation_rel` says.
+
+    Its message is HTML, if it is any, with `html`.
+    """
     if fact.kind != CALL:
-        return conversations.invitation(hrefs, fact, message)
+        return conversations.invitation(hrefs, fact, message, html=html)
     rel = conversations.invitation_rel(fact)
     own = hrefs.invitation(fact.id, rel)
     conversation = hrefs.conversation(fact.conversation_id)

@@ -172,8 +172,10 @@ def participant_messaging(hrefs: Hrefs, conversation_id: str, uri: str, name: st
     }
 
 
-def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -> Document:
-    """Any invitation, under the rel that `invitation_rel` says."""
+def invitation(
+    hrefs: Hrefs, fact: InvitationChanged, message: Message | None, *, html: bool
+) -> Document:
+    """Any invitation, under the rel that `invitation_rel` says; its message as HTML with `html`."""
     rel = invitation_rel(fact)
     own = hrefs.invitation(fact.id, rel)
     rels = {
@@ -200,7 +202,7 @@ def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -
     if fact.custom_content:
         rels["customContent"] = link(fact.custom_content)
     if message is not None:
-        rels["message"] = link(data_uri(message.body, _content_type(message)))
+        rels["message"] = link(_data_uri(message, html=html))
     if fact.accepted_by is not None:
         embedded["acceptedByParticipant"] = [participant(hrefs, other(fact, *fact.accepted_by))]
     document: Document = {
@@ -221,7 +223,8 @@ def invitation(hrefs: Hrefs, fact: InvitationChanged, message: Message | None) -
     return document
 
 
-def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Document:
+def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None, *, html: bool) -> Document:
+    """A message; its text as HTML if it has any and the application shows it (`html`)."""
     rels = {
         "self": link(hrefs.message(fact.conversation_id, fact.number)),
         "messaging": link(hrefs.messaging(fact.conversation_id)),
@@ -232,8 +235,8 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None) -> Docum
             hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name
         )
     if body is not None:
-        rel = "htmlMessage" if body.format == "Html" else "plainMessage"
-        rels[rel] = link(data_uri(body.body, _content_type(body)))
+        rel = "htmlMessage" if html and body.format == "Html" else "plainMessage"
+        rels[rel] = link(_data_uri(body, html=html))
     document: Document = {
         "rel": "message",
         "direction": fact.direction,
@@ -250,5 +253,8 @@ def other(fact: InvitationChanged, uri: str, name: str) -> ParticipantChanged:
     return ParticipantChanged(fact.conversation_id, uri, name, local=False, change="added")
 
 
-def _content_type(message: Message) -> str:
-    return "text/html" if message.format == "Html" else "text/plain"
+def _data_uri(message: Message, *, html: bool) -> str:
+    """The text of a message for an application that shows HTML, or does not."""
+    if html and message.format == "Html":
+        return data_uri(message.body, "text/html")
+    return data_uri(message.text)

@@ -139,11 +139,15 @@ def is_shared(fact: Fact) -> bool:
     return False
 
 
-def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None) -> Sent:
-    """The event that tells of such a fact.  Raises TypeError for any other."""
+def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None, *, html: bool) -> Sent:
+    """The event that tells of such a fact; messages in HTML with `html`.
+
+    Raises TypeError for any other fact.
+    """
     match fact:
         case facts.MessageCompleted():
-            event = _shown("message", conversations.message(hrefs, fact, message), "completed")
+            document = conversations.message(hrefs, fact, message, html=html)
+            event = _shown("message", document, "completed")
             event["status"] = "Success"
             return _conversation(hrefs, fact, event)
         case facts.ParticipantChanged():
@@ -207,7 +211,8 @@ class Renderer:
                 event["in"] = {"rel": "contact", "href": hrefs.person(fact.uri)}
                 yield "people", hrefs.of("people"), event
             case facts.InvitationChanged():
-                yield _communication(hrefs, _invitation(hrefs, fact, entry.message))
+                html = self.endpoint.record.shows_html
+                yield _communication(hrefs, _invitation(hrefs, fact, entry.message, html))
             case facts.ConversationChanged():
                 yield _communication(hrefs, self._conversation(hrefs, fact))
             case facts.MessagingChanged():
@@ -222,7 +227,7 @@ class Renderer:
             ):
                 yield call_events.rendered(hrefs, fact, self.call_policy)
             case _:
-                yield shared_event(hrefs, fact, entry.message)
+                yield shared_event(hrefs, fact, entry.message, html=self.endpoint.record.shows_html)
 
     @staticmethod
     def _me(hrefs: Hrefs, event: Document) -> Sent:
@@ -297,8 +302,10 @@ def _conversation(
     return "conversation", hrefs.conversation(fact.conversation_id), event
 
 
-def _invitation(hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None) -> Document:
-    document = call_documents.invitation(hrefs, fact, message)
+def _invitation(
+    hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None, html: bool
+) -> Document:
+    document = call_documents.invitation(hrefs, fact, message, html=html)
     event = _shown(document["rel"], document, fact.change)
     if fact.change == "completed":
         event["status"] = "Success" if fact.reason is None else "Failure"

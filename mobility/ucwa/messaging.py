@@ -4,12 +4,13 @@ from mobility.domain.addresses import user_uri
 from mobility.domain.conference import messaging_fact
 from mobility.domain.conversation import PARTICIPANT, ActiveConversation, invitation_fact
 from mobility.domain.facts import MessageCompleted
+from mobility.domain.html_message import read_html
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
-from mobility.http.message import Request, Response
+from mobility.http.message import Response
 from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
@@ -18,10 +19,9 @@ from mobility.ucwa.service import Ucwa
 
 MAX_OPERATION_ID = 50
 MAX_SUBJECT = 250
-"""Characters of operationId and subject (UCWA rel `startMessaging`)."""
-
-MAX_THREAD_ID = 128
-"""Characters of a threadId (our choice; the server's own have 32)."""
+MAX_THREAD_ID = 250
+"""Characters of operationId, subject and threadId (UCWA rel `startMessaging`; the server's own
+threadIds have 32)."""
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """UTF-8 bytes of one message (our choice: as much as a SIP message may have in all)."""
@@ -61,7 +61,7 @@ async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     subject = body.text("subject", max_length=MAX_SUBJECT)
     importance = body.choice("importance", IMPORTANCE) or "Normal"
     thread_id = body.text("threadId", max_length=MAX_THREAD_ID)
-    text = _first_text(body)
+    text = _first_text(ucwa, call, body)
     custom = body.data_link("customContent", max_bytes=MAX_CUSTOM_CONTENT_BYTES)
     body.check()
     to_uri = user_uri(to)
@@ -84,7 +84,8 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     name_of = ucwa.conversations.names_in(conversation)
     fact = invitation_fact(conversation, invitation, leg, "updated", name_of)
     first = conversation.first_message if invitation.message_number else None
-    document = call_documents.invitation(call.hrefs, fact, first)
+    html = call.endpoint.record.shows_html
+    document = call_documents.invitation(call.hrefs, fact, first, html=html)
     return Response(document=document)
 
 
@@ -124,7 +125,7 @@ async def send_message(ucwa: Ucwa, call: Call) -> Response:
     message = await ucwa.messaging.send(
         call.endpoint,
         call.parameter("conversation"),
-        _body_text(call.request),
+        _body_text(ucwa, call),
         operation_id,
         call.now,
         call.receipt,
@@ -153,7 +154,8 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
         from_name=ucwa.conversations.names_in(conversation)(message.from_uri),
         sent_at=message.sent_at,
     )
-    return Response(document=conversation_documents.message(call.hrefs, fact, message))
+    html = call.endpoint.record.shows_html
+    return Response(document=conversation_documents.message(call.hrefs, fact, message, html=html))
 
 
 def get_messages(ucwa: Ucwa, call: Call) -> Response:
@@ -172,7 +174,7 @@ def get_messages(ucwa: Ucwa, call: Call) -> Response:
 async def add_messaging(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
-    text = _first_text(body)
+    text = _first_text(ucwa, call, body)
     body.check()
     conversation_id = call.parameter("conversation")
     invitation = await ucwa.messaging.add(
@@ -223,20 +225,39 @@ def _conversation(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
     return ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
 
 
-def _first_text(body: Fields) -> Text | None:
+def _first_text(ucwa: Ucwa, call: Call, body: Fields) -> Text | None:
     """The message an invitation carries: a data: URI in `_links`."""
     linked = body.data_link("message", max_bytes=MAX_MESSAGE_BYTES)
     if linked is None:
         return None
+    if linked.content_type == "text/html" and _allows_html(ucwa, call):
+        return _html(linked.text)
     if linked.content_type != "text/plain":
         body.fail("message", "must be text/plain")
     return Text("Plain", linked.text)
 
 
-def _body_text(request: Request) -> Text:
-    """The body of sendMessage: text/plain in UTF-8, not empty (UCWA rel `sendMessage`)."""
+def _allows_html(ucwa: Ucwa, call: Call) -> bool:
+    return ucwa.messaging.formats.allows_html(call.endpoint.user_uri)
+
+
+def _html(text: str) -> Text:
+    """An HTML message, sanitised; 400 for one that says nothing."""
+    message = read_html(text)
+    if not message.plain:
+        raise validation_failure(Parameter("message", "must say something"))
+    return Text("Html", message.html, message.plain)
+
+
+def _body_text(ucwa: Ucwa, call: Call) -> Text:
+    """The body of sendMessage: a text in UTF-8, not empty (UCWA rel `sendMessage`).
+
+    It is text/plain, or text/html where policy allows that (UCWA policies `htmlMessaging`).
+    """
+    request = call.request
     media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
-    if media_type.strip() not in ("", "text/plain"):
+    html = media_type.strip() == "text/html" and _allows_html(ucwa, call)
+    if not html and media_type.strip() not in ("", "text/plain"):
         raise PeerFault("UnsupportedMediaType", None, "A message must be text/plain.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -248,7 +269,7 @@ def _body_text(request: Request) -> Text:
         raise PeerFault("BadRequest", "DeserializationFailure", "The body is no UTF-8.") from None
     if not text or "\0" in text:
         raise validation_failure(Parameter("message", "must be a text and not empty"))
-    return Text("Plain", text)
+    return _html(text) if html else Text("Plain", text)
 
 
 _INVITATION = "communication/messagingInvitations/{invitation}"

@@ -53,6 +53,7 @@ from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
+from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -399,7 +400,9 @@ class World:
         )
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.calls.stages.load()
-        self.messaging = Messaging(ledger, self.agenda, self.users, self.conversations)
+        self.messaging = Messaging(
+            ledger, self.agenda, self.users, self.conversations, MessageFormats(self.applications)
+        )
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])
         self.delegates = Delegates(

@@ -87,7 +87,7 @@ class SendMessageTests(ConnectedTestCase):
             self.refused(unknown, 404, "NotFound", "ResourceNotFound")
 
     async def test_content_types(self) -> None:
-        """Only plain text in UTF-8 is taken, also under no name, an empty one or a wider one."""
+        """Plain text in UTF-8 is taken, also under no name, an empty one or a wider one."""
         for good in (
             None,
             "",
@@ -99,8 +99,8 @@ class SendMessageTests(ConnectedTestCase):
         ):
             self.accepted(await self.post(b"Hello", good), 201)
         for bad in (
-            "text/html",
             "application/json",
+            "text/html; charset=iso-8859-1",
             "text/plain; charset=iso-8859-1",
             "text/plain; charset=utf-16",
             "text/plain; charset=",
@@ -185,9 +185,10 @@ class StartMessagingTests(ConnectedTestCase):
             self.assertEqual(await self.wrong({"to": to}), {"to"})
 
     async def test_wrong_first_message(self) -> None:
-        """The message of an invitation is plain text of at most 64 KiB in a data: URI."""
+        """The message of an invitation is a text of at most 64 KiB in a data: URI."""
         for href in (
-            "data:text/html,<b>Hi</b>",
+            "data:text/rtf,Hi",
+            "data:text/html,<script>no()</script>",
             "data:text/plain,%zz",
             "data:text/plain;base64,%%%",
             "data:text/plain;charset=utf-7,Hi",

@@ -43,6 +43,11 @@ class Application:
     conversation_history: str = "Disabled"
     inactive_timeout_s: int = 300
 
+    @property
+    def shows_html(self) -> bool:
+        """Whether the application has the MessageFormat Html."""
+        return "Html" in self.formats.split(",")
+
 
 @attrs.frozen(slots=True)
 class Instance:

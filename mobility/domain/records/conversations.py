@@ -38,6 +38,7 @@ class Leg:
     `messaging` is a CallState of the messaging modality as that application sees it, and `call` one
     of audio and video, or Ringing while it rings.
     `invitation_id` names the invitation by which the application came into the conversation.
+    `formats` is a comma list of the MessageFormats that its messaging has negotiated.
     """
 
     KEY: ClassVar = ("conversation_id", "application_id")
@@ -48,6 +49,7 @@ class Leg:
     messaging: str
     invitation_id: str = ""
     call: str = "Disconnected"
+    formats: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -101,8 +103,9 @@ class Invitation:
 class Message:
     """An instant message, stored once and referenced from each recipient's stream.
 
-    `format` is a MessageFormat (Plain, Html); `missed` says the recipient had no endpoint that
-    could show it.
+    `format` is a MessageFormat (Plain, Html); the body of an Html message is sanitised, and `plain`
+    is its text for who shows no HTML.  `missed` says the recipient had no endpoint that could show
+    it.
     """
 
     KEY: ClassVar = ("conversation_id", "number")
@@ -113,3 +116,9 @@ class Message:
     body: str = attrs.field(repr=False)
     sent_at: float
     missed: bool = False
+    plain: str = attrs.field(repr=False, default="")
+
+    @property
+    def text(self) -> str:
+        """The message as plain text."""
+        return self.plain if self.format == "Html" else self.body

@@ -30,6 +30,7 @@ legs = Table(
     column("messaging", Text),
     column("invitation_id", Text),
     column("call", Text),
+    column("formats", Text),
     sqlite_with_rowid=False,
 )
 
@@ -77,4 +78,5 @@ messages = Table(
     column("body", Text),
     column("sent_at", Double),
     column("missed", Boolean),
+    column("plain", Text),
 )
