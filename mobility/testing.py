@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mobility.config import WebConfig
+from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
 from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
@@ -308,7 +309,9 @@ class MemoryTelephone:
         """new, ringing, answered or over."""
         self.held = False
         self.joined: MemoryTelephone | None = None
-        self.answer = ""
+        self.description: Description | None = None
+        self.connected: Description | None = None
+        """The answer to an offer of its own."""
         self._hear = hear
 
     # What its owner does.
@@ -316,9 +319,9 @@ class MemoryTelephone:
     def rings(self) -> None:
         self._happens(Happening.RINGING, "ringing")
 
-    def answers(self, answer: str = "") -> None:
-        """Pick it up; `answer` is the session description where one was offered."""
-        self.answer = answer
+    def answers(self, description: Description | None = None) -> None:
+        """Pick it up; `description` answers an offer, or is one where there was none."""
+        self.description = description
         self._happens(Happening.ANSWERED, "answered")
 
     def is_busy(self) -> None:
@@ -342,6 +345,9 @@ class MemoryTelephone:
 
     def hang_up(self) -> None:
         self.state = "over"
+
+    def connect(self, answer: Description) -> None:
+        self.connected = answer
 
     def hold(self) -> None:
         self.held = True

@@ -103,8 +103,9 @@ def call_over(
     if leg.call == "Connected" and renegotiation is not None and renegotiation.state == "Offered":
         reason = ("RemoteFailure", "CallTerminated", "The call is over.")
         facts.append(renegotiation_fact(conversation, leg, "completed", reason))
-    facts.append(CallChanged(conversation.id, call.modality, "Disconnected", may_add=may_add))
-    if leg.call == "Connected":
+    modality = modality_of(conversation, leg)
+    facts.append(CallChanged(conversation.id, modality, "Disconnected", may_add=may_add))
+    if leg.call == "Connected" and modality == AUDIO_VIDEO:
         facts += media_facts(conversation, leg, "deleted", name_of)
         facts.append(SessionChanged(conversation.id, "deleted"))
     return facts
@@ -170,9 +171,10 @@ def tell_answered(
 ) -> None:
     """Somebody answered, and `leg` is connected; with `new`, it was not before."""
     stream = leg.application_id
+    by_phone = modality_of(conversation, leg) == PHONE_AUDIO
     if stream == invitation.from_application_id:
         callee = conversation.sides[_other_of(conversation, leg)]
-        if callee.description:
+        if callee.description and not by_phone:
             unit.append(stream, negotiation_fact(conversation, callee, provisional=False))
         if new:
             peer = callee.user_uri
@@ -180,9 +182,12 @@ def tell_answered(
                 stream, ParticipantChanged(conversation.id, peer, name_of(peer), False, "added")
             )
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
-    unit.append(stream, session_fact(conversation, leg, "added"))
-    for fact in media_facts(conversation, leg, "added", name_of):
-        unit.append(stream, fact)
+    if by_phone and not leg.by_phone:
+        unit.append(stream, CallChanged(conversation.id, AUDIO_VIDEO, "Disconnected"))
+    if not by_phone:
+        unit.append(stream, session_fact(conversation, leg, "added"))
+        for fact in media_facts(conversation, leg, "added", name_of):
+            unit.append(stream, fact)
     unit.append(stream, call_fact(conversation, leg))
     unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
 
@@ -191,6 +196,18 @@ def tell_media(
     unit: Unit, before: ActiveConversation, after: ActiveConversation, leg: Leg, name_of: NameOf
 ) -> None:
     """The media of a call changed: `leg` is told what began, what changed and what is over."""
+    stream = leg.application_id
+    if modality_of(after, leg) == AUDIO_VIDEO:
+        _tell_streams(unit, before, after, leg, name_of)
+    changed = call_fact(after, leg)
+    if changed != call_fact(before, leg):
+        unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
+        unit.append(stream, changed)
+
+
+def _tell_streams(
+    unit: Unit, before: ActiveConversation, after: ActiveConversation, leg: Leg, name_of: NameOf
+) -> None:
     stream = leg.application_id
     shown = {(one.uri, one.medium): one for one in media_facts(before, leg, "deleted", name_of)}
     for fact in media_facts(after, leg, "added", name_of):
@@ -204,10 +221,6 @@ def tell_media(
     session = session_fact(after, leg, "updated")
     if session != session_fact(before, leg, "updated"):
         unit.append(stream, session)
-    changed = call_fact(after, leg)
-    if changed != call_fact(before, leg):
-        unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
-        unit.append(stream, changed)
 
 
 def tell_progress(
@@ -233,13 +246,27 @@ def call_fact(conversation: ActiveConversation, leg: Leg) -> CallChanged:
         may_add = conversation.may_call(leg)
         return CallChanged(conversation.id, AUDIO_VIDEO, "Disconnected", may_add=may_add)
     connected = leg.call == "Connected"
+    modality = modality_of(conversation, leg)
+    session = ""
+    if connected and modality == PHONE_AUDIO:
+        holding = holds(conversation.streams_of(leg.application_id))
+        session = "Suspended" if holding else "Established"
+    elif connected:
+        session = session_fact(conversation, leg, "updated").state
     return CallChanged(
         conversation.id,
-        call.modality,
+        modality,
         "Connected" if connected else "Connecting",
         media=tuple(call.media.split(",")),
-        session=session_fact(conversation, leg, "updated").state if connected else "",
+        session=session,
     )
+
+
+def modality_of(conversation: ActiveConversation, leg: Leg) -> str:
+    """The modality in which `leg` takes part in the call: phoneAudio with a telephone."""
+    side = conversation.sides.get(leg.application_id)
+    by_phone = leg.by_phone or (side is not None and side.by_phone)
+    return PHONE_AUDIO if by_phone else AUDIO_VIDEO
 
 
 def session_fact(conversation: ActiveConversation, leg: Leg, change: str) -> SessionChanged:

@@ -1,18 +1,18 @@
 """How a call rings: the stages of its plan, one after another, until somebody answers."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
 
 from mobility.domain.agenda import Agenda
-from mobility.domain.call import CallEnd, call_of, call_over, tell_calls, tell_progress
+from mobility.domain.call import AUDIO_VIDEO, CallEnd, call_of, call_over, tell_calls, tell_progress
 from mobility.domain.conversation import ActiveConversation, tell_ended
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import Reason
 from mobility.domain.ledger import Unit
-from mobility.domain.lines import Device
+from mobility.domain.lines import Device, is_line
 from mobility.domain.outcomes import UNABLE
 from mobility.domain.records import Invitation, Leg
 from mobility.domain.ringing import Incoming, OwnDevices, Plan, RingingPlan, Stage
@@ -28,8 +28,12 @@ class CallStages:
     def __init__(self, agenda: Agenda, conversations: Conversations) -> None:
         self._agenda = agenda
         self._conversations = conversations
+        self.by_phone: Callable[[str], bool] = _no_phone
+        """Whether the application of an id rings with its user's telephone."""
         self.plan: RingingPlan = OwnDevices(
-            conversations, conversations.limits.invitation_timeout_s
+            conversations,
+            conversations.limits.invitation_timeout_s,
+            lambda device_id: self.by_phone(device_id),
         )
         self._stages: dict[str, deque[Stage]] = {}
         """The stages to come of each call that rings."""
@@ -95,7 +99,11 @@ class CallStages:
             invitation = conversation.invitations[call.id]
             draft, unit = conversation.draft(), Unit()
             name_of = conversations.names_in(conversation)
-            devices = [one for one in stage.devices() if one.id not in conversation.legs]
+            devices = [
+                one
+                for one in stage.devices()
+                if one.id not in conversation.legs and self.able(conversation, one)
+            ]
             if stage.alone and devices:
                 failed = invitation_after(invitation, Invited.FORWARDED)
                 for leg in conversation.ringing(invitation):
@@ -109,7 +117,7 @@ class CallStages:
                     forwarded_by=stage.forwarded_by or call.forwarded_by,
                 )
                 for device in devices:
-                    leg = new_leg(invitation, device, "Incoming", "Ringing")
+                    leg = self.ringing_leg(invitation, device)
                     draft.legs[device.id] = leg
                     tell_calls(unit, draft, invitation, leg, name_of, new=True)
                 if draft.call.progress != call.progress:
@@ -126,25 +134,48 @@ class CallStages:
     def _over(self, unit: Unit, end: CallEnd) -> None:  # noqa: ARG002  # a CallEnding
         self._stages.pop(end.call.id, None)
 
+    def able(self, conversation: ActiveConversation, device: Device) -> bool:
+        """Whether a device can take the call: a telephone and a line any, others what offers them
+        media."""
+        call = call_of(conversation)
+        if call.modality == AUDIO_VIDEO or is_line(device.id) or self.by_phone(device.id):
+            return True
+        return bool(conversation.sides[call.caller_id].description)
 
-def first_devices(
-    conversation: ActiveConversation, plan: Plan, caller: Device
-) -> tuple[list[Device], tuple[Stage, ...]]:
-    """The devices of the first stage that has any, and the stages after it.
+    def ringing_leg(self, invitation: Invitation, device: Device) -> Leg:
+        """The part of a device that rings, with its user's telephone if that is preferred."""
+        by_phone = self.by_phone(device.id)
+        return new_leg(invitation, device, "Incoming", "Ringing", by_phone=by_phone)
 
-    The call of `conversation` gets what that stage says.
-    """
-    for number, stage in enumerate(plan.stages):
-        devices = [one for one in stage.devices() if one.id != caller.id]
-        if devices:
-            conversation.call = attrs.evolve(
-                call_of(conversation), progress=stage.progress, forwarded_by=stage.forwarded_by
-            )
-            return devices, plan.stages[number + 1 :]
-    return [], ()
+    def first_devices(
+        self, conversation: ActiveConversation, plan: Plan, caller: Device
+    ) -> tuple[list[Device], tuple[Stage, ...]]:
+        """The devices of the first stage that has any, and the stages after it.
+
+        The call of `conversation` gets what that stage says.
+        """
+        for number, stage in enumerate(plan.stages):
+            devices = [
+                one
+                for one in stage.devices()
+                if one.id != caller.id and self.able(conversation, one)
+            ]
+            if devices:
+                conversation.call = attrs.evolve(
+                    call_of(conversation), progress=stage.progress, forwarded_by=stage.forwarded_by
+                )
+                return devices, plan.stages[number + 1 :]
+        return [], ()
 
 
-def new_leg(invitation: Invitation, device: Device, state: str, call: str) -> Leg:
+def _no_phone(device_id: str) -> bool:  # noqa: ARG001  # the same for all
+    """What rings with telephones where there is no telephone network."""
+    return False
+
+
+def new_leg(
+    invitation: Invitation, device: Device, state: str, call: str, *, by_phone: bool = False
+) -> Leg:
     """The part of a device in a conversation that begins with a call."""
     return Leg(
         conversation_id=invitation.conversation_id,
@@ -154,4 +185,5 @@ def new_leg(invitation: Invitation, device: Device, state: str, call: str) -> Le
         messaging="Disconnected",
         invitation_id=invitation.id,
         call=call,
+        by_phone=by_phone,
     )

@@ -14,6 +14,7 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.call import (
     AUDIO_VIDEO,
+    PHONE_AUDIO,
     CallEnd,
     call_of,
     call_over,
@@ -24,7 +25,7 @@ from mobility.domain.call import (
     tell_progress,
 )
 from mobility.domain.call_policy import CallPolicies
-from mobility.domain.call_stages import CallStages, first_devices, new_leg
+from mobility.domain.call_stages import CallStages, new_leg
 from mobility.domain.call_states import (
     Called,
     Calling,
@@ -46,6 +47,7 @@ from mobility.domain.outcomes import (
     UNABLE,
 )
 from mobility.domain.records import Call, CallSide, Conversation, Invitation, Leg, Receipt
+from mobility.domain.ringing import Plan
 from mobility.domain.states import (
     Held,
     Invited,
@@ -66,7 +68,8 @@ class Wanted:
     """What a call asks for.
 
     `media` is of Audio and Video; `offer` a session description that offers them, None where the
-    modality needs none; `muted` what of it begins muted.
+    modality needs none; `muted` what of it begins muted.  `plan` says who rings, None for whoever
+    the callee's plan says.
     """
 
     to_uri: str
@@ -81,6 +84,7 @@ class Wanted:
     muted: tuple[str, ...] = ()
     on_behalf_of: str = ""
     modality: str = AUDIO_VIDEO
+    plan: Plan | None = None
 
 
 @attrs.frozen(slots=True)
@@ -134,12 +138,13 @@ class Calls:
                 created_at=now,
             )
         )
-        invitation = self._begin(conversation, device, wanted, now)
-        plan = self.stages.plan_of(conversation, invitation)
+        invitation = self.begin(conversation, device, wanted, now)
+        plan = wanted.plan or self.stages.plan_of(conversation, invitation)
         invitation = attrs.evolve(invitation, expires_at=now + plan.timeout_s)
-        ringing, later = first_devices(conversation, plan, device)
-        caller = new_leg(invitation, device, "Connecting", "Connecting")
-        callees = [new_leg(invitation, callee, "Incoming", "Ringing") for callee in ringing]
+        ringing, later = self.stages.first_devices(conversation, plan, device)
+        by_phone = wanted.modality == PHONE_AUDIO
+        caller = new_leg(invitation, device, "Connecting", "Connecting", by_phone=by_phone)
+        callees = [self.stages.ringing_leg(invitation, callee) for callee in ringing]
         conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
         conversation.invitations = {invitation.id: invitation}
         unit = Unit()
@@ -174,7 +179,7 @@ class Calls:
                 raise Refusal("Conflict", None, "A call cannot be added now.")
             self._check(device, wanted)
             draft, unit = conversation.draft(), Unit()
-            invitation = self._begin(draft, device, wanted, now)
+            invitation = self.begin(draft, device, wanted, now)
             timeout_s = conversations.limits.invitation_timeout_s
             invitation = attrs.evolve(invitation, expires_at=now + timeout_s)
             if receipt is not None:
@@ -240,11 +245,20 @@ class Calls:
                 self._alert(unit, draft, invitation)
             await conversations.change(unit, conversation, draft)
 
-    async def accept(self, device: Device, invitation_id: str, answer: Answer, now: float) -> None:
+    async def accept(
+        self,
+        device: Device,
+        invitation_id: str,
+        answer: Answer,
+        now: float,
+        *,
+        by_phone: bool = False,
+    ) -> None:
         """UCWA acceptWithAnswer: this device answers, and the others that ring are told so.
 
         409 when the invitation is over or is not the device's to answer; 400
         InvalidMediaDescription for an answer that does not fit the offer or takes nothing of it.
+        `by_phone` says that the user's telephone was answered.
         """
         conversations = self._conversations
         conversation = conversations.find_invitation(device, invitation_id)[0]
@@ -253,7 +267,7 @@ class Calls:
             must_ring(invitation, leg)
             draft, unit = conversation.draft(), Unit()
             call = call_of(draft)
-            side = _answered(draft, call, leg, answer)
+            side = attrs.evolve(_answered(draft, call, leg, answer), by_phone=by_phone)
             media = call.media
             if answer.description is not None:
                 common = common_media(draft.streams_of(call.caller_id), answer.description.streams)
@@ -324,7 +338,7 @@ class Calls:
                 raise Refusal("Conflict", None, "The call has no such media.")
             draft, unit = conversation.draft(), Unit()
             draft.call = attrs.evolve(call, media=",".join(rest))
-            self._tell_media(unit, conversation, draft)
+            self.tell_media(unit, conversation, draft)
             await conversations.change(unit, conversation, draft)
 
     async def mute(self, device: Device, conversation_id: str, medium: str, *, muted: bool) -> None:
@@ -347,20 +361,20 @@ class Calls:
             mutes ^= {medium}
             draft, unit = conversation.draft(), Unit()
             draft.sides[device.id] = attrs.evolve(side, muted=",".join(sorted(mutes)))
-            self._tell_media(unit, conversation, draft)
+            self.tell_media(unit, conversation, draft)
             await conversations.change(unit, conversation, draft)
 
     # How it rings
 
     def _check(self, device: Device, wanted: Wanted) -> None:
         policy = self.policies.of(device.user_uri)
-        for medium in wanted.media:
+        for medium in wanted.media if wanted.modality == AUDIO_VIDEO else ():
             if not policy.allows(medium):
                 raise Refusal("Forbidden", None, f"Policy forbids {medium.lower()} calls.")
         if wanted.offer is not None:
             wanted.offer.must_offer(wanted.media)
 
-    def _begin(
+    def begin(
         self, conversation: ActiveConversation, device: Device, wanted: Wanted, now: float
     ) -> Invitation:
         """The invitation, with the call and the caller's side in `conversation`."""
@@ -397,6 +411,7 @@ class Calls:
                 description=wanted.offer.text if wanted.offer is not None else "",
                 streams=encoded(wanted.offer.streams) if wanted.offer is not None else "",
                 muted=",".join(wanted.muted),
+                by_phone=wanted.modality == PHONE_AUDIO,
             )
         }
         return invitation
@@ -408,9 +423,7 @@ class Calls:
         )
         tell_progress(unit, draft, invitation, self._conversations.names_in(draft))
 
-    def _tell_media(
-        self, unit: Unit, before: ActiveConversation, after: ActiveConversation
-    ) -> None:
+    def tell_media(self, unit: Unit, before: ActiveConversation, after: ActiveConversation) -> None:
         for leg in after.legs.values():
             if leg.call == "Connected":
                 tell_media(unit, before, after, leg, self._conversations.names_in(before))

@@ -210,7 +210,7 @@ class ActiveConversation:
         muted = caller.muted.split(",") if caller is not None else []
         rings = invitation.state == "Connecting" and leg.call == "Ringing"
         return CallTerms(
-            modality=call.modality,
+            modality="phoneAudio" if leg.by_phone else "audioVideo",
             media=tuple(call.media.split(",")),
             offer=caller.description if caller is not None and rings else "",
             session_context=own.context if own is not None else "",

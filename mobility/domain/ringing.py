@@ -56,9 +56,16 @@ RingingPlan = Callable[[Incoming], Plan]
 class OwnDevices:
     """The plan of who has said nothing else: all of the callee's applications ring at once."""
 
-    def __init__(self, conversations: Conversations, timeout_s: float) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        timeout_s: float,
+        by_phone: Callable[[str], bool] = lambda device_id: False,  # noqa: ARG005
+    ) -> None:
+        """`by_phone` says whether an application rings with its user's telephone."""
         self._conversations = conversations
         self._timeout_s = timeout_s
+        self._by_phone = by_phone
 
     def __call__(self, call: Incoming) -> Plan:
         return Plan(
@@ -67,9 +74,15 @@ class OwnDevices:
         )
 
     def devices(self, uri: str, media: tuple[str, ...], caller_uri: str) -> list[Device]:
-        """The applications of a user that carry one of `media` and this caller may ring, each
-        once."""
+        """The applications of a user that carry one of `media` and this caller may ring, each once.
+
+        For audio those whose telephone rings are among them.
+        """
         found: dict[str, Device] = {}
+        if "Audio" in media:
+            for endpoint in self._conversations.reachable(uri, "PhoneAudio", caller_uri):
+                if self._by_phone(endpoint.id):
+                    found[endpoint.id] = endpoint
         for medium in media:
             for endpoint in self._conversations.reachable(uri, medium, caller_uri):
                 found.setdefault(endpoint.id, endpoint)

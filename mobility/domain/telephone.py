@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from mobility.domain.agenda import Agenda, Appointment
+from mobility.domain.descriptions import Description
 from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import Itinerary
 
@@ -58,14 +59,15 @@ class Order:
     """One number to call through one gateway.
 
     `number` is in the form that routes match, `caller_id` the number to show as the caller's, ""
-    for none.  `offer` is a session description (SDP) to offer, "" where the leg is to be joined
-    with another one.  An emergency call goes ahead of every other, with `location`.
+    for none.  `offer` is the session description to offer, None where whoever is called offers one
+    or the leg is joined with another one.  An emergency call goes ahead of every other, with
+    `location`.
     """
 
     gateway: Gateway
     number: str = attrs.field(repr=False)
     caller_id: str = attrs.field(repr=False, default="")
-    offer: str = attrs.field(repr=False, default="")
+    offer: Description | None = None
     emergency: bool = False
     location: Location | None = None
 
@@ -74,8 +76,13 @@ class TelephoneLeg(Protocol):
     """One leg to the telephone network."""
 
     @property
-    def answer(self) -> str:
-        """The session description (SDP) it was answered with, "" before and without an offer."""
+    def description(self) -> Description | None:
+        """The session description that came with the answer: one that answers the offer of the
+        order, or an offer where that had none.  None where the network carries media itself."""
+        ...
+
+    def connect(self, answer: Description) -> None:
+        """Answer the offer that came with the answer (RFC 3725 section 4.1)."""
         ...
 
     def hang_up(self) -> None:
@@ -83,7 +90,7 @@ class TelephoneLeg(Protocol):
         ...
 
     def hold(self) -> None:
-        """Let whoever is there wait."""
+        """Let this leg and whom it hears be silent until `resume`."""
         ...
 
     def resume(self) -> None:
@@ -116,7 +123,7 @@ class TelephoneCall:
         itinerary: Itinerary,
         hear: Hear,
         *,
-        offer: str = "",
+        offer: Description | None = None,
         location: Location | None = None,
     ) -> None:
         self._network = network
@@ -146,9 +153,14 @@ class TelephoneCall:
             self._agenda.at(now, self._give_up)
 
     @property
-    def answer(self) -> str:
-        """The session description it was answered with."""
-        return self._leg.answer if self._leg is not None else ""
+    def description(self) -> Description | None:
+        """The session description that came with the answer."""
+        return self._leg.description if self._leg is not None else None
+
+    def connect(self, answer: Description) -> None:
+        """Answer the offer that came with the answer."""
+        if self._leg is not None and not self.over:
+            self._leg.connect(answer)
 
     def hang_up(self) -> None:
         """End it; nothing more is told of it."""

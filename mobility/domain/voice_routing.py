@@ -47,12 +47,16 @@ class Normalised:
 
 @attrs.frozen(slots=True)
 class Attempt:
-    """One gateway to try, and the number to show as the caller's ("" for none)."""
+    """One gateway to try, and the number to show as the caller's ("" for none).
+
+    `suppressed` says that the route shows that number whoever calls.
+    """
 
     gateway: Gateway
     route: str
     usage: str
     caller_id: str = attrs.field(repr=False)
+    suppressed: bool = False
 
 
 @attrs.frozen(slots=True)
@@ -185,5 +189,7 @@ def attempts(
             for name in route.gateways:
                 found = gateway(name)
                 if found is not None and found.enabled and found.name not in tried:
-                    tried[found.name] = Attempt(found, route.name, usage, shown)
+                    tried[found.name] = Attempt(
+                        found, route.name, usage, shown, route.suppress_caller_id
+                    )
     return tuple(tried.values())

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.agenda import Agenda
+from mobility.domain.descriptions import Description
 from mobility.domain.telephone import GATEWAY_PATIENCE_S, Happening, Location, TelephoneCall
 from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import Attempt, Itinerary
@@ -126,15 +127,16 @@ class FailoverTests(TelephoneTestCase):
 
     def test_media(self) -> None:
         """Calls are joined, held and resumed once they are answered."""
+        described = Description("v=0", ())
         one, other = self.call(GATEWAYS[0]), self.call(GATEWAYS[1])
         first, second = self.network.placed
         one.hold()
         self.assertFalse(first.held)
-        first.answers("v=0")
+        first.answers(described)
         second.answers()
         one.join(other)
         one.hold()
-        self.assertEqual((second, True, "v=0"), (first.joined, first.held, one.answer))
+        self.assertEqual((second, True, described), (first.joined, first.held, one.description))
         one.resume()
         self.assertFalse(first.held)
 

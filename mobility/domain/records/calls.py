@@ -46,7 +46,8 @@ class CallSide:
     `description` is its latest session description (SDP) and `streams` what that says of each
     stream (`mobility.domain.descriptions`); before the answer a callee's is provisional.
     `content_id` names the one of several offers that it answers.  `muted` is a comma list of Audio
-    and Video.  `provisional` counts its provisional answers.
+    and Video.  `provisional` counts its provisional answers.  `by_phone` says that it takes part
+    with its user's telephone.
     """
 
     KEY: ClassVar = ("call_id", "device_id")
@@ -60,6 +61,7 @@ class CallSide:
     content_id: str = ""
     muted: str = ""
     provisional: int = 0
+    by_phone: bool = False
 
 
 @attrs.frozen(slots=True)

@@ -39,6 +39,7 @@ class Leg:
     of audio and video, or Ringing while it rings.
     `invitation_id` names the invitation by which the application came into the conversation.
     `formats` is a comma list of the MessageFormats that its messaging has negotiated.
+    `by_phone` says that it calls or rings with its user's telephone.
     """
 
     KEY: ClassVar = ("conversation_id", "application_id")
@@ -50,6 +51,7 @@ class Leg:
     invitation_id: str = ""
     call: str = "Disconnected"
     formats: str = ""
+    by_phone: bool = False
 
 
 @attrs.frozen(slots=True)

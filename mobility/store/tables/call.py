@@ -1,6 +1,6 @@
 """Calls, what each device contributes, and what is being negotiated."""
 
-from sqlalchemy import BigInteger, Double, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Double, Index, Table, Text
 
 from mobility.store.tables.columns import column, key, metadata
 
@@ -40,6 +40,7 @@ call_sides = Table(
     column("content_id", Text),
     column("muted", Text),
     column("provisional", BigInteger),
+    column("by_phone", Boolean),
 )
 
 renegotiations = Table(

@@ -31,6 +31,7 @@ legs = Table(
     column("invitation_id", Text),
     column("call", Text),
     column("formats", Text),
+    column("by_phone", Boolean),
     sqlite_with_rowid=False,
 )
 

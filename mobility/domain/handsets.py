@@ -1,0 +1,287 @@
+"""Handsets: the telephones with which applications take part in calls.
+
+An application whose user prefers telephone audio rings as such: its telephone is called, answering
+there answers the invitation, and hanging up there ends the call.  Handsets are in memory alone, so
+calls that have one end with the process.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+
+from mobility.domain.agenda import Agenda
+from mobility.domain.answering import must_ring
+from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.call import PHONE_AUDIO, call_of, modality_of
+from mobility.domain.calls import Answer, Calls
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversations import Conversations
+from mobility.domain.descriptions import Description
+from mobility.domain.facts import CallChanged, ConversationChanged, InvitationChanged
+from mobility.domain.ledger import Committed
+from mobility.domain.outcomes import LOST
+from mobility.domain.records import User
+from mobility.domain.telephone import Happening, TelephoneCall, TelephoneNetwork
+from mobility.domain.telephone_lines import REFUSALS, TelephoneLines, offer_of, refuse
+from mobility.domain.users import Users
+from mobility.domain.voice import Voice
+from mobility.domain.voice_routing import FAILURES, Itinerary
+from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
+
+Key = tuple[str, str]
+"""A conversation and an application in it."""
+
+
+class Handsets:
+    """The telephones of applications in calls, by conversation and application."""
+
+    def __init__(
+        self,
+        network: TelephoneNetwork,
+        agenda: Agenda,
+        users: Users,
+        voice: Voice,
+        applications: Applications,
+        conversations: Conversations,
+        calls: Calls,
+        lines: TelephoneLines,
+    ) -> None:
+        self._network = network
+        self._agenda = agenda
+        self._users = users
+        self._voice = voice
+        self._applications = applications
+        self._conversations = conversations
+        self._calls = calls
+        self._lines = lines
+        self._handsets: dict[Key, TelephoneCall] = {}
+        calls.stages.by_phone = self.takes_phone
+
+    def load(self) -> None:
+        """Calls with handsets of a process before this one end, after `Conversations.load`."""
+        for conversation in self._conversations:
+            if any(
+                leg.by_phone and leg.call != "Disconnected" for leg in conversation.legs.values()
+            ):
+                self._agenda.at(0.0, partial(self._lose, conversation))
+
+    def takes_phone(self, device_id: str) -> bool:
+        """Whether an application rings by its user's telephone."""
+        endpoint = self._applications.find(device_id)
+        if endpoint is None or endpoint.ending:
+            return False
+        record = endpoint.record
+        if record.audio_preference != "PhoneAudio" or not record.phone_number:
+            return False
+        user = self._users.find(endpoint.user_uri)
+        return user is not None and bool(self._voice.route(user, record.phone_number).attempts)
+
+    def own_phone(self, user: User, endpoint: Endpoint, number: str = "") -> Itinerary:
+        """The way to a user's own telephone: the number given, that of the application, or the
+        mobile number.
+
+        400 NormalizationFailed for what is no number, ParameterValidationFailure without one or for
+        one that is a line of this system; 403 where policy or routes do not lead there.
+        """
+        dialled = number or endpoint.record.phone_number or user.mobile_phone
+        if not dialled:
+            raise validation_failure(Parameter("phoneNumber", "is missing, and none is known"))
+        itinerary = self._voice.route(user, dialled)
+        if itinerary.failure == "NormalizationFailed":
+            raise not_a_number()
+        if itinerary.user_uri or itinerary.emergency:
+            rule = "must be a telephone outside of this system"
+            raise validation_failure(Parameter("phoneNumber", rule))
+        if itinerary.failure:
+            raise Refusal("Forbidden", None, f"No call to your telephone: {why(itinerary)}.")
+        return itinerary
+
+    def call(
+        self,
+        endpoint: Endpoint,
+        conversation: ActiveConversation,
+        itinerary: Itinerary,
+        hear: Callable[[Happening], None],
+        now: float,
+    ) -> TelephoneCall:
+        """Ring the telephone with which an application takes part in a call."""
+        call = call_of(conversation)
+        offer = offer_of(conversation) if call.caller_id != endpoint.id else None
+        handset = TelephoneCall(self._network, self._agenda, itinerary, hear, offer=offer)
+        self._handsets[(conversation.id, endpoint.id)] = handset
+        handset.place(now)
+        return handset
+
+    def find(self, conversation_id: str, application_id: str) -> TelephoneCall | None:
+        """The handset with which an application takes part in a call."""
+        return self._handsets.get((conversation_id, application_id))
+
+    def __len__(self) -> int:
+        return len(self._handsets)
+
+    async def accept(self, endpoint: Endpoint, invitation_id: str, now: float) -> None:
+        """UCWA acceptWithPhoneAudio: answer an audio/video invitation with the telephone.
+
+        It is rung now; answering it answers the invitation.  409 when the invitation is over, not
+        the application's to answer, or answered so already.
+        """
+        conversation, invitation, leg = self._conversations.find_invitation(endpoint, invitation_id)
+        must_ring(invitation, leg)
+        if (conversation.id, endpoint.id) in self._handsets:
+            raise Refusal("Conflict", None, "The telephone rings already.")
+        user = self._owner(endpoint)
+        itinerary = self.own_phone(user, endpoint)
+        hear = partial(self._heard, endpoint, conversation.id, invitation_id)
+        self.call(endpoint, conversation, itinerary, hear, now)
+
+    async def _lose(self, conversation: ActiveConversation, now: float) -> None:
+        conversations = self._conversations
+        async with conversations.lock(conversation.id):
+            lost = [
+                leg
+                for leg in conversation.legs.values()
+                if modality_of(conversation, leg) == PHONE_AUDIO
+            ]
+            if conversation.call is not None and lost:
+                await conversations.hang_up(conversation, lost, LOST, now)
+
+    # What is heard from the bus
+
+    def committed(self, committed: Committed) -> None:
+        """Ring, connect and hang up as conversations go.
+
+        Memory follows after this, so what needs it comes a moment later.
+        """
+        for entry in committed.entries:
+            key: Key
+            match entry.fact:
+                case InvitationChanged(change="started", direction="Incoming") as fact if (
+                    fact.call is not None and fact.call.modality == PHONE_AUDIO
+                ):
+                    self._agenda.at(
+                        0.0, partial(self._ring, entry.stream_id, fact.conversation_id, fact.id)
+                    )
+                case CallChanged(state="Connected") as fact:
+                    key = fact.conversation_id, entry.stream_id
+                    if key in self._handsets:
+                        self._agenda.at(0.0, partial(self._connect, key))
+                case CallChanged(state="Disconnected") as fact:
+                    self._hang_up((fact.conversation_id, entry.stream_id))
+                case ConversationChanged(change="deleted") as fact:
+                    self._hang_up((fact.conversation.id, entry.stream_id))
+        for stream_id in committed.dropped_streams:
+            for key in [one for one in self._handsets if one[1] == stream_id]:
+                self._hang_up(key)
+
+    async def _ring(
+        self, application_id: str, conversation_id: str, invitation_id: str, now: float
+    ) -> None:
+        """An application rings as telephone audio: its telephone is called."""
+        endpoint = self._applications.find(application_id)
+        if endpoint is None:
+            return
+        try:
+            conversation, _ = self._conversations.find(endpoint, conversation_id)
+            itinerary = self.own_phone(self._owner(endpoint), endpoint)
+        except Refusal:
+            return
+        hear = partial(self._heard, endpoint, conversation_id, invitation_id)
+        self.call(endpoint, conversation, showing(itinerary, self._caller(conversation)), hear, now)
+
+    def _caller(self, conversation: ActiveConversation) -> str:
+        """The number of who calls, "" for none."""
+        uri = call_of(conversation).caller_uri
+        user = self._users.find(uri)
+        return user.work_phone if user is not None else uri.removeprefix("tel:")
+
+    def _heard(
+        self, endpoint: Endpoint, conversation_id: str, invitation_id: str, happening: Happening
+    ) -> None:
+        self._agenda.at(
+            0.0, partial(self._follow, endpoint, conversation_id, invitation_id, happening)
+        )
+
+    async def _follow(
+        self,
+        endpoint: Endpoint,
+        conversation_id: str,
+        invitation_id: str,
+        happening: Happening,
+        now: float,
+    ) -> None:
+        """What becomes of the telephone of who is called becomes of the call."""
+        key = conversation_id, endpoint.id
+        handset = self._handsets.get(key)
+        if handset is None:
+            return
+        try:
+            if happening is Happening.RINGING:
+                await self._calls.alert(endpoint, invitation_id)
+            elif happening is Happening.ANSWERED:
+                answer = Answer(handset.description)
+                await self._calls.accept(endpoint, invitation_id, answer, now, by_phone=True)
+            elif happening is Happening.HUNG_UP:
+                await self._calls.stop(endpoint, conversation_id, ("Audio", "Video"), now)
+            else:
+                self._handsets.pop(key, None)
+                outcome = REFUSALS[happening]
+                await refuse(self._conversations, endpoint, invitation_id, outcome, now)
+        except Unavailable:
+            raise
+        except Refusal:
+            self._hang_up(key)
+
+    async def _connect(self, key: Key, now: float) -> None:  # noqa: ARG002  # an Action
+        """The call of a handset is connected: let it hear the other end.
+
+        Only the caller's handset has to be told: a callee's was answered with what the caller
+        offers.
+        """
+        endpoint, handset = self._applications.find(key[1]), self._handsets.get(key)
+        if endpoint is None or handset is None:
+            return
+        conversation, _ = self._conversations.find(endpoint, key[0])
+        call = conversation.call
+        if call is None or call.caller_id != endpoint.id or not call.callee_id:
+            return
+        side = conversation.sides[call.callee_id]
+        if side.description and handset.description is not None:
+            handset.connect(Description(side.description, conversation.streams_of(call.callee_id)))
+            return
+        line = self._lines.find(call.callee_id)
+        other = line.call if line is not None else self._handsets.get((key[0], call.callee_id))
+        if other is not None:
+            handset.join(other)
+
+    def _hang_up(self, key: Key) -> None:
+        handset = self._handsets.pop(key, None)
+        if handset is not None:
+            handset.hang_up()
+
+    def _owner(self, endpoint: Endpoint) -> User:
+        user = self._users.find(endpoint.user_uri)
+        if user is None:
+            raise Refusal("NotFound", None, "There is no such user.")
+        return user
+
+
+def not_a_number() -> Refusal:
+    """400 NormalizationFailed."""
+    return Refusal("BadRequest", "NormalizationFailed", "This is no number that can be called.")
+
+
+def why(itinerary: Itinerary) -> str:
+    """Why a call leads nowhere, in words."""
+    return FAILURES[itinerary.failure]
+
+
+def showing(itinerary: Itinerary, number: str) -> Itinerary:
+    """The same ways with another number shown as the caller's, where the route lets it be."""
+    return attrs.evolve(
+        itinerary,
+        attempts=tuple(
+            one if one.suppressed else attrs.evolve(one, caller_id=number)
+            for one in itinerary.attempts
+        ),
+    )

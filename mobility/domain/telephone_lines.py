@@ -1,0 +1,186 @@
+"""Numbers of the telephone network as devices that ring in calls.
+
+A `TelephoneLine` stands in a call for one number: it calls the number when it is to ring, answers
+the call when somebody picks up there, and hangs up when the call is over.  Plans of ringing may
+hold its `line` as they hold an application's endpoint.
+"""
+
+from functools import partial
+
+import attrs
+
+from mobility.domain.agenda import Agenda
+from mobility.domain.answering import must_ring
+from mobility.domain.calls import Answer, Calls
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversations import Conversations
+from mobility.domain.descriptions import Description
+from mobility.domain.facts import ConversationChanged, Fact, InvitationChanged, Reason
+from mobility.domain.lines import Device, Line
+from mobility.domain.outcomes import DECLINED, Outcome
+from mobility.domain.states import Invited
+from mobility.domain.telephone import Happening, Location, TelephoneCall, TelephoneNetwork
+from mobility.domain.voice_routing import Itinerary
+from mobility.errors import Refusal, Unavailable
+
+BUSY = Outcome(
+    Invited.DECLINED,
+    Reason("RemoteFailure", "Busy", "The number is busy."),
+    Reason("LocalFailure", "Busy", "The telephone is busy."),
+)
+PSTN_FAILED = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "PstnCallFailed", "No gateway reaches the number."),
+    Reason("LocalFailure", "PstnCallFailed", "No gateway reaches the telephone."),
+)
+
+REFUSALS = {
+    Happening.BUSY: BUSY,
+    Happening.DECLINED: DECLINED,
+    Happening.UNREACHABLE: PSTN_FAILED,
+}
+"""How an invitation ends for which a telephone was called in vain."""
+
+
+@attrs.define(slots=True, eq=False)
+class TelephoneLine:
+    """One number that rings in a call; `line` is its device.
+
+    While `waiting` it does not call the number though it rings.
+    """
+
+    itinerary: Itinerary
+    line: Line
+    waiting: bool = False
+    location: Location | None = None
+    conversation_id: str = ""
+    invitation_id: str = ""
+    call: TelephoneCall | None = None
+
+
+class TelephoneLines:
+    """The numbers that ring or talk now."""
+
+    def __init__(
+        self,
+        network: TelephoneNetwork,
+        agenda: Agenda,
+        conversations: Conversations,
+        calls: Calls,
+    ) -> None:
+        self._network = network
+        self._agenda = agenda
+        self._conversations = conversations
+        self._calls = calls
+        self._open: dict[str, TelephoneLine] = {}
+
+    def open(
+        self,
+        uri: str,
+        itinerary: Itinerary,
+        *,
+        name: str = "",
+        waiting: bool = False,
+        location: Location | None = None,
+    ) -> TelephoneLine:
+        """A device for the number of an itinerary, shown to others under `uri` and `name`."""
+        heard: list[TelephoneLine] = []
+        line = self._conversations.lines.open(
+            uri, name or itinerary.number, lambda fact: self._hear(heard[0], fact)
+        )
+        one = TelephoneLine(itinerary, line, waiting, location)
+        heard.append(one)
+        self._open[line.id] = one
+        return one
+
+    def close(self, one: TelephoneLine) -> None:
+        """Hang up, and do not use the line any more."""
+        if one.call is not None:
+            one.call.hang_up()
+        self._open.pop(one.line.id, None)
+        self._conversations.lines.close(one.line)
+
+    def find(self, line_id: str) -> TelephoneLine | None:
+        return self._open.get(line_id)
+
+    def go_on(self, one: TelephoneLine, now: float) -> None:
+        """Call the number of a line that waited."""
+        one.waiting = False
+        self._place(one, now)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def _hear(self, one: TelephoneLine, fact: Fact) -> None:
+        match fact:
+            case InvitationChanged(change="started"):
+                one.conversation_id, one.invitation_id = fact.conversation_id, fact.id
+                if not one.waiting:
+                    self._agenda.at(0.0, partial(self._begin, one))
+            case ConversationChanged(change="deleted"):
+                self.close(one)
+
+    async def _begin(self, one: TelephoneLine, now: float) -> None:
+        self._place(one, now)
+
+    def _place(self, one: TelephoneLine, now: float) -> None:
+        if one.line.closed or one.call is not None:
+            return
+        conversation, _ = self._conversations.find(one.line, one.conversation_id)
+        one.call = TelephoneCall(
+            self._network,
+            self._agenda,
+            one.itinerary,
+            partial(self._happened, one),
+            offer=offer_of(conversation),
+            location=one.location,
+        )
+        one.call.place(now)
+
+    def _happened(self, one: TelephoneLine, happening: Happening) -> None:
+        self._agenda.at(0.0, partial(self._follow, one, happening))
+
+    async def _follow(self, one: TelephoneLine, happening: Happening, now: float) -> None:
+        """What becomes of the number becomes of the call."""
+        if one.line.closed or one.call is None:
+            return
+        try:
+            if happening is Happening.RINGING:
+                await self._calls.alert(one.line, one.invitation_id)
+            elif happening is Happening.ANSWERED:
+                answer = Answer(one.call.description)
+                await self._calls.accept(one.line, one.invitation_id, answer, now)
+            elif happening is Happening.HUNG_UP:
+                await self._conversations.terminate(one.line, one.conversation_id, now)
+            else:
+                await refuse(
+                    self._conversations, one.line, one.invitation_id, REFUSALS[happening], now
+                )
+        except Unavailable:
+            raise
+        except Refusal:
+            one.call.hang_up()
+
+
+async def refuse(
+    conversations: Conversations,
+    device: Device,
+    invitation_id: str,
+    outcome: Outcome,
+    now: float,
+) -> None:
+    """A device does not ring any more.  Refusal when it did not, or the call is over."""
+    conversation = conversations.find_invitation(device, invitation_id)[0]
+    async with conversations.lock(conversation.id):
+        _, invitation, leg = conversations.find_invitation(device, invitation_id)
+        must_ring(invitation, leg)
+        await conversations.hang_up(conversation, [leg], outcome, now)
+
+
+def offer_of(conversation: ActiveConversation) -> Description | None:
+    """The session description that the caller offers, None where it offers none."""
+    call = conversation.call
+    side = conversation.sides.get(call.caller_id) if call is not None else None
+    if side is None or not side.description:
+        return None
+    return Description(side.description, conversation.streams_of(side.device_id))
