@@ -36,6 +36,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
@@ -174,6 +175,7 @@ class FrontEnd(MultiService):
                 self.applications,
                 lambda uri: config.ucwa.html_messaging,  # noqa: ARG005  # the same for everybody
             ),
+            Delivery(self.applications, self.conversations.reach),
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)

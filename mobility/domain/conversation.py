@@ -363,7 +363,7 @@ def tell_connected(
         stream, invitation_fact(conversation, invitation, leg, "completed", name_of), message
     )
     if message is not None and not outgoing:
-        tell_message(unit, message, [leg], name_of(message.from_uri))
+        tell_message(unit, message, [leg], name_of)
 
 
 def formats_of(leg: Leg) -> tuple[str, ...]:
@@ -438,14 +438,14 @@ def tell_gone(
     tell_ended(unit, conversation, leg, name_of, invitation, reason, call_over)
 
 
-def tell_sent(unit: Unit, message: Message, leg: Leg, from_name: str, operation_id: str) -> None:
+def tell_sent(unit: Unit, message: Message, leg: Leg, name_of: NameOf, operation_id: str) -> None:
     """The message left `leg`'s application."""
-    unit.append(leg.application_id, _message_fact(message, "Outgoing", from_name, operation_id))
+    unit.append(leg.application_id, message_fact(message, "Outgoing", name_of, operation_id))
 
 
-def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], from_name: str) -> None:
+def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], name_of: NameOf) -> None:
     """The message reached `legs`; a sender's other applications see it as its own."""
-    incoming = _message_fact(message, "Incoming", from_name)
+    incoming = message_fact(message, "Incoming", name_of)
     own = []
     for leg in legs:
         if leg.user_uri == message.from_uri:
@@ -453,22 +453,25 @@ def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], from_name: s
         else:
             unit.append(leg.application_id, incoming, message)
     if own:
-        outgoing = _message_fact(message, "Outgoing", from_name)
+        outgoing = message_fact(message, "Outgoing", name_of)
         for leg in own:
             unit.append(leg.application_id, outgoing, message)
 
 
-def _message_fact(
-    message: Message, direction: str, from_name: str, operation_id: str = ""
+def message_fact(
+    message: Message, direction: str, name_of: NameOf, operation_id: str = ""
 ) -> MessageCompleted:
+    """What an application is told of a message; only its sender hears whom it did not reach."""
+    failed = message.failed.split() if direction == "Outgoing" else ()
     return MessageCompleted(
         conversation_id=message.conversation_id,
         number=message.number,
         direction=direction,
         from_uri=message.from_uri,
-        from_name=from_name,
+        from_name=name_of(message.from_uri),
         sent_at=message.sent_at,
         operation_id=operation_id,
+        failed=tuple([(uri, name_of(uri)) for uri in failed]),
     )
 
 

@@ -19,6 +19,7 @@ from mobility.domain.conversation import (
     tell_started,
 )
 from mobility.domain.conversations import Conversations
+from mobility.domain.delivery import Delivery
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.outcomes import ELSEWHERE
@@ -70,7 +71,9 @@ class Messaging:
         users: Users,
         conversations: Conversations,
         formats: MessageFormats,
+        delivery: Delivery,
     ) -> None:
+        self._delivery = delivery
         self.formats = formats
         self._ledger = ledger
         self._users = users
@@ -191,6 +194,7 @@ class Messaging:
     ) -> Message:
         """UCWA sendMessage: answers once the message is durable in every recipient's stream.
 
+        Whom it does not reach (`mobility.domain.delivery`) the sender is told when it completes.
         409 while messaging is not connected, 403 for an attendee while the audience may not write.
         """
         await self._conversations.settled(conversation_id)
@@ -198,15 +202,21 @@ class Messaging:
         _must_be_connected(leg)
         if not conversation.may_send(leg):
             raise Refusal("Forbidden", None, "Only leaders may send messages in this meeting.")
+        reached = self._delivery.of(conversation, leg)
         message = _new_message(conversation, leg.user_uri, text, now)
+        if reached.failed:
+            missed = not conversation.is_conference and self._delivery.is_missed(
+                reached.failed, leg
+            )
+            message = attrs.evolve(message, failed=" ".join(reached.failed), missed=missed)
         unit = Unit()
         unit.save(message)
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=str(message.number)))
         typed = self._typing.end(unit, conversation, leg)
-        from_name = self._conversations.names_in(conversation)(leg.user_uri)
-        tell_sent(unit, message, leg, from_name, operation_id)
-        tell_message(unit, message, conversation.hearers(leg), from_name)
+        name_of = self._conversations.names_in(conversation)
+        tell_sent(unit, message, leg, name_of, operation_id)
+        tell_message(unit, message, reached.legs, name_of)
         try:
             await self._ledger.commit(unit)
         except BaseException:

@@ -52,5 +52,6 @@ UNABLE = Outcome(
     Reason("LocalFailure", "Unavailable", "The device cannot answer."),
 )
 UNREACHABLE = Reason("RemoteFailure", "Unavailable", "The person has no device that can answer.")
+UNDELIVERED = Reason("RemoteFailure", "Unavailable", "The message did not reach everybody.")
 DO_NOT_DISTURB = Reason("RemoteFailure", "DoNotDisturb", "The person is not to be disturbed.")
 UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")

@@ -18,7 +18,7 @@ class Reach:
 
         Who is blocked is told what it would be told if nobody were there.
         """
-        if not self._is_there(callee_uri):
+        if not self.is_there(callee_uri):
             return UNKNOWN
         obstacle = self._privacy.obstacle(callee_uri, caller_uri)
         if not obstacle:
@@ -32,8 +32,9 @@ class Reach:
     def keeps_missed(self, callee_uri: str, caller_uri: str) -> bool:
         """Whether what this caller says is kept for a callee whom it does not reach now."""
         blocked = self._privacy.obstacle(callee_uri, caller_uri) == BLOCKED
-        return self._is_there(callee_uri) and not blocked
+        return self.is_there(callee_uri) and not blocked
 
-    def _is_there(self, uri: str) -> bool:
+    def is_there(self, uri: str) -> bool:
+        """Whether there is such a user, who may sign in."""
         user = self._users.find(uri)
         return user is not None and user.enabled

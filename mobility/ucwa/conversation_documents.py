@@ -225,7 +225,7 @@ def invitation(
 
 def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None, *, html: bool) -> Document:
     """A message; its text as HTML if it has any and the application shows it (`html`)."""
-    rels = {
+    rels: Document = {
         "self": link(hrefs.message(fact.conversation_id, fact.number)),
         "messaging": link(hrefs.messaging(fact.conversation_id)),
     }
@@ -237,12 +237,18 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None, *, html:
     if body is not None:
         rel = "htmlMessage" if html and body.format == "Html" else "plainMessage"
         rels[rel] = link(_data_uri(body, html=html))
+    if fact.failed:
+        rels["failedDeliveryParticipant"] = [
+            link(hrefs.participant(fact.conversation_id, uri), name) for uri, name in fact.failed
+        ]
     document: Document = {
         "rel": "message",
         "direction": fact.direction,
         "timeStamp": Instant(fact.sent_at),
         "_links": rels,
     }
+    if fact.direction == "Outgoing":
+        document["status"] = "Failed" if fact.failed else "Succeeded"
     if fact.operation_id:
         document["operationId"] = fact.operation_id
     return document

@@ -9,6 +9,7 @@ from mobility.domain.applications import Endpoint
 from mobility.domain.call_policy import CallPolicy
 from mobility.domain.facts import Fact, Reason
 from mobility.domain.ledger import Entry
+from mobility.domain.outcomes import UNDELIVERED
 from mobility.domain.presence import PARTS
 from mobility.domain.records import Message, Presence, User
 from mobility.domain.subscriptions import Subscriptions
@@ -148,7 +149,9 @@ def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None, *, html: boo
         case facts.MessageCompleted():
             document = conversations.message(hrefs, fact, message, html=html)
             event = _shown("message", document, "completed")
-            event["status"] = "Success"
+            event["status"] = "Failure" if fact.failed else "Success"
+            if fact.failed:
+                event["reason"] = reason_document(UNDELIVERED)
             return _conversation(hrefs, fact, event)
         case facts.ParticipantChanged():
             return _conversation(hrefs, fact, _participant(hrefs, fact))

@@ -2,8 +2,12 @@
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.conference import messaging_fact
-from mobility.domain.conversation import PARTICIPANT, ActiveConversation, invitation_fact
-from mobility.domain.facts import MessageCompleted
+from mobility.domain.conversation import (
+    PARTICIPANT,
+    ActiveConversation,
+    invitation_fact,
+    message_fact,
+)
 from mobility.domain.html_message import read_html
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
@@ -146,14 +150,8 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
         message = await ucwa.archive.message(conversation.id, int(number))
     if message is None or message.number <= conversation.unseen(leg):
         raise Refusal("NotFound", "ResourceNotFound", "There is no such message.")
-    fact = MessageCompleted(
-        conversation_id=conversation.id,
-        number=message.number,
-        direction="Outgoing" if message.from_uri == leg.user_uri else "Incoming",
-        from_uri=message.from_uri,
-        from_name=ucwa.conversations.names_in(conversation)(message.from_uri),
-        sent_at=message.sent_at,
-    )
+    direction = "Outgoing" if message.from_uri == leg.user_uri else "Incoming"
+    fact = message_fact(message, direction, ucwa.conversations.names_in(conversation))
     html = call.endpoint.record.shows_html
     return Response(document=conversation_documents.message(call.hrefs, fact, message, html=html))
 

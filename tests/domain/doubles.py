@@ -23,6 +23,7 @@ from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.delivery import Delivery
 from mobility.domain.facts import (
     CallChanged,
     CommunicationChanged,
@@ -401,7 +402,12 @@ class World:
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.calls.stages.load()
         self.messaging = Messaging(
-            ledger, self.agenda, self.users, self.conversations, MessageFormats(self.applications)
+            ledger,
+            self.agenda,
+            self.users,
+            self.conversations,
+            MessageFormats(self.applications),
+            Delivery(self.applications, self.conversations.reach),
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])

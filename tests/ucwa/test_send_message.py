@@ -171,7 +171,7 @@ class StartMessagingTests(ConnectedTestCase):
                 {
                     "operationId": "x" * 51,
                     "subject": "x" * 251,
-                    "threadId": "x" * 129,
+                    "threadId": "x" * 251,
                     "importance": "Low",
                     "_links": {"message": {"href": "http://example.test/"}},
                 }
@@ -279,3 +279,33 @@ class ParticipantTests(ConnectedTestCase):
         shown = await self.alice.document("communication/conversations?filter=active")
         conversation = self.messaging.rpartition("/")[0]
         self.assertEqual(shown["_links"]["conversation"], [{"href": conversation}])
+
+
+class FailedDeliveryTests(ConnectedTestCase):
+    """What the sender is told of a message that did not reach the other one."""
+
+    async def test_blocked(self) -> None:
+        """The message is completed as a failure that links to the participant, also when read."""
+        privacy = self.service.front_end.privacy
+        level = privacy.level(uri("bob"), uri("alice"))
+        await privacy.assign(uri("bob"), uri("alice"), "Blocked", level)
+        sent = self.accepted(await self.alice.send(self.messaging, "Hello?"), 201)
+        event = next(one for one in await self.alice.events() if one.rel == "message")
+        self.assertEqual((event.type, event.status), ("completed", "Failure"))
+        reason = event.event["reason"]
+        self.assertEqual((reason["code"], reason["subcode"]), ("RemoteFailure", "Unavailable"))
+        conversation = self.messaging.removesuffix("/messaging")
+        bob = {"href": f"{conversation}/participants/bob@example.test", "title": "Bob Brown"}
+        for shown in (event.resource, await self.alice.document(sent)):
+            self.assertEqual(shown["status"], "Failed")
+            self.assertEqual(shown["_links"]["failedDeliveryParticipant"], [bob])
+        self.assertEqual((await self.alice.document(bob["href"]))["name"], "Bob Brown")
+
+    async def test_delivered(self) -> None:
+        """A message that reached everybody has no such link; the recipient sees no status."""
+        sent = self.accepted(await self.alice.send(self.messaging, "Hello?"), 201)
+        shown = await self.alice.document(sent)
+        self.assertEqual(shown["status"], "Succeeded")
+        self.assertNotIn("failedDeliveryParticipant", shown["_links"])
+        read = await self.bob.document(converted(sent, self.alice, self.bob))
+        self.assertNotIn("status", read)

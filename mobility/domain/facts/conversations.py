@@ -143,7 +143,10 @@ class InvitationChanged:
 
 @attrs.frozen(slots=True)
 class MessageCompleted:
-    """A message was sent (`Outgoing`) or has come (`Incoming`); its body is kept once."""
+    """A message was sent (`Outgoing`) or has come (`Incoming`); its body is kept once.
+
+    `failed` are URIs and names of participants whom an outgoing one did not reach.
+    """
 
     conversation_id: str
     number: int
@@ -152,3 +155,4 @@ class MessageCompleted:
     from_name: str
     sent_at: float
     operation_id: str = ""
+    failed: tuple[tuple[str, str], ...] = ()

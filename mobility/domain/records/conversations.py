@@ -105,6 +105,7 @@ class Invitation:
 class Message:
     """An instant message, stored once and referenced from each recipient's stream.
 
+    `failed` is a space list of the URIs of participants whom it did not reach.
     `format` is a MessageFormat (Plain, Html); the body of an Html message is sanitised, and `plain`
     is its text for who shows no HTML.  `missed` says the recipient had no endpoint that could show
     it.
@@ -119,6 +120,7 @@ class Message:
     sent_at: float
     missed: bool = False
     plain: str = attrs.field(repr=False, default="")
+    failed: str = ""
 
     @property
     def text(self) -> str:

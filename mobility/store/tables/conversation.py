@@ -80,4 +80,5 @@ messages = Table(
     column("sent_at", Double),
     column("missed", Boolean),
     column("plain", Text),
+    column("failed", Text),
 )
