@@ -87,10 +87,12 @@ ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications"
 
 LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
+    "defaultGroup": "group",
     "groupContacts": "myContacts",
     "localParticipant": "participant",
     "memberships": "presenceSubscriptionMemberships",
     "photo": "contactPhoto",
+    "pinnedGroup": "group",
     "subscribeToGroupPresence": "presenceSubscriptions",
 }
 """Rels that are names of links to a declared resource."""
