@@ -38,7 +38,7 @@ from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
-from mobility.domain.facts import MeChanged
+from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
@@ -336,6 +336,8 @@ class FrontEnd(MultiService):
         if before != after and after.enabled:
             for endpoint in self.applications.of_user(after.uri):
                 unit.append(endpoint.id, MeChanged())
+                if before.enterprise_voice != after.enterprise_voice:
+                    unit.append(endpoint.id, PoliciesChanged())
 
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]

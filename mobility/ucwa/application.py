@@ -11,7 +11,7 @@ from mobility.ucwa import call_documents, documents
 from mobility.ucwa.channel import AGGREGATION_RANGE_S, TIMEOUT_RANGE_S, Cursor, Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.events import Parked, Poll
-from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.hrefs import APPLICATIONS, Hrefs
 from mobility.ucwa.service import Ucwa
 
 MAX_NAME = 100
@@ -43,11 +43,12 @@ POLICIES: Document = {
     "saveCredentials": "Enabled",
     "saveMessagingHistory": "Enabled",
     "sharingOnlyOnWifi": "Disabled",
-    "telephonyMode": "None",
     "videoOnlyOnWifi": "Disabled",
 }
 """What this front end does and the documented defaults of CsMobilityPolicy."""
 
+ENTERPRISE_VOICE_MODE, NO_TELEPHONY = "AudioVideo", "None"
+"""telephonyMode of who may call telephones, and of who may not (UCWA rel `policies`)."""
 
 MEDIA_POLICIES: Document = {
     "applicationSharingEncryption": "Supported",
@@ -104,11 +105,15 @@ def _registration(request: Request) -> Registration:
 def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) -> Response:
     """The answer that shows an application, with the cookie for its photos."""
     user = owner(ucwa, endpoint)
-    href = ucwa.channels.href(endpoint, instance_id)
     headers = [("Set-Cookie", ucwa.photo_cookies.header(endpoint.id, user))]
     if status == 201:
         headers.append(("Location", Hrefs(endpoint.id).application))
-    document = documents.application(
+    return Response(status, document=_document(ucwa, endpoint, user, instance_id), headers=headers)
+
+
+def _document(ucwa: Ucwa, endpoint: Endpoint, user: User, instance_id: str) -> Document:
+    href = ucwa.channels.href(endpoint, instance_id)
+    return documents.application(
         endpoint,
         user,
         instance_id,
@@ -116,7 +121,19 @@ def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) ->
         assigned_meeting=ucwa.meetings.policy.assigned,
         calls=call_documents.call_links(Hrefs(endpoint.id), ucwa.calls.policies.of(user.uri)),
     )
-    return Response(status, document=document, headers=headers)
+
+
+def get_applications(ucwa: Ucwa, user: User) -> Response:
+    """GET applications: those of the user that are alive, each as its first instance sees it."""
+    alive = sorted(ucwa.applications.of_user(user.uri), key=lambda endpoint: endpoint.id)
+    shown = [_document(ucwa, one, user, next(iter(one.instances), "")) for one in alive]
+    return Response(
+        document={
+            "rel": "applications",
+            "_links": documents.links(self=APPLICATIONS),
+            "_embedded": {"application": shown},
+        }
+    )
 
 
 def get_application(ucwa: Ucwa, call: Call) -> Response:
@@ -153,19 +170,23 @@ def get_events(ucwa: Ucwa, call: Call) -> Deferred[Response]:
 
 
 def get_policies(ucwa: Ucwa, call: Call) -> Response:
-    own = documents.links(self=call.hrefs.of("policies"))
     html = ucwa.messaging.formats.allows_html(call.endpoint.user_uri)
+    voice = owner(ucwa, call.endpoint).enterprise_voice
     return Response(
         document={
             "rel": "policies",
             **POLICIES,
             "htmlMessaging": "Enabled" if html else "Disabled",
-            "_links": own,
+            "telephonyMode": ENTERPRISE_VOICE_MODE if voice else NO_TELEPHONY,
+            "_links": documents.links(self=call.hrefs.of("policies")),
         }
     )
 
 
-def get_media_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # as policies
+def get_media_policies(
+    ucwa: Ucwa,  # noqa: ARG001  # the same for everybody
+    call: Call,
+) -> Response:
     own = documents.links(self=call.hrefs.of("mediaPolicies"))
     return Response(document={"rel": "mediaPolicies", **MEDIA_POLICIES, "_links": own})
 

@@ -290,9 +290,7 @@ RESOURCES = (
                 Operation("GET", shown_to_self(document), refusals=AVAILABLE_FIRST),
                 Operation("POST", write, (204,), refusals=AVAILABLE_FIRST, parameters=(parameter,)),
             ),
-            events=tuple(
-                Event(kind, "me", Priority.MEDIUM) for kind in ("added", "updated", "deleted")
-            ),
+            events=tuple(Event(kind, "me", Priority.MEDIUM) for kind in ("added", "updated")),
         )
         for rel, document, write, parameter in (
             ("presence", documents.own_presence, post_presence, "availability"),

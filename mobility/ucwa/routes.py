@@ -62,8 +62,14 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
 
         return answer()
 
+    def shown(request: Request) -> Answer:
+        _require_version(request, APPLICATIONS_REVISION)
+        response = application.get_applications(ucwa, _caller(ucwa, request))
+        return _finished(response, request, APPLICATIONS_REVISION)
+
     for prefix in (APPLICATIONS, REFERENCE_APPLICATIONS):
         yield Route("applications", "POST", prefix, register)
+        yield Route("applications", "GET", prefix, shown)
 
 
 def _operation(

@@ -59,15 +59,24 @@ class Checker:
         return read_resource(exchange.body, exchange.form, default)
 
     def _success(self, exchange: Exchange) -> Iterator[str]:
+        if exchange.method == "OPTIONS" and "allow" not in exchange.headers:
+            yield "has no Allow"
         page = self.catalogue.pages.get(exchange.rel)
         if page is None:
-            yield "is of a rel that no page describes"
+            if is_extension(exchange.rel):
+                yield from self._bodiless(exchange)
+            else:
+                yield "is of a rel that no page describes"
             return
         if exchange.status not in self.successes(exchange.rel, exchange.method):
             yield f"succeeds with {exchange.status}, which is not documented"
         versioned = page.area != "discovery" and exchange.method != "OPTIONS"
         if versioned and not _number(exchange.headers.get("x-ms-ucwaversion", "")):
             yield "has no X-MS-UcwaVersion"
+        if exchange.method == "HEAD":
+            if exchange.body:
+                yield "is an answer to HEAD with a body"
+            return
         if exchange.status == 204 or not exchange.body:
             yield from self._bodiless(exchange)
         if exchange.status == 201 and not exchange.body and "location" not in exchange.headers:
@@ -79,8 +88,10 @@ class Checker:
     def successes(self, rel: str, method: str) -> frozenset[int]:
         """The status codes with which an operation may succeed."""
         page = self.catalogue.pages.get(rel)
-        operation = page.operations.get(method) if page else None
+        operation = page.operations.get("GET" if method == "HEAD" else method) if page else None
         documented = operation.success if operation else frozenset()
+        if method == "OPTIONS" or (page is None and is_extension(rel)):
+            documented |= differences.SUCCESS_ANYWHERE
         return documented | differences.SUCCESS.get((rel, method), frozenset())
 
     def _document(self, exchange: Exchange, page: Page) -> Iterator[str]:
@@ -201,8 +212,12 @@ class Checker:
             elif name == "etag":
                 if not isinstance(value, str) or not value or '"' in value:
                     yield f"{shown.rel} has the etag {value!r}"
-            elif (shown.rel, name) not in differences.PROPERTIES:
+            elif not self._accepted_property(shown.rel, name):
                 yield f"{shown.rel} has the unknown property {name}"
+
+    def _accepted_property(self, rel: str, name: str) -> bool:
+        key = rel, name
+        return key in differences.PROPERTIES or key in differences.MORE_PROPERTIES
 
     def _links(self, shown: Shown, page: Page) -> Iterator[str]:
         data = {name for name, fact in page.properties.items() if fact.json_type == DATA_LINK}

@@ -9,6 +9,11 @@ from tests.ucwa.test_declaration import EVENT_COLLECTIONS as COLLECTIONS
 
 __all__ = ["COLLECTIONS", "EMBEDDED", "EVENTS", "EVENT_TARGETS", "LINKS", "PROPERTIES"]
 
+MORE_PROPERTIES = {
+    ("makeMeAvailable", "operations"): "the task page tells of it as what revision 2 answers with",
+}
+"""Properties beyond the pages that only answers to POST have, and why."""
+
 OPAQUE = frozenset({"xframe", "photo", "contactPhoto", "batch"})
 """Rels that lead to no UCWA document: a page, pictures, and parts of other answers."""
 
@@ -19,13 +24,16 @@ SELFLESS = frozenset({"root", "user"})
 """Rels of documents without a `self` link: discovery that sends the client on says only where."""
 
 SUCCESS: dict[tuple[str, str], frozenset[int]] = {
-    ("applications", "OPTIONS"): frozenset({204}),  # for browsers; no page explains its metadata
     ("applications", "POST"): frozenset({200}),  # "Multi-Tab Support": a known instance
     ("presenceSubscription", "POST"): frozenset({200}),  # the task page; nothing is created
     ("participants", "GET"): frozenset({200}),  # the page describes a link only
     ("typingParticipants", "GET"): frozenset({200}),  # as participants
 }
 """Further status codes with which operations succeed."""
+
+SUCCESS_ANYWHERE = frozenset({204})
+"""With what OPTIONS succeeds, which every resource answers with Allow alone, and what changes
+resources of the server's own."""
 
 TARGETS: dict[str, frozenset[str]] = {
     "from": frozenset({"participant"}),
@@ -104,5 +112,8 @@ because".  Their operations and events are absent with them."""
 ABSENT_OPERATIONS: dict[tuple[str, str], str] = {}
 """Documented operations of served rels that are not, and why, likewise."""
 
-ABSENT_EVENTS: dict[tuple[str, str, str], str] = {}
+ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
+    (part, part, "deleted"): "an application that was made available stays so until it ends"
+    for part in ("presence", "note", "location")
+}
 """Documented events that are not sent, and why, likewise: page, what it is about, type."""

@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
+from twisted.internet.threads import deferToThread
+
 from tests.conformance import clocked
+from tests.conformance.clocks import Stopped
 from tests.conformance.signin import Account
 from tests.interop.child import Child
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
@@ -33,6 +36,13 @@ class ClockedFrontEnd(FrontEndProcess):
     @property
     def accounts(self) -> list[Account]:
         return [Account(f"{name}@example.test", PASSWORD) for name in USERS]
+
+    async def operate(self, *arguments: str, text: str = "") -> None:
+        """Run a `mobility` command on it.  Raises Stopped when it fails."""
+        options = (*arguments, "--config", str(self.config))
+        done = await deferToThread(command, *options, text=text)
+        if done.returncode:
+            raise Stopped(f"mobility {arguments[0]}: {done.stderr.strip()}")
 
     def begin(self) -> None:
         """Start it."""

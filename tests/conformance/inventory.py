@@ -155,6 +155,8 @@ class _Taker:
         served = self._served(rel, method)
         outside = rel in differences.ABOVE_THE_TREE
         more = differences.SUCCESS.get((page.rel, method), frozenset())
+        if method == "OPTIONS":
+            more |= differences.SUCCESS_ANYWHERE
         absent = differences.ABSENT_RESOURCES.get(page.rel, "")
         return OperationItem(
             page.page,

@@ -73,15 +73,16 @@ class Person:
         rel: str,
         body: bytes = b"",
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
     ) -> Exchange:
-        """One request to what a link of this rel leads to, judged."""
+        """One request to what a link of this rel leads to, judged; a header of None is left out."""
         lines = {
             "Accept": self._accept,
             "Authorization": f"Bearer {self.session.token}",
             **(headers or {}),
         }
-        answer = await self._wire.request(method, self.at(href), lines, body)
+        present = {name: value for name, value in lines.items() if value is not None}
+        answer = await self._wire.request(method, self.at(href), present, body)
         exchange = Exchange(self.form, method, rel, answer.status, answer.headers, answer.body)
         self._record.saw(exchange)
         return exchange
@@ -199,15 +200,17 @@ class Person:
 
     # -- the application ------------------------------------------------------------------------
 
-    async def register(self, **more: str) -> Exchange:
-        """POST applications; what it shows is this person's application."""
+    async def register(self, revision: int = 1, **more: str) -> Exchange:
+        """POST applications, asking for a revision; what it shows is this person's application."""
         values = {
             "userAgent": "UCWA conformance",
             "endpointId": f"conformance {self.form.name} {self.uri}",
             "culture": "en-US",
             **more,
         }
-        exchange = await self.write("POST", self.session.applications, "applications", values)
+        exchange = await self.write(
+            "POST", self.session.applications, "applications", values, headers=asking(revision)
+        )
         self.application = self.read(self._expect(exchange, 200, 201))
         self._next = link(self.application, "events")
         return exchange
@@ -298,6 +301,11 @@ class Person:
     async def poll(self) -> None:
         """Wait until the channel has nothing more that would come by itself."""
         await self._listen("", "")
+
+
+def asking(revision: int) -> dict[str, str]:
+    """The header with which a client asks for a revision; the first needs none."""
+    return {"X-MS-RequiresMinResourceVersion": str(revision)} if revision > 1 else {}
 
 
 def link(shown: Shown, rel: str) -> str:

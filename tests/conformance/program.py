@@ -34,7 +34,13 @@ async def judge_own(only: str = "") -> Record:
             wire = Wire(front_end.ca)
             clock = MovedClock(telling)
             theatre = Theatre(
-                f"{front_end.external}/", front_end.accounts, wire, clock, record, ours=True
+                f"{front_end.external}/",
+                front_end.accounts,
+                wire,
+                clock,
+                record,
+                ours=True,
+                operate=front_end.operate,
             )
             await play(theatre, only)
             await wire.hang_up()

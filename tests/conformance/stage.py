@@ -14,7 +14,11 @@ from tests.conformance.wire import Wire
 
 @attrs.define
 class Theatre:
-    """The server that is judged.  `ours` are further facts of a front end of our own."""
+    """The server that is judged.
+
+    `ours` tells whether it is a front end of our own; `operate` then runs a `mobility` command on
+    it.
+    """
 
     entry: str
     accounts: list[Account]
@@ -22,6 +26,7 @@ class Theatre:
     clock: Clock
     record: Record
     ours: bool = False
+    operate: Callable[..., Awaitable[None]] | None = None
     sessions: dict[tuple[Form, str], Session] = attrs.Factory(dict)
 
 
@@ -72,6 +77,12 @@ class Stage:
         )
         self._people.append(person)
         return person
+
+    async def operate(self, *arguments: str, text: str = "") -> None:
+        """Do what an operator does, with a `mobility` command and its input."""
+        if self.theatre.operate is None:
+            raise Unplayable("needs an operator")
+        await self.theatre.operate(*arguments, text=text)
 
     async def pass_time(self, seconds: float) -> None:
         """So much later; connections do not last that long."""

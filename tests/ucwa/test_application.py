@@ -1,8 +1,12 @@
 """applications and application: creation, instances, dashboards and the end."""
 
+from functools import partial
+
+import attrs
+
 from mobility.config import UcwaConfig
-from mobility.ucwa.hrefs import APPLICATIONS
-from tests.ucwa.service import Client, UcwaTestCase
+from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
+from tests.ucwa.service import Client, UcwaTestCase, uri
 
 DASHBOARDS = {"me", "people", "onlineMeetings", "communication"}
 
@@ -304,8 +308,33 @@ class ApplicationTests(UcwaTestCase):
         self.assertEqual(shown.pop("rel"), "policies")
         self.assertEqual(shown.pop("_links"), {"self": {"href": f"{alice.href}/policies"}})
         self.assertEqual(shown["telephonyMode"], "None")
-        self.assertEqual(shown["htmlMessaging"], "Disabled")
+        self.assertEqual(shown["htmlMessaging"], "Enabled")
         self.assertTrue(all(isinstance(value, str) for value in shown.values()))
+
+    async def test_telephony(self) -> None:
+        """Who gets Enterprise Voice is told that policies have changed, and which they are now."""
+        alice = await self.service.sign_in("alice")
+        users = self.service.front_end.users
+        for voice, mode in ((True, "AudioVideo"), (False, "None")):
+            changed = partial(attrs.evolve, enterprise_voice=voice)
+            await users.update(uri("alice"), changed, self.clock.seconds())
+            told = [event.brief for event in await alice.events()]
+            self.assertEqual(told, [("me", "me", "updated"), ("policies", "policies", "updated")])
+            self.assertEqual((await alice.document("policies"))["telephonyMode"], mode)
+
+    async def test_applications(self) -> None:
+        """GET applications shows those of the caller, on both paths, with their parts."""
+        bob = await self.service.sign_in("bob")
+        alice = await self.service.sign_in("alice")
+        for path in (APPLICATIONS, REFERENCE_APPLICATIONS):
+            shown = (await alice.get(path)).json()
+            self.assertEqual(shown["rel"], "applications")
+            self.assertEqual(shown["_links"]["self"]["href"], APPLICATIONS)
+            (own,) = shown["_embedded"]["application"]
+            self.assertEqual(own, await alice.document())
+        await bob.delete()
+        left = (await bob.get(APPLICATIONS)).json()
+        self.assertEqual(left["_embedded"], {"application": []})
 
     async def test_network(self) -> None:
         """reportMyNetwork takes the documented fields; clientNetworkType is required."""

@@ -1,7 +1,11 @@
 """Me: the own card, presence, note, location, phones and photo."""
 
-from tests.conformance.clocks import Stopped
-from tests.conformance.person import Person
+from base64 import b64decode
+from collections.abc import Mapping
+
+from tests.conformance.clocks import Stopped, Unplayable
+from tests.conformance.exchange import Exchange
+from tests.conformance.person import Person, asking, link
 from tests.conformance.stage import Scenario, Stage
 
 CHANGES = {
@@ -10,6 +14,14 @@ CHANGES = {
     "location": ("location", "Hall 3", "Desk"),
 }
 """Rel to the parameter of its POST and two values."""
+
+
+NUMBER = "+14255550177"
+
+PICTURE = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
 
 
 async def make_available(stage: Stage) -> None:
@@ -26,6 +38,30 @@ async def make_available(stage: Stage) -> None:
     await alice.hears("updated", "communication")
     await alice.refused(409, "POST", me, "makeMeAvailable", {})
     await alice.post(await alice.get(me), "reportMyActivity")
+
+
+async def what_was_accepted(stage: Stage) -> None:
+    """Revision 2 of makeMeAvailable tells what was accepted, for each modality."""
+    alice = await stage.person(0, available=False)
+    values = {
+        "supportedModalities": ["Messaging", "PhoneAudio"],
+        "supportedMessageFormats": ["Plain"],
+        "signInAs": "Away",
+        "inactiveTimeout": "PT10M",
+    }
+    href = link(alice.part("me"), "makeMeAvailable")
+    rel = "makeMeAvailable"
+    made = await alice.write("POST", href, rel, values, headers=asking(2))
+    if made.status != 201:
+        raise Stopped(f"revision 2 of makeMeAvailable answers {made.status}")
+    told = alice.read(made).properties.get("operations", ())
+    if len(told) != len(values["supportedModalities"]):
+        raise Stopped(f"makeMeAvailable tells of {len(told)} modalities")
+    await alice.refresh()
+    await _shows(alice, "presence", "availability", "Away")
+    again = await alice.write("POST", href, rel, values, headers=asking(2))
+    if again.status != 409:
+        raise Stopped(f"a second makeMeAvailable answers {again.status}")
 
 
 async def own_presence(stage: Stage) -> None:
@@ -60,18 +96,79 @@ async def two_endpoints(stage: Stage) -> None:
     await first.post(first.part("me"), "note", {"message": ""})
 
 
-async def phones_and_photo(stage: Stage) -> None:
-    """The phones of the user, and the picture."""
+async def phones(stage: Stage) -> None:
+    """The phones of the user are shown; a number can be changed, shown to others, and hidden."""
     alice = await stage.person(0)
+    phones = await alice.get(alice.part("me"), "phones")
+    changeable = []
+    for embedded in phones.embedded.get("phone", ()):
+        phone = await alice.get(embedded)
+        if "changeNumber" in phone.links:
+            changeable.append(phone)
+    if not changeable:
+        raise Unplayable("needs a user whose phones can be changed")
+    phone = changeable[0]
+    before = {name: phone.text(name) for name in ("number", "includeInContactCard")}
+    await alice.post(phone, "changeNumber", {"number": NUMBER, "includeInContactCard": False})
+    await alice.post(phone, "changeVisibility", {"includeInContactCard": True})
+    shown = await alice.get(phone)
+    if (shown.text("number"), shown.text("includeInContactCard")) != (f"tel:{NUMBER}", "true"):
+        raise Stopped(f"a changed phone shows {shown.text('number')}")
+    wrong = await alice.refused(400, "POST", phone, "changeNumber", {"number": "no number"})
+    if wrong.subcode != "NormalizationFailed":
+        raise Stopped(f"what is no number is refused with {wrong.subcode}")
+    number = before["number"].removeprefix("tel:")
+    old = {"number": number} if number else {}
+    await alice.post(phone, "changeNumber", old)
+    visible = before["includeInContactCard"] == "true"
+    await alice.post(phone, "changeVisibility", {"includeInContactCard": visible})
+
+
+async def photo(stage: Stage) -> None:
+    """A picture is shown in several sizes, by token and by cookie, to oneself and to others."""
+    alice = await stage.lurker(0)
+    cookie = (await alice.register()).headers.get("set-cookie", "").partition(";")[0]
     me = alice.part("me")
-    phones = await alice.get(me, "phones")
-    for phone in phones.embedded.get("phone", ()):
-        await alice.get(phone)
+    own = "mobility:photo"
+    if own in me.links:
+        sent = {"Content-Type": "image/png"}
+        await alice.send("PUT", link(me, own), own, PICTURE, headers=sent)
+    elif "photo" not in me.links:
+        raise Unplayable("needs a user with a photo")
+    bob = await stage.person(1)
+    contact = await bob.fetch(f"{bob.part('people').href}/{alice.uri[4:]}", "contact")
+    shown = await _pictured(alice, link(me, "photo"), "photo")
+    await _pictured(alice, link(me, "photo") + "?size=HR64X64", "photo")
+    await _pictured(bob, link(contact, "contactPhoto"), "contactPhoto")
+    by_cookie = {"Authorization": None, "Cookie": cookie}
+    await _pictured(alice, link(me, "photo"), "photo", by_cookie)
+    tag = {"If-None-Match": shown.headers.get("etag", "")}
+    same = await alice.send("GET", link(me, "photo"), "photo", headers=tag)
+    if same.status != 304:
+        raise Stopped(f"a photo answers {same.status} to its own tag")
+    await alice.refused(400, "GET", me, "photo", size="large")
+    if own in me.links:
+        await alice.send("DELETE", link(me, own), own)
+        await alice.refused(404, "GET", me, "photo")
+
+
+async def _pictured(
+    person: Person, href: str, rel: str, headers: Mapping[str, str | None] | None = None
+) -> Exchange:
+    """GET a photo, which must be a JPEG."""
+    answer = await person.send("GET", href, rel, headers={"Accept": "image/*", **(headers or {})})
+    if (answer.status, answer.media_type) != (200, "image/jpeg"):
+        raise Stopped(f"{rel} answers {answer.status} {answer.media_type}")
+    if answer.body[:2] != b"\xff\xd8":
+        raise Stopped(f"{rel} is no JPEG")
+    return answer
 
 
 SCENARIOS = (
     Scenario("me: makeMeAvailable", make_available),
+    Scenario("me: makeMeAvailable, revision 2", what_was_accepted),
     Scenario("me: presence, note, location", own_presence),
     Scenario("me: two clients", two_endpoints),
-    Scenario("me: phones and photo", phones_and_photo),
+    Scenario("me: phones", phones),
+    Scenario("me: photo", photo),
 )
