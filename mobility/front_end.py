@@ -12,16 +12,17 @@ import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
+from mobility.auth.anonymous import AnonymousGrant
 from mobility.auth.challenge import Authenticator, Challenge
 from mobility.auth.clients import Clients
 from mobility.auth.endpoint import TokenEndpoint
 from mobility.auth.endpoint import routes as token_routes
-from mobility.auth.grants import LocalPasswords, PasswordGrant
+from mobility.auth.grants import Grant, LocalPasswords, PasswordGrant
 from mobility.auth.lockout import Lockout
 from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
 from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
-from mobility.auth.tokens import Tokens
+from mobility.auth.tokens import Caller, Tokens
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
@@ -40,6 +41,7 @@ from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.guests import Guests
 from mobility.domain.ledger import Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
@@ -204,10 +206,19 @@ class FrontEnd(MultiService):
         )
         self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
         self.meetings.load(stored.meetings, stored.meeting_extensions)
+        self.guests = Guests(
+            ledger,
+            agenda,
+            self.applications,
+            self.meetings,
+            self.conversations,
+            config.meetings.guests,
+        )
         self.conferences = Conferences(
             self.users,
             self.conversations,
             self.meetings,
+            self.guests,
             ConferenceLimits(
                 config.meetings.size, config.meetings.lobby_size, config.meetings.lobby_timeout_s
             ),
@@ -217,6 +228,7 @@ class FrontEnd(MultiService):
         self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
         self.channels = EventChannels(
             users=self.users,
+            guests=self.guests,
             applications=self.applications,
             subscriptions=self.subscriptions,
             presence=self.presence,
@@ -238,7 +250,10 @@ class FrontEnd(MultiService):
         self.passwords = Passwords(config.auth.password_threads, reactor)
         self.passwords.setServiceParent(self)
         self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
+        self.tokens.admissions.append(self._admit_guest)
+        self.guests.farewells.append(self.tokens.revoke_all_of)
         self.tokens.load(stored.tokens)
+        self.guests.settle(now)
         self.meeting_keys = MeetingKeys(_lockout(config), Clients(config.web.trusted_proxies))
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
@@ -282,6 +297,7 @@ class FrontEnd(MultiService):
             calls=self.calls,
             meetings=self.meetings,
             forwarding=self.forwarding,
+            guests=self.guests,
             conferences=self.conferences,
             meeting_settings=settings,
             archive=archive,
@@ -331,6 +347,11 @@ class FrontEnd(MultiService):
             sources[self.directory.source] = self.directory.photos
         return Photos(sources, self.darkroom)
 
+    def _admit_guest(self, caller: Caller) -> None:
+        """A token was given out: a guest comes, or stays longer."""
+        if caller.guest:
+            self.guests.admit(caller.user_uri, caller.meeting_uri, caller.expires_at)
+
     def _tell_me(self, before: User, after: User, unit: Unit) -> None:
         """A user's own data changed: its applications are told."""
         if before != after and after.enabled:
@@ -354,8 +375,20 @@ class FrontEnd(MultiService):
             log,
             pseudonym,
         )
-        challenge = Challenge(config.web, config.sip_domains, [grant.name])
-        endpoint = TokenEndpoint([grant], self.tokens, config.server_fqdn, log, pseudonym)
+        grants: list[Grant] = [grant]
+        if config.meetings.anonymous:
+            anonymous = AnonymousGrant(
+                self.meetings,
+                self.guests,
+                self.tokens,
+                self.meeting_keys,
+                auth.anonymous_token_lifetime_s,
+                log,
+            )
+            grants.insert(0, anonymous)
+        names = [one.name for one in grants]
+        challenge = Challenge(config.web, config.sip_domains, names)
+        endpoint = TokenEndpoint(grants, self.tokens, config.server_fqdn, log, pseudonym)
         return Authenticator(self.tokens, challenge), token_routes(endpoint)
 
     async def _purge(self) -> None:

@@ -84,7 +84,9 @@ class TokenEndpoint:
             raise SignInRefused("invalid_scope", BAD_SCOPE)
         identity = await grant.grant(form, request)
         try:
-            token = await self._tokens.issue(identity.user_uri, identity.lifetime_s, request.now)
+            token = await self._tokens.issue(
+                identity.user_uri, identity.lifetime_s, request.now, identity.meeting_uri
+            )
         except Unavailable:
             raise
         except Refusal:  # the password was changed while the token was being stored

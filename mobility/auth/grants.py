@@ -60,10 +60,14 @@ class SignInRefused(MobilityError):
 
 @attrs.frozen(slots=True)
 class Identity:
-    """Whom a grant found, and for how many seconds a token of it lasts."""
+    """Whom a grant found, and for how many seconds a token of it lasts.
+
+    A guest has the URI of the one meeting that the token is for.
+    """
 
     user_uri: str
     lifetime_s: int
+    meeting_uri: str = attrs.field(repr=False, default="")
 
 
 class Grant(Protocol):

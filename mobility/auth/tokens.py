@@ -41,13 +41,21 @@ SWEPT_PER_ISSUE = 32
 class Caller:
     """Who sent a request: a user, by a token that ends at `expires_at`.
 
-    `kind` is "user", or "anonymous" for a guest of one meeting.
+    A guest has the URI of the one meeting it may come into, users have "".
     """
 
     user_uri: str
     token_digest: str = attrs.field(repr=False)
     expires_at: float
-    kind: str = "user"
+    meeting_uri: str = attrs.field(repr=False, default="")
+
+    @property
+    def guest(self) -> bool:
+        return bool(self.meeting_uri)
+
+
+Admission = Callable[[Caller], None]
+"""Hears of every token that lets somebody in."""
 
 
 class Tokens:
@@ -65,26 +73,29 @@ class Tokens:
         self._pseudonym = pseudonym
         self._callers: OrderedDict[str, Caller] = OrderedDict()
         self._of_user: dict[str, dict[str, None]] = {}
+        self.admissions: list[Admission] = []
 
     def load(self, tokens: Iterable[Token]) -> None:
         """Take over the tokens of the store, once, at start."""
         for token in sorted(tokens, key=lambda token: token.issued_at):
-            self._admit(Caller(token.user_uri, token.digest, token.expires_at))
+            caller = Caller(token.user_uri, token.digest, token.expires_at, token.meeting_uri)
+            self._admit(caller)
+            self._tell(caller)
 
     def __len__(self) -> int:
         return len(self._callers)
 
-    async def issue(self, user_uri: str, lifetime_s: int, now: float) -> str:
-        """A new token for a user, durable before it is answered.
+    async def issue(self, user_uri: str, lifetime_s: int, now: float, meeting_uri: str = "") -> str:
+        """A new token for a user, or for a guest of a meeting, durable before it is answered.
 
         Raises Unavailable when the store cannot take it, and Refusal (403) when the user's tokens
         were revoked meanwhile.
         """
         text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-        caller = Caller(user_uri, _digest(text), now + lifetime_s)
+        caller = Caller(user_uri, _digest(text), now + lifetime_s, meeting_uri)
         leaving = self._leaving(user_uri, now)
         unit = Unit()
-        unit.save(Token(caller.token_digest, user_uri, now, caller.expires_at))
+        unit.save(attrs.evolve(_stored(caller), issued_at=now))
         unit.remove(*(_stored(old) for old in leaving))
         self._admit(caller)  # before the commit, so that a revocation meanwhile ends it too
         try:
@@ -96,6 +107,7 @@ class Tokens:
             self._drop(old)
         if caller.token_digest not in self._callers:
             raise Refusal("Forbidden", None, "The user was signed out meanwhile.")
+        self._tell(caller)
         return text
 
     def find(self, text: str, now: float) -> Caller | None:
@@ -110,12 +122,16 @@ class Tokens:
 
         They are refused from this moment, and the store forgets them with `unit`.
         """
-        ended = [self._callers[digest] for digest in self._of_user.get(user.uri, ())]
+        self.revoke_all_of(user.uri, unit)
+
+    def revoke_all_of(self, uri: str, unit: Unit) -> None:
+        """The same for a URI, also a guest's (a `mobility.domain.guests.Farewell`)."""
+        ended = [self._callers[digest] for digest in self._of_user.get(uri, ())]
         for caller in ended:
             unit.remove(_stored(caller))
             self._drop(caller)
         if ended:
-            self._log.emit("auth.revoked", user=self._pseudonym(user.uri), tokens=len(ended))
+            self._log.emit("auth.revoked", user=self._pseudonym(uri), tokens=len(ended))
 
     def _leaving(self, user_uri: str, now: float) -> list[Caller]:
         """What one more token pushes out: the user's oldest above the cap, and ended ones."""
@@ -126,6 +142,10 @@ class Tokens:
             if caller.expires_at <= now:
                 leaving[caller.token_digest] = caller
         return list(leaving.values())
+
+    def _tell(self, caller: Caller) -> None:
+        for admission in self.admissions:
+            admission(caller)
 
     def _admit(self, caller: Caller) -> None:
         self._callers[caller.token_digest] = caller
@@ -145,4 +165,4 @@ def _digest(text: str) -> str:
 
 
 def _stored(caller: Caller) -> Token:
-    return Token(caller.token_digest, caller.user_uri, 0.0, caller.expires_at)
+    return Token(caller.token_digest, caller.user_uri, 0.0, caller.expires_at, caller.meeting_uri)

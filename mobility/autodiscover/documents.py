@@ -22,6 +22,9 @@ XFRAME_PATH = "/Autodiscover/XFrame/XFrame.html"
 UCWA_PATH = "/ucwa/v1/applications"
 UCWA_OAUTH_PATH = "/ucwa/oauth/v1/applications"
 """`applications` of UCWA as the classic tokens and as the HAL relation name it; both lead there."""
+UCWA_GUEST_PATH = "/ucwa/v1/anonApplications"
+UCWA_OAUTH_GUEST_PATH = "/ucwa/oauth/v1/anonApplications"
+"""`anonApplications`, where guests of a meeting register, likewise."""
 
 
 @attrs.frozen(slots=True)
@@ -131,15 +134,16 @@ def _redirect(kind: str, places: Places, own: str, href: str) -> Answer:
     )
 
 
-def user(places: Places, sip: tuple[SipAccess, ...]) -> Answer:
-    """User of a person homed here (3.1.5.3, 3.1.5.5).
+def user(places: Places, sip: tuple[SipAccess, ...], *, guest: bool = False) -> Answer:
+    """User of a person homed here (3.1.5.3, 3.1.5.5), or of a guest of somebody's meeting.
 
     Mobility links name the external site wherever the client is, so that a phone that leaves the
     office keeps its URLs; only Autodiscover itself has an internal link.
     """
     own = places.discovery(USER_PATH)
     xframe = places.external + XFRAME_PATH
-    ucwa = places.external + UCWA_PATH
+    ucwa = places.external + (UCWA_GUEST_PATH if guest else UCWA_PATH)
+    oauth = places.external + (UCWA_OAUTH_GUEST_PATH if guest else UCWA_OAUTH_PATH)
     return Answer(
         "User",
         places.access_location,
@@ -153,7 +157,7 @@ def user(places: Places, sip: tuple[SipAccess, ...]) -> Answer:
             Link("XFrame", xframe),
             Link("Self", own),
         ),
-        {"self": own, "applications": places.external + UCWA_OAUTH_PATH, "xframe": xframe},
+        {"self": own, "applications": oauth, "xframe": xframe},
         sip,
     )
 

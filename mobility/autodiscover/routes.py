@@ -105,6 +105,10 @@ class Autodiscover:
 
     def _user(self, request: Request, caller: Caller) -> Response:
         request.caller = caller
+        if caller.guest:
+            organizer = caller.meeting_uri.partition(";")[0]
+            places = self._places(request, _carried_domain(request) or domain_of(organizer))
+            return _answer(request, documents.user(places, self._sip, guest=True))
         home = self._homes.of_user(self._users.find(caller.user_uri))
         if home is None:
             return _empty(404)

@@ -45,6 +45,9 @@ class MeetingsConfig:
     anonymous: bool = True
     """Whether meetings may admit people without an account (CsConferencingPolicy's
     AllowAnonymousParticipantsInMeetings)."""
+    guests: int = between(500, 1, 100_000)
+    """How many people without an account may hold tokens for one meeting (our choice: as many as
+    may be in it and in its lobby)."""
     access_level: str = one_of("SameEnterprise", "Everyone", "Invited", "Locked")
     automatic_leader_assignment: str = one_of("Disabled", "SameEnterprise", "Everyone")
     dial_in: tuple[DialInRegion, ...] = ()

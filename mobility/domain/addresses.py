@@ -5,6 +5,10 @@ from collections.abc import Collection
 MAX_ADDRESS = 320
 """Characters of `user@domain`: 64 + 1 + 255 (RFC 5321 §4.5.3.1)."""
 
+GUEST_DOMAIN = "anonymous.invalid"
+"""Where people without an account have their URIs ([MS-SIPAE] 3.2.4.3): no domain of anybody's
+(RFC 2606 section 2)."""
+
 _USER_EXTRA = frozenset("-_.!~*'()&=+$,;?/#%")
 """Characters beside letters and digits that RFC 3261 §25.1 lets stand in a user part, and `#`."""
 
@@ -36,6 +40,11 @@ def is_domain(text: str) -> bool:
         and all(c.isalnum() or c == "-" for c in label)
         for label in labels
     )
+
+
+def is_guest(uri: str) -> bool:
+    """Whether the URI is of somebody without an account."""
+    return uri.endswith(f"@{GUEST_DOMAIN}")
 
 
 def domain_of(uri: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.facts import CommunicationChanged, MeChanged, SelfPresence
 from mobility.domain.ledger import Ledger, Unit
@@ -26,6 +27,7 @@ from mobility.domain.presence import (
     device_type,
 )
 from mobility.domain.records import Application, Instance, Receipt, User
+from mobility.domain.registration import Availability, Registration
 from mobility.errors import Refusal
 
 
@@ -71,6 +73,11 @@ class Endpoint:
     def user_uri(self) -> str:
         return self.record.user_uri
 
+    @property
+    def guest(self) -> bool:
+        """Whether it is of somebody without an account."""
+        return is_guest(self.record.user_uri)
+
     def seen(self, now: float) -> None:
         """A request of the client came."""
         self.last_seen = now
@@ -86,34 +93,6 @@ class Endpoint:
         if now >= inactive_at + AWAY_AFTER_S:
             return AWAY
         return INACTIVE if now >= inactive_at else ACTIVE
-
-
-@attrs.frozen(slots=True)
-class Registration:
-    """What a client says of itself when it creates an application."""
-
-    culture: str
-    user_agent: str
-    endpoint_id: str
-    type: str = ""
-    instance_id: str = ""
-
-    def names(self, record: Application) -> bool:
-        """Whether `record` is the application that the client means."""
-        said = (self.culture, self.endpoint_id, self.type, self.user_agent)
-        return said == (record.culture, record.endpoint_id, record.type, record.user_agent)
-
-
-@attrs.frozen(slots=True)
-class Availability:
-    """What makeMeAvailable sets; None where the client said nothing."""
-
-    modalities: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ("Plain",)
-    sign_in_as: str | None = None
-    audio_preference: str = ""
-    phone_number: str = attrs.field(repr=False, default="")
-    inactive_timeout_s: int = 300
 
 
 Departure = Callable[[Endpoint, float], Awaitable[None]]
@@ -339,9 +318,13 @@ class Applications:
 
     async def end_all_of(self, user: User, now: float) -> None:
         """End every application of a user (it was removed or disabled)."""
-        async with self._locks.of(user.uri):
+        await self.end_all_at(user.uri, now)
+
+    async def end_all_at(self, uri: str, now: float) -> None:
+        """End every application of this URI."""
+        async with self._locks.of(uri):
             pass  # what is being registered is stored first
-        for endpoint in list(self.of_user(user.uri)):
+        for endpoint in list(self.of_user(uri)):
             await self.end(endpoint, now)
 
     def must_be_available(self, endpoint: Endpoint) -> None:

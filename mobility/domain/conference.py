@@ -76,6 +76,11 @@ def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
     return Place(LEADER if leader else ATTENDEE, in_lobby)
 
 
+def inside_of(conversation: ActiveConversation) -> list[Leg]:
+    """The legs that are in the conference."""
+    return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]
+
+
 def participant_fact(
     participant: Participant, leg: Leg, change: str, within: str = ""
 ) -> ParticipantChanged:
@@ -254,7 +259,7 @@ def tell_added(
     unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
     unit.append(stream, invitation_fact(after, invitation, leg, "completed", name_of))
     if not before.writes(leg.user_uri):
-        others = [one for one in _inside(after) if one is not leg]
+        others = [one for one in inside_of(after) if one is not leg]
         _tell_messaging(unit, after.participants[leg.user_uri], others, "added")
 
 
@@ -265,7 +270,7 @@ def tell_stopped(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
     if not conversation.writes(leg.user_uri):
         participant = conversation.participants[leg.user_uri]
-        _tell_messaging(unit, participant, _inside(conversation), "deleted")
+        _tell_messaging(unit, participant, inside_of(conversation), "deleted")
 
 
 def take_leave(
@@ -279,7 +284,7 @@ def take_leave(
 
     Who asked somebody in that cannot answer any more is told `outcome`.
     """
-    inside = _inside(after)
+    inside = inside_of(after)
     for uri, participant in before.participants.items():
         if before.writes(uri) and not after.writes(uri):
             _tell_messaging(unit, participant, inside, "deleted")
@@ -319,7 +324,3 @@ def _tell_messaging(unit: Unit, participant: Participant, legs: Iterable[Leg], c
                 change,
             ),
         )
-
-
-def _inside(conversation: ActiveConversation) -> list[Leg]:
-    return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]

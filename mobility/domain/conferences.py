@@ -17,6 +17,7 @@ from mobility.domain.conference import (
     EJECTED,
     OVER,
     Place,
+    inside_of,
     place_of,
     tell_came,
     tell_escalated,
@@ -37,6 +38,7 @@ from mobility.domain.conversation import (
     tell_ended,
 )
 from mobility.domain.conversations import Conversations
+from mobility.domain.guests import GUEST_NAME, Guests
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.outcomes import ELSEWHERE
@@ -82,9 +84,11 @@ class Conferences:
         users: Users,
         conversations: Conversations,
         meetings: Meetings,
+        guests: Guests,
         limits: ConferenceLimits,
     ) -> None:
         self._users = users
+        self._guests = guests
         self._conversations = conversations
         self._meetings = meetings
         self._limits = limits
@@ -102,12 +106,17 @@ class Conferences:
         """UCWA joinOnlineMeeting: come into the conference of a meeting, or into its lobby.
 
         With "" for `meeting_uri` a new meeting is made for the occasion.  404 DestinationNotFound
-        without such a meeting; 409 AlreadyExists when the application is in it; 409
-        TooManyConversations, TooManyParticipants or TooManyLobbyParticipants above the limits.
+        without such a meeting, 403 AnonymousNotAllowed for a guest of another one; 409
+        AlreadyExists when the application is in it; 409 TooManyConversations, TooManyParticipants
+        or TooManyLobbyParticipants above the limits.
         """
         endpoint.must_live()
         self._conversations.check_room(endpoint)
-        if meeting_uri:
+        if endpoint.guest:
+            meeting = self._guests.meeting_of(endpoint.user_uri, now)
+            if meeting is None or self._meetings.at(meeting_uri, now) is not meeting:
+                raise Refusal("Forbidden", "AnonymousNotAllowed", "This needs an account.")
+        elif meeting_uri:
             meeting = self._meetings.at(meeting_uri, now)
         else:
             meeting = await self._meetings.improvise(endpoint.user_uri, call.subject, now)
@@ -191,7 +200,7 @@ class Conferences:
             participant = self._participant(
                 draft, meeting, leg.user_uri, self._users.name_of(leg.user_uri), place, now
             )
-            others = _inside(conversation)
+            others = inside_of(conversation)
             draft.participants[participant.uri] = participant
             inside = leg_after(leg, Involved.CAME_IN)
             draft.legs[endpoint.id] = inside
@@ -216,7 +225,7 @@ class Conferences:
             inside = participant_after(waiting, admission(waiting))
             self._check_size(draft, in_lobby=False)
             inside = attrs.evolve(inside, after_message=draft.message_count)
-            others = [leg for leg in _inside(draft) if leg.user_uri != uri]
+            others = [leg for leg in inside_of(draft) if leg.user_uri != uri]
             draft.participants[uri] = inside
             tell_moved(unit, draft, waiting, inside, others)
             for leg in [one for one in draft.legs.values() if one.user_uri == uri]:
@@ -326,14 +335,14 @@ class Conferences:
         invitation = attrs.evolve(invitation, expires_at=now + self._limits.lobby_timeout_s)
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=invitation.id))
-        others = _inside(draft)
+        others = inside_of(draft)
         participant = draft.participants.get(uri)
         known = participant is not None
         if participant is None:
             anonymous = self._users.find(uri) is None
             place = place_of(meeting.record, uri, anonymous=anonymous)
             self._check_size(draft, in_lobby=place.in_lobby)
-            name = self._users.name_of(uri) or call.display_name
+            name = self._users.name_of(uri) or call.display_name.strip() or GUEST_NAME
             participant = self._participant(draft, meeting, uri, name, place, now)
         leg = _leg(invitation, endpoint, "Connecting")
         draft.participants[uri] = participant
@@ -376,7 +385,7 @@ class Conferences:
                 raise Refusal("Forbidden", None, "The organizer always leads the meeting.")
             changed = participant_after(participant, event)
             draft.participants[uri] = changed
-            tell_moved(unit, draft, participant, changed, _inside(draft))
+            tell_moved(unit, draft, participant, changed, inside_of(draft))
             for leg in draft.legs_of(uri):
                 tell_role(unit, draft, leg)
 
@@ -473,10 +482,6 @@ class Conferences:
 
     def _names(self, conversation: ActiveConversation) -> Callable[[str], str]:
         return self._conversations.names_in(conversation)
-
-
-def _inside(conversation: ActiveConversation) -> list[Leg]:
-    return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]
 
 
 def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:

@@ -16,6 +16,7 @@ import attrs
 from mobility.domain.applications import Endpoint
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import Fact
+from mobility.domain.guests import Guests
 from mobility.domain.ledger import Entry
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -72,6 +73,7 @@ class Answers:
     def __init__(
         self,
         users: Users,
+        guests: Guests,
         subscriptions: Subscriptions,
         presence: PresenceBook,
         privacy: Privacy,
@@ -79,6 +81,7 @@ class Answers:
     ) -> None:
         self._call_policies = call_policies
         self._users = users
+        self._guests = guests
         self._subscriptions = subscriptions
         self._presence = presence
         self._privacy = privacy
@@ -107,7 +110,7 @@ class Answers:
             body = b"".join(
                 [
                     part if text is None else encode_text(text, media)
-                    for part in self._template(told, changes, media.xml, html)
+                    for part in self._template(told, changes, media.xml, html, endpoint.guest)
                     for text in (texts.get(part),)
                 ]
             )
@@ -117,7 +120,7 @@ class Answers:
         return Rendered(body, media.content_type)
 
     def _events(self, endpoint: Endpoint, entries: Sequence[Entry], changes: Changes) -> list[Sent]:
-        user = self._users.find(endpoint.user_uri)
+        user = self._users.find(endpoint.user_uri) or self._guests.user(endpoint.user_uri)
         if user is None:
             return []
         renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies.of(user.uri))
@@ -139,12 +142,12 @@ class Answers:
         )
 
 
-def _template(told: Told, changes: Changes, xml: bool, html: bool) -> list[bytes]:
+def _template(told: Told, changes: Changes, xml: bool, html: bool, guest: bool) -> list[bytes]:
     """An answer that tells of these alone, in parts: between them what is the client's own.
 
     With `html` it is for applications that show messages in HTML.
     """
-    hrefs = Hrefs(_APPLICATION)
+    hrefs = Hrefs(_APPLICATION, guest=guest)
     events = [shared_event(hrefs, fact, message, html=html) for fact, message in told]
     document = _document(_SELF, _NEXT, _with_changes(events, hrefs, changes))
     return _PLACES.split(encode(document, Media("", xml)))

@@ -2,8 +2,10 @@
 
 from twisted.internet.defer import Deferred
 
-from mobility.domain.applications import Endpoint, Registration
+from mobility.domain.addresses import is_guest
+from mobility.domain.applications import Endpoint
 from mobility.domain.records import Receipt, User
+from mobility.domain.registration import Registration
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import fields
 from mobility.http.message import Document, Request, Response
@@ -11,6 +13,8 @@ from mobility.ucwa import call_documents, documents
 from mobility.ucwa.channel import AGGREGATION_RANGE_S, TIMEOUT_RANGE_S, Cursor, Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.events import Parked, Poll
+from mobility.ucwa.guests import account_of
+from mobility.ucwa.guests import registration as guest_registration
 from mobility.ucwa.hrefs import APPLICATIONS, Hrefs
 from mobility.ucwa.service import Ucwa
 
@@ -68,7 +72,7 @@ MEDIA_POLICIES: Document = {
 
 def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
     """The user of an application; 404 when it was removed meanwhile."""
-    user = ucwa.users.find(endpoint.user_uri)
+    user = account_of(ucwa, endpoint.user_uri)
     if user is None:
         raise Refusal("NotFound", "ApplicationNotFound", "The application has ended.")
     return user
@@ -76,7 +80,7 @@ def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
 
 async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
     """POST applications: 201 for a new application or instance, 200 for a known instance."""
-    registration = _registration(request)
+    registration = _registration(request, user)
     instance_id = registration.instance_id
     endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
     if new:
@@ -86,10 +90,13 @@ async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | 
 
 def register_again(ucwa: Ucwa, request: Request, endpoint: Endpoint) -> Response:
     """The 201 of a POST that is repeated under its Idempotency-Key."""
-    return registered(ucwa, endpoint, _registration(request).instance_id, 201)
+    registration = _registration(request, owner(ucwa, endpoint))
+    return registered(ucwa, endpoint, registration.instance_id, 201)
 
 
-def _registration(request: Request) -> Registration:
+def _registration(request: Request, user: User) -> Registration:
+    if is_guest(user.uri):
+        return guest_registration(request)
     body = fields(request)
     registration = Registration(
         culture=body.text("culture", required=True, max_length=MAX_NAME),
@@ -105,7 +112,9 @@ def _registration(request: Request) -> Registration:
 def registered(ucwa: Ucwa, endpoint: Endpoint, instance_id: str, status: int) -> Response:
     """The answer that shows an application, with the cookie for its photos."""
     user = owner(ucwa, endpoint)
-    headers = [("Set-Cookie", ucwa.photo_cookies.header(endpoint.id, user))]
+    headers = []
+    if not endpoint.guest:
+        headers.append(("Set-Cookie", ucwa.photo_cookies.header(endpoint.id, user)))
     if status == 201:
         headers.append(("Location", Hrefs(endpoint.id).application))
     return Response(status, document=_document(ucwa, endpoint, user, instance_id), headers=headers)

@@ -3,6 +3,7 @@
 A link is a capability: it is there only when its operation would be allowed (UCWA "Hypermedia").
 """
 
+from mobility.domain.addresses import is_guest
 from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, PARTICIPANT
 from mobility.domain.facts import (
     ConversationSnapshot,
@@ -45,7 +46,8 @@ def conversation(
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
         rels["participants"] = link(f"{own}/participants")
-    if (snapshot.state == "Connected" and not snapshot.call) or snapshot.leader:
+    may_ask = (snapshot.state == "Connected" and not snapshot.call) or snapshot.leader
+    if may_ask and not hrefs.guest:
         rels["addParticipant"] = link(
             hrefs.of(f"communication/participantInvitations?conversation={snapshot.id}")
         )
@@ -100,7 +102,7 @@ def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -
     rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
     if shown.local:
         rels["me"] = link(hrefs.of("me"))
-    elif not shown.anonymous:
+    elif not (shown.anonymous or hrefs.guest):
         person = hrefs.person(shown.uri)
         rels |= links(
             contact=person,
@@ -159,7 +161,7 @@ def online_meeting(
         "_links": links(
             self=f"{own}/onlineMeeting",
             conversation=own,
-            organizer=hrefs.person(record.organizer_uri),
+            **({} if hrefs.guest else {"organizer": hrefs.person(record.organizer_uri)}),
         ),
     }
 
@@ -180,9 +182,10 @@ def invitation(
     own = hrefs.invitation(fact.id, rel)
     rels = {
         "self": link(own),
-        "to": link(hrefs.person(fact.to_uri), fact.to_name),
         "conversation": link(hrefs.conversation(fact.conversation_id)),
     }
+    if not hrefs.guest:
+        rels["to"] = link(hrefs.person(fact.to_uri), fact.to_name)
     if fact.kind == MESSAGING:
         rels["messaging"] = link(hrefs.messaging(fact.conversation_id))
     embedded: Document = {}
@@ -214,6 +217,7 @@ def invitation(
         **present(
             operationId=fact.operation_id,
             onlineMeetingUri=fact.meeting_uri if rel == "onlineMeetingInvitation" else "",
+            anonymousDisplayName=fact.from_name if is_guest(fact.from_uri) else "",
         ),
         "subject": fact.subject,
         "_links": rels,
@@ -230,7 +234,8 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None, *, html:
         "messaging": link(hrefs.messaging(fact.conversation_id)),
     }
     if fact.direction == "Incoming":
-        rels["contact"] = link(hrefs.person(fact.from_uri))
+        if not (hrefs.guest or is_guest(fact.from_uri)):
+            rels["contact"] = link(hrefs.person(fact.from_uri))
         rels["participant"] = link(
             hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name
         )

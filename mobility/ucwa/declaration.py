@@ -36,7 +36,7 @@ class Call:
 
     @property
     def hrefs(self) -> Hrefs:
-        return Hrefs(self.endpoint.id)
+        return Hrefs(self.endpoint.id, guest=self.endpoint.guest)
 
     @property
     def now(self) -> float:

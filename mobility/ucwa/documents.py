@@ -62,7 +62,7 @@ def application(
     assigned_meeting: bool,
     calls: Document,
 ) -> Document:
-    record, hrefs = endpoint.record, Hrefs(endpoint.id)
+    record, hrefs = endpoint.record, Hrefs(endpoint.id, guest=endpoint.guest)
     document: Document = {
         "rel": "application",
         "culture": record.culture,
@@ -75,7 +75,7 @@ def application(
             policies=hrefs.of("policies"),
             batch=hrefs.of("batch"),
             events=events_href,
-            reportMyNetwork=hrefs.of("reportMyNetwork"),
+            **({} if hrefs.guest else {"reportMyNetwork": hrefs.of("reportMyNetwork")}),
         ),
         "_embedded": {
             "me": me(endpoint, user),
@@ -89,6 +89,9 @@ def application(
 
 def me(endpoint: Endpoint, user: User) -> Document:
     hrefs = Hrefs(endpoint.id)
+    if endpoint.guest:
+        own = links(self=hrefs.of("me"))
+        return {"rel": "me", "name": user.name, "uri": user.uri, "_links": own}
     abilities = {"makeMeAvailable": revised(hrefs.of("me/makeMeAvailable"), 2)}
     if endpoint.record.available:
         rels = ("presence", "note", "location", "reportMyActivity")
@@ -114,6 +117,8 @@ def me(endpoint: Endpoint, user: User) -> Document:
 
 def people(hrefs: Hrefs) -> Document:
     own = hrefs.of("people")
+    if hrefs.guest:
+        return {"rel": "people", "_links": links(self=own)}
     return {
         "rel": "people",
         "_links": {
@@ -137,6 +142,8 @@ def online_meetings(hrefs: Hrefs, *, assigned: bool) -> Document:
     """The dashboard; `assigned` says whether every user has a meeting that is always there."""
     own = hrefs.of("onlineMeetings")
     rels = links(self=own)
+    if hrefs.guest:
+        return {"rel": "onlineMeetings", "_links": rels}
     if assigned:
         rels |= links(myAssignedOnlineMeeting=hrefs.meeting(ASSIGNED_MEETING))
     rels |= links(
@@ -152,8 +159,16 @@ def online_meetings(hrefs: Hrefs, *, assigned: bool) -> Document:
 
 def communication(endpoint: Endpoint, calls: Document) -> Document:
     """`calls` are the links by which calls begin."""
-    record, hrefs = endpoint.record, Hrefs(endpoint.id)
+    record, hrefs = endpoint.record, Hrefs(endpoint.id, guest=endpoint.guest)
     own = hrefs.of("communication")
+    starts: Document = {}
+    if not hrefs.guest:
+        adhoc = f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}"
+        starts = {
+            **calls,
+            "startOnlineMeeting": link(adhoc),
+            "startMessaging": revised(f"{own}/messagingInvitations", 2),
+        }
     return {
         record.put_token: PUT_TOKEN_VALUE,
         "rel": "communication",
@@ -167,10 +182,8 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
                 conversations=f"{own}/conversations?filter=active",
                 mediaPolicies=hrefs.of("mediaPolicies"),
                 joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
-                startOnlineMeeting=f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}",
             ),
-            **calls,
-            "startMessaging": revised(f"{own}/messagingInvitations", 2),
+            **starts,
         },
         "etag": str(record.etag),
     }

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import ContactWatched
+from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive, Committed
 from mobility.domain.presence import PresenceBook, latest_number
 from mobility.domain.privacy import Privacy
@@ -94,6 +95,7 @@ class EventChannels:
         self,
         *,
         users: Users,
+        guests: Guests,
         applications: Applications,
         subscriptions: Subscriptions,
         presence: PresenceBook,
@@ -110,7 +112,7 @@ class EventChannels:
         self._subscriptions = subscriptions
         self._presence = presence
         self._privacy = privacy
-        self._answers = Answers(users, subscriptions, presence, privacy, call_policies)
+        self._answers = Answers(users, guests, subscriptions, presence, privacy, call_policies)
         self._archive = archive
         self._priorities = priorities
         self._clock = clock

@@ -182,7 +182,7 @@ class Renderer:
 
     def events(self, entry: Entry) -> Iterator[Sent]:
         """The events that tell of a stream entry."""
-        fact, hrefs = entry.fact, Hrefs(self.endpoint.id)
+        fact, hrefs = entry.fact, Hrefs(self.endpoint.id, guest=self.endpoint.guest)
         match fact:
             case facts.MeChanged():
                 yield self._me(hrefs, _event("me", hrefs.of("me"), "updated"))

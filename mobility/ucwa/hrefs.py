@@ -14,6 +14,10 @@ APPLICATIONS = "/ucwa/oauth/v1/applications"
 REFERENCE_APPLICATIONS = "/ucwa/v1/applications"
 """The path the reference pages show; it leads to the same resources."""
 
+GUEST_APPLICATIONS = "/ucwa/oauth/v1/anonApplications"
+REFERENCE_GUEST_APPLICATIONS = "/ucwa/v1/anonApplications"
+"""The paths of `anonApplications`, likewise."""
+
 ASSIGNED_MEETING = "assigned"
 """What stands for the id of a user's assigned meeting, which is made when it is first read."""
 
@@ -28,12 +32,16 @@ _ENCODED = [quote(bytes([octet]), safe="") for octet in range(256)]
 
 
 class Hrefs:
-    """The hrefs of one application."""
+    """The hrefs of one application.
 
-    __slots__ = ("application",)
+    With `guest` it is of somebody without an account, for whom nothing leads out of the meeting.
+    """
 
-    def __init__(self, application_id: str) -> None:
+    __slots__ = ("application", "guest")
+
+    def __init__(self, application_id: str, *, guest: bool = False) -> None:
         self.application = f"{APPLICATIONS}/{application_id}"
+        self.guest = guest
 
     def instance(self, instance_id: str) -> str:
         """The application as one of its instances knows it; "" is the unnamed one."""

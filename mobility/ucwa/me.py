@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 
-from mobility.domain.applications import Availability
 from mobility.domain.phones import Phone, normalised, phones_of, with_phone
 from mobility.domain.presence import SETTABLE
 from mobility.domain.records import Presence, User
+from mobility.domain.registration import Availability
 from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response

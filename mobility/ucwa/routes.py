@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Endpoint
 from mobility.domain.records import Receipt, User
 from mobility.errors import Refusal
@@ -13,7 +14,13 @@ from mobility.http.message import Request, Response
 from mobility.http.route import Answer, Authorisation, Handler, Route
 from mobility.ucwa import application, photos
 from mobility.ucwa.declaration import Call, Operation, Resource, has_tag, required_version
-from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
+from mobility.ucwa.guests import account_of, require
+from mobility.ucwa.hrefs import (
+    APPLICATIONS,
+    GUEST_APPLICATIONS,
+    REFERENCE_APPLICATIONS,
+    REFERENCE_GUEST_APPLICATIONS,
+)
 from mobility.ucwa.idempotency import HEADER, Receipts
 from mobility.ucwa.ports import Authenticate
 from mobility.ucwa.resources import RESOURCES
@@ -67,9 +74,16 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
         response = application.get_applications(ucwa, _caller(ucwa, request))
         return _finished(response, request, APPLICATIONS_REVISION)
 
+    def register_guest(request: Request) -> Answer:
+        if request.caller is None or not is_guest(request.caller.user_uri):
+            raise Refusal("Forbidden", None, "This is for people without an account.")
+        return register(request)
+
     for prefix in (APPLICATIONS, REFERENCE_APPLICATIONS):
         yield Route("applications", "POST", prefix, register)
         yield Route("applications", "GET", prefix, shown)
+    for path in (GUEST_APPLICATIONS, REFERENCE_GUEST_APPLICATIONS):
+        yield Route("anonApplications", "POST", path, register_guest)
 
 
 def _operation(
@@ -119,6 +133,7 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
         _require_version(request, revision)
         endpoint = _endpoint(ucwa, request, request.path_parameters["application"])
         endpoint.seen(request.now)
+        require(endpoint, resource.rel, operation.method)
         call = Call(request, endpoint)
         if repeat is not None and HEADER in request.headers:
             return later(request, once(call))
@@ -167,7 +182,7 @@ async def _awaited(answer: Answer) -> Response:
 
 def _caller(ucwa: Ucwa, request: Request) -> User:
     """The user who called; the route's authorisation has seen to it that there is one."""
-    user = ucwa.users.find(request.caller.user_uri) if request.caller is not None else None
+    user = account_of(ucwa, request.caller.user_uri) if request.caller is not None else None
     if user is None:
         raise Refusal("NotFound", None, "This user has no home here.")
     return user

@@ -10,6 +10,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.forwarding import Forwarding
+from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
@@ -40,6 +41,7 @@ class Ucwa:
     messaging: Messaging
     calls: Calls
     meetings: Meetings
+    guests: Guests
     meeting_settings: MeetingsConfig
     """`join_url` is filled in."""
     archive: Archive

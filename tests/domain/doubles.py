@@ -8,13 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from mobility.domain.agenda import Action, Agenda
-from mobility.domain.applications import (
-    Applications,
-    Availability,
-    Endpoint,
-    Lifetimes,
-    Registration,
-)
+from mobility.domain.applications import Applications, Endpoint, Lifetimes
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
@@ -51,6 +45,7 @@ from mobility.domain.facts import (
     encode,
 )
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.guests import Guests
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
@@ -90,6 +85,7 @@ from mobility.domain.records import (
 from mobility.domain.records import (
     Call as CallRecord,
 )
+from mobility.domain.registration import Availability, Registration
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
@@ -329,6 +325,7 @@ class Bounds:
     lobby: int = 2
     lobby_s: float = 900.0
     meeting_life_s: int = 28_800
+    guests: int = 4
     assigned_meetings: bool = True
     voicemail: str = ""
 
@@ -449,10 +446,19 @@ class World:
             ),
         )
         self.meetings.load(stored.meetings, stored.meeting_extensions)
+        self.guests = Guests(
+            ledger,
+            self.agenda,
+            self.applications,
+            self.meetings,
+            self.conversations,
+            bounds.guests,
+        )
         self.conferences = Conferences(
             self.users,
             self.conversations,
             self.meetings,
+            self.guests,
             ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
         )
         self.users.departures.append(self.applications.end_all_of)
@@ -510,6 +516,16 @@ class World:
         user = self.users.find(uri(name))
         assert user is not None
         return running(self.applications.register(user, registration, self.now))
+
+    def guest(self, meeting_uri: str, life_s: float = 3600) -> Endpoint:
+        """An application of somebody without an account, let into a meeting for so long."""
+        address = self.guests.invent(meeting_uri)
+        self.guests.admit(address, meeting_uri, self.now + life_s)
+        guest = self.guests.user(address)
+        assert guest is not None
+        registration = Registration("en-US", "Test/guest", "guest")
+        endpoint, _ = done(running(self.applications.register(guest, registration, self.now)))
+        return endpoint
 
     def make_available(self, endpoint: Endpoint, sign_in_as: str | None = None) -> Deferred[None]:
         availability = Availability(("Messaging",), sign_in_as=sign_in_as)

@@ -3,11 +3,12 @@
 import attrs
 from twisted.internet.defer import Deferred
 
-from mobility.domain.applications import Availability, Endpoint
+from mobility.domain.applications import Endpoint
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.ledger import Committed
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation
+from mobility.domain.registration import Availability
 from mobility.domain.telephony import Telephony, telephony
 from mobility.domain.voice import Voice
 from mobility.testing import MemoryTelephone, MemoryTelephones

@@ -5,8 +5,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from mobility.domain.applications import Availability, Endpoint, Registration
+from mobility.domain.applications import Endpoint
 from mobility.domain.records import Application, Instance, Presence, Receipt
+from mobility.domain.registration import Availability, Registration
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import World, done, running, uri
 

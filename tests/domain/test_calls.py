@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from mobility.domain.applications import Availability, Endpoint
+from mobility.domain.applications import Endpoint
 from mobility.domain.call import CallEnd
 from mobility.domain.call_policy import CallPolicy
 from mobility.domain.calls import MAX_PROVISIONAL, Answer, Wanted
@@ -23,6 +23,7 @@ from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device
 from mobility.domain.records import Call as CallRecord
 from mobility.domain.records import CallSide, Invitation
+from mobility.domain.registration import Availability
 from mobility.domain.ringing import Incoming, Plan, Stage
 from mobility.errors import Refusal
 from tests.domain.doubles import World, done, running, uri

@@ -13,6 +13,7 @@ reactor, so tests await what they asked for.
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import attrs
 from twisted.internet import reactor
@@ -36,7 +37,7 @@ from mobility.testing import (
     memory_site,
 )
 from mobility.ucwa.channel import MEDIUM_S
-from mobility.ucwa.hrefs import APPLICATIONS
+from mobility.ucwa.hrefs import APPLICATIONS, GUEST_APPLICATIONS
 
 START = 1_750_000_000.0
 """When every test begins (epoch seconds)."""
@@ -178,6 +179,30 @@ class Service:
             uri(name), lambda user: attrs.evolve(user, enterprise_voice=may), now
         )
 
+    async def guest_token(self, meeting: Mapping[str, Any], **more: str) -> MemoryResponse:
+        """The token endpoint's answer to a guest who knows a meeting's coordinates."""
+        form = {
+            "grant_type": "urn:microsoft.rtc:anonmeeting",
+            "ms_rtc_conferenceuri": meeting["onlineMeetingUri"],
+            "password": meeting["onlineMeetingId"],
+            **more,
+        }
+        return await self.http.request(
+            "POST",
+            "/WebTicket/oauthtoken",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+        )
+
+    async def guest(self, meeting: Mapping[str, Any], name: str = "Gil") -> "Client":
+        """A client of somebody without an account, with an application."""
+        answer = await self.guest_token(meeting)
+        assert answer.status == 200, answer
+        client = Client(self, name, answer.json()["access_token"])
+        registered = await client.register(path=GUEST_APPLICATIONS)
+        assert registered.status == 201, registered
+        return client
+
     def failures(self) -> list[tuple[str, dict[str, object]]]:
         """What was logged as a failure."""
         return [event for event in self.log.events if "failure" in event[1]]
@@ -276,10 +301,12 @@ class Client:
     def delete(self, href: str = "") -> Deferred[MemoryResponse]:
         return self.request("DELETE", href)
 
-    async def register(self, *headers: tuple[str, str], **body: str) -> MemoryResponse:
+    async def register(
+        self, *headers: tuple[str, str], path: str = APPLICATIONS, **body: str
+    ) -> MemoryResponse:
         """POST applications, and take over the application it shows."""
         json = {"UserAgent": "tests", "EndpointId": self.name, "Culture": "en-US", **body}
-        response = await self.request("POST", APPLICATIONS, json, headers=dict(headers))
+        response = await self.request("POST", path, json, headers=dict(headers))
         if response.status in (200, 201):
             self.application = response.json()
             self.next = self.application["_links"]["events"]["href"]

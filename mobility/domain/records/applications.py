@@ -7,13 +7,17 @@ import attrs
 
 @attrs.frozen(slots=True)
 class Token:
-    """A bearer token, known only by the SHA-256 of its text (hex)."""
+    """A bearer token, known only by the SHA-256 of its text (hex).
+
+    That of a guest has the URI of the one meeting it is for.
+    """
 
     KEY: ClassVar = ("digest",)
     digest: str = attrs.field(repr=False)
     user_uri: str
     issued_at: float
     expires_at: float
+    meeting_uri: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)

@@ -11,6 +11,7 @@ tokens = Table(
     column("user_uri", Text),
     column("issued_at", Double),
     column("expires_at", Double),
+    column("meeting_uri", Text),
     Index("tokens_expires_at", "expires_at"),
     sqlite_with_rowid=False,
 )
