@@ -30,6 +30,7 @@ from mobility.config.meetings import MeetingsConfig
 from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
+from mobility.domain.bindings import Bindings
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
@@ -74,6 +75,7 @@ from mobility.ucwa.service import Ucwa
 PURGE_INTERVAL_S = 600.0
 """How often expired tokens and old receipts leave the store (our choice)."""
 
+NONCE_SECRET = "sip-nonce-secret"  # noqa: S105  # the setting's name
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
 
 
@@ -246,7 +248,10 @@ class FrontEnd(MultiService):
         )
         self.bus.subscribe("ucwa", self.channels.committed)
 
+        self.bindings = Bindings(ledger, agenda)
+        self.bindings.load(stored.bindings)
         self.directory = self._directory(config, reactor, log, pseudonym)
+        self.lockout = _lockout(config)
         self.passwords = Passwords(config.auth.password_threads, reactor)
         self.passwords.setServiceParent(self)
         self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
@@ -257,7 +262,7 @@ class FrontEnd(MultiService):
         self.meeting_keys = MeetingKeys(_lockout(config), Clients(config.web.trusted_proxies))
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
-        self.users.departures.append(self.applications.end_all_of)
+        self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
         self.users.changes.append(self._tell_me)
         self.users.removals += [
             self.meetings.end_all_of,
@@ -283,6 +288,7 @@ class FrontEnd(MultiService):
             self.authenticator,
             settings.join_url,
         )
+        self.nonce_secret = self.store.setting(NONCE_SECRET, partial(secrets.token_bytes, 32))
         secret = self.store.setting(PHOTO_SECRET, partial(secrets.token_bytes, MIN_SECRET_BYTES))
         ucwa = Ucwa(
             users=self.users,
@@ -368,7 +374,7 @@ class FrontEnd(MultiService):
         grant = PasswordGrant(
             self.users,
             local if self.directory is None else self.directory.passwords(local),
-            _lockout(config),
+            self.lockout,
             Clients(config.web.trusted_proxies),
             config.sip_domains,
             auth.token_lifetime_s,

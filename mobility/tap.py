@@ -38,7 +38,7 @@ from mobility.operate.signals import Signals
 from mobility.operate.users import UserAdministration
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
-from mobility.sip.service import DatagramListener, SipSide
+from mobility.sip.service import DatagramListener, SipServices, SipSide
 from mobility.store.lock import exclusive_lock
 
 EVENTS: Catalogue = {
@@ -204,7 +204,7 @@ class MobilityService(MultiService):
             ],
             pseudonym,
         )
-        self._listen_sip(config, certificates)
+        self._listen_sip(config, certificates, pseudonym)
         self._add_signals(certificates)
 
     def _listen(
@@ -243,9 +243,23 @@ class MobilityService(MultiService):
             self._sites[settings.name] = site
             self._services[settings.site] = site.service
 
-    def _listen_sip(self, config: Config, certificates: Certificates) -> None:
+    def _listen_sip(
+        self, config: Config, certificates: Certificates, pseudonym: Callable[[str], str]
+    ) -> None:
         """A listener for each `[[sip.listen]]` table."""
-        self.sip = SipSide(config.sip, self._reactor, self.log, access=config.log.access)
+        front_end = self.front_end
+        services = SipServices(
+            front_end.users, front_end.bindings, front_end.lockout, front_end.nonce_secret
+        )
+        self.sip = SipSide(
+            config.sip,
+            config.sip_domains,
+            services,
+            self._reactor,
+            self.log,
+            pseudonym,
+            access=config.log.access,
+        )
         self.sip_listeners: list[Listener | DatagramListener] = []
         for number, settings in enumerate(config.sip.listeners):
             where, dotted = str(config.source), f"sip.listen[{number}]"

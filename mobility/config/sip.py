@@ -58,6 +58,12 @@ class SipConfig:
     burst: int = between(4_000, 1, 1_000_000)
     """How many it may send at once."""
     max_connections: int = between(10_000, 1, 1_000_000)
+    min_expires_s: int = between(60, 1, 3_600)
+    """The shortest registration of a phone; a shorter one is answered 423."""
+    max_expires_s: int = between(3_600, 60, 604_800)
+    """The longest registration that is given."""
+    contacts_per_user: int = between(10, 1, 100)
+    """How many phones a user may register."""
 
 
 def read_sip(table: Table) -> SipConfig:
@@ -72,6 +78,8 @@ def read_sip(table: Table) -> SipConfig:
     for name in sip.trusted_peers:
         if not is_domain(name) or name != name.lower():
             raise table.fault("trusted_peers", f"{name!r} must be a host name in lower case")
+    if sip.min_expires_s > sip.max_expires_s:
+        raise table.fault("min_expires_s", "must not be above sip.max_expires_s")
     return sip
 
 

@@ -12,6 +12,7 @@ import attrs
 from mobility.domain.facts import Fact
 from mobility.domain.records import (
     Application,
+    Binding,
     Call,
     CallForwarding,
     CallSide,
@@ -133,6 +134,7 @@ class Snapshot:
     users: list[User] = attrs.Factory(list)
     distribution_groups: list[DistributionGroup] = attrs.Factory(list)
     tokens: list[Token] = attrs.Factory(list)
+    bindings: list[Binding] = attrs.Factory(list)
     applications: list[Application] = attrs.Factory(list)
     instances: list[Instance] = attrs.Factory(list)
     presences: list[Presence] = attrs.Factory(list)

@@ -58,7 +58,7 @@ EVENTS: Catalogue = {
     },
 }
 
-SUPPORTED = ("gruu", "outbound", "path", "replaces", "timer")
+SUPPORTED = ("outbound", "path")
 """Extensions that a peer may require of us."""
 
 MAX_CALL_ID_SHOWN = 64
@@ -151,6 +151,8 @@ class Core:
         self.dialogs: dict[DialogId, Conversant] = {}
         self.accepts: list[str] = []
         """Media types of bodies that some handler takes."""
+        self.departures: list[Callable[[Flow], None]] = []
+        """Told of each connection that is gone."""
 
     def new_tag(self) -> str:
         return new_tag(self._entropy)
@@ -185,6 +187,8 @@ class Core:
     def broken(self, flow: Flow) -> None:
         """A connection is gone."""
         self.transactions.broken(flow)
+        for told in self.departures:
+            told(flow)
 
     def _refuse_malformed(self, head: bytes, flow: Flow, status: int, why: str) -> None:
         request = salvage(head)

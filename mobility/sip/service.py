@@ -1,20 +1,28 @@
 """The SIP side of a front end: one core, the servers of its listeners, and its datagram sockets."""
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 
+from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig
+from mobility.domain.bindings import Bindings
+from mobility.domain.users import Users
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
+from mobility.sip.admission import Admission
 from mobility.sip.core import Core
+from mobility.sip.dialog import Entropy
 from mobility.sip.framing import MAX_MESSAGE_BYTES
+from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 
 EVENTS: Catalogue = {
@@ -25,22 +33,50 @@ EVENTS: Catalogue = {
 }
 
 
+@attrs.frozen(slots=True)
+class SipServices:
+    """What the SIP side needs of the front end.  `nonce_secret` signs nonces (32 bytes)."""
+
+    users: Users
+    bindings: Bindings
+    lockout: Lockout
+    nonce_secret: bytes = attrs.field(repr=False)
+
+
 class SipSide:
     """Everything behind the SIP listeners."""
 
     def __init__(
         self,
         settings: SipConfig,
+        domains: Sequence[str],
+        services: SipServices,
         reactor: IReactor,
         log: EventLog,
+        pseudonym: Callable[[str], str],
         *,
         access: bool,
-        entropy: Callable[[int], bytes] = os.urandom,
+        epoch: Callable[[], float] = time.time,
+        entropy: Entropy = os.urandom,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
         self.core = Core(reactor, log, entropy, access=access)
         self.connections = ConnectionTable(reactor, settings.max_connections)
+        admission = Admission(
+            services.users,
+            domains,
+            settings.trusted_peers,
+            services.lockout,
+            services.nonce_secret,
+            entropy,
+            epoch,
+            log,
+            pseudonym,
+        )
+        self.registrar = Registrar(services.users, services.bindings, admission, settings, epoch)
+        self.core.handlers["REGISTER"] = self.registrar.register
+        self.core.departures.append(self.registrar.broken)
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""

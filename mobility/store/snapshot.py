@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
 from mobility.domain.ledger import Snapshot
 from mobility.domain.records import (
     Application,
+    Binding,
     Call,
     CallForwarding,
     CallSide,
@@ -69,6 +70,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             users=_records(connection, User),
             distribution_groups=_records(connection, DistributionGroup),
             tokens=_records(connection, Token, tokens.expires_at > unexpired, now=now),
+            bindings=_records(connection, Binding),
             applications=_records(connection, Application),
             instances=_records(connection, Instance),
             presences=_records(connection, Presence),

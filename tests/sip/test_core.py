@@ -100,7 +100,7 @@ class RequestTests(CoreTestCase):
 
     def test_required(self) -> None:
         """What is required and lacks is named."""
-        self.come(made("OPTIONS", "Require: timer, nothingSupportsThis"))
+        self.come(made("OPTIONS", "Require: path, nothingSupportsThis"))
         self.assertEqual(self.wire.statuses, [420])
         self.assertEqual(self.wire.sent[0].first("Unsupported"), "nothingsupportsthis")
 

@@ -42,10 +42,12 @@ from mobility.domain.records.people import (
     PrivacyRelationship,
     User,
 )
+from mobility.domain.records.phones import Binding
 from mobility.domain.records.voice import VoiceGrant, VoiceSetting
 
 Record = (
-    User
+    Binding
+    | User
     | Photo
     | Token
     | Application
@@ -76,6 +78,7 @@ Record = (
 
 __all__ = [
     "Application",
+    "Binding",
     "Call",
     "CallForwarding",
     "CallSide",

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from mobility.domain.records import (
     Application,
+    Binding,
     Call,
     CallForwarding,
     CallSide,
@@ -80,6 +81,7 @@ from mobility.store.tables.people import (
     privacy_relationships,
     users,
 )
+from mobility.store.tables.phones import bindings
 from mobility.store.tables.system import (
     PRESENCE_COUNTER,
     counters,
@@ -90,6 +92,7 @@ from mobility.store.tables.system import (
 from mobility.store.tables.voice import voice_grants, voice_settings
 
 TABLE_OF: dict[type[Record], Table] = {
+    Binding: bindings,
     User: users,
     Photo: photos,
     Token: tokens,
@@ -123,6 +126,7 @@ __all__ = [
     "PRESENCE_COUNTER",
     "TABLE_OF",
     "applications",
+    "bindings",
     "call_forwardings",
     "call_sides",
     "calls",

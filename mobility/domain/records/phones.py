@@ -1,0 +1,28 @@
+"""Phones that are signed in over SIP."""
+
+from typing import ClassVar
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class Binding:
+    """Where one phone of a user can be reached until `expires_at` (RFC 3261 section 10).
+
+    `contact` is its URI and `path` a comma list of the proxies before it (RFC 3327).  `instance`
+    and `reg_id` say which phone and which of its flows it is (RFC 5626), "" and 0 where it does
+    not tell.  `call_id` and `cseq` are those of the request that made it what it is.
+    """
+
+    KEY: ClassVar = ("user_uri", "id")
+    user_uri: str
+    id: str
+    contact: str = attrs.field(repr=False)
+    call_id: str
+    cseq: int
+    registered_at: float
+    expires_at: float
+    instance: str = ""
+    reg_id: int = 0
+    path: str = attrs.field(repr=False, default="")
+    user_agent: str = ""

@@ -1,0 +1,125 @@
+"""Who sends a request: a trusted peer by its certificate, or a user by digest (RFC 8760)."""
+
+import math
+from collections.abc import Callable, Iterable
+
+from mobility.auth.lockout import Lockout
+from mobility.domain.records import User
+from mobility.domain.users import Users
+from mobility.events import Catalogue, EventLog
+from mobility.sip.core import Incoming, peer_of
+from mobility.sip.dialog import Entropy
+from mobility.sip.digest import Challenger, Claim, Verdict
+from mobility.sip.flow import Flow
+from mobility.sip.headers import Authorisation
+from mobility.sip.refusal import SipRefusal
+
+EVENTS: Catalogue = {
+    "sip.signin_failed": {
+        "listener": "the listener's name",
+        "peer": "the name in the peer's certificate, or its address",
+        "user": "a pseudonym of the user that was named",
+        "reason": "password, or locked after too many wrong ones",
+    },
+}
+
+MAX_CREDENTIALS = 8
+"""Credentials of one request that are looked at (our choice: a few realms, two algorithms)."""
+
+
+class Admission:
+    """Finds out who sends a request.
+
+    A realm is a SIP domain, as the stored hashes have it; the user name is the part of the URI
+    before it.  Users without hashes, whom nobody has enabled for SIP, cannot sign in.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        domains: Iterable[str],
+        trusted_peers: Iterable[str],
+        lockout: Lockout,
+        secret: bytes,
+        entropy: Entropy,
+        epoch: Callable[[], float],
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+    ) -> None:
+        self._users = users
+        self._challengers = {domain: Challenger(domain, secret, entropy) for domain in domains}
+        self._trusted = frozenset(trusted_peers)
+        self._lockout = lockout
+        self._epoch = epoch
+        self._log = log
+        self._pseudonym = pseudonym
+
+    def trusts(self, flow: Flow) -> bool:
+        """Whether the peer may send for anybody (RFC 5922: by a name in its certificate)."""
+        return not self._trusted.isdisjoint(flow.names)
+
+    def registrant(self, incoming: Incoming, domain: str) -> User:
+        """The user who registers, challenged as by a registrar (401).  Raises SipRefusal."""
+        return self._user(incoming, domain, "Authorization", "WWW-Authenticate", 401)
+
+    def caller(self, incoming: Incoming, domain: str) -> User:
+        """The user who sends, challenged as by a proxy (407).  Raises SipRefusal."""
+        return self._user(incoming, domain, "Proxy-Authorization", "Proxy-Authenticate", 407)
+
+    def _user(
+        self, incoming: Incoming, domain: str, answer: str, challenge: str, status: int
+    ) -> User:
+        challenger = self._challengers.get(domain)
+        if challenger is None:
+            raise SipRefusal(404)
+        now = self._epoch()
+        stale = False
+        claim = _claim(incoming, answer, challenger)
+        if claim is not None:
+            uri = f"sip:{claim.username.partition('@')[0].lower()}@{domain}"
+            verdict = self._judge(incoming, uri, claim, challenger, now)
+            user = self._users.find(uri)
+            if verdict is Verdict.GOOD and user is not None:
+                self._lockout.succeeded(uri)
+                return user
+            stale = verdict is Verdict.STALE
+        raise SipRefusal(status, fields={challenge: challenger.challenges(now, stale=stale)})
+
+    def _judge(
+        self, incoming: Incoming, uri: str, claim: Claim, challenger: Challenger, now: float
+    ) -> Verdict:
+        address = incoming.flow.source[0]
+        wait_s = self._lockout.wait_s(uri, address, now)
+        if wait_s > 0:
+            self._failed(incoming, uri, "locked")
+            raise SipRefusal(403, fields={"Retry-After": [str(math.ceil(wait_s))]})
+        user = self._users.find(uri)
+        known = user is not None and user.enabled and not user.home
+        kept = _hash_of(user, claim.algorithm) if user is not None and known else ""
+        verdict = challenger.judge(claim, kept, incoming.request.method, now)
+        if verdict is Verdict.BAD:
+            self._lockout.failed(uri, address, now)
+            self._failed(incoming, uri, "password")
+        return verdict
+
+    def _failed(self, incoming: Incoming, uri: str, reason: str) -> None:
+        self._log.emit(
+            "sip.signin_failed",
+            listener=incoming.flow.listener,
+            peer=peer_of(incoming.flow),
+            user=self._pseudonym(uri),
+            reason=reason,
+        )
+
+
+def _claim(incoming: Incoming, name: str, challenger: Challenger) -> Claim | None:
+    """The credentials for a realm among those of a request.  Raises Malformed."""
+    for line in incoming.request.fields.get(name, [])[:MAX_CREDENTIALS]:
+        claim = challenger.claim(Authorisation.parse(line))
+        if claim is not None:
+            return claim
+    return None
+
+
+def _hash_of(user: User, algorithm: str) -> str:
+    return user.sip_ha1_sha256 if algorithm == "SHA-256" else user.sip_ha1_md5

@@ -1,0 +1,223 @@
+"""The registrar of users' phones (RFC 3261 section 10, RFC 3327, RFC 5626, RFC 8599)."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+
+import attrs
+
+from mobility.config import SipConfig
+from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.records import Binding
+from mobility.domain.users import Users
+from mobility.sip.admission import Admission
+from mobility.sip.core import Incoming
+from mobility.sip.flow import Flow
+from mobility.sip.grammar import Malformed, number, quote, unquote
+from mobility.sip.headers import NameAddr, seconds
+from mobility.sip.message import Request
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.uri import SipUri, parse_sip_uri
+
+DEFAULT_EXPIRES_S = 3_600
+"""Of a contact without an expiry (RFC 3261 section 10.2.1.1)."""
+
+MAX_REG_ID = 2**31 - 1
+MAX_INSTANCE = 256
+MAX_USER_AGENT = 128
+"""Characters that are kept of +sip.instance and User-Agent (our choice)."""
+
+
+class Registrar:
+    """Serves REGISTER.
+
+    `flows` are the connections over which phones that keep one open have registered (RFC 5626), by
+    user and binding.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        bindings: Bindings,
+        admission: Admission,
+        settings: SipConfig,
+        epoch: Callable[[], float],
+    ) -> None:
+        self._users = users
+        self._bindings = bindings
+        self._admission = admission
+        self._settings = settings
+        self._epoch = epoch
+        self._flows: dict[tuple[str, str], Flow] = {}
+
+    async def register(self, incoming: Incoming) -> None:
+        """A REGISTER came."""
+        request, now = incoming.request, self._epoch()
+        if parse_sip_uri(request.uri).user:
+            raise SipRefusal(400, "Bad Request: a Request-URI with a user")
+        record = request.to.sip
+        user_uri = self._registrant(incoming, record)
+        contacts = self._contacts(request)
+        wanted = [] if contacts is None else contacts
+
+        def decide(live: Mapping[str, Binding]) -> Registering:
+            if contacts is None:
+                _check_order(request, live.values())
+                return Registering(removed=list(live))
+            return self._decide(request, user_uri, wanted, live, now)
+
+        bindings = await self._bindings.register(user_uri, decide, now)
+        self._keep_flows(incoming, user_uri, wanted, bindings)
+        fields = [("Contact", _shown(one, now)) for one in bindings]
+        if "path" in request.tokens("Supported"):
+            fields += [("Path", value) for value in request.values("Path")]
+        if any(one.reg_id for one in bindings):
+            fields.append(("Require", "outbound"))
+        incoming.respond(200, fields)
+
+    def flow_of(self, binding: Binding) -> Flow | None:
+        """The connection over which a phone can be reached, None where it has to be opened."""
+        return self._flows.get((binding.user_uri, binding.id))
+
+    def broken(self, flow: Flow) -> None:
+        """A connection is gone: phones behind it are reached some other way, or not."""
+        for key in [key for key, one in self._flows.items() if one is flow]:
+            del self._flows[key]
+
+    def _registrant(self, incoming: Incoming, record: SipUri) -> str:
+        """The URI of the user whose bindings may be changed.  Raises SipRefusal."""
+        if self._admission.trusts(incoming.flow):
+            user = self._users.find(record.aor)
+            if user is None or not user.enabled:
+                raise SipRefusal(404)
+            return user.uri
+        user = self._admission.registrant(incoming, record.host)
+        if user.uri != record.aor:
+            raise SipRefusal(403, "Forbidden: another user's registration")
+        return user.uri
+
+    def _contacts(self, request: Request) -> list["_Contact"] | None:
+        """What the request binds; None for "*", which ends all.  Raises SipRefusal, Malformed."""
+        values = request.values("Contact")
+        expires = request.first("Expires")
+        if "*" in values:
+            if len(values) > 1 or expires is None or seconds(expires) != 0:
+                raise Malformed("a Contact of * that does not stand alone with Expires: 0")
+            return None
+        default = DEFAULT_EXPIRES_S if expires is None else seconds(expires)
+        contacts = [_contact(value, default) for value in values]
+        for contact in contacts:
+            if 0 < contact.expires_s < self._settings.min_expires_s:
+                least = str(self._settings.min_expires_s)
+                raise SipRefusal(423, fields={"Min-Expires": [least]})
+        return contacts
+
+    def _decide(
+        self,
+        request: Request,
+        user_uri: str,
+        contacts: list["_Contact"],
+        live: Mapping[str, Binding],
+        now: float,
+    ) -> Registering:
+        """RFC 3261 section 10.3 step 7: all contacts of the request, or none."""
+        saved: dict[str, Binding] = {}
+        removed: list[str] = []
+        for contact in contacts:
+            earlier = _same(contact, live.values())
+            if earlier is not None:
+                _check_order(request, [earlier])
+            if not contact.expires_s:
+                removed += [] if earlier is None else [earlier.id]
+                continue
+            lifetime_s = min(contact.expires_s, self._settings.max_expires_s)
+            binding = Binding(
+                user_uri=user_uri,
+                id=secrets.token_hex(8) if earlier is None else earlier.id,
+                contact=str(contact.uri),
+                call_id=request.call_id,
+                cseq=request.cseq.number,
+                registered_at=now,
+                expires_at=now + lifetime_s,
+                instance=contact.instance,
+                reg_id=contact.reg_id,
+                path=", ".join(request.values("Path")),
+                user_agent=(request.first("User-Agent") or "")[:MAX_USER_AGENT],
+            )
+            saved[binding.id] = binding
+        count = len({*live, *saved} - set(removed))
+        if count > self._settings.contacts_per_user:
+            raise SipRefusal(403, "Forbidden: too many phones")
+        return Registering(list(saved.values()), removed)
+
+    def _keep_flows(
+        self,
+        incoming: Incoming,
+        user_uri: str,
+        contacts: list["_Contact"],
+        bindings: list[Binding],
+    ) -> None:
+        """The phone can be reached over the flow it has just used, unless a proxy is between."""
+        live = {(one.user_uri, one.id) for one in bindings}
+        for key in [key for key in self._flows if key[0] == user_uri and key not in live]:
+            del self._flows[key]
+        if "Path" in incoming.request.fields or self._admission.trusts(incoming.flow):
+            return
+        for contact in contacts:
+            binding = _same(contact, bindings)
+            if binding is not None:
+                self._flows[user_uri, binding.id] = incoming.flow
+
+
+@attrs.frozen(slots=True)
+class _Contact:
+    """One Contact of a REGISTER."""
+
+    uri: SipUri
+    expires_s: int
+    instance: str
+    reg_id: int
+
+
+def _contact(value: str, default_s: int) -> _Contact:
+    """Raises Malformed."""
+    address = NameAddr.parse(value)
+    expires = address.parameters.get("expires")
+    instance = unquote(address.parameters.get("+sip.instance") or "")
+    reg_id = address.parameters.get("reg-id")
+    if len(instance) > MAX_INSTANCE:
+        raise Malformed("a +sip.instance that is too long")
+    return _Contact(
+        uri=address.sip,
+        expires_s=default_s if expires is None else seconds(expires),
+        instance=instance,
+        reg_id=number(reg_id, MAX_REG_ID) if reg_id and instance else 0,
+    )
+
+
+def _same(contact: _Contact, bindings: Iterable[Binding]) -> Binding | None:
+    """The binding that a contact is about: the same flow of the same phone, or the same URI."""
+    for binding in bindings:
+        if contact.instance and binding.instance:
+            if (contact.instance, contact.reg_id) == (binding.instance, binding.reg_id):
+                return binding
+        elif contact.uri.equivalent(parse_sip_uri(binding.contact)):
+            return binding
+    return None
+
+
+def _check_order(request: Request, bindings: Iterable[Binding]) -> None:
+    """A request that is older than the one that made the binding changes nothing (500)."""
+    for binding in bindings:
+        if binding.call_id == request.call_id and binding.cseq >= request.cseq.number:
+            raise SipRefusal(500, "Out Of Order")
+
+
+def _shown(binding: Binding, now: float) -> str:
+    """A binding as Contact of the answer."""
+    expires = max(round(binding.expires_at - now), 1)
+    text = f"<{binding.contact}>;expires={expires}"
+    if binding.instance:
+        text += f";+sip.instance={quote(binding.instance)}"
+    if binding.reg_id:
+        text += f";reg-id={binding.reg_id}"
+    return text

@@ -1,0 +1,291 @@
+"""Phones register, are challenged, renew, and go."""
+
+import hashlib
+
+from twisted.internet.defer import Deferred
+
+from mobility.auth.lockout import Lockout
+from mobility.auth.passwords import digest_hashes
+from mobility.config import SipConfig
+from mobility.domain.agenda import Agenda
+from mobility.domain.bindings import Bindings
+from mobility.domain.records import User
+from mobility.domain.users import Users
+from mobility.sip.admission import Admission
+from mobility.sip.headers import Authorisation
+from mobility.sip.message import Request, Response
+from mobility.sip.registrar import Registrar
+from tests.domain.doubles import MemoryLedger
+from tests.sip.samples import request
+from tests.sip.test_core import CoreTestCase, Wire
+
+DOMAIN = "example.test"
+PASSWORD = "correct horse battery staple"
+
+
+def person(name: str, *, digest: bool = True) -> User:
+    hashes = digest_hashes(f"sip:{name}@{DOMAIN}", PASSWORD)
+    return User(
+        uri=f"sip:{name}@{DOMAIN}",
+        name=name.capitalize(),
+        sip_ha1_md5=hashes.md5 if digest else "",
+        sip_ha1_sha256=hashes.sha256 if digest else "",
+    )
+
+
+class RegistrarTestCase(CoreTestCase):
+    """A registrar with alice, bob, and carol who may not use SIP."""
+
+    settings = SipConfig(contacts_per_user=3, trusted_peers=("proxy.example.test",))
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.agenda = Agenda()
+        self.ledger = MemoryLedger()
+        people = [person("alice"), person("bob"), person("carol", digest=False)]
+        self.users = Users(self.ledger, people)
+        self.bindings = Bindings(self.ledger, self.agenda)
+        self.changed: list[str] = []
+        self.bindings.changes.append(self.changed.append)
+        self.lockout = Lockout(3, 1.0, 60.0)
+        admission = Admission(
+            self.users,
+            [DOMAIN],
+            self.settings.trusted_peers,
+            self.lockout,
+            b"secret",
+            self.random,
+            self.clock.seconds,
+            self.log,
+            lambda uri: "pseudonym",
+        )
+        self.registrar = Registrar(
+            self.users, self.bindings, admission, self.settings, self.clock.seconds
+        )
+        self.core.handlers["REGISTER"] = self.registrar.register
+        self.number = 0
+
+    def register(self, *lines: str, name: str = "alice", call: str = "c") -> Request:
+        """A REGISTER without credentials."""
+        self.number += 1
+        return request(
+            "\n".join(
+                (
+                    f"REGISTER sip:{DOMAIN} SIP/2.0",
+                    f"Via: SIP/2.0/TLS 192.0.2.7:5061;branch=z9hG4bK{self.number}",
+                    f"From: <sip:{name}@{DOMAIN}>;tag=1",
+                    f"To: <sip:{name}@{DOMAIN}>",
+                    f"Call-ID: {call}",
+                    f"CSeq: {self.number} REGISTER",
+                    *lines,
+                )
+            )
+        )
+
+    def ask(self, message: Request, wire: Wire | None = None) -> Response:
+        wire = wire or self.wire
+        self.come(message, wire)
+        return wire.sent[-1]
+
+    def signed(
+        self,
+        *lines: str,
+        name: str = "alice",
+        password: str = PASSWORD,
+        call: str = "c",
+        algorithm: str = "SHA-256",
+        wire: Wire | None = None,
+    ) -> Response:
+        """Register as a phone does: once without credentials, and again with them."""
+        challenged = self.ask(self.register(*lines, name=name, call=call), wire)
+        self.assertEqual(challenged.status, 401)
+        for value in challenged.fields["WWW-Authenticate"]:
+            given = Authorisation.parse(value).parameters
+            if given["algorithm"] == algorithm:
+                break
+        digest = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+
+        def h(text: str) -> str:
+            return digest(text.encode()).hexdigest()
+
+        uri = f"sip:{DOMAIN}"
+        one, two = h(f"{name}:{DOMAIN}:{password}"), h(f"REGISTER:{uri}")
+        answer = h(f"{one}:{given['nonce']}:00000001:c:auth:{two}")
+        credentials = (
+            f'Authorization: Digest username="{name}", realm="{DOMAIN}", nonce="{given["nonce"]}", '
+            f'uri="{uri}", response="{answer}", algorithm={algorithm}, cnonce="c", nc=00000001, '
+            "qop=auth"
+        )
+        return self.ask(self.register(*lines, credentials, name=name, call=call), wire)
+
+    def contacts(self, name: str = "alice") -> list[str]:
+        now = self.clock.seconds()
+        return sorted(one.contact for one in self.bindings.of(f"sip:{name}@{DOMAIN}", now))
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        for action in self.agenda.due(self.clock.seconds()):
+            self.successResultOf(Deferred.fromCoroutine(action(self.clock.seconds())))
+
+
+class SignInTests(RegistrarTestCase):
+    def test_signed(self) -> None:
+        """A phone with the password registers, by either algorithm, and the row is stored."""
+        for algorithm in ("MD5", "SHA-256"):
+            answer = self.signed("Contact: <sip:a@192.0.2.7>", algorithm=algorithm)
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.fields["Contact"], ["<sip:a@192.0.2.7>;expires=3600"])
+        self.assertEqual(self.contacts(), ["sip:a@192.0.2.7"])
+        self.assertEqual(self.changed, [f"sip:alice@{DOMAIN}"])
+
+    def test_wrong_password(self) -> None:
+        """A wrong password is challenged again and counted; after some, nothing is tried."""
+        for _ in range(3):
+            self.assertEqual(self.signed(password="wrong").status, 401)
+        locked = self.signed()
+        self.assertEqual(locked.status, 403)
+        self.assertIn("Retry-After", locked.fields)
+        reasons = [line["reason"] for line in self.log.named("sip.signin_failed")]
+        self.assertEqual(reasons, ["password"] * 3 + ["locked"])
+        self.clock.advance(60)
+        self.assertEqual(self.signed().status, 200)
+
+    def test_not_for_sip(self) -> None:
+        """Users who are not enabled for SIP, strangers, and other domains do not come in."""
+        self.assertEqual(self.signed(name="carol").status, 401)
+        self.assertEqual(self.signed(name="dave").status, 401)
+        message = self.register()
+        message.set("To", "<sip:alice@elsewhere.test>")
+        self.assertEqual(self.ask(message).status, 404)
+
+    def test_another_user(self) -> None:
+        """Nobody registers for somebody else."""
+        message = self.register("Contact: <sip:a@192.0.2.7>")
+        answer = self.signed("Contact: <sip:a@192.0.2.7>", name="bob")
+        self.assertEqual(answer.status, 200)
+        challenged = self.ask(message)
+        given = Authorisation.parse(challenged.fields["WWW-Authenticate"][0]).parameters
+        h = hashlib.sha256
+        one = h(f"bob:{DOMAIN}:{PASSWORD}".encode()).hexdigest()
+        two = h(b"REGISTER:sip:example.test").hexdigest()
+        text = f"{one}:{given['nonce']}:00000001:c:auth:{two}"
+        credentials = (
+            f'Authorization: Digest username="bob", realm="{DOMAIN}", nonce="{given["nonce"]}", '
+            f'uri="sip:example.test", response="{h(text.encode()).hexdigest()}", '
+            'algorithm=SHA-256, cnonce="c", nc=00000001, qop=auth'
+        )
+        self.assertEqual(self.ask(self.register(credentials)).status, 403)
+        self.assertEqual(self.contacts(), [])
+
+    def test_trusted_peer(self) -> None:
+        """A trusted peer registers anybody it vouches for, without a challenge."""
+        wire = Wire(names=frozenset({"proxy.example.test"}))
+        message = self.register("Contact: <sip:c@192.0.2.9>", name="carol")
+        self.assertEqual(self.ask(message, wire).status, 200)
+        self.assertEqual(self.ask(self.register(name="dave"), wire).status, 404)
+
+
+class BindingTests(RegistrarTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.peer = Wire(names=frozenset({"proxy.example.test"}))
+
+    def bind(self, *lines: str, call: str = "c") -> Response:
+        return self.ask(self.register(*lines, call=call), self.peer)
+
+    def test_several(self) -> None:
+        """Several phones, in one request and in several; a query lists them."""
+        self.bind("Contact: <sip:a@192.0.2.7>, <sip:b@192.0.2.8>;expires=120")
+        self.bind("Contact: <sip:c@192.0.2.9>", "Expires: 300", call="d")
+        self.assertEqual(len(self.contacts()), 3)
+        listed = self.bind(call="e")
+        expiries = sorted(value.rpartition("=")[2] for value in listed.fields["Contact"])
+        self.assertEqual(expiries, ["120", "300", "3600"])
+
+    def test_too_many(self) -> None:
+        """More phones than a user may have are refused, and nothing of the request is kept."""
+        values = ", ".join(f"<sip:a@192.0.2.{number}>" for number in range(4))
+        self.assertEqual(self.bind(f"Contact: {values}").status, 403)
+        self.assertEqual(self.contacts(), [])
+
+    def test_renewed(self) -> None:
+        """The same URI, however it is written, is the same phone."""
+        self.bind("Contact: <sip:a@EXAMPLE.test;transport=tcp>")
+        self.pass_time(3_000)
+        self.bind("Contact: <sip:%61@example.test;Transport=TCP>")
+        self.pass_time(3_000)
+        self.assertEqual(len(self.contacts()), 1)
+        self.assertEqual(len(self.changed), 1)
+        self.pass_time(600)
+        self.assertEqual(self.contacts(), [])
+        self.assertEqual(len(self.changed), 2)
+        self.assertEqual(len(self.bindings), 0)
+
+    def test_removed(self) -> None:
+        """Expiry zero ends one phone, a Contact of * all of them."""
+        self.bind("Contact: <sip:a@192.0.2.7>, <sip:b@192.0.2.8>")
+        answer = self.bind("Contact: <sip:a@192.0.2.7>;expires=0")
+        self.assertEqual(answer.fields["Contact"], ["<sip:b@192.0.2.8>;expires=3600"])
+        self.assertEqual(self.bind("Contact: *", "Expires: 0", call="e").status, 200)
+        self.assertEqual(self.contacts(), [])
+
+    def test_wrong(self) -> None:
+        """What cannot be is refused."""
+        for lines, status in (
+            (("Contact: *", "Expires: 10"), 400),
+            (("Contact: *, <sip:a@192.0.2.7>", "Expires: 0"), 400),
+            (("Contact: *",), 400),
+            (("Contact: <sip:a@192.0.2.7>;expires=30",), 423),
+            (("Contact: <sip:a@192.0.2.7>;expires=soon",), 400),
+            (("Contact: <tel:+14255550100>",), 400),
+            (('Contact: <sip:a@b.test>;+sip.instance="<urn:x>";reg-id=x',), 400),
+        ):
+            answer = self.bind(*lines)
+            self.assertEqual(answer.status, status, lines)
+        self.assertEqual(self.bind("Contact: <sip:a@b>;expires=30").first("Min-Expires"), "60")
+        self.assertEqual(self.contacts(), [])
+
+    def test_order(self) -> None:
+        """An older request of the same call changes nothing (RFC 3261 section 10.3)."""
+        late = self.register("Contact: <sip:a@192.0.2.7>;expires=0")
+        self.bind("Contact: <sip:a@192.0.2.7>")
+        self.assertEqual(self.ask(late, self.peer).status, 500)
+        self.assertEqual(len(self.contacts()), 1)
+
+    def test_instance(self) -> None:
+        """A phone that says which it is keeps one binding while its address changes (RFC 5626)."""
+        instance = '+sip.instance="<urn:uuid:1>"'
+        self.bind(f"Contact: <sip:a@192.0.2.7>;{instance};reg-id=1")
+        answer = self.bind(f"Contact: <sip:a@198.51.100.1>;{instance};reg-id=1")
+        (contact,) = answer.fields["Contact"]
+        self.assertIn("198.51.100.1", contact)
+        self.assertIn('+sip.instance="<urn:uuid:1>";reg-id=1', contact)
+        self.assertEqual(answer.first("Require"), "outbound")
+
+    def test_path(self) -> None:
+        """The proxies on the way are kept and told to who understands (RFC 3327)."""
+        answer = self.bind(
+            "Contact: <sip:a@192.0.2.7>", "Path: <sip:edge.example.test;lr>", "Supported: path"
+        )
+        self.assertEqual(answer.fields["Path"], ["<sip:edge.example.test;lr>"])
+        (binding,) = self.bindings.of(f"sip:alice@{DOMAIN}", self.clock.seconds())
+        self.assertEqual(binding.path, "<sip:edge.example.test;lr>")
+
+    def test_store_fails(self) -> None:
+        """What cannot be stored is answered 503 and not remembered."""
+        self.ledger.failing = True
+        self.assertEqual(self.bind("Contact: <sip:a@192.0.2.7>").status, 503)
+        self.assertEqual(self.contacts(), [])
+
+
+class FlowTests(RegistrarTestCase):
+    def test_flow(self) -> None:
+        """A phone is reached over the connection it registered by, while that lasts."""
+        self.signed("Contact: <sip:a@192.0.2.7>")
+        (binding,) = self.bindings.of(f"sip:alice@{DOMAIN}", self.clock.seconds())
+        self.assertIs(self.registrar.flow_of(binding), self.wire)
+        other = Wire()
+        self.signed("Contact: <sip:a@192.0.2.7>", wire=other)
+        self.assertIs(self.registrar.flow_of(binding), other)
+        self.registrar.broken(other)
+        self.assertIsNone(self.registrar.flow_of(binding))
