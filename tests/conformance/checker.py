@@ -111,8 +111,17 @@ class Checker:
         tag = exchange.headers.get("etag", "").removeprefix("W/").strip('"')
         if tag != shown.text("etag"):
             yield f"has the ETag {tag!r} and the etag {shown.text('etag')!r}"
+        if exchange.method == "GET" and shown.form is Form.JSON:
+            yield from self._arrays(shown)
         if exchange.method == "GET" and not tag and self._must_be_tagged(shown.rel):
             yield "has no ETag"
+
+    def _arrays(self, shown: Shown) -> Iterator[str]:
+        """What may be there several times is an array, even with nothing in it."""
+        page = self.catalogue.pages.get(shown.rel)
+        for rel, many in (page.embedded if page else {}).items():
+            if many and rel not in shown.arrays and rel not in differences.SPARSE:
+                yield f"{shown.rel} has no array {rel}"
 
     def _must_be_tagged(self, rel: str) -> bool:
         page = self.catalogue.pages.get(rel)

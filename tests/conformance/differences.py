@@ -48,6 +48,14 @@ UNTAGGED = frozenset({"applications", "myOnlineMeetings", "onlineMeetingExtensio
 """Collections without an ETag, though their pages' samples have one: what is embedded does not
 count towards it (UCWA "Payload format"), so it would say nothing about them."""
 
+SPARSE = {
+    "acceptedByParticipant": "somebody must have accepted",
+    "distributionGroup": "a directory must have some",
+    "onlineMeetingExtension": "onlineMeeting links to the extensions that concern it",
+    "startEmergencyCallInput": "belongs to emergency calls, which are not built",
+}
+"""Embedded resources of which there may be many, that are left out when there are none, and why."""
+
 MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
 """Links of collections of which there may be many, though their pages do not say so."""
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
 
 from twisted.internet.error import ConnectError
 from twisted.web.client import RequestNotSent, ResponseFailed
@@ -84,3 +85,6 @@ async def perform(theatre: Theatre, form: Form, scenario: Scenario) -> None:
         record.halted(form, str(error), fault=False)
     except (Stopped, *BROKEN) as error:
         record.halted(form, str(error))
+    except Exception as error:  # a script's own fault ends that script alone, and the run fails
+        (*_, where) = extract_tb(error.__traceback__)
+        record.halted(form, f"{type(error).__name__}: {error} in {where.name}")

@@ -191,6 +191,10 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(judged(404, {"code": "NotFound"}, form=form), [])
             invited = {"rel": "startMessaging", "method": "POST", "location": "/i"}
             self.assertEqual(judged(201, form=form, **invited), [])
+            options = {"method": "OPTIONS", "allow": "GET, HEAD, OPTIONS", "form": form}
+            self.assertEqual(judged(204, **options), [])
+            self.assertEqual(judged(200, method="HEAD", form=form), [])
+            self.assertEqual(judged(204, rel="example:own", method="PUT", form=form), [])
 
     def test_wrong_success(self) -> None:
         """A status that is not the operation's, a body where none belongs, a missing header."""
@@ -209,6 +213,10 @@ class AnswerTests(SynchronousTestCase):
             judged(304, rel="group"),
             judged(304, GROUP, rel="group"),
             judged(200, ME, rel="teapot"),
+            judged(200, ME, method="HEAD"),
+            judged(204, method="OPTIONS"),
+            judged(204, ME, rel="example:own", method="PUT"),
+            judged(200, {"rel": "phones", "_links": ME["_links"]}, rel="phones"),
         ):
             self.assertNotEqual(found, [])
 

@@ -31,6 +31,7 @@ async def walk(stage: Stage) -> None:
     for shown in await everything(alice):
         await unchanged(alice, shown)
         await versions(alice, shown)
+        await methods(alice, shown)
         if put_token(shown):
             await replaced(alice, shown)
     memberships = await alice.get(alice.part("people"), "myGroupMemberships")
@@ -76,6 +77,23 @@ async def versions(person: Person, shown: Shown) -> None:
         answer = await person.send("GET", shown.href, shown.rel, headers={name: wanted})
         if answer.status != status:
             raise Stopped(f"{shown.rel} in revision {wanted} answers {answer.status}")
+
+
+async def methods(person: Person, shown: Shown) -> None:
+    """OPTIONS tells what there is, HEAD is a GET without its body."""
+    told = await person.send("OPTIONS", shown.href, shown.rel)
+    allowed = {name.strip() for name in told.headers.get("allow", "").split(",")}
+    if told.status not in (200, 204) or not {"GET", "HEAD", "OPTIONS"} <= allowed:
+        raise Stopped(f"OPTIONS {shown.rel} answers {told.status} with {sorted(allowed)}")
+    head = await person.send("HEAD", shown.href, shown.rel)
+    tag = head.headers.get("etag", "").strip('"')
+    if (head.status, tag) != (200, shown.text("etag")):
+        raise Stopped(f"HEAD {shown.rel} answers {head.status} with the tag {tag}")
+    wrong = {"PUT", "DELETE"} - allowed
+    for method in sorted(wrong):
+        refused = await person.send(method, shown.href, shown.rel)
+        if refused.status != 405:
+            raise Stopped(f"{method} {shown.rel} answers {refused.status}, not 405")
 
 
 async def replaced(person: Person, shown: Shown) -> None:
