@@ -43,7 +43,7 @@ from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.guests import Guests
-from mobility.domain.ledger import Unit
+from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
@@ -54,6 +54,8 @@ from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
 from mobility.domain.records import User
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
+from mobility.domain.telephone import TelephoneNetwork
+from mobility.domain.telephony import Telephony, telephony
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.events import EventLog
@@ -86,6 +88,7 @@ class FrontEnd(MultiService):
     caller holds the store's lock and the reactor need not run yet; it raises OperatorFault.
     `dispatch` runs a part of a batch as if it had come alone.  `directory` is the directory that
     the configuration names, or None; who wants it to replicate makes it a service of theirs.
+    `telephones` reaches the telephone network; without it there are no telephone calls.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class FrontEnd(MultiService):
         pseudonym: Callable[[str], str],
         dispatch: Dispatch,
         epoch: Callable[[], float] = time.time,
+        telephones: TelephoneNetwork | None = None,
     ) -> None:
         super().__init__()
         self._epoch = epoch
@@ -250,6 +254,8 @@ class FrontEnd(MultiService):
 
         self.bindings = Bindings(ledger, agenda)
         self.bindings.load(stored.bindings)
+        self.telephony = self._telephony(telephones, ledger, agenda)
+
         self.directory = self._directory(config, reactor, log, pseudonym)
         self.lockout = _lockout(config)
         self.passwords = Passwords(config.auth.password_threads, reactor)
@@ -301,6 +307,7 @@ class FrontEnd(MultiService):
             conversations=self.conversations,
             messaging=self.messaging,
             calls=self.calls,
+            telephony=self.telephony,
             meetings=self.meetings,
             forwarding=self.forwarding,
             guests=self.guests,
@@ -346,6 +353,31 @@ class FrontEnd(MultiService):
             log=log,
             pseudonym=pseudonym,
         )
+
+    def _telephony(
+        self, network: TelephoneNetwork | None, ledger: Ledger, agenda: Agenda
+    ) -> Telephony | None:
+        if network is None:
+            return None
+        built = telephony(
+            network,
+            ledger,
+            agenda,
+            self.users,
+            self.voice,
+            self.delegates,
+            self.applications,
+            self.conversations,
+            self.calls,
+        )
+        self.bus.subscribe("telephones", built.handsets.committed)
+        policy_of = self.call_policies.of
+        self.call_policies.of = lambda uri: attrs.evolve(
+            policy_of(uri),
+            phone=built.phone_audio.may_call(uri),
+            for_others=bool(self.delegates.delegators_of(uri)),
+        )
+        return built
 
     def _photos(self) -> Photos:
         sources: dict[str, PhotoSource] = {"": self.local_photos}

@@ -45,15 +45,30 @@ class AgendaService(Service):
         self._log = log
         self._loop = LoopingCall(self._run)
         self._loop.clock = clock
+        self._clock = clock
+        self._hurried = False
+        agenda.hurry = self._hurry
 
     def startService(self) -> None:
         super().startService()
         self._loop.start(AGENDA_INTERVAL_S, now=False)
+        self._hurry()
 
     def stopService(self) -> None:
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+
+    def _hurry(self) -> None:
+        """What is to happen at once does so in the reactor's next turn."""
+        if self.running and not self._hurried:
+            self._hurried = True
+            self._clock.callLater(0, self._run_hurried)
+
+    def _run_hurried(self) -> None:
+        self._hurried = False
+        if self.running:
+            self._run()
 
     def _run(self) -> None:
         now = self._epoch()

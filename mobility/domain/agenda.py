@@ -37,9 +37,13 @@ class Agenda:
         self._heap: list[tuple[float, int, Appointment]] = []
         self._order = count()
         self._cancelled = 0
+        self.hurry: Callable[[], None] = _no_hurry
+        """Called when something is to happen as soon as it can: its time is 0."""
 
     def at(self, when: float, action: Action) -> Appointment:
         """Call `action(now)` once the time is `when` (epoch seconds) or later."""
+        if when <= 0.0:
+            self.hurry()
         appointment = Appointment(when, action, self._forget_cancelled)
         heapq.heappush(self._heap, (when, next(self._order), appointment))
         return appointment
@@ -66,3 +70,7 @@ class Agenda:
             self._heap = [place for place in self._heap if place[2].action is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0
+
+
+def _no_hurry() -> None:
+    """What is to happen at once waits for who looks next."""

@@ -7,10 +7,16 @@ import attrs
 
 @attrs.frozen(slots=True)
 class CallPolicy:
-    """The media a user may call with (CsMobilityPolicy's EnableIPAudioVideo and its like)."""
+    """The media a user may call with (CsMobilityPolicy's EnableIPAudioVideo and its like).
+
+    `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
+    (EnableOutsideVoice).
+    """
 
     audio: bool = True
     video: bool = True
+    for_others: bool = False
+    phone: bool = False
 
     def allows(self, medium: str) -> bool:
         """Whether Audio or Video may be used."""

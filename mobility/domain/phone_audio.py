@@ -139,6 +139,7 @@ class PhoneAudio:
             thread_id=wanted.thread_id,
             custom_content=wanted.custom_content,
             on_behalf_of=wanted.delegator,
+            context=own.number,
             modality=PHONE_AUDIO,
             plan=Plan((Stage(0.0, lambda: [exchange.line]),), 2 * self._patience_s),
         )
@@ -182,6 +183,7 @@ class PhoneAudio:
                 to_uri=target.uri,
                 media=(AUDIO,),
                 operation_id=wanted.operation_id,
+                context=own.number,
                 modality=PHONE_AUDIO,
             )
             begun = self._calls.begin(draft, endpoint, asked, now)

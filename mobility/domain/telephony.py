@@ -1,5 +1,7 @@
 """Telephone calls as a whole, for a front end that reaches the telephone network."""
 
+from collections.abc import Awaitable, Callable
+
 import attrs
 
 from mobility.domain.agenda import Agenda
@@ -7,8 +9,11 @@ from mobility.domain.applications import Applications
 from mobility.domain.calls import Calls
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.facts import CommunicationChanged
 from mobility.domain.handsets import Handsets
+from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.phone_audio import PhoneAudio
+from mobility.domain.records import User
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephone_lines import TelephoneLines
 from mobility.domain.users import Users
@@ -24,8 +29,41 @@ class Telephony:
     phone_audio: PhoneAudio
 
 
+class Rights:
+    """Tells applications when their users may call with telephones, or no longer."""
+
+    def __init__(
+        self, ledger: Ledger, applications: Applications, may_call: Callable[[str], bool]
+    ) -> None:
+        self._ledger = ledger
+        self._applications = applications
+        self._may_call = may_call
+
+    def watch(self) -> Callable[[], Awaitable[None]]:
+        """A `Watcher` of voice settings."""
+        before = {one.user_uri: self._may_call(one.user_uri) for one in self._applications}
+
+        async def tell() -> None:
+            unit = Unit()
+            for endpoint in self._applications:
+                may = self._may_call(endpoint.user_uri)
+                if before.get(endpoint.user_uri, may) is not may:
+                    unit.append(endpoint.id, CommunicationChanged())
+            if unit:
+                await self._ledger.commit(unit)
+
+        return tell
+
+    def follow(self, before: User, after: User, unit: Unit) -> None:
+        """A `Change` of a user: Enterprise Voice came or went."""
+        if before.enterprise_voice != after.enterprise_voice:
+            for endpoint in self._applications.of_user(after.uri):
+                unit.append(endpoint.id, CommunicationChanged())
+
+
 def telephony(
     network: TelephoneNetwork,
+    ledger: Ledger,
     agenda: Agenda,
     users: Users,
     voice: Voice,
@@ -42,4 +80,7 @@ def telephony(
     handsets = Handsets(network, agenda, users, voice, applications, conversations, calls, lines)
     handsets.load()
     phone_audio = PhoneAudio(agenda, users, voice, delegates, conversations, calls, lines, handsets)
+    rights = Rights(ledger, applications, phone_audio.may_call)
+    voice.watchers.append(rights.watch)
+    users.changes.append(rights.follow)
     return Telephony(lines, handsets, phone_audio)

@@ -6,7 +6,8 @@ pool) and then comes between the user's and the site's.  The global ones always 
 brings its defaults back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import attrs
@@ -39,11 +40,18 @@ from mobility.errors import Parameter, Refusal, validation_failure
 PER_KIND = 10_000
 """Objects of one kind (our choice)."""
 
+DEFAULTS: dict[str, VoiceObject] = {kind: made(kind, GLOBAL, {}) for kind in SCOPED}
+"""The global object of each kind, as long as nobody has changed it."""
+
 EVERYWHERE = (EmergencyNumber("112"), EmergencyNumber("911"))
 """What is an emergency number while administrators name none (3GPP TS 22.101 section 10.1.1)."""
 
 GRANTED = {"voice_policy": "policies", "dial_plan": "dial-plans"}
 """What can be granted to a user, to its kind."""
+
+
+Watcher = Callable[[], Callable[[], Awaitable[None]]]
+"""Is called before a change, and what it gives after it: who may do what now is told."""
 
 
 @attrs.frozen(slots=True)
@@ -63,6 +71,7 @@ class Voice:
         self._users = users
         self._service = service.casefold()
         self._lock = Lock()
+        self.watchers: list[Watcher] = []
         self._stored: dict[str, dict[str, Stored]] = {kind: {} for kind in KINDS}
         self._grants: dict[str, VoiceGrant] = {}
 
@@ -97,7 +106,7 @@ class Voice:
         Raises PeerFault for wrong values, Refusal (409) when the name is taken.
         """
         thing = made(kind, name, values)
-        async with self._lock:
+        async with self._changing():
             taken = thing.name.casefold() in self._stored[kind]
             if taken or (kind in SCOPED and thing.name == GLOBAL):
                 what = f"There is a {SINGULAR[kind]} {thing.name!r} already."
@@ -113,7 +122,7 @@ class Voice:
 
         Raises PeerFault for wrong values, Refusal: 404, or 409 when somebody has changed it since.
         """
-        async with self._lock:
+        async with self._changing():
             before = self.find(kind, name)
             self._check_version(before, version)
             thing = made(kind, None, values, before.thing)
@@ -125,7 +134,7 @@ class Voice:
         What was granted to users is taken from them.  Raises Refusal: 404, or 409 when it is in use
         or somebody has changed it since.
         """
-        async with self._lock:
+        async with self._changing():
             before = self.find(kind, name)
             self._check_version(before, version)
             shown = cast(Any, before.thing).name
@@ -157,7 +166,7 @@ class Voice:
         Raises PeerFault for wrong values, Refusal: 404 for a stranger, or 409 when somebody has
         changed the user's grants since `version`.
         """
-        async with self._lock:
+        async with self._changing():
             user = self._user(user_uri)
             before = self.grant_of(user.uri)
             self._check_version(before, version)
@@ -319,6 +328,15 @@ class Voice:
 
     # -- the inside --------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        """One change at a time; those who watch are told of it."""
+        async with self._lock:
+            told = [watch() for watch in self.watchers]
+            yield
+            for tell in told:
+                await tell()
+
     @property
     def _routes(self) -> list[VoiceRoute]:
         return [cast(VoiceRoute, one.thing) for one in self._stored["routes"].values()]
@@ -329,7 +347,7 @@ class Voice:
 
     def _find(self, kind: str, shown: str) -> Stored:
         stored = self._stored[kind].get(shown.casefold())
-        return stored or Stored(made(kind, shown, {}), 0)
+        return stored or Stored(DEFAULTS[kind], 0)
 
     def _first(self, kind: str, *names: str) -> VoiceObject:
         """The object of the first name that is one, else the global one."""

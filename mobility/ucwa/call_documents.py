@@ -20,8 +20,9 @@ from mobility.domain.facts import (
 from mobility.domain.records import Message
 from mobility.http.message import Document
 from mobility.ucwa import conversation_documents as conversations
-from mobility.ucwa.documents import link, links, present, revised
-from mobility.ucwa.hrefs import Hrefs, data_uri
+from mobility.ucwa.documents import link, links, present, revised, tel
+from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
+from mobility.ucwa.phone_documents import phone_links
 
 OPEN_STATES = ("Connecting", "Alerting", "Forwarded", "TeamRing")
 """States of an invitation that waits for an answer."""
@@ -41,7 +42,7 @@ def call_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
     return {
         rel: _revised(hrefs.of(f"communication/{rel}"), revisions[rel])
         for rel in _allowed(_CALLS, policy)
-    }
+    } | phone_links(hrefs, policy)
 
 
 def invitation(
@@ -60,10 +61,11 @@ def invitation(
     modality = terms.modality
     rels = {
         "self": link(own),
-        "to": link(hrefs.person(fact.to_uri), fact.to_name),
         "conversation": link(conversation),
         modality: link(f"{conversation}/{modality}"),
     }
+    if not is_number(fact.to_uri):
+        rels["to"] = link(hrefs.person(fact.to_uri), fact.to_name)
     embedded: Document = {}
     waiting = fact.state in OPEN_STATES
     if fact.direction == "Outgoing":
@@ -108,6 +110,11 @@ def invitation(
             "joinAudioMuted": terms.audio_muted,
             "joinVideoMuted": terms.video_muted,
         }
+    else:
+        document |= {
+            **present(delegator=terms.on_behalf_of, phoneNumber=tel(terms.session_context)),
+            "joinAudioMuted": terms.audio_muted,
+        }
     document["_links"] = rels
     if embedded:
         document["_embedded"] = embedded
@@ -125,8 +132,8 @@ def _people(hrefs: Hrefs, fact: InvitationChanged, terms: CallTerms) -> Document
     if fact.accepted_by is not None and fact.accepted_by[0] != fact.to_uri:
         conversation = hrefs.conversation(fact.conversation_id)
         found["derivedConversation"] = link(conversation)
-        if terms.modality == AUDIO_VIDEO:
-            found["derivedAudioVideo"] = link(f"{conversation}/audioVideo")
+        rel = "derivedAudioVideo" if terms.modality == AUDIO_VIDEO else "derivedPhoneAudio"
+        found[rel] = link(f"{conversation}/{terms.modality}")
     return found
 
 

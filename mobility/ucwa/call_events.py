@@ -1,11 +1,13 @@
 """Facts about calls as UCWA events."""
 
 from mobility.domain import facts
+from mobility.domain.call import PHONE_AUDIO
 from mobility.domain.call_policy import CallPolicy
 from mobility.http.message import Document
 from mobility.ucwa import call_documents as documents
 from mobility.ucwa.documents import link
 from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.phone_documents import phone_audio
 
 Sent = tuple[str, str, Document]
 
@@ -39,7 +41,8 @@ def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
     rel, change = subject(fact)
     match fact:
         case facts.CallChanged():
-            document = documents.audio_video(hrefs, fact, policy)
+            shown = phone_audio if fact.modality == PHONE_AUDIO else documents.audio_video
+            document = shown(hrefs, fact, policy)
             return "conversation", conversation, _shown(rel, document, change)
         case facts.NegotiationChanged():
             document = documents.negotiation(hrefs, fact)

@@ -85,6 +85,7 @@ def get_conversation(ucwa: Ucwa, call: Call) -> Response:
         conversation.snapshot(leg),
         leg.user_uri,
         ucwa.conversations.names_in(conversation)(leg.user_uri),
+        phone=ucwa.calls.policies.of(leg.user_uri).phone,
     )
     return Response(document=document)
 
@@ -134,7 +135,8 @@ def get_participant_messaging(ucwa: Ucwa, call: Call) -> Response:
 
 def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, ParticipantChanged]:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
-    uri = user_uri(call.parameter("address"))
+    address = call.parameter("address")
+    uri = user_uri(address) if "@" in address else f"tel:{address}"
     name_of = ucwa.conversations.names_in(conversation)
     shown = seen(conversation, leg, uri, name_of) if uri is not None else None
     if shown is None:

@@ -16,7 +16,7 @@ from mobility.domain.meetings import OnlineMeeting, conference_uri
 from mobility.domain.records import Message
 from mobility.http.message import Document, Instant
 from mobility.ucwa.documents import link, links, present
-from mobility.ucwa.hrefs import Hrefs, data_uri
+from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
 from mobility.ucwa.meeting_documents import expiration, join_href
 
 _INCOMING = {MESSAGING: "messagingInvitation", PARTICIPANT: "onlineMeetingInvitation"}
@@ -39,10 +39,18 @@ def invitation_rel(fact: InvitationChanged) -> str:
 
 
 def conversation(
-    hrefs: Hrefs, snapshot: ConversationSnapshot, own_uri: str, own_name: str
+    hrefs: Hrefs,
+    snapshot: ConversationSnapshot,
+    own_uri: str,
+    own_name: str,
+    *,
+    phone: bool = False,
 ) -> Document:
+    """`phone` says that there are telephone calls for the application's user."""
     own = hrefs.conversation(snapshot.id)
     rels = links(self=own, messaging=f"{own}/messaging")
+    if phone and not snapshot.conference:
+        rels["phoneAudio"] = link(f"{own}/phoneAudio")
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
         rels["participants"] = link(f"{own}/participants")
@@ -102,7 +110,7 @@ def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -
     rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
     if shown.local:
         rels["me"] = link(hrefs.of("me"))
-    elif not (shown.anonymous or hrefs.guest):
+    elif not (shown.anonymous or hrefs.guest or is_number(shown.uri)):
         person = hrefs.person(shown.uri)
         rels |= links(
             contact=person,
@@ -113,7 +121,9 @@ def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -
         rels |= {rel: link(f"{own}/{rel}") for rel in _powers_over(shown)}
     return {
         "rel": "participant",
-        "sourceNetwork": "Everyone" if shown.anonymous else "SameEnterprise",
+        "sourceNetwork": "Everyone"
+        if shown.anonymous or is_number(shown.uri)
+        else "SameEnterprise",
         "anonymous": shown.anonymous,
         **({"inLobby": shown.in_lobby, "organizer": shown.organizer} if shown.role else {}),
         "local": shown.local,

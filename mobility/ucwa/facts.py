@@ -248,7 +248,9 @@ class Renderer:
         snapshot = fact.conversation
         if fact.change == "deleted":
             return _event("conversation", hrefs.conversation(snapshot.id), "deleted")
-        document = conversations.conversation(hrefs, snapshot, self.user.uri, self.user.name)
+        document = conversations.conversation(
+            hrefs, snapshot, self.user.uri, self.user.name, phone=self.call_policy.phone
+        )
         return _shown("conversation", document, fact.change)
 
 

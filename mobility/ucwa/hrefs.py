@@ -102,6 +102,11 @@ class Hrefs:
         return f"{self.application}/communication/{rel}s/{invitation_id}"
 
 
+def is_number(uri: str) -> bool:
+    """Whether somebody is known by a telephone number alone (RFC 3966)."""
+    return uri.startswith("tel:")
+
+
 @lru_cache(ADDRESSES)
 def _address(uri: str) -> str:
     return quote(address_of(uri), safe="@")

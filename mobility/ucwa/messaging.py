@@ -275,6 +275,7 @@ _REFERENCE_INVITATION = "communication/invitations/{invitation}"
 _OTHER_INVITATIONS = (
     "communication/onlineMeetingInvitations/{invitation}",
     "communication/participantInvitations/{invitation}",
+    "communication/phoneAudioInvitations/{invitation}",
     _REFERENCE_INVITATION,
 )
 _MESSAGING = "communication/conversations/{conversation}/messaging"

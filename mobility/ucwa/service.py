@@ -18,6 +18,7 @@ from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.subscriptions import Subscriptions
+from mobility.domain.telephony import Telephony
 from mobility.domain.users import Users
 from mobility.ucwa.events import EventChannels
 from mobility.ucwa.outstanding import Outstanding
@@ -40,6 +41,8 @@ class Ucwa:
     forwarding: Forwarding
     messaging: Messaging
     calls: Calls
+    telephony: Telephony | None
+    """None on a front end that reaches no telephone network."""
     meetings: Meetings
     guests: Guests
     meeting_settings: MeetingsConfig

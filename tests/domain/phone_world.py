@@ -42,6 +42,7 @@ class PhoneWorld(World):
         self.voice.load(stored.voice_settings, stored.voice_grants)
         self.telephony = self.phones = telephony(
             self.network,
+            self.ledger,
             self.agenda,
             self.users,
             self.voice,

@@ -19,7 +19,7 @@ import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
@@ -34,6 +34,7 @@ from mobility.testing import (
     MemoryClient,
     MemoryLog,
     MemoryResponse,
+    MemoryTelephones,
     memory_site,
 )
 from mobility.ucwa.channel import MEDIUM_S
@@ -51,6 +52,13 @@ USERS = (
 
 VOICEMAIL = "tel:+14255550190"
 """What answers for users who do not."""
+
+
+MOBILE = {"alice": "+14255550201", "bob": "+14255550202", "carol": "+14255550203"}
+"""The telephones that people carry, where they may be called."""
+
+OUTSIDE = "+4930123456"
+"""A number of the telephone network."""
 
 
 @implementer(IReactorFromThreads)
@@ -94,11 +102,16 @@ class Service:
         path: str,
         ucwa: UcwaConfig | None = None,
         meetings: MeetingsConfig | None = None,
+        *,
+        telephones: bool = True,
     ) -> None:
+        """`telephones` says whether the front end reaches a telephone network, one in memory."""
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.clock = HandClock(START)
         self.log = MemoryLog()
+        self.telephones = MemoryTelephones()
+        self._telephones = self.telephones if telephones else None
         self.config = Config(
             source=self.path / "mobility.toml",
             data_dir=self.path,
@@ -128,6 +141,7 @@ class Service:
             pseudonym=lambda user_uri: f"~{user_uri}",
             dispatch=dispatch,
             epoch=self.clock.seconds,
+            telephones=self._telephones,
         )
         self.site = memory_site(
             self.front_end.routes,
@@ -202,6 +216,35 @@ class Service:
         registered = await client.register(path=GUEST_APPLICATIONS)
         assert registered.status == 201, registered
         return client
+
+    async def let_phone(self, *names: str) -> None:
+        """Let users call numbers of the telephone network, by a gateway in memory to all of them.
+
+        They have Enterprise Voice, and mobile numbers as in `MOBILE`.
+        """
+        voice, now = self.front_end.voice, self.clock.seconds()
+        if not voice.gateways:
+            await voice.add("usages", "All", {})
+            await voice.add("gateways", "gw.test", {})
+            route = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw.test"]}
+            await voice.add("routes", "R", route)
+            await voice.change("policies", "global", {"usages": ["All"]}, 0)
+        for name in names:
+            await self.front_end.users.update(
+                uri(name),
+                lambda user, name=name: attrs.evolve(
+                    user,
+                    enterprise_voice=True,
+                    mobile_phone=MOBILE[name],
+                ),
+                now,
+            )
+
+    async def follow(self) -> None:
+        """What telephones did is followed by all that follows from it, without time passing."""
+        for _ in range(6):
+            await deferLater(reactor, 0)
+            await self.settle()
 
     def failures(self) -> list[tuple[str, dict[str, object]]]:
         """What was logged as a failure."""

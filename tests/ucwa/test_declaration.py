@@ -19,7 +19,7 @@ from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import PRIORITIES
-from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
+from tests.ucwa.service import MOBILE, OUTSIDE, Client, Told, UcwaTestCase, converted, uri
 
 CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
 
@@ -67,6 +67,7 @@ EVENTS = {
     ("group", "deleted"): "documented on myGroups",
     ("onlineMeetingInvitation", "completed"): "the operation page: every operation has one",
     ("participantInvitation", "completed"): "as onlineMeetingInvitation",
+    ("phoneAudioInvitation", "completed"): "as onlineMeetingInvitation",
 }
 """Events other than those on the resource's own page."""
 
@@ -91,6 +92,11 @@ REFERENCE_PATHS = {
     "onlineMeetingInvitation": "is served there by messagingInvitation, as are all invitations",
     "participantInvitation": "as onlineMeetingInvitation",
     "phone": "the reference's sample path names no phone",
+    "phoneAudio": "the reference's sample path names no conversation",
+    **dict.fromkeys(
+        ("addPhoneAudio", "holdPhoneAudio", "resumePhoneAudio", "stopPhoneAudio"), "as phoneAudio"
+    ),
+    "phoneAudioInvitation": "as onlineMeetingInvitation",
     "presenceSubscription": "the reference's sample path names no subscription",
     "presenceSubscriptionMembership": "the sample has a literal id; the shape is the same",
 }
@@ -372,10 +378,30 @@ class ShownTests(UcwaTestCase):
                 found += await self.read(client, messaging + path)
             found += await self.tell(client)
             found += await self.walk(client)
+        found += await self.telephoned(alice, messages[0][1])
         await bob.post(f"{messages[1][1]}/terminate")
         for client in (alice, bob):
             found += await self.tell(client)
         return found
+
+    async def telephoned(self, client: Client, messaging: str) -> list[Page]:
+        """A call by telephone from a conversation, and one that is held."""
+        await self.service.let_phone("alice")
+        audio = messaging.rpartition("/")[0] + "/phoneAudio"
+        found = await self.read(client, audio) + await self.tell(client)
+        called = await client.post("communication/phoneAudioInvitations", {"to": OUTSIDE})
+        href = called.header("Location") or ""
+        found += await self.read(client, href)
+        for number in (MOBILE["alice"], OUTSIDE):
+            self.service.telephones.to(number).answers()
+            await self.service.follow()
+        found += await self.tell(client)
+        (invitation,) = [one for one in found if one["_links"]["self"]["href"] == href][:1]
+        audio = invitation["_links"]["phoneAudio"]["href"]
+        await client.post(f"{audio}/holdPhoneAudio")
+        found += await self.read(client, audio)
+        await client.post(f"{audio}/stopPhoneAudio")
+        return found + await self.tell(client)
 
     async def listed(self, client: Client) -> list[Page]:
         """Bob and Carol in groups of the contact list, and changes the client hears of."""

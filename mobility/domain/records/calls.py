@@ -47,7 +47,7 @@ class CallSide:
     stream (`mobility.domain.descriptions`); before the answer a callee's is provisional.
     `content_id` names the one of several offers that it answers.  `muted` is a comma list of Audio
     and Video.  `provisional` counts its provisional answers.  `by_phone` says that it takes part
-    with its user's telephone.
+    with its user's telephone; then `context` is the number of that.
     """
 
     KEY: ClassVar = ("call_id", "device_id")
