@@ -31,7 +31,7 @@ from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.bindings import Bindings
-from mobility.domain.call_policy import CallPolicies
+from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
@@ -53,6 +53,7 @@ from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
 from mobility.domain.records import User
+from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephony import Telephony, telephony
@@ -171,9 +172,11 @@ class FrontEnd(MultiService):
             stored.call_sides,
             stored.renegotiations,
         )
-        self.call_policies = CallPolicies()
+        self.call_policies = CallPolicies(self._call_policy)
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.calls.stages.load()
+        self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
+        self.renegotiations.load()
         self.messaging = Messaging(
             ledger,
             agenda,
@@ -308,6 +311,8 @@ class FrontEnd(MultiService):
             messaging=self.messaging,
             calls=self.calls,
             telephony=self.telephony,
+            renegotiations=self.renegotiations,
+            delegates=self.delegates,
             meetings=self.meetings,
             forwarding=self.forwarding,
             guests=self.guests,
@@ -354,6 +359,12 @@ class FrontEnd(MultiService):
             pseudonym=pseudonym,
         )
 
+    def _call_policy(self, uri: str) -> CallPolicy:
+        return CallPolicy(
+            for_others=bool(self.delegates.delegators_of(uri)),
+            phone=self.telephony is not None and self.telephony.phone_audio.may_call(uri),
+        )
+
     def _telephony(
         self, network: TelephoneNetwork | None, ledger: Ledger, agenda: Agenda
     ) -> Telephony | None:
@@ -371,12 +382,6 @@ class FrontEnd(MultiService):
             self.calls,
         )
         self.bus.subscribe("telephones", built.handsets.committed)
-        policy_of = self.call_policies.of
-        self.call_policies.of = lambda uri: attrs.evolve(
-            policy_of(uri),
-            phone=built.phone_audio.may_call(uri),
-            for_others=bool(self.delegates.delegators_of(uri)),
-        )
         return built
 
     def _photos(self) -> Photos:

@@ -30,9 +30,6 @@ from mobility.domain.states import invitation_after
 AUDIO_VIDEO, PHONE_AUDIO = "audioVideo", "phoneAudio"
 """Modalities of calls."""
 
-COMPLETED = "Completed"
-"""The outcome of a call that somebody answered and somebody hung up."""
-
 
 @attrs.frozen(slots=True)
 class CallEnd:
@@ -68,7 +65,7 @@ def settle_call(
     ended = attrs.evolve(
         call_after(call, Called.ENDED),
         ended_at=now,
-        outcome=COMPLETED if call.answered_at else outcome.caller.subcode,
+        outcome=outcome.outcome if call.answered_at else outcome.caller.subcode,
     )
     unit.save(ended)
     if draft.renegotiation is not None:

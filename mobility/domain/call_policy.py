@@ -10,13 +10,14 @@ class CallPolicy:
     """The media a user may call with (CsMobilityPolicy's EnableIPAudioVideo and its like).
 
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
-    (EnableOutsideVoice).
+    (EnableOutsideVoice), `relay` that there is a media relay for it.
     """
 
     audio: bool = True
     video: bool = True
     for_others: bool = False
     phone: bool = False
+    relay: bool = False
 
     def allows(self, medium: str) -> bool:
         """Whether Audio or Video may be used."""

@@ -308,13 +308,19 @@ class Calls:
             self.stages.end(conversation)
 
     async def stop(
-        self, device: Device, conversation_id: str, media: tuple[str, ...], now: float
+        self,
+        device: Device,
+        conversation_id: str,
+        media: tuple[str, ...],
+        now: float,
+        reason: str = "",
     ) -> None:
         """UCWA stopAudio, stopVideo and stopAudioVideo: end `media` of the call.
 
         With none left the call ends, and with it a conversation that has nothing else.  A caller
         that waits for an answer cancels the invitation, a callee that rings declines it on this
-        device.  409 without a call.
+        device.  `reason` is remembered as the outcome of a call that was answered.  409 without a
+        call.
         """
         conversations = self._conversations
         conversations.find(device, conversation_id)
@@ -332,7 +338,8 @@ class Calls:
                 return
             rest = [medium for medium in call.media.split(",") if medium not in media]
             if not rest:
-                await conversations.hang_up(conversation, [leg], OVER, now)
+                over = OVER if not reason else attrs.evolve(OVER, outcome=reason)
+                await conversations.hang_up(conversation, [leg], over, now)
                 return
             if len(rest) == len(call.media.split(",")):
                 raise Refusal("Conflict", None, "The call has no such media.")
@@ -450,7 +457,7 @@ class Calls:
         for remember in self._conversations.call_endings:
             remember(unit, end)
         await self._ledger.commit(unit)
-        self._conversations.tell_lines(unit)
+        self._conversations.lines.tell(unit)
         return failed
 
 

@@ -20,7 +20,15 @@ from mobility.domain.conversation_rows import from_rows, put_changes, put_new
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.lines import Device, Lines, is_line
 from mobility.domain.locks import Lock, Locks
-from mobility.domain.outcomes import CANCELLED, DECLINED, LOST, SIGNED_OUT, UNANSWERED, Outcome
+from mobility.domain.outcomes import (
+    CANCELLED,
+    DECLINED,
+    LOST,
+    SIGNED_OUT,
+    UNANSWERED,
+    Outcome,
+    outcome_of,
+)
 from mobility.domain.reach import Reach
 from mobility.domain.records import (
     Call,
@@ -152,12 +160,12 @@ class Conversations:
         conversation = self._of_invitation.get(invitation_id)
         leg = conversation.legs.get(endpoint.id) if conversation is not None else None
         if conversation is None or leg is None:
-            raise _no_such_invitation()
+            raise Refusal("NotFound", "ResourceNotFound", "There is no such invitation.")
         invitation = conversation.invitations[invitation_id]
         rings = conversation.call is not None and conversation.call.id == invitation_id
         sent = invitation.from_application_id == endpoint.id
         if invitation_id != leg.invitation_id and not sent and not rings:
-            raise _no_such_invitation()
+            raise Refusal("NotFound", "ResourceNotFound", "The invitation is not this device's.")
         return conversation, invitation, leg
 
     def of_meeting(self, uri: str) -> ActiveConversation | None:
@@ -236,13 +244,7 @@ class Conversations:
                 raise
             for invitation in conversation.invitations.values():
                 self._open(conversation, invitation)
-            self.tell_lines(unit)
-
-    def tell_lines(self, unit: Unit) -> None:
-        """Let lines hear of what a stored unit tells them."""
-        for entry in unit.entries:
-            if is_line(entry.stream_id) and (line := self.lines.find(entry.stream_id)):
-                line.hear(entry.fact)
+            self.lines.tell(unit)
 
     async def change(
         self, unit: Unit, conversation: ActiveConversation, draft: ActiveConversation
@@ -281,7 +283,7 @@ class Conversations:
             forget()
         if before.record.state == "Ended":
             self._forget(before)
-        self.tell_lines(unit)
+        self.lines.tell(unit)
 
     async def drop(
         self,
@@ -374,7 +376,12 @@ class Conversations:
                     unit.save(attrs.evolve(message, missed=True))
 
     async def decline(
-        self, endpoint: Device, invitation_id: str, everywhere: bool, now: float
+        self,
+        endpoint: Device,
+        invitation_id: str,
+        everywhere: bool,
+        now: float,
+        outcome: Outcome = DECLINED,
     ) -> None:
         """UCWA decline: this device, or with `everywhere` all of the user's, will not answer.
 
@@ -390,9 +397,9 @@ class Conversations:
                 legs = [one for one in ringing if one.user_uri == leg.user_uri]
                 conversation.stages = 0
             if invitation.kind == CALL:
-                await self.hang_up(conversation, legs, DECLINED, now)
+                await self.hang_up(conversation, legs, outcome, now)
             else:
-                await self.drop(conversation, legs, DECLINED, now)
+                await self.drop(conversation, legs, outcome, now)
 
     async def cancel(self, endpoint: Device, invitation_id: str, now: float) -> None:
         """UCWA cancel: who sent the invitation gives it up.  409 when it is over."""
@@ -413,7 +420,7 @@ class Conversations:
         self.find(endpoint, conversation_id)
         async with self.lock(conversation_id):
             conversation, leg = self.find(endpoint, conversation_id)
-            await self.drop(conversation, [leg], _outcome(leg, DECLINED), now)
+            await self.drop(conversation, [leg], outcome_of(leg, DECLINED), now)
 
     async def leave(self, endpoint: Device, now: float) -> None:
         """The application ends: it leaves each of its conversations, and the others are told."""
@@ -422,7 +429,7 @@ class Conversations:
                 conversation = self._conversations.get(conversation_id)
                 leg = conversation.legs.get(endpoint.id) if conversation is not None else None
                 if conversation is not None and leg is not None:
-                    await self.drop(conversation, [leg], _outcome(leg, SIGNED_OUT), now)
+                    await self.drop(conversation, [leg], outcome_of(leg, SIGNED_OUT), now)
 
     async def first_message(
         self, conversation: ActiveConversation, invitation: Invitation
@@ -487,13 +494,3 @@ class Conversations:
         self._of_meeting.pop(conversation.record.meeting_uri, None)
         for invitation_id in conversation.invitations:
             self._of_invitation.pop(invitation_id, None)
-
-
-def _outcome(leg: Leg, unanswered: Outcome) -> Outcome:
-    """How an invitation ends when `leg` goes: a caller cancels it, a callee that rings does not
-    answer it."""
-    return unanswered if leg.state == "Incoming" else CANCELLED
-
-
-def _no_such_invitation() -> Refusal:
-    return Refusal("NotFound", "ResourceNotFound", "There is no such invitation.")

@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from mobility.domain.facts import Fact
+from mobility.domain.ledger import Unit
 from mobility.errors import Refusal
 
 PREFIX = "line-"
@@ -80,6 +81,12 @@ class Lines:
     def name_of(self, uri: str) -> str:
         """Under which name somebody at the other end of a line is shown, "" for anybody else."""
         return next((line.name for line in self._lines.values() if line.user_uri == uri), "")
+
+    def tell(self, unit: Unit) -> None:
+        """Let lines hear of what a stored unit tells them."""
+        for entry in unit.entries:
+            if is_line(entry.stream_id) and (line := self._lines.get(entry.stream_id)):
+                line.hear(entry.fact)
 
     def __len__(self) -> int:
         return len(self._lines)

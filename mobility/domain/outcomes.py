@@ -3,6 +3,7 @@
 import attrs
 
 from mobility.domain.facts import Reason
+from mobility.domain.records import Leg
 from mobility.domain.states import Invited
 
 
@@ -13,6 +14,8 @@ class Outcome:
     event: Invited
     caller: Reason
     callee: Reason
+    outcome: str = "Completed"
+    """How a call that was answered is remembered to have ended."""
 
 
 CANCELLED = Outcome(
@@ -55,3 +58,16 @@ UNREACHABLE = Reason("RemoteFailure", "Unavailable", "The person has no device t
 UNDELIVERED = Reason("RemoteFailure", "Unavailable", "The message did not reach everybody.")
 DO_NOT_DISTURB = Reason("RemoteFailure", "DoNotDisturb", "The person is not to be disturbed.")
 UNKNOWN = Reason("NotFound", "DestinationNotFound", "Nobody has this address.")
+
+
+def declined(subcode: str) -> Outcome:
+    """Declined for a reason of which the caller is told the UCWA subcode."""
+    return attrs.evolve(
+        DECLINED, caller=Reason("RemoteFailure", subcode, "The invitation was declined.")
+    )
+
+
+def outcome_of(leg: Leg, unanswered: Outcome) -> Outcome:
+    """How an invitation ends when `leg` goes: a caller cancels it, a callee that rings does not
+    answer it."""
+    return unanswered if leg.state == "Incoming" else CANCELLED

@@ -29,7 +29,11 @@ OPEN_STATES = ("Connecting", "Alerting", "Forwarded", "TeamRing")
 
 SDP = "application/sdp"
 
-_CALLS: dict[str, tuple[str, ...]] = {}
+_CALLS: dict[str, tuple[str, ...]] = {
+    "startAudio": ("Audio",),
+    "startAudioVideo": ("Audio", "Video"),
+    "startVideo": ("Video",),
+}
 """What each call of `communication` asks for."""
 
 _ADDED = {"addAudio": ("Audio",), "addAudioVideo": ("Audio", "Video"), "addVideo": ("Video",)}
@@ -39,10 +43,16 @@ _ADDED = {"addAudio": ("Audio",), "addAudioVideo": ("Audio", "Video"), "addVideo
 def call_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
     """The links of `communication` by which calls begin, as policy permits."""
     revisions = {"startAudio": 2, "startAudioVideo": 2, "startVideo": 1}
-    return {
+    begun = {
         rel: _revised(hrefs.of(f"communication/{rel}"), revisions[rel])
         for rel in _allowed(_CALLS, policy)
-    } | phone_links(hrefs, policy)
+    }
+    if policy.for_others:
+        for rel in ("startAudio", "startAudioVideo"):
+            if rel in begun:
+                another = f"{rel}OnBehalfOfDelegator"
+                begun[another] = link(hrefs.of(f"communication/{another}"))
+    return begun | phone_links(hrefs, policy)
 
 
 def invitation(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mobility.domain.addresses import user_uri
+from mobility.domain.call import media_facts
 from mobility.domain.conference import seen
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import ParticipantChanged
@@ -120,7 +121,14 @@ def view(
 def get_participant(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg, shown = _participant(ucwa, call)
     led = conversation.leads(leg.user_uri)
-    return Response(document=conversation_documents.participant(call.hrefs, shown, led=led))
+    document = conversation_documents.participant(call.hrefs, shown, led=led)
+    if leg.call == "Connected":
+        own = call.hrefs.participant(conversation.id, shown.uri)
+        for fact in media_facts(conversation, leg, "updated", lambda _: ""):
+            if fact.uri == shown.uri:
+                rel = f"participant{fact.medium}"
+                document["_links"][rel] = documents.link(f"{own}/{rel}")
+    return Response(document=document)
 
 
 def get_participant_messaging(ucwa: Ucwa, call: Call) -> Response:

@@ -49,8 +49,10 @@ def conversation(
     """`phone` says that there are telephone calls for the application's user."""
     own = hrefs.conversation(snapshot.id)
     rels = links(self=own, messaging=f"{own}/messaging")
-    if phone and not snapshot.conference:
-        rels["phoneAudio"] = link(f"{own}/phoneAudio")
+    if not snapshot.conference:
+        rels["audioVideo"] = link(f"{own}/audioVideo")
+        if phone:
+            rels["phoneAudio"] = link(f"{own}/phoneAudio")
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
         rels["participants"] = link(f"{own}/participants")

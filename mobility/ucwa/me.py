@@ -28,7 +28,7 @@ MODALITIES = (
 )
 """ModalityType, with the values its page lacks and the parameter tables have."""
 
-CARRIED = ("Messaging",)
+CARRIED = ("Messaging", "Audio", "Video")
 """The modalities in which this front end brings invitations."""
 
 MAKE_ME_AVAILABLE_REVISION = 2

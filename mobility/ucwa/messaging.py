@@ -3,6 +3,7 @@
 from mobility.domain.addresses import user_uri
 from mobility.domain.conference import messaging_fact
 from mobility.domain.conversation import (
+    CALL,
     PARTICIPANT,
     ActiveConversation,
     invitation_fact,
@@ -11,6 +12,7 @@ from mobility.domain.conversation import (
 from mobility.domain.html_message import read_html
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
+from mobility.domain.outcomes import declined
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
@@ -57,6 +59,19 @@ DECLINE_REASONS = (
 )
 """CallDeclineReason; Global declines on every device, any other on this one."""
 
+DECLINED_AS = {
+    "CodecMismatch": "MediaNegotiationFailure",
+    "EncryptionMismatch": "MediaEncryptionMismatch",
+    "InsufficientBandwidth": "InsufficientBandwidth",
+    "InsufficientBandwidthRerouteOverPstn": "InsufficientBandwidth",
+    "InvalidMediaOffer": "InvalidMediaDescription",
+    "IPv6NotSupported": "IPv6NotSupported",
+    "MediaAllocationFailure": "MediaFailure",
+    "MediaConnectivityFailure": "MediaFailure",
+    "UnsupportedMedia": "ModalityNotSupported",
+}
+"""Reasons of the media, to the subcode that the caller is told."""
+
 
 async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
@@ -99,6 +114,8 @@ async def accept(ucwa: Ucwa, call: Call) -> Response:
     _, invitation, _ = ucwa.conversations.find_invitation(call.endpoint, invitation_id)
     if invitation.kind == PARTICIPANT:
         await ucwa.conferences.accept(call.endpoint, invitation_id, call.now)
+    elif invitation.kind == CALL:
+        raise Refusal("Conflict", None, "A call is accepted with an answer to its offer.")
     else:
         await ucwa.messaging.accept(call.endpoint, invitation_id)
     return Response(204)
@@ -109,7 +126,11 @@ async def decline(ucwa: Ucwa, call: Call) -> Response:
     reason = body.choice("reason", DECLINE_REASONS)
     body.check()
     await ucwa.conversations.decline(
-        call.endpoint, call.parameter("invitation"), everywhere=reason == "Global", now=call.now
+        call.endpoint,
+        call.parameter("invitation"),
+        everywhere=reason == "Global",
+        now=call.now,
+        outcome=declined(DECLINED_AS.get(reason or "", "Declined")),
     )
     return Response(204)
 
@@ -276,6 +297,7 @@ _OTHER_INVITATIONS = (
     "communication/onlineMeetingInvitations/{invitation}",
     "communication/participantInvitations/{invitation}",
     "communication/phoneAudioInvitations/{invitation}",
+    "communication/audioVideoInvitations/{invitation}",
     _REFERENCE_INVITATION,
 )
 _MESSAGING = "communication/conversations/{conversation}/messaging"

@@ -9,6 +9,7 @@ from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
+from mobility.domain.delegates import Delegates
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive
@@ -17,6 +18,7 @@ from mobility.domain.messaging import Messaging
 from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
+from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.telephony import Telephony
 from mobility.domain.users import Users
@@ -41,6 +43,8 @@ class Ucwa:
     forwarding: Forwarding
     messaging: Messaging
     calls: Calls
+    renegotiations: Renegotiations
+    delegates: Delegates
     telephony: Telephony | None
     """None on a front end that reaches no telephone network."""
     meetings: Meetings

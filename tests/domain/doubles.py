@@ -86,6 +86,7 @@ from mobility.domain.records import (
     Call as CallRecord,
 )
 from mobility.domain.registration import Availability, Registration
+from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
@@ -398,6 +399,8 @@ class World:
         )
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.calls.stages.load()
+        self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
+        self.renegotiations.load()
         self.messaging = Messaging(
             ledger,
             self.agenda,

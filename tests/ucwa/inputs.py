@@ -14,6 +14,8 @@ import attrs
 
 from mobility.http.xml_document import NAMESPACE
 from mobility.ucwa.declaration import Operation, Resource
+from mobility.ucwa.hrefs import data_uri
+from tests.descriptions import sdp
 from tests.ucwa.service import uri
 from tests.ucwa.test_declaration import CATALOGUE, documented
 
@@ -37,6 +39,7 @@ SENSIBLE: dict[str, Any] = {
     "duration": 10,
     "groupId": "default",
     "limit": 5,
+    "mediaOffer": data_uri(sdp("audio", "video"), "application/sdp"),
     "operationId": "op",
     "query": "b",
     "reason": "Local",

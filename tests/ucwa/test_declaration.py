@@ -14,11 +14,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.testing import MemoryResponse
 from mobility.ucwa import resources as tree
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
-from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
+from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS, data_uri
 from mobility.ucwa.resources import PRIORITIES
+from tests.descriptions import sdp
 from tests.ucwa.service import MOBILE, OUTSIDE, Client, Told, UcwaTestCase, converted, uri
 
 CATALOGUE = json.loads(Path(__file__).with_name("data").joinpath("catalogue.json").read_text())
@@ -63,6 +65,8 @@ MORE_PARAMETERS = {
 
 EVENTS = {
     ("message", "completed"): "the task pages and clients have it so; the reference says started",
+    ("audioVideoInvitation", "completed"): "as onlineMeetingInvitation",
+    ("audioVideoRenegotiation", "completed"): "as onlineMeetingInvitation",
     ("group", "added"): "documented on myGroups",
     ("group", "deleted"): "documented on myGroups",
     ("onlineMeetingInvitation", "completed"): "the operation page: every operation has one",
@@ -80,6 +84,12 @@ PATHS = {
 """Resources whose path is not the task pages'."""
 
 REFERENCE_PATHS = {
+    "addVideo": "the reference's sample path names no conversation",
+    "answer": "the reference's sample path names no renegotiation",
+    "audioVideoInvitation": "as onlineMeetingInvitation",
+    "audioVideoRenegotiation": "as answer",
+    "audioVideoSession": "as addVideo; other pages link to it where it is",
+    "dismiss": "as answer",
     "group": "the reference's sample path names no group",
     "groupMemberships": "as group",
     "changeNumber": "the reference's sample path names no phone",
@@ -113,6 +123,7 @@ EVENT_COLLECTIONS = {
 """Places of an event of a contact, to the collection that declares it."""
 
 EVENT_TARGETS = {
+    "audioVideoSessions": "audioVideoSession",
     "attendees": "participant",
     "leaders": "participant",
     "lobby": "participant",
@@ -368,6 +379,7 @@ class ShownTests(UcwaTestCase):
             await client.send(messaging, "text")
             await client.post(f"{messaging}/typing")
         found += await self.meeting(alice, bob)
+        found += await self.calling(alice, bob)
         for client, messaging in messages:
             conversation = messaging.rpartition("/")[0]
             for path in ("", "/participants", "/participants/bob@example.test"):
@@ -480,6 +492,63 @@ class ShownTests(UcwaTestCase):
             await client.delete(own)
             found += await self.tell(client)
         return found
+
+    async def calling(self, alice: Client, bob: Client) -> list[Page]:
+        """Alice calls Bob, holds the call and lets it go on; he mutes himself, she hangs up."""
+        body = {"SupportedModalities": ["Messaging", "Audio", "Video"]}
+        found: list[Page] = []
+        for client in (alice, bob):
+            shown = await client.document("communication")
+            headers = {"If-Match": shown["etag"]}
+            await client.request("PUT", "communication", {**shown, **body}, headers=headers)
+        links = {"mediaOffer": {"href": data_uri(sdp("audio", "video"), "application/sdp")}}
+        body = {"to": uri("bob"), "operationId": "9", "_links": links, "sessionContext": "1"}
+        started = await alice.post("communication/startAudioVideo", body)
+        location = started.header("Location") or ""
+        found += await self.read(alice, location)
+        rung = await self.tell(bob)
+        links = next(one["_links"] for one in rung if "acceptWithAnswer" in one["_links"])
+        for rel in ("sendProvisionalAnswer", "acceptWithAnswer"):
+            href = f"{links[rel]['href']}?sessionContext=2&processedOfferId=1"
+            await self.sdp(bob, href, "audio", "video")
+            found += await self.tell(alice)
+        found += [*rung, *await self.read(alice, f"{location}/audioVideoNegotiation")]
+        conversation = converted(links["conversation"]["href"], bob, alice)
+        audio_video = f"{conversation}/audioVideo"
+        session = f"{audio_video}/audioVideoSession"
+        hold = ("audio:inactive", "video:inactive")
+        offered = await self.sdp(alice, f"{session}/renegotiations?operationId=10", *hold)
+        rung = await self.tell(bob)
+        links = next(one["_links"] for one in rung if "answer" in one["_links"])
+        await self.sdp(bob, links["answer"]["href"], *hold)
+        found += [*rung, *await self.read(alice, offered.header("Location") or "")]
+        await bob.post(
+            f"{converted(conversation, alice, bob)}/participants/bob@example.test"
+            "/participantAudio/muteAudio"
+        )
+        person = f"{conversation}/participants/bob@example.test"
+        for href in (
+            conversation,
+            audio_video,
+            session,
+            f"{audio_video}/sessions",
+            f"{alice.href}/communication/audioVideoPolicies",
+            person,
+            f"{person}/participantAudio",
+            f"{person}/participantVideo",
+        ):
+            found += await self.read(alice, href)
+        await alice.post(f"{audio_video}/stopVideo")
+        await alice.post(f"{audio_video}/stopAudioVideo")
+        for client in (alice, bob):
+            found += await self.tell(client)
+        return found
+
+    async def sdp(self, client: Client, href: str, *streams: str) -> MemoryResponse:
+        text = sdp(*streams).encode()
+        response = await client.post(href, body=text, content_type="application/sdp")
+        self.assertIn(response.status, (201, 204), response)
+        return response
 
     async def answered(
         self, alice: Client, bob: Client, found: list[Page]

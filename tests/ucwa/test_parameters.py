@@ -27,6 +27,14 @@ IGNORED = {
 """Parameters that are not looked at."""
 
 LENIENT = {
+    ("acceptWithAnswer", "sessionContext"): "a device has one call at a time",
+    ("addAudio", "to"): "the conversation has one other participant",
+    ("addAudioVideo", "to"): "as addAudio",
+    ("addVideo", "to"): "as addAudio",
+    ("renegotiations", "operationId"): "as sendMessage",
+    ("resumeAudio", "operationId"): "as sendMessage",
+    ("resumeAudioVideo", "operationId"): "as sendMessage",
+    ("sendProvisionalAnswer", "sessionContext"): "as acceptWithAnswer",
     ("sendMessage", "operationId"): "clients leave it out",
     ("startMessaging", "operationId"): "as sendMessage",
 }
