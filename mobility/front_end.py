@@ -29,6 +29,7 @@ from mobility.config import Config
 from mobility.config.meetings import MeetingsConfig
 from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
+from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.bindings import Bindings
 from mobility.domain.call_policy import CallPolicies, CallPolicy
@@ -236,6 +237,7 @@ class FrontEnd(MultiService):
         self.darkroom.setServiceParent(self)
         self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
         self.channels = EventChannels(
+            alerting=Alerting(self.conversations),
             users=self.users,
             guests=self.guests,
             applications=self.applications,

@@ -294,8 +294,9 @@ def invitation_fact(
     outgoing = leg.application_id == invitation.from_application_id
     accepted_by = invitation.accepted_by
     state = invitation.state
-    if outgoing and state == "Connecting" and conversation.call is not None:
-        state = conversation.call.progress or state
+    if outgoing and state == "Connecting":
+        call = conversation.call
+        state = (call.progress if call is not None else invitation.progress) or state
     return InvitationChanged(
         change=change,
         id=invitation.id,

@@ -110,6 +110,21 @@ INVITATION = Machine(
 )
 
 
+class Progressed(StrEnum):
+    """What the caller of an open invitation hears meanwhile."""
+
+    ALERTED = "alerted"
+
+
+PROGRESS = Machine(
+    "progress of an invitation",
+    "What who sent an invitation is shown while it is open: Alerting once a device of the callee "
+    "has received it.",
+    ("Connecting",),
+    {("Connecting", Progressed.ALERTED): "Alerting"},
+)
+
+
 class Involved(StrEnum):
     """What happens to an application's part in a conversation."""
 
@@ -218,6 +233,12 @@ def invitation_after(invitation: Invitation, event: Invited) -> Invitation:
     return attrs.evolve(invitation, state=INVITATION.after(invitation.state, event))
 
 
+def progress_after(progress: str, event: Progressed) -> str:
+    """The progress of an invitation ("" for Connecting) after `event`.  Raises
+    IllegalTransition."""
+    return PROGRESS.after(progress or "Connecting", event)
+
+
 def leg_after(leg: Leg, event: Involved) -> Leg:
     """The leg after `event`; messaging stops for who leaves.  Raises IllegalTransition."""
     after = attrs.evolve(leg, state=LEG.after(leg.state, event))
@@ -256,5 +277,5 @@ def conversation_after(record: Conversation, event: Held) -> Conversation:
     return attrs.evolve(record, state=CONVERSATION.after(record.state, event))
 
 
-MACHINES = (CONVERSATION, INVITATION, LEG, MESSAGING_MODALITY, ATTENDANCE)
+MACHINES = (CONVERSATION, INVITATION, PROGRESS, LEG, MESSAGING_MODALITY, ATTENDANCE)
 """Every machine of this module, as the diagrams show them."""

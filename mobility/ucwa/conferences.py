@@ -158,11 +158,6 @@ def on_audience(**setting: str) -> Handler:
     return post
 
 
-def get_invitations(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # it has nothing else
-    own = call.hrefs.of("communication/invitations")
-    return Response(document={"rel": "invitations", "_links": documents.links(self=own)})
-
-
 def _conference(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, OnlineMeeting]:
     """A conference that the application is in, and its meeting; 404 for any other conversation."""
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
@@ -251,7 +246,6 @@ RESOURCES = (
             for kind in ("started", "updated", "completed")
         ),
     ),
-    Resource("invitations", "communication/invitations", (Operation("GET", get_invitations),)),
     Resource(
         "onlineMeeting",
         f"{_CONVERSATION}/onlineMeeting",

@@ -201,7 +201,7 @@ def invitation(
     if fact.kind == MESSAGING:
         rels["messaging"] = link(hrefs.messaging(fact.conversation_id))
     embedded: Document = {}
-    open_now = fact.state == "Connecting"
+    open_now = fact.state in ("Connecting", "Alerting")
     if fact.direction == "Outgoing":
         rels["from"] = link(hrefs.participant(fact.conversation_id, fact.from_uri), fact.from_name)
         if open_now:

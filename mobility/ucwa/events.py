@@ -12,15 +12,17 @@ import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from mobility.domain.alerting import Alerting, rings
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call_policy import CallPolicies
-from mobility.domain.facts import ContactWatched
+from mobility.domain.facts import ContactWatched, InvitationChanged
 from mobility.domain.guests import Guests
-from mobility.domain.ledger import Archive, Committed
+from mobility.domain.ledger import Archive, Committed, Entry
 from mobility.domain.presence import PresenceBook, latest_number
 from mobility.domain.privacy import Privacy
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
+from mobility.errors import Refusal
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Document, Media, Response
 from mobility.ucwa.answers import Answers, Rendered, events_href
@@ -39,6 +41,10 @@ from mobility.ucwa.channel import (
 from mobility.ucwa.facts import pending
 
 EVENTS: Catalogue = {
+    "events.untold": {
+        "application": "the application that got an invitation whose caller was not told so",
+        "failure": "the traceback",
+    },
     "events.unreadable": {
         "application": "the application whose stream could not be read",
         "failure": "the traceback",
@@ -96,6 +102,7 @@ class EventChannels:
         *,
         users: Users,
         guests: Guests,
+        alerting: Alerting,
         applications: Applications,
         subscriptions: Subscriptions,
         presence: PresenceBook,
@@ -108,6 +115,7 @@ class EventChannels:
         log: EventLog,
         stream_entries: int,
     ) -> None:
+        self._alerting = alerting
         self._applications = applications
         self._subscriptions = subscriptions
         self._presence = presence
@@ -296,6 +304,19 @@ class EventChannels:
             return
         seat.channel.sent(action.number, rendered)
         answer.callback(rendered.response())
+        for told in action.events:
+            fact = cast("Entry", told.event).fact
+            if isinstance(fact, InvitationChanged) and rings(fact):
+                ensureDeferred(self._rang(seat.endpoint, fact.id))
+
+    async def _rang(self, endpoint: Endpoint, invitation_id: str) -> None:
+        """The application has received an invitation that rings it."""
+        try:
+            await self._alerting.received(endpoint, invitation_id)
+        except Refusal:
+            pass  # it is over already, or the store is full: then its caller is not told
+        except Exception as error:
+            self._log.failure("events.untold", error, application=endpoint.id)
 
     async def _fetch(self, seat: Seat, fetch: Fetch) -> None:
         try:

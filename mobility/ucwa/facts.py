@@ -104,6 +104,8 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             return "conversation", fact.conversation.id
         case facts.MessagingChanged():
             return "messaging", fact.conversation_id
+        case facts.InvitationChanged():
+            return "invitation", fact.id
         case facts.CallChanged():
             return fact.modality, fact.conversation_id
         case facts.SessionChanged():

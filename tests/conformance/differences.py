@@ -4,10 +4,18 @@ The declarations' own tables are those of `tests.ucwa.test_declaration`; here is
 shows.
 """
 
-from tests.ucwa.test_declaration import EMBEDDED, EVENT_TARGETS, EVENTS, LINKS, PROPERTIES
+from tests.ucwa import test_declaration
+from tests.ucwa.test_declaration import EMBEDDED, EVENT_TARGETS, EVENTS, PROPERTIES
 from tests.ucwa.test_declaration import EVENT_COLLECTIONS as COLLECTIONS
 
 __all__ = ["COLLECTIONS", "EMBEDDED", "EVENTS", "EVENT_TARGETS", "LINKS", "PROPERTIES"]
+
+LINKS = test_declaration.LINKS | {
+    ("invitations", f"{kind}Invitation")
+    for kind in ("audioVideo", "messaging", "onlineMeeting", "participant", "phoneAudio")
+}
+"""Links shown beyond the page: those of the declarations, and the collection of invitations links
+to every kind of them."""
 
 MORE_PROPERTIES = {
     ("makeMeAvailable", "operations"): "the task page tells of it as what revision 2 answers with",
@@ -56,7 +64,13 @@ SPARSE = {
 }
 """Embedded resources of which there may be many, that are left out when there are none, and why."""
 
-MANY = frozenset({("participants", "participant"), ("typingParticipants", "participant")})
+MANY = frozenset(
+    {
+        ("participants", "participant"),
+        ("typingParticipants", "participant"),
+        *(pair for pair in LINKS if pair[0] == "invitations"),
+    }
+)
 """Links of collections of which there may be many, though their pages do not say so."""
 
 VALUES: frozenset[tuple[str, str, str]] = frozenset(

@@ -139,14 +139,15 @@ PROPERTIES: set[tuple[str, str]] = set()
 LINKS = {
     ("defaultGroup", "groupMemberships"),
     ("group", "groupMemberships"),
+    ("invitations", "messagingInvitation"),
     ("myGroupMemberships", "removeContactFromAllGroups"),
     ("participants", "self"),
     ("pinnedGroup", "groupMemberships"),
     ("typingParticipants", "self"),
     ("typingParticipants", "participant"),
 }
-"""Links shown beyond the page: those of the two resources that pages name as links only, and those
-to resources that no page links to."""
+"""Links shown beyond the page: those of the two resources that pages name as links only, those to
+resources that no page links to, and to the invitations that `invitations` is the collection of."""
 
 EMBEDDED = {
     ("myGroups", "defaultGroup"),
@@ -374,6 +375,7 @@ class ShownTests(UcwaTestCase):
         body = {"to": uri("bob"), "operationId": "1", "subject": "S", "_links": links}
         invited = await alice.post("communication/messagingInvitations", body)
         found += await self.read(alice, invited.header("Location") or "")
+        found += await self.read(alice, f"{alice.href}/communication/invitations")
         messages = await self.answered(alice, bob, found)
         for client, messaging in messages:
             await client.send(messaging, "text")

@@ -225,6 +225,77 @@ class ReceiveAnImTests(TalkTestCase):
         self.assertTrue(await self.bob.nothing_more())
 
 
+class AlertingTests(UcwaTestCase):
+    """What the caller is told while nobody has answered."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.alice = await self.service.sign_in("alice")
+        self.phone = await self.service.sign_in("bob", EndpointId="phone")
+        self.desk = await self.service.sign_in("bob", EndpointId="desk")
+        body = {"to": uri("bob"), "operationId": "1"}
+        invited = await self.alice.post("communication/messagingInvitations", body)
+        self.location = self.accepted(invited, 201)
+
+    async def test_once(self) -> None:
+        """The first device that gets the invitation makes it Alerting, the next one nothing."""
+        for told in await self.alice.events():
+            if told.rel == "messagingInvitation":
+                self.assertEqual(told.resource["state"], "Connecting")
+        await self.phone.events()
+        (rings,) = self.alice.take(await self.alice.park())
+        self.assertEqual(rings.brief, ("communication", "messagingInvitation", "updated"))
+        self.assertEqual(rings.resource["state"], "Alerting")
+        self.assertIn("cancel", rings.resource["_links"])
+        await self.service.settle()
+        shown = await self.alice.document(self.location)
+        self.assertEqual(shown["state"], "Alerting")
+        await self.desk.events()
+        self.assertTrue(await self.alice.nothing_more())
+
+    async def test_after_a_restart(self) -> None:
+        """Another process knows that it has rung."""
+        await self.phone.events()
+        await self.service.settle()
+        await self.service.restart()
+        self.assertEqual((await self.alice.document(self.location))["state"], "Alerting")
+
+    async def test_asleep(self) -> None:
+        """A phone that was away can still accept before the invitation expires."""
+        self.clock.advance(29)
+        (started, *_) = await self.phone.events()
+        self.assertEqual(started.resource["state"], "Connecting")
+        accepted = await self.phone.post(started.resource["_links"]["accept"]["href"])
+        self.accepted(accepted, 204)
+        told = await self.alice.events()
+        (completed,) = [one for one in told if one.type == "completed"]
+        self.assertEqual((completed.status, completed.resource["state"]), ("Success", "Connected"))
+
+    async def test_too_late(self) -> None:
+        """A phone that comes back later finds the invitation over and its message in the stream."""
+        self.clock.advance(31)
+        await self.service.settle()
+        told = await self.phone.events()
+        completed = [one for one in told if one.type == "completed"]
+        self.assertEqual([one.status for one in completed], ["Failure"])
+        accept = f"{converted(self.location, self.alice, self.phone)}/accept"
+        self.refused(await self.phone.post(accept), 404, "NotFound", "ResourceNotFound")
+
+    async def test_listed(self) -> None:
+        """`invitations` links to what waits for an answer, on both sides, and to nothing else."""
+        own = {"href": self.location}
+        theirs = {"href": converted(self.location, self.alice, self.phone)}
+        listed = await self.alice.document("communication/invitations")
+        self.assertEqual(listed["_links"]["messagingInvitation"], [own])
+        (started, *_) = await self.phone.events()
+        listed = await self.phone.document("communication/invitations")
+        self.assertEqual(listed["_links"]["messagingInvitation"], [theirs])
+        await self.phone.post(started.resource["_links"]["decline"]["href"], {"reason": "Global"})
+        for client in (self.alice, self.phone):
+            listed = await client.document("communication/invitations")
+            self.assertEqual(list(listed["_links"]), ["self"])
+
+
 class EndingTests(TalkTestCase):
     """An invitation or a conversation ends, and both sides are told why."""
 
@@ -282,6 +353,8 @@ class EndingTests(TalkTestCase):
         await self.invite(self.alice, self.bob)
         await self.alice.events()
         await self.bob.events()
+        (rings,) = self.alice.take(await self.alice.park())
+        self.assertEqual((rings.type, rings.resource["state"]), ("updated", "Alerting"))
         parked = self.alice.park()
         self.clock.advance(29)
         self.assertFalse(parked.called)

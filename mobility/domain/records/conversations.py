@@ -82,7 +82,8 @@ class Invitation:
     "participant" for asking somebody into a conference, "join" for the application's own way into
     one.
     `message_number` names the first message in the conversation, 0 for none.  `custom_content` is
-    what the caller's application tells the callee's, a data: URI.
+    what the caller's application tells the callee's, a data: URI.  `progress` is the
+    InvitationState that its sender is shown while it is open, if not Connecting.
     """
 
     KEY: ClassVar = ("id",)
@@ -99,6 +100,7 @@ class Invitation:
     accepted_by: str = ""
     kind: str = "messaging"
     custom_content: str = attrs.field(repr=False, default="")
+    progress: str = ""
 
 
 @attrs.frozen(slots=True)

@@ -66,6 +66,7 @@ invitations = Table(
     column("accepted_by", Text),
     column("kind", Text),
     column("custom_content", Text),
+    column("progress", Text),
     Index("invitations_state", "state"),
 )
 

@@ -1,0 +1,58 @@
+"""Telling who invites that it rings: a device of the callee has received the invitation.
+
+An invitation waits in the event stream of a phone that sleeps; once one device has asked for its
+events and got it, the caller is shown Alerting in place of Connecting (UCWA InvitationState).
+"""
+
+import attrs
+
+from mobility.domain.applications import Endpoint
+from mobility.domain.conversation import MESSAGING, PARTICIPANT, invitation_fact
+from mobility.domain.conversations import Conversations
+from mobility.domain.facts import Fact, InvitationChanged
+from mobility.domain.ledger import Unit
+from mobility.domain.states import Progressed, progress_after
+
+
+def rings(fact: Fact) -> bool:
+    """Whether who receives this fact is rung by it, so that the caller is to be told.
+
+    Calls tell of their own progress.
+    """
+    return (
+        isinstance(fact, InvitationChanged)
+        and fact.change == "started"
+        and fact.direction == "Incoming"
+        and fact.kind in (MESSAGING, PARTICIPANT)
+    )
+
+
+class Alerting:
+    """Follows invitations to their first device."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    async def received(self, endpoint: Endpoint, invitation_id: str) -> None:
+        """`endpoint` has received the invitation; nothing more is told of one that has rung.
+
+        404 when the invitation is over for it.
+        """
+        conversations = self._conversations
+        conversation, invitation, _ = conversations.find_invitation(endpoint, invitation_id)
+        if invitation.progress:
+            return
+        async with conversations.lock(conversation.id):
+            _, invitation, leg = conversations.find_invitation(endpoint, invitation_id)
+            caller = conversation.legs.get(invitation.from_application_id)
+            if caller is None or leg not in conversation.ringing(invitation):
+                return
+            if invitation.progress or invitation.state != "Connecting":
+                return
+            draft, unit = conversation.draft(), Unit()
+            alerting = attrs.evolve(invitation, progress=progress_after("", Progressed.ALERTED))
+            draft.invitations[invitation.id] = alerting
+            name_of = conversations.names_in(draft)
+            fact = invitation_fact(draft, alerting, caller, "updated", name_of)
+            unit.append(caller.application_id, fact)
+            await conversations.change(unit, conversation, draft)
