@@ -43,12 +43,14 @@ from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
+from mobility.domain.organization import Organization
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -205,6 +207,12 @@ class FrontEnd(MultiService):
             stored.delegations,
             stored.team_members,
         )
+        self.contacts.load(stored.listed_groups)
+        self.distribution_groups.followers.append(self.contacts.follow)
+        self.organization = Organization(self.users, self.contact_subscriptions)
+        self.groups = Groups(
+            self.contacts, self.distribution_groups, self.delegates, self.organization
+        )
         self.forwarding = Forwarding(
             ledger,
             self.users,
@@ -274,7 +282,7 @@ class FrontEnd(MultiService):
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
-        self.users.changes.append(self._tell_me)
+        self.users.changes += [self._tell_me, self.organization.follow]
         self.users.removals += [
             self.meetings.end_all_of,
             self.delegates.end_all_of,
@@ -308,6 +316,8 @@ class FrontEnd(MultiService):
             applications=self.applications,
             subscriptions=self.subscriptions,
             contacts=self.contacts,
+            groups=self.groups,
+            distribution_groups=self.distribution_groups,
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
@@ -326,6 +336,7 @@ class FrontEnd(MultiService):
             local_photos=self.local_photos,
             photo_cookies=PhotoCookies(secret),
             dispatch=dispatch,
+            group_size_to_expand=config.ucwa.group_size_to_expand,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
         )
         self.routes: list[Route] = [

@@ -55,6 +55,7 @@ def profile_options(command: F) -> F:
         command = click.option(f"--{name.replace('_', '-')}", metavar="TEXT")(command)
     for option, variable, text, metavar in (
         ("--home", "home", "here, none, or another pool's Autodiscover root URL.", "HOME"),
+        ("--manager", "manager", "The SIP URI of the user's manager, or nothing.", "URI"),
         ("--email", "email", "The mail address.", "ADDRESS"),
         ("--phone", "work_phone", "The number at work.", "E164"),
         ("--name", "name", "The display name.", "NAME"),

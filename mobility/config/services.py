@@ -47,6 +47,8 @@ class UcwaConfig:
     contacts_per_user: int = between(1_000, 1, 100_000)
     groups_per_user: int = between(64, 1, 1000)
     """Groups of the user's own, beside those everybody has."""
+    group_size_to_expand: int = between(100, 1, 1_000)
+    """As CsWebServiceConfiguration's MaxGroupSizeToExpand."""
     privacy_relationships_per_user: int = between(1_000, 1, 100_000)
     stream_entries: int = between(10_000, 100, 1_000_000)
     outstanding_requests_per_user: int = between(100, 1, 10_000)

@@ -26,6 +26,9 @@ E164_DIGITS = range(2, 16)
 """Digits of a number, country code included (ITU-T E.164 6.1: 15 at most)."""
 
 MAX_EXTENSION_DIGITS = 15
+MAX_DN = 1_024
+"""Characters of the name of another entry (our choice: Active Directory's are up to 255)."""
+
 MAX_NUMBER = 64
 """Characters of a telephone number as the directory writes it (Active Directory's limit)."""
 
@@ -78,6 +81,7 @@ class Mapping:
             source=SOURCE,
             source_id=self.id_of(entry),
             source_name=entry.dn,
+            manager=_name(self._first(entry, "manager")),
             source_password=_value(entry.attributes, self._schema.password),
             **fields,
         )
@@ -190,6 +194,11 @@ def _is_mail(text: str) -> bool:
     return (
         len(text) <= MAX_ADDRESS and text.find("@") > 0 and text.isprintable() and " " not in text
     )
+
+
+def _name(value: str) -> str:
+    """The name of another entry, "" for one too long to be any."""
+    return value if len(value) <= MAX_DN and value.isprintable() else ""
 
 
 def _text(value: str) -> str:

@@ -16,6 +16,7 @@ USER_FIELDS = (
     "mobile_phone",
     "home_phone",
     "other_phone",
+    "manager",
     "photo",
 )
 """The fields that `[directory.ldap.attributes]` maps."""
@@ -55,6 +56,7 @@ ACTIVE_DIRECTORY = Schema(
         "mobile_phone": "mobile",
         "home_phone": "homePhone",
         "other_phone": "otherTelephone",
+        "manager": "manager",
         "photo": "thumbnailPhoto jpegPhoto",
     },
     id="objectGUID",
@@ -79,6 +81,7 @@ INETORGPERSON = Schema(
         "mobile_phone": "mobile",
         "home_phone": "homePhone",
         "other_phone": "",
+        "manager": "manager",
         "photo": "jpegPhoto",
     },
     id="entryUUID",

@@ -1,15 +1,16 @@
 """Contact lists: groups and who is in them, kept in the store and read when asked for."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from mobility.domain.addresses import address_of
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.facts import ContactListChanged
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.records import Contact, Group, Receipt
+from mobility.domain.records import Contact, DistributionGroup, Group, Receipt
 from mobility.errors import Refusal
 
 DEFAULT_GROUP = Group("", "default", "Other Contacts", "default")
@@ -81,7 +82,14 @@ class Contacts:
         self._archive = archive
         self._subscriptions = subscriptions
         self._limits = limits
+        self._listed: dict[str, set[str]] = {}
+        """Of each distribution group on a contact list, by its id, whose lists."""
         self._locks = Locks()
+
+    def load(self, listed: Iterable[Group]) -> None:
+        """Take the distribution groups that are on contact lists into memory."""
+        for group in listed:
+            self._listed.setdefault(group.id, set()).add(group.owner_uri)
 
     async def of(self, owner_uri: str) -> ContactList:
         """The contact list of a user."""
@@ -105,7 +113,8 @@ class Contacts:
         """
         async with self._locks.of(owner_uri):
             present = await self.of(owner_uri)
-            present.group(group_id)
+            if present.group(group_id).kind == "distribution":
+                raise Refusal("Forbidden", "OperationNotSupported", "A directory keeps this group.")
             if uri in present.uris(group_id):
                 raise Refusal("Conflict", "AlreadyExists", "The contact is in this group already.")
             known = present.uris()
@@ -116,7 +125,10 @@ class Contacts:
             unit.save(contact)
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=group_id))
-            await self._commit(unit, owner_uri, ContactListChanged(group_id, uri, "added"))
+            changes = [ContactListChanged(group_id, uri, "added")]
+            if uri not in known:
+                changes.append(ContactListChanged("", uri, "added"))
+            await self._commit(unit, owner_uri, *changes)
             return contact
 
     async def remove(self, owner_uri: str, uri: str, group_id: str) -> None:
@@ -125,9 +137,13 @@ class Contacts:
         Who is in no other group leaves the list.  404 for who is not in the group.
         """
         async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
             unit = Unit()
-            unit.remove((await self.of(owner_uri)).entry(group_id, uri))
-            await self._commit(unit, owner_uri, ContactListChanged(group_id, uri, "deleted"))
+            unit.remove(present.entry(group_id, uri))
+            changes = [ContactListChanged(group_id, uri, "deleted")]
+            if sum(contact.uri == uri for contact in present.contacts) == 1:
+                changes.append(ContactListChanged("", uri, "deleted"))
+            await self._commit(unit, owner_uri, *changes)
 
     async def remove_from_all(self, owner_uri: str, uri: str) -> None:
         """Take a contact out of the list (UCWA removeContactFromAllGroups).
@@ -141,7 +157,8 @@ class Contacts:
                 raise Refusal("NotFound", "ResourceNotFound", "There is no such contact.")
             unit = Unit()
             unit.remove(*entries)
-            changes = (ContactListChanged(entry.group_id, uri, "deleted") for entry in entries)
+            groups = (*(entry.group_id for entry in entries), "")
+            changes = (ContactListChanged(group_id, uri, "deleted") for group_id in groups)
             await self._commit(unit, owner_uri, *changes)
 
     async def create_group(
@@ -154,8 +171,7 @@ class Contacts:
         async with self._locks.of(owner_uri):
             present = await self.of(owner_uri)
             _must_be_free(present, name)
-            if sum(group.kind == "custom" for group in present.groups) >= self._limits.groups:
-                raise Refusal("Conflict", "TooManyGroups", "This user has too many groups.")
+            self._check_room(present)
             group = Group(owner_uri, secrets.token_hex(8), name, "custom")
             unit = Unit()
             unit.save(group)
@@ -209,6 +225,72 @@ class Contacts:
             unit.remove(group)
             changes.append(ContactListChanged(group_id, "", "deleted"))
             await self._commit(unit, owner_uri, *changes)
+
+    async def list_distribution(self, owner_uri: str, group: DistributionGroup, name: str) -> None:
+        """Put a distribution group on the contact list (UCWA addToContactList).
+
+        One that is there stays there.  409 TooManyGroups above the limit.
+        """
+        async with self._locks.of(owner_uri):
+            present = await self.of(owner_uri)
+            group_id = address_of(group.uri)
+            if any(one.id == group_id for one in present.groups):
+                return
+            self._check_room(present)
+            unit = Unit()
+            unit.save(Group(owner_uri, group_id, name, "distribution"))
+            await self._commit(unit, owner_uri, ContactListChanged(group_id, "", "added"))
+            self._listed.setdefault(group_id, set()).add(owner_uri)
+
+    async def unlist_distribution(self, owner_uri: str, group_id: str) -> None:
+        """Take a distribution group off the contact list (UCWA removeFromContactList).
+
+        404 when it is not on it, 403 OperationNotSupported for a group of another kind.
+        """
+        async with self._locks.of(owner_uri):
+            group = (await self.of(owner_uri)).group(group_id)
+            if group.kind != "distribution":
+                raise Refusal("Forbidden", "OperationNotSupported", "No directory has this group.")
+            unit = Unit()
+            unit.remove(group)
+            await self._commit(unit, owner_uri, ContactListChanged(group_id, "", "deleted"))
+            self._unlist(group_id, owner_uri)
+
+    def follow(
+        self,
+        unit: Unit,
+        saved: Sequence[DistributionGroup],
+        removed: Sequence[DistributionGroup],
+    ) -> Callable[[], None]:
+        """Distribution groups changed or are gone: those who list them are told (a Follower)."""
+        lapsed: list[str] = []
+        gone: list[tuple[str, str]] = []
+        for groups, change in ((saved, "updated"), (removed, "deleted")):
+            for group_id in (address_of(group.uri) for group in groups):
+                for owner_uri in sorted(self._listed.get(group_id, ())):
+                    fact = ContactListChanged(group_id, "", change)
+                    lapsed += self._subscriptions.tell(unit, owner_uri, [fact])
+                    if change == "deleted":
+                        unit.remove(Group(owner_uri, group_id, "", "distribution"))
+                        gone.append((group_id, owner_uri))
+
+        def stored() -> None:
+            self._subscriptions.told(lapsed)
+            for group_id, owner_uri in gone:
+                self._unlist(group_id, owner_uri)
+
+        return stored
+
+    def _unlist(self, group_id: str, owner_uri: str) -> None:
+        owners = self._listed.get(group_id, set())
+        owners.discard(owner_uri)
+        if not owners:
+            self._listed.pop(group_id, None)
+
+    def _check_room(self, present: ContactList) -> None:
+        own = sum(group.kind in ("custom", "distribution") for group in present.groups)
+        if own >= self._limits.groups:
+            raise Refusal("Conflict", "TooManyGroups", "This user has too many groups.")
 
     async def _commit(self, unit: Unit, owner_uri: str, *changes: ContactListChanged) -> None:
         lapsed = self._subscriptions.tell(unit, owner_uri, changes)

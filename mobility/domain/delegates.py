@@ -34,7 +34,8 @@ class Delegates:
     """The delegates, delegators and team-call groups of this system's users.
 
     A change is one unit of work.  The applications of both users hear of another delegate: those
-    that watch the contact list of the contact in its group, all of what they may do now.
+    that watch the contact list of the contact in its group, and of the group itself as far as UCWA
+    has events for it; all of what they may do now.
     """
 
     def __init__(
@@ -172,13 +173,21 @@ class Delegates:
 
     async def _commit(self, unit: Unit, changed: Iterable[Delegation], change: str) -> None:
         lapsed: list[str] = []
+        sizes: dict[tuple[str, str], int] = {}
         for one in changed:
             for uri, group, other in (
                 (one.owner_uri, DELEGATES_GROUP, one.delegate_uri),
                 (one.delegate_uri, DELEGATORS_GROUP, one.owner_uri),
             ):
-                fact = ContactListChanged(group, other, change)
-                lapsed += self._subscriptions.tell(unit, uri, [fact])
+                members = self._delegates if group == DELEGATES_GROUP else self._delegators
+                before = sizes.get((group, uri), len(members.get(uri, ())))
+                sizes[group, uri] = after = before + (1 if change == "added" else -1)
+                told = [ContactListChanged(group, other, change)]
+                if not before:
+                    told.insert(0, ContactListChanged(group, "", "added"))
+                elif group == DELEGATORS_GROUP:
+                    told.append(ContactListChanged(group, "", "updated" if after else "deleted"))
+                lapsed += self._subscriptions.tell(unit, uri, told)
             self._tell_owner(unit, one.owner_uri)
             for endpoint in self._applications.of_user(one.delegate_uri):
                 unit.append(endpoint.id, CommunicationChanged())

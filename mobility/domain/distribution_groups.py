@@ -4,17 +4,26 @@ All are kept in memory.  Nesting is as in the directory, so a group may be its o
 others: whoever expands one follows a group once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.mirror import TooManyRemovals
 from mobility.domain.records import DistributionGroup
+from mobility.domain.users import folded
+from mobility.errors import Refusal
 
 AT_ONCE = 100
 """Groups of one unit of work (our choice)."""
+
+
+Follower = Callable[
+    [Unit, Sequence[DistributionGroup], Sequence[DistributionGroup]], Callable[[], None]
+]
+"""Adds to the unit of work what follows from groups that are saved and removed; what it answers is
+called once that is stored."""
 
 
 @attrs.frozen(slots=True)
@@ -40,7 +49,12 @@ class DistributionGroups:
 
     def __init__(self, ledger: Ledger, groups: Iterable[DistributionGroup] = ()) -> None:
         self._ledger = ledger
-        self._groups = {group.uri: group for group in groups}
+        self._groups: dict[str, DistributionGroup] = {}
+        self._words: dict[str, str] = {}
+        """What searches look at: the words of the name and the address, each after a line end."""
+        for group in groups:
+            self._keep(group)
+        self.followers: list[Follower] = []
 
     def find(self, uri: str) -> DistributionGroup | None:
         """The group of a URI in any spelling, or None."""
@@ -51,6 +65,44 @@ class DistributionGroups:
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    def all(self) -> list[DistributionGroup]:
+        """Every group, in the order of their addresses."""
+        return [self._groups[uri] for uri in sorted(self._groups)]
+
+    def search(self, query: str) -> list[DistributionGroup]:
+        """The groups whose name or address `query` finds as it finds people, in the order of their
+        names."""
+        words = folded(query).strip().removeprefix("sip:").split()
+        if not words:
+            return []
+        found = [
+            self._groups[uri]
+            for uri, text in self._words.items()
+            if all(f"\n{word}" in text or (not word.isascii() and word in text) for word in words)
+        ]
+        return sorted(found, key=lambda group: (folded(group.name), group.uri))
+
+    async def put(self, group: DistributionGroup) -> None:
+        """Store a group that is kept here, over the one that is there.
+
+        409 AlreadyExists when a directory has one of this address.
+        """
+        self._own(group.uri)
+        await self._commit([group], ())
+
+    async def remove(self, uri: str) -> None:
+        """Remove a group that is kept here.  404 without it, 409 for one of a directory."""
+        group = self._own(uri)
+        if group is None:
+            raise Refusal("NotFound", None, "There is no distribution group of this address.")
+        await self._commit((), [group])
+
+    def _own(self, uri: str) -> DistributionGroup | None:
+        group = self._groups.get(uri)
+        if group is not None and group.source:
+            raise Refusal("Conflict", "AlreadyExists", "A directory keeps this group.")
+        return group
 
     def expand(self, group: DistributionGroup) -> tuple[list[str], list[DistributionGroup]]:
         """The direct members of a group: URIs of people, and groups, in the directory's order."""
@@ -125,8 +177,16 @@ class DistributionGroups:
         unit = Unit()
         unit.save(*saved)
         unit.remove(*removed)
+        stored = [follow(unit, saved, removed) for follow in self.followers]
         await self._ledger.commit(unit)
         for group in saved:
-            self._groups[group.uri] = group
+            self._keep(group)
         for group in removed:
-            del self._groups[group.uri]
+            del self._groups[group.uri], self._words[group.uri]
+        for settle in stored:
+            settle()
+
+    def _keep(self, group: DistributionGroup) -> None:
+        self._groups[group.uri] = group
+        words = (*folded(group.name).split(), folded(address_of(group.uri)))
+        self._words[group.uri] = "".join(f"\n{word}" for word in words)

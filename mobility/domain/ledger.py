@@ -133,6 +133,8 @@ class Snapshot:
 
     users: list[User] = attrs.Factory(list)
     distribution_groups: list[DistributionGroup] = attrs.Factory(list)
+    listed_groups: list[Group] = attrs.Factory(list)
+    """The distribution groups on contact lists."""
     tokens: list[Token] = attrs.Factory(list)
     bindings: list[Binding] = attrs.Factory(list)
     applications: list[Application] = attrs.Factory(list)

@@ -30,6 +30,7 @@ OWNED = (
     "mobile_phone",
     "home_phone",
     "other_phone",
+    "manager",
     "source",
     "source_id",
     "source_name",

@@ -14,6 +14,7 @@ from mobility.domain.locks import Locks
 from mobility.domain.number_lookup import NumberLookup
 from mobility.domain.phones import visible_numbers
 from mobility.domain.records import Photo, User
+from mobility.domain.reporting_lines import ReportingLines
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
@@ -76,6 +77,7 @@ class Users:
         self._ledger = ledger
         self._listings = {user.uri: _listing(user) for user in users}
         self._numbers = NumberLookup(listing.user for listing in self._listings.values())
+        self.reporting = ReportingLines(listing.user for listing in self._listings.values())
         self._locks = Locks()
         self.departures: list[Departure] = []
         self.removals: list[Departure] = []
@@ -144,6 +146,8 @@ class Users:
                 self._revoke(before, unit)
             await self._ledger.commit(unit)
             self._listings[after.uri] = _listing(after)
+            self.reporting.remove(before)
+            self.reporting.add(after)
             self._numbers.changed(before, after)
             if not after.enabled:
                 for depart in self.departures:
@@ -161,6 +165,7 @@ class Users:
             self._revoke(user, unit)
             await self._ledger.commit(unit)
             del self._listings[user.uri]
+            self.reporting.remove(user)
             self._numbers.changed(user, None)
 
     def search(
@@ -200,6 +205,7 @@ class Users:
         unit.save(user)
         await self._ledger.commit(unit)
         self._listings[user.uri] = _listing(user)
+        self.reporting.add(user)
         self._numbers.changed(None, user)
 
 

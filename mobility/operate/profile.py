@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from mobility.domain.addresses import MAX_ADDRESS
+from mobility.domain.addresses import MAX_ADDRESS, user_uri
 from mobility.domain.records import User
 from mobility.errors import Parameter, validation_failure
 
@@ -78,6 +78,11 @@ def _is_home(value: object) -> str:
     return "" if good and value.isascii() and value.isprintable() else rule
 
 
+def _is_user(value: object) -> str:
+    good = isinstance(value, str) and (not value or user_uri(value) is not None)
+    return "" if good else "must be the SIP URI of a user, or empty"
+
+
 def _is_flag(value: object) -> str:
     return "" if isinstance(value, bool) else "must be true or false"
 
@@ -95,6 +100,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(TEXTS, _is_text),
     **dict.fromkeys(PHONES, _is_phone),
     **dict.fromkeys(FLAGS, _is_flag),
+    "manager": _is_user,
     "home": _is_home,
     "password": _is_password,
 }
@@ -124,6 +130,8 @@ def applied(user: User, values: Mapping[str, Any]) -> User:
     changes = {name: value for name, value in values.items() if name not in _NO_FIELDS}
     if "home" in values:
         changes["home"] = "" if values["home"] == "here" else values["home"]
+    if "manager" in values:
+        changes["manager"] = user_uri(values["manager"]) or ""
     return attrs.evolve(user, **changes)
 
 

@@ -15,6 +15,7 @@ from mobility.domain.records import (
     Conversation,
     Delegation,
     DistributionGroup,
+    Group,
     Instance,
     Invitation,
     Leg,
@@ -69,6 +70,12 @@ def load(connection: Connection, now: float) -> Snapshot:
         return Snapshot(
             users=_records(connection, User),
             distribution_groups=_records(connection, DistributionGroup),
+            listed_groups=_records(
+                connection,
+                Group,
+                tables.contact_groups.columns.kind == bindparam("kind"),
+                kind="distribution",
+            ),
             tokens=_records(connection, Token, tokens.expires_at > unexpired, now=now),
             bindings=_records(connection, Binding),
             applications=_records(connection, Application),

@@ -76,13 +76,15 @@ Repeat = Callable[["Ucwa", Call, str], Answer]
 class Event:
     """An event the resource raises: its type, the sender's rel and its priority.
 
-    `within` is the rel of the `in` link, "" without one.
+    `within` is the rel of the `in` link, "" without one.  `about` is the rel of what comes into
+    the resource or leaves it, "" for an event of the resource itself.
     """
 
     type: str
     sender: str
     priority: Priority
     within: str = ""
+    about: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -119,3 +121,9 @@ class Resource:
     aliases: tuple[str, ...] = ()
     own_authorisation: bool = False
     """The handler authenticates by itself (photos, which browsers load with a cookie)."""
+
+    @property
+    def events_by_key(self) -> dict[tuple[str, str], Event]:
+        """Each event under its subject and type; the subject is the rel, with that of what the
+        event is about if it is something else."""
+        return {(f"{self.rel} {one.about}".strip(), one.type): one for one in self.events}

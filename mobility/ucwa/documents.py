@@ -6,18 +6,37 @@ A link is a capability: it is there only when its operation would be allowed (UC
 import uuid
 import zlib
 from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
+from mobility.domain.addresses import address_of
 from mobility.domain.applications import Endpoint
 from mobility.domain.contact_subscriptions import CONNECTED
 from mobility.domain.contacts import DEFAULT_GROUP, PINNED_GROUP
 from mobility.domain.delegates import DELEGATES_GROUP, DELEGATORS_GROUP
+from mobility.domain.organization import ORGANIZATION_GROUP
 from mobility.domain.phones import phones_of, visible_numbers
-from mobility.domain.records import Contact, Group, Presence, PresenceSubscription, User
+from mobility.domain.records import (
+    Contact,
+    DistributionGroup,
+    Group,
+    Presence,
+    PresenceSubscription,
+    User,
+)
 from mobility.http.message import Document, Instant
 from mobility.ucwa.hrefs import ADHOC, ASSIGNED_MEETING, Hrefs
 
 PHOTO_EXTENSION = "mobility:photo"
 """The rel of our own under which a user sets a photo."""
+
+BUILTIN_GROUPS = {
+    DEFAULT_GROUP.id: "defaultGroup",
+    PINNED_GROUP.id: "pinnedGroup",
+    DELEGATES_GROUP: "delegatesGroup",
+    DELEGATORS_GROUP: "delegatorsGroup",
+    ORGANIZATION_GROUP: "myOrganizationGroup",
+}
+"""The rels of the groups of which everybody has one, by id."""
 
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
@@ -277,32 +296,65 @@ def contact_modalities(hrefs: Hrefs, presence: Presence) -> Document:
 
 
 def group(hrefs: Hrefs, entry: Group) -> Document:
+    """A group of people; who is in a virtual one is not for the user to say, so that it has no
+    memberships."""
     own = hrefs.group(entry.id)
+    memberships = links(groupMemberships=f"{own}/groupMemberships")
     return tagged(
         {
             **({group_put_token(entry): PUT_TOKEN_VALUE} if entry.kind == "custom" else {}),
             "rel": group_rel(entry.id),
             "id": entry.id,
             "name": entry.name,
-            "_links": links(
-                self=own,
-                groupContacts=hrefs.of_group("contacts", entry.id),
-                groupMemberships=f"{own}/groupMemberships",
-                subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", entry.id),
-            ),
+            "_links": {
+                **links(self=own, groupContacts=hrefs.of_group("contacts", entry.id)),
+                **({} if entry.kind == "virtual" else memberships),
+                **links(subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", entry.id)),
+            },
         }
     )
 
 
-def group_rel(group_id: str) -> str:
-    """The rel of a group; the ids of the built-in groups are the same for everybody."""
-    builtin = {
-        DEFAULT_GROUP.id: "defaultGroup",
-        PINNED_GROUP.id: "pinnedGroup",
-        DELEGATES_GROUP: "delegatesGroup",
-        DELEGATORS_GROUP: "delegatorsGroup",
+def distribution_group(
+    hrefs: Hrefs, found: DistributionGroup, name: str, *, listed: bool
+) -> Document:
+    """A distribution group; `name` is what the user calls it, `listed` whether it is on the
+    contact list."""
+    group_id = address_of(found.uri)
+    own, of_groups = hrefs.distribution_group(group_id), hrefs.of("people/groups")
+    move = {
+        "removeFromContactList": f"{of_groups}/removeFromContactList?{_query(groupId=group_id)}"
     }
-    return builtin.get(group_id, "group")
+    if not listed:
+        values = _query(displayName=name, smtpAddress=group_id)
+        move = {"addToContactList": f"{of_groups}/addToContactList?{values}"}
+    return {
+        "rel": "distributionGroup",
+        "uri": found.uri,
+        "id": group_id,
+        "name": name,
+        "_links": links(
+            self=own,
+            **move,
+            expandDistributionGroup=f"{own}/expandDistributionGroup",
+            subscribeToGroupPresence=hrefs.of_group("presenceSubscriptions", group_id),
+        ),
+    }
+
+
+def _query(**values: str) -> str:
+    return urlencode(values, quote_via=quote)
+
+
+def group_rel(group_id: str) -> str:
+    """The rel of a group; the ids of the built-in groups are the same for everybody, and those of
+    distribution groups are mail addresses."""
+    return BUILTIN_GROUPS.get(group_id) or ("distributionGroup" if "@" in group_id else "group")
+
+
+def group_href(hrefs: Hrefs, group_id: str) -> str:
+    """Where the group of an id is, of whatever kind."""
+    return hrefs.distribution_group(group_id) if "@" in group_id else hrefs.group(group_id)
 
 
 def group_put_token(entry: Group) -> str:

@@ -45,7 +45,7 @@ def pending(entry: Entry, priorities: dict[tuple[str, str], Priority]) -> Pendin
 
 
 def subject(fact: Fact) -> tuple[str, str]:
-    """The rel and the event type under which a fact is declared."""
+    """The subject and the event type under which a fact is declared."""
     match fact:
         case facts.MeChanged():
             return "me", "updated"
@@ -60,7 +60,10 @@ def subject(fact: Fact) -> tuple[str, str]:
         case facts.ContactWatched():
             return "subscribedContacts", fact.change
         case facts.ContactListChanged():
-            return ("myContacts" if fact.uri else "group"), fact.change
+            if fact.uri and not fact.group_id:
+                return "myContacts", fact.change
+            group = documents.group_rel(fact.group_id)
+            return (f"{group} contact" if fact.uri else group), fact.change
         case facts.ContactSubscriptionChanged():
             return "myContactsAndGroupsSubscription", "updated"
         case facts.ContactSeenAnew():
@@ -362,9 +365,11 @@ def _watched(hrefs: Hrefs, fact: facts.ContactWatched) -> Iterator[Sent]:
 
 
 def _contact_list(hrefs: Hrefs, fact: facts.ContactListChanged) -> Sent:
-    group = hrefs.group(fact.group_id)
+    rel, href = documents.group_rel(fact.group_id), documents.group_href(hrefs, fact.group_id)
     if not fact.uri:
-        return "people", hrefs.of("people"), _event("group", group, fact.change)
+        return "people", hrefs.of("people"), _event(rel, href, fact.change)
+    if not fact.group_id:
+        rel, href = "myContacts", hrefs.of("people/contacts")
     event = _event("contact", hrefs.person(fact.uri), fact.change)
-    event["in"] = {"rel": documents.group_rel(fact.group_id), "href": group}
+    event["in"] = {"rel": rel, "href": href}
     return "people", hrefs.of("people"), event

@@ -25,23 +25,31 @@ MAX_CONTACT_URI = 250
 
 
 async def get_groups(ucwa: Ucwa, call: Call) -> Response:
-    """myGroups: default and pinned group embedded once, custom groups as an array."""
+    """myGroups: the groups everybody has embedded once, own and distribution groups as arrays."""
     query = fields(call.request)
     expand = query.boolean("expand")
     query.check()
-    groups = (await ucwa.contacts.of(call.endpoint.user_uri)).groups
-    rendered = [documents.group(call.hrefs, group) for group in groups]
-    custom = [group for group in rendered if group["rel"] == "group"]
-    builtin = {group["rel"]: group for group in rendered if group["rel"] != "group"}
+    embedded: Document = {}
+    many: dict[str, list[Document]] = {"group": [], "distributionGroup": []}
+    for group in await ucwa.groups.of(call.endpoint.user_uri):
+        if group.kind == "distribution":
+            found = ucwa.groups.distribution(group.id)
+            rendered = documents.distribution_group(call.hrefs, found, group.name, listed=True)
+        else:
+            rendered = documents.group(call.hrefs, group)
+        if rendered["rel"] in many:
+            many[rendered["rel"]].append(rendered)
+        else:
+            embedded[rendered["rel"]] = rendered
     own = {"self": {"href": call.hrefs.of("people/groups"), "revision": "2"}}
     if expand is False:
         shown: Document = {
             "_links": own
-            | {rel: group["_links"]["self"] for rel, group in builtin.items()}
-            | {"group": [group["_links"]["self"] for group in custom]}
+            | {rel: group["_links"]["self"] for rel, group in embedded.items()}
+            | {rel: [one["_links"]["self"] for one in groups] for rel, groups in many.items()}
         }
     else:
-        shown = {"_links": own, "_embedded": {**builtin, "group": custom}}
+        shown = {"_links": own, "_embedded": {**embedded, **many}}
     return Response(document={"rel": "myGroups", **shown})
 
 
@@ -265,8 +273,12 @@ RESOURCES = (
             ),
             Operation("DELETE", delete_group, (204,), refusals=(BUILTIN,)),
         ),
-        events=tuple(
-            Event(kind, "people", Priority.HIGH) for kind in ("added", "updated", "deleted")
+        events=(
+            *(Event(kind, "people", Priority.HIGH) for kind in ("added", "updated", "deleted")),
+            *(
+                Event(kind, "people", Priority.HIGH, "group", about="contact")
+                for kind in ("added", "deleted")
+            ),
         ),
         revision=2,
         aliases=("groups/{group}",),
@@ -286,7 +298,7 @@ RESOURCES = (
                 "POST",
                 add_membership,
                 (201,),
-                refusals=(EXISTS, ("Conflict", "LimitExceeded")),
+                refusals=(BUILTIN, EXISTS, ("Conflict", "LimitExceeded")),
                 parameters=("contactUri", "groupId"),
                 repeat=repeat_membership,
             ),

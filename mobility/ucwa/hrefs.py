@@ -72,6 +72,9 @@ class Hrefs:
     def group(self, group_id: str) -> str:
         return f"{self.application}/people/groups/{quote(group_id, safe='')}"
 
+    def distribution_group(self, group_id: str) -> str:
+        return f"{self.application}/people/distributionGroups/{quote(group_id, safe='@')}"
+
     def group_membership(self, group_id: str, uri: str) -> str:
         memberships = f"{self.application}/people/groupMemberships"
         return f"{memberships}/{quote(group_id, safe='')},{_address(uri)}"

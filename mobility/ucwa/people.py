@@ -1,8 +1,8 @@
 """UCWA area *people*: contacts, search and what watchers see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.privacy import seen_numbers, seen_presence, seen_user
 from mobility.domain.records import Presence, User
 from mobility.errors import Parameter, Refusal, validation_failure
@@ -68,12 +68,14 @@ async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
     expand = query.boolean("expand")
     query.check()
     group_id = call.request.query.get("groupid")
-    entries = await ucwa.contacts.of(call.endpoint.user_uri)
-    rel, own = "myContacts", call.hrefs.of("people/contacts")
-    if group_id is not None:
-        entries.group(group_id)
+    owner_uri = call.endpoint.user_uri
+    if group_id is None:
+        uris = (await ucwa.contacts.of(owner_uri)).uris()
+        rel, own = "myContacts", call.hrefs.of("people/contacts")
+    else:
+        uris = await ucwa.groups.members(owner_uri, group_id)
         rel, own = "groupContacts", call.hrefs.of_group("contacts", group_id)
-    known = _known(ucwa, entries.uris(group_id))
+    known = known_users(ucwa, uris)
     if expand is False:
         persons = [{"href": call.hrefs.person(user.uri)} for user in known]
         document = {"_links": {**documents.links(self=own), "contact": persons}}
@@ -83,8 +85,11 @@ async def get_contacts(ucwa: Ucwa, call: Call) -> Response:
     return Response(document={"rel": rel, **document})
 
 
-def get_search(ucwa: Ucwa, call: Call) -> Response:
-    """Search by name, mail, phone or SIP address; revision 2 takes `mail` instead of `query`."""
+async def get_search(ucwa: Ucwa, call: Call) -> Response:
+    """Search by name, mail, phone or SIP address; revision 2 takes `mail` instead of `query`.
+
+    People come first, then the distribution groups that `limit` leaves room for.
+    """
     query = fields(call.request)
     text = query.text("query", max_length=MAX_QUERY)
     mail = query.text("mail", max_length=MAX_QUERY)
@@ -97,19 +102,35 @@ def get_search(ucwa: Ucwa, call: Call) -> Response:
     def numbers(user: User) -> dict[str, str]:
         return seen_numbers(user, ucwa.privacy.sight(user.uri, viewer))
 
-    result = ucwa.users.search(text or mail, limit or MAX_RESULTS, numbers)
+    most = limit or MAX_RESULTS
+    result = ucwa.users.search(text or mail, most, numbers)
     found = [shown(ucwa, call, user) for user in result.users]
+    groups = ucwa.distribution_groups.search(text or mail)
+    listed: dict[str, str] = {}
+    if groups:
+        present = await ucwa.contacts.of(viewer)
+        listed = {one.id: one.name for one in present.groups if one.kind == "distribution"}
+    shown_groups = [
+        documents.distribution_group(
+            call.hrefs,
+            group,
+            listed.get(address_of(group.uri), group.name),
+            listed=address_of(group.uri) in listed,
+        )
+        for group in groups[: most - len(found)]
+    ]
     return Response(
         document={
             "rel": "search",
-            "moreResultsAvailable": result.more,
+            "moreResultsAvailable": result.more or len(shown_groups) < len(groups),
             "_links": {"self": {"href": call.hrefs.of("people/search"), "revision": "2"}},
-            "_embedded": {"contact": found},
+            "_embedded": {"contact": found, "distributionGroup": shown_groups},
         }
     )
 
 
-def _known(ucwa: Ucwa, uris: list[str]) -> list[User]:
+def known_users(ucwa: Ucwa, uris: Iterable[str]) -> list[User]:
+    """Those of `uris` who are users of the system, in the same order."""
     users = (ucwa.users.find(uri) for uri in uris)
     return [user for user in users if user is not None and user.enabled]
 
@@ -128,8 +149,8 @@ RESOURCES = (
         "people/contacts",
         (Operation("GET", get_contacts, parameters=("groupId", "expand")),),
         events=(
-            Event("added", "people", Priority.HIGH, "group"),
-            Event("deleted", "people", Priority.HIGH, "group"),
+            Event("added", "people", Priority.HIGH, "myContacts"),
+            Event("deleted", "people", Priority.HIGH, "myContacts"),
         ),
         aliases=("contacts",),
     ),

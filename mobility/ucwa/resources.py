@@ -8,6 +8,7 @@ from mobility.ucwa import (
     calls,
     communication,
     conferences,
+    group_views,
     groups,
     invitations,
     me,
@@ -31,6 +32,7 @@ RESOURCES: tuple[Resource, ...] = (
     *call_forwarding.RESOURCES,
     *people.RESOURCES,
     *groups.RESOURCES,
+    *group_views.RESOURCES,
     *subscriptions.RESOURCES,
     *photos.RESOURCES,
     *privacy.RESOURCES,
@@ -47,8 +49,6 @@ RESOURCES: tuple[Resource, ...] = (
 )
 
 PRIORITIES: dict[tuple[str, str], Priority] = {
-    (resource.rel, event.type): event.priority
-    for resource in RESOURCES
-    for event in resource.events
+    key: event.priority for resource in RESOURCES for key, event in resource.events_by_key.items()
 }
-"""Rel and event type to the declared class of the event channel."""
+"""Subject and type of each event to its declared class of the event channel."""

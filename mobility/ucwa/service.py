@@ -10,7 +10,9 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.forwarding import Forwarding
+from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
@@ -37,6 +39,8 @@ class Ucwa:
     applications: Applications
     subscriptions: Subscriptions
     contacts: Contacts
+    groups: Groups
+    distribution_groups: DistributionGroups
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
     conferences: Conferences
@@ -57,6 +61,8 @@ class Ucwa:
     local_photos: LocalPhotos
     photo_cookies: PhotoCookies
     dispatch: Dispatch
+    group_size_to_expand: int
+    """Members of the largest distribution group that is expanded."""
     outstanding_requests: int
     """How many requests of batches a user may have under way (UCWA batch: 100)."""
     outstanding: Outstanding = attrs.Factory(Outstanding)

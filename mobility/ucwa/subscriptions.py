@@ -42,8 +42,7 @@ async def post_subscriptions(ucwa: Ucwa, call: Call) -> Response:
     uris = body.list_of_text("uris", max_items=MAX_URIS, max_length=MAX_URI, required=not group_id)
     body.check()
     if group_id:
-        entries = await ucwa.contacts.of(call.endpoint.user_uri)
-        wanted = entries.uris(entries.group(group_id).id)
+        wanted = await ucwa.groups.members(call.endpoint.user_uri, group_id)
     else:
         wanted = _canonical("uris", uris)
     subscription = await ucwa.subscriptions.subscribe(

@@ -6,9 +6,8 @@ shows.
 
 from tests.ucwa import test_declaration
 from tests.ucwa.test_declaration import EMBEDDED, EVENT_TARGETS, EVENTS, PROPERTIES
-from tests.ucwa.test_declaration import EVENT_COLLECTIONS as COLLECTIONS
 
-__all__ = ["COLLECTIONS", "EMBEDDED", "EVENTS", "EVENT_TARGETS", "LINKS", "PROPERTIES"]
+__all__ = ["EMBEDDED", "EVENTS", "EVENT_TARGETS", "LINKS", "PROPERTIES"]
 
 LINKS = test_declaration.LINKS | {
     ("invitations", f"{kind}Invitation")
@@ -117,12 +116,10 @@ ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications"
 
 LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
-    "defaultGroup": "group",
     "groupContacts": "myContacts",
     "localParticipant": "participant",
     "memberships": "presenceSubscriptionMemberships",
     "photo": "contactPhoto",
-    "pinnedGroup": "group",
     "subscribeToGroupPresence": "presenceSubscriptions",
 }
 """Rels that are names of links to a declared resource."""

@@ -114,7 +114,7 @@ class _Taker:
         self._revisions: dict[str, int] = {}
         for one in resources:
             self._revisions[one.rel] = max(one.revision, self._revisions.get(one.rel, 0))
-        self._events = {(one.rel, event.type): event for one in resources for event in one.events}
+        self._events = {key: event for one in resources for key, event in one.events_by_key.items()}
 
     def resources(self) -> Iterator[ResourceItem]:
         for page in self._catalogue.revisions:
@@ -194,13 +194,14 @@ class _Taker:
         return absent.get(fact.page, absent.get(fact.resource, ""))
 
     def _told(self, fact: EventFact) -> tuple[str, str] | None:
-        """Rel and type of the declaration of an event.
+        """Subject and type of the declaration of an event.
 
-        A collection's events are about what enters and leaves it, and several collections have
-        one declaration.
+        A collection's events are about what enters and leaves it.
         """
-        collection = differences.COLLECTIONS.get(fact.page, fact.page)
-        for rel in (differences.LINK_NAMES.get(collection, collection), fact.page, fact.resource):
+        subject = f"{fact.page} {fact.resource}", fact.type
+        if subject in self._events:
+            return subject
+        for rel in (differences.LINK_NAMES.get(fact.page, fact.page), fact.page, fact.resource):
             about = differences.EVENT_TARGETS.get(rel, rel)
             if (rel, fact.type) in self._events and about == fact.resource:
                 return rel, fact.type

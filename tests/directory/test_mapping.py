@@ -60,6 +60,7 @@ class InetOrgPersonTests(MappingTestCase):
             telephoneNumber="+82 2 555 1000",
             mobile="+82 10 555 1000",
             homePhone="+82-2-555-1001",
+            manager="uid=boss,dc=example",
             entryUUID="a-b-c",
             pwdChangedTime="20260101120000Z",
         )
@@ -76,6 +77,7 @@ class InetOrgPersonTests(MappingTestCase):
                 work_phone="+8225551000",
                 mobile_phone="+82105551000",
                 home_phone="+8225551001",
+                manager="uid=boss,dc=example",
                 source="ldap",
                 source_id="a-b-c",
                 source_name=DN,
@@ -148,13 +150,14 @@ class InetOrgPersonTests(MappingTestCase):
         )
     )
     def test_anything(self, attributes: dict[str, list[bytes]]) -> None:
-        """Whatever a directory holds, a user keeps the rules of one that is set by hand."""
+        """Whatever a directory holds, a user keeps the rules of one that is set by hand; only the
+        manager is named as the directory does."""
         values = {name: tuple(value) for name, value in attributes.items()}
         values.setdefault("mail", (b"a@example.test",))
         user = self.mapping(phone_country_code="49").user(Entry(DN, values))
         if user is not None:
             for name, rule in RULES.items():
-                if name not in ("home", "sip_digest", "password"):
+                if name not in ("home", "manager", "sip_digest", "password"):
                     self.assertEqual(rule(getattr(user, name)), "", name)
 
 

@@ -18,6 +18,7 @@ from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
+from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import (
     CallChanged,
     CommunicationChanged,
@@ -45,12 +46,14 @@ from mobility.domain.facts import (
     encode,
 )
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Call, Messaging, Text
+from mobility.domain.organization import Organization
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
@@ -225,6 +228,7 @@ class MemoryLedger:
         return Snapshot(
             users=list(self.all(User).values()),
             distribution_groups=list(self.all(DistributionGroup).values()),
+            listed_groups=[one for one in self.all(Group).values() if one.kind == "distribution"],
             tokens=list(self.all(Token).values()),
             applications=list(self.all(Application).values()),
             instances=list(self.all(Instance).values()),
@@ -435,6 +439,14 @@ class World:
             ledger,
             self.contact_subscriptions,
             ContactLimits(bounds.contacts, bounds.groups),
+        )
+        self.contacts.load(stored.listed_groups)
+        self.distribution_groups = DistributionGroups(ledger, stored.distribution_groups)
+        self.distribution_groups.followers.append(self.contacts.follow)
+        self.organization = Organization(self.users, self.contact_subscriptions)
+        self.users.changes.append(self.organization.follow)
+        self.groups = Groups(
+            self.contacts, self.distribution_groups, self.delegates, self.organization
         )
         self.meetings = Meetings(
             ledger,
@@ -656,8 +668,9 @@ def _words(fact: Fact) -> str:
         case ContactWatched():
             return f"contact {name_of(fact.uri)} {fact.change}"
         case ContactListChanged():
-            what = f"{name_of(fact.uri)} in {fact.group_id}" if fact.uri else fact.group_id
-            return f"{'contact' if fact.uri else 'group'} {what} {fact.change}"
+            if not fact.uri:
+                return f"group {fact.group_id} {fact.change}"
+            return f"contact {name_of(fact.uri)} in {fact.group_id or 'the list'} {fact.change}"
         case ContactSubscriptionChanged():
             return f"contact subscription {fact.state}"
         case ContactSeenAnew():

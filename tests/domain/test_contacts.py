@@ -201,11 +201,13 @@ class ToldTests(ContactsTestCase):
             [
                 f"group {sales.id} added",
                 f"contact bob in {sales.id} added",
+                "contact bob in the list added",
                 f"group {sales.id} updated",
                 "contact bob in default added",
                 f"contact bob in {sales.id} deleted",
                 f"group {sales.id} deleted",
                 "contact bob in default deleted",
+                "contact bob in the list deleted",
             ],
         )
         self.assertEqual(self.world.told(self.tablet), [])
@@ -303,7 +305,13 @@ class ToldTests(ContactsTestCase):
         self.add("carol")
         self.assertEqual(world.told(phone), ["contact subscription Disconnected"])
         self.assertEqual(
-            world.told(tablet), ["contact bob in default added", "contact carol in default added"]
+            world.told(tablet),
+            [
+                "contact bob in default added",
+                "contact bob in the list added",
+                "contact carol in default added",
+                "contact carol in the list added",
+            ],
         )
 
     def test_stop_after_restart(self) -> None:

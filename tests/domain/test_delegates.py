@@ -163,18 +163,40 @@ class ToldTests(DelegatesTestCase):
     """What live applications hear."""
 
     def test_subscribed(self) -> None:
-        """Who watches its contact list hears of the contact in the group on its side."""
+        """Who watches its contact list hears of the contact in the group on its side, and of the
+        group when it comes or goes."""
         alice, bob = self.world.sign_in("alice"), self.world.sign_in("bob")
         for endpoint in (alice, bob):
             start = self.world.contact_subscriptions.start(endpoint, 10, self.world.now)
             done(running(start))
         self.add(ALICE, BOB)
-        self.assertEqual(["contact bob in delegates added", "me"], self.world.told(alice))
         self.assertEqual(
-            ["contact alice in delegators added", "communication"], self.world.told(bob)
+            ["group delegates added", "contact bob in delegates added", "me"],
+            self.world.told(alice),
+        )
+        self.assertEqual(
+            ["group delegators added", "contact alice in delegators added", "communication"],
+            self.world.told(bob),
+        )
+        self.add(CAROL, BOB)
+        self.assertEqual(
+            ["contact carol in delegators added", "group delegators updated", "communication"],
+            self.world.told(bob),
         )
         done(running(self.delegates.remove_delegate(ALICE, BOB)))
         self.assertEqual(["contact bob in delegates deleted", "me"], self.world.told(alice))
+        done(running(self.delegates.remove_delegate(CAROL, BOB)))
+        self.assertEqual(
+            [
+                "contact alice in delegators deleted",
+                "group delegators updated",
+                "communication",
+                "contact carol in delegators deleted",
+                "group delegators deleted",
+                "communication",
+            ],
+            self.world.told(bob),
+        )
 
     def test_others(self) -> None:
         """Without a subscription an application hears only that it may do other things now."""

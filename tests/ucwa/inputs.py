@@ -44,6 +44,7 @@ SENSIBLE: dict[str, Any] = {
     "query": "b",
     "reason": "Local",
     "signInAs": "Online",
+    "smtpAddress": "lunch@example.test",
     "supportedModalities": ["Messaging"],
     "target": uri("bob"),
     "to": uri("bob"),

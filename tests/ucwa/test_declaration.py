@@ -8,12 +8,15 @@ with its reason; an entry that is no deviation any more fails too.
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.domain.records import DistributionGroup
 from mobility.testing import MemoryResponse
 from mobility.ucwa import resources as tree
 from mobility.ucwa.declaration import Operation, Resource
@@ -67,6 +70,11 @@ EVENTS = {
     ("message", "completed"): "the task pages and clients have it so; the reference says started",
     ("audioVideoInvitation", "completed"): "as onlineMeetingInvitation",
     ("audioVideoRenegotiation", "completed"): "as onlineMeetingInvitation",
+    ("delegatesGroup", "added"): "documented on myGroups",
+    ("distributionGroup", "added"): "documented on myGroups",
+    ("distributionGroup", "deleted"): "documented on myGroups",
+    ("myOrganizationGroup", "added"): "documented on myGroups",
+    ("myOrganizationGroup", "updated"): "documented on myGroups",
     ("group", "added"): "documented on myGroups",
     ("group", "deleted"): "documented on myGroups",
     ("onlineMeetingInvitation", "completed"): "the operation page: every operation has one",
@@ -90,6 +98,8 @@ REFERENCE_PATHS = {
     "audioVideoRenegotiation": "as answer",
     "audioVideoSession": "as addVideo; other pages link to it where it is",
     "dismiss": "as answer",
+    "distributionGroup": "the reference's sample path names no group",
+    "expandDistributionGroup": "as distributionGroup",
     "group": "the reference's sample path names no group",
     "groupMemberships": "as group",
     "changeNumber": "the reference's sample path names no phone",
@@ -112,15 +122,8 @@ REFERENCE_PATHS = {
 }
 """Resources that are not served on the path of their reference page."""
 
-PLACES = {"localParticipant": "participant", "defaultGroup": "group", "pinnedGroup": "group"}
+PLACES = {"localParticipant": "participant"}
 """Rels of an `in` link that stand for the declared one."""
-
-EVENT_COLLECTIONS = {
-    "group": "myContacts",
-    "defaultGroup": "myContacts",
-    "pinnedGroup": "myContacts",
-}
-"""Places of an event of a contact, to the collection that declares it."""
 
 EVENT_TARGETS = {
     "audioVideoSessions": "audioVideoSession",
@@ -151,6 +154,9 @@ resources that no page links to, and to the invitations that `invitations` is th
 
 EMBEDDED = {
     ("myGroups", "defaultGroup"),
+    ("myGroups", "delegatesGroup"),
+    ("myGroups", "delegatorsGroup"),
+    ("myGroups", "myOrganizationGroup"),
     ("myGroups", "pinnedGroup"),
 }
 """Resources embedded beyond the page: the concept pages embed these, the reference links them."""
@@ -263,13 +269,13 @@ class EventTests(SynchronousTestCase):
         """Type, sender and priority of every event are its page's."""
         other = set()
         for resource in RESOURCES:
-            target = EVENT_TARGETS.get(resource.rel, resource.rel)
-            on_page = {
-                (event["type"], event["sender"], event["priority"].upper())
-                for event in page(resource)["events"]
-                if event["resource"] == target
-            }
             for event in resource.events:
+                target = event.about or EVENT_TARGETS.get(resource.rel, resource.rel)
+                on_page = {
+                    (one["type"], one["sender"], one["priority"].upper())
+                    for one in page(resource)["events"]
+                    if one["resource"] == target
+                }
                 if (event.type, event.sender, event.priority.name) not in on_page:
                     other.add((resource.rel, event.type))
         self.assertEqual(other, set(EVENTS))
@@ -289,10 +295,8 @@ class EventTests(SynchronousTestCase):
                     self.assertIn(event.within, shown["in"])
 
     def test_priorities(self) -> None:
-        """Each rel and type has one priority."""
-        declared = [
-            (resource.rel, event.type) for resource in RESOURCES for event in resource.events
-        ]
+        """Each subject and type has one priority."""
+        declared = [key for resource in RESOURCES for key in resource.events_by_key]
         self.assertEqual(sorted(declared), sorted(set(declared)))
         self.assertEqual(set(PRIORITIES), set(declared))
 
@@ -336,17 +340,20 @@ class ShownTests(UcwaTestCase):
         self.assertEqual(embedded, EMBEDDED)
         seen = {document["rel"] for document in shown}
         readable = {r.rel for r in RESOURCES if any(o.method == "GET" for o in r.operations)}
-        self.assertEqual(readable - seen - {"events", "contactPhoto"}, set())
+        self.assertEqual(
+            readable - seen - {"events", "contactPhoto", "expandDistributionGroup"}, set()
+        )
 
     async def test_told(self) -> None:
         """Every event that is sent is declared with that sender, type and place."""
         await self.everything()
         declared = {
-            (resource.rel, event.type): event for resource in RESOURCES for event in resource.events
+            key: event for resource in RESOURCES for key, event in resource.events_by_key.items()
         }
         for event in self.told:
-            collection = EVENT_COLLECTIONS.get(event.within, event.within)
-            rel = collection if collection in EVENT_TARGETS else event.rel
+            subject = f"{event.within} {event.rel}"
+            rel = event.within if event.within in EVENT_TARGETS else event.rel
+            rel = subject if (subject, event.type) in declared else rel
             expected = declared[rel, event.type]
             self.assertEqual(event.sender, expected.sender, event)
             place = PLACES.get(event.within, event.within)
@@ -369,6 +376,7 @@ class ShownTests(UcwaTestCase):
         subscribed = await alice.post("people/presenceSubscriptions", body)
         found += resources(subscribed.json())
         found += await self.listed(alice)
+        found += await self.tell(bob)
         found += await self.scheduled(alice)
         found += await self.forwarded(alice)
         links = {"message": {"href": "data:text/plain,Hello"}}
@@ -429,6 +437,29 @@ class ShownTests(UcwaTestCase):
             added = await client.post("people/groupMemberships", body)
             found += await self.read(client, added.header("Location") or "")
         found += await self.read(client, sales["_links"]["groupMemberships"]["href"])
+        front_end = self.service.front_end
+        lunch = DistributionGroup(uri("lunch"), "Lunch", f"{uri('bob')} {uri('team')}", "", "")
+        team = DistributionGroup(uri("team"), "Team", uri("carol"), "", "")
+        for group in (lunch, team):
+            await front_end.distribution_groups.put(group)
+        (listing,) = (await client.document("people/search?query=lunch"))["_embedded"][
+            "distributionGroup"
+        ]
+        await client.post(listing["_links"]["addToContactList"]["href"])
+        for rel in ("self", "expandDistributionGroup"):
+            found += await self.read(client, listing["_links"][rel]["href"])
+        await front_end.distribution_groups.put(attrs.evolve(lunch, name="Dinner"))
+        for name in ("bob", "carol"):
+            await front_end.delegates.add_delegate(uri("alice"), uri(name))
+            await front_end.delegates.add_delegate(uri(name), uri("alice"))
+        now = self.clock.seconds()
+        for manager in ("carol", "bob"):
+            manages = partial(attrs.evolve, manager=uri(manager))
+            await front_end.users.update(uri("alice"), manages, now)
+        found += resources(await client.document("people/groups"))
+        for name in ("bob", "carol"):
+            await front_end.delegates.remove_delegate(uri(name), uri("alice"))
+        await client.post("people/groups/removeFromContactList", {"groupId": "lunch@example.test"})
         found += await self.tell(client)
         await client.delete(sales["_links"]["self"]["href"])
         await client.post("people/groups", {"displayName": "Support"})

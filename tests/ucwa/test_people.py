@@ -114,7 +114,9 @@ class GroupTests(PeopleTestCase):
     async def test_groups(self) -> None:
         """Default and pinned groups are embedded once, groups of one's own as an array."""
         shown = await self.alice.document("people/groups")
-        self.assertEqual(set(shown["_embedded"]), {"defaultGroup", "pinnedGroup", "group"})
+        self.assertEqual(
+            set(shown["_embedded"]), {"defaultGroup", "pinnedGroup", "group", "distributionGroup"}
+        )
         self.assertEqual(names(shown, "group"), ["Sales"])
         self.assertEqual(shown["_links"]["self"]["revision"], "2")
         sales = shown["_embedded"]["group"][0]
@@ -129,7 +131,9 @@ class GroupTests(PeopleTestCase):
     async def test_links_only(self) -> None:
         """`expand=false` gives links; a rel that can repeat stays an array."""
         links = (await self.alice.document("people/groups?expand=false"))["_links"]
-        self.assertEqual(set(links), {"self", "defaultGroup", "pinnedGroup", "group"})
+        self.assertEqual(
+            set(links), {"self", "defaultGroup", "pinnedGroup", "group", "distributionGroup"}
+        )
         self.assertIsInstance(links["group"], list)
         for link in (links["defaultGroup"], links["pinnedGroup"], *links["group"]):
             self.assertIn("groupContacts", (await self.alice.document(link["href"]))["_links"])

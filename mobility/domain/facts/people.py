@@ -45,7 +45,10 @@ class ContactWatched:
 
 @attrs.frozen(slots=True)
 class ContactListChanged:
-    """A contact (`uri`) or, with "" for it, a group was added, updated or deleted."""
+    """A contact (`uri`) or, with "" for it, a group was added, updated or deleted.
+
+    With "" for the group the contact came into the list, or left it, altogether.
+    """
 
     group_id: str
     uri: str

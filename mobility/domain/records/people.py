@@ -17,7 +17,8 @@ class User:
     `source` is "" for a local user, else the directory that keeps it ("ldap"): `source_id` is its
     lasting id there, `source_name` its name (DN) and `source_password` changes with its password.
     `photo_version` changes with the `Photo`, "" without one.  `private_phones` is a comma list of
-    the kinds of phone (`mobility.domain.phones`) whose numbers contacts do not see.
+    the kinds of phone (`mobility.domain.phones`) whose numbers contacts do not see.  `manager` is
+    the URI of the user's manager, or of a mirrored user its name (DN) in the directory.
     """
 
     KEY: ClassVar = ("uri",)
@@ -47,6 +48,7 @@ class User:
     source_password: str = attrs.field(repr=False, default="")
     photo_version: str = ""
     private_phones: str = ""
+    manager: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)
@@ -111,7 +113,10 @@ class PrivacyRelationship:
 
 @attrs.frozen(slots=True)
 class Group:
-    """A group of a user's contact list; `kind` is "default", "pinned" or "custom"."""
+    """A group of a user's contact list; `kind` is "default", "pinned", "custom" or "distribution".
+
+    The id of a distribution group is its mail address.
+    """
 
     KEY: ClassVar = ("owner_uri", "id")
     owner_uri: str

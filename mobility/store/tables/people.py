@@ -33,6 +33,7 @@ users = Table(
     column("source_password", Text),
     column("photo_version", Text),
     column("private_phones", Text),
+    column("manager", Text),
 )
 
 photos = Table(
