@@ -320,8 +320,11 @@ class MemoryTelephone:
         self._happens(Happening.RINGING, "ringing")
 
     def answers(self, description: Description | None = None) -> None:
-        """Pick it up; `description` answers an offer, or is one where there was none."""
-        self.description = description
+        """Pick it up; `description` answers an offer, or is one where there was none.
+
+        An offer is answered with its own words unless told otherwise.
+        """
+        self.description = description or self.order.offer
         self._happens(Happening.ANSWERED, "answered")
 
     def is_busy(self) -> None:

@@ -2,7 +2,8 @@
 
     python -m tests.conformance.clocked SOCKET -n mobility --config FILE
 
-Presence subscriptions last ten minutes at least, so without this their end could not be seen.
+Presence subscriptions last ten minutes at least, so without this their end could not be seen.  It
+reaches a telephone network that exists in its memory alone.
 """
 
 import sys
@@ -28,8 +29,10 @@ def main(arguments: list[str]) -> None:
     from twisted.scripts.twistd import run
 
     from tests.conformance.mover import listen
+    from tests.conformance.telephones import provide
 
     listen(clock, arguments[0])
+    provide()
     sys.argv = ["twistd", *arguments[1:]]
     run()
 

@@ -46,6 +46,7 @@ TARGETS: dict[str, frozenset[str]] = {
     "from": frozenset({"participant"}),
     "localParticipant": frozenset({"participant"}),
     "acceptedByParticipant": frozenset({"participant"}),
+    "delegator": frozenset({"contact"}),
     "groupContacts": frozenset({"myContacts"}),
     "redirect": frozenset({"root", "user"}),
 }

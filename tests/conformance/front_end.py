@@ -1,11 +1,12 @@
 """A front end of our own to judge: a child process with a clock that is moved."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 from twisted.internet.threads import deferToThread
 
-from tests.conformance import clocked
+from tests.conformance import clocked, telephones
 from tests.conformance.clocks import Stopped
 from tests.conformance.signin import Account
 from tests.interop.child import Child
@@ -20,6 +21,8 @@ VOICEMAIL = "+14255550190"
 
 class ClockedFrontEnd(FrontEndProcess):
     """`twistd -n mobility` whose time can be moved on; Carol is Alice's delegate and her team.
+
+    Everybody may call telephones, which are in its memory alone.
 
     It sends people of the domain `moved.test` on to another system, which is itself under a
     name that it does not know.
@@ -51,6 +54,8 @@ class ClockedFrontEnd(FrontEndProcess):
             done = command("user", group, "add", alice, carol, "--config", str(self.config))
             if done.returncode:
                 raise RuntimeError(done.stderr)
+        set_up = [sys.executable, "-m", telephones.__name__, str(self.config)]
+        subprocess.run(set_up, cwd=PROJECT, check=True)
         arguments = [sys.executable, "-m", clocked.__name__, str(self.socket)]
         arguments += ["-n", "--pidfile=", "mobility", "--config", str(self.config)]
         self.child = Child(arguments, PROJECT)

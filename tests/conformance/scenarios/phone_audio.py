@@ -1,0 +1,149 @@
+"""Call via work: calls with the telephones of the people themselves."""
+
+from tests.conformance.clocks import Stopped, Unplayable
+from tests.conformance.person import Person
+from tests.conformance.scenarios.messaging import embedded, talk
+from tests.conformance.shown import Shown
+from tests.conformance.stage import Scenario, Stage
+from tests.conformance.telephones import ANSWERS, BUSY, HANGS_UP, OUTSIDE, RINGS
+
+START = "startPhoneAudio"
+ON_BEHALF = "startPhoneAudioOnBehalfOfDelegator"
+
+
+async def caller(stage: Stage, number: int = 0) -> Person:
+    """Somebody who may call with a telephone."""
+    person = await stage.person(number, "Messaging", "PhoneAudio")
+    if START not in person.part("communication").links:
+        raise Unplayable("needs a telephone network")
+    return person
+
+
+async def callee(stage: Stage, number: str) -> Person:
+    """Bob, who takes calls with his telephone."""
+    bob = await stage.person(1, available=False)
+    values = {
+        "supportedModalities": ["Messaging", "PhoneAudio"],
+        "audioPreference": "PhoneAudio",
+        "phoneNumber": number,
+    }
+    await bob.post(bob.part("me"), "makeMeAvailable", values)
+    await bob.refresh()
+    return bob
+
+
+async def call(person: Person, operation: str, to: str, phone: str = ANSWERS) -> Shown:
+    """A call that has begun: its invitation as it is told of."""
+    values = {"to": to, "phoneNumber": phone, "operationId": operation, "subject": "Lunch"}
+    sent = await person.post(person.part("communication"), START, values)
+    await person.fetch(sent.headers["location"], "phoneAudioInvitation")
+    started = await person.hears("started", "phoneAudioInvitation", operationId=operation)
+    return embedded(started)
+
+
+async def talking(person: Person, operation: str, to: str = OUTSIDE) -> Shown:
+    """The telephone audio of a call that is connected."""
+    invitation = await call(person, operation, to)
+    await person.hears("updated", "phoneAudio", state="Connected")
+    await person.hears("completed", "phoneAudioInvitation", operationId=operation)
+    return await person.get(invitation, "phoneAudio")
+
+
+async def held(stage: Stage) -> None:
+    """Alice's telephone rings, then the one she calls; the call is held, resumed and stopped."""
+    alice = await caller(stage)
+    audio = await talking(alice, "held")
+    conversation = await alice.get(audio, "conversation")
+    for participant in (await alice.get(conversation, "participants")).links["participant"]:
+        await alice.fetch(participant.href, "participant")
+    for act in ("holdPhoneAudio", "resumePhoneAudio"):
+        await alice.post(audio, act)
+        await alice.hears("updated", "phoneAudio", state="Connected")
+        audio = await alice.get(audio)
+    await alice.post(await alice.get(audio), "stopPhoneAudio")
+    await alice.hears("deleted", "conversation")
+
+
+async def in_vain(stage: Stage) -> None:
+    """A number is busy, one rings and is given up, one hangs up, and one is none."""
+    alice = await caller(stage)
+    await call(alice, "busy", BUSY)
+    await alice.hears("updated", "phoneAudio", state="Disconnected")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="busy")
+    ringing = await call(alice, "rings", RINGS)
+    await alice.hears("updated", "phoneAudioInvitation", state="Alerting")
+    await alice.post(ringing, "cancel")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="rings")
+    await talking(alice, "hangs up", HANGS_UP)
+    await alice.hears("updated", "phoneAudio", state="Disconnected")
+    communication = alice.part("communication")
+    for values in ({"to": "nobody"}, {"to": OUTSIDE, "phoneNumber": "none"}):
+        reason = await alice.refused(400, "POST", communication, START, values)
+        if reason.subcode != "NormalizationFailed":
+            raise Stopped(f"{values} is refused with {reason.subcode}")
+
+
+async def declined(stage: Stage) -> None:
+    """A colleague's telephone rings; the application can only decline."""
+    alice, bob = await caller(stage), await callee(stage, RINGS)
+    await call(alice, "declined", bob.uri)
+    started = await bob.hears("started", "phoneAudioInvitation", direction="Incoming")
+    invitation = await bob.get(embedded(started))
+    if "accept" in invitation.links:
+        raise Stopped("a telephone call can be accepted without the telephone")
+    await bob.post(invitation, "decline", {"reason": "Local"})
+    await bob.hears("completed", "phoneAudioInvitation")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="declined")
+
+
+async def answered(stage: Stage) -> None:
+    """A colleague answers on the telephone, and hangs up with the application."""
+    alice, bob = await caller(stage), await callee(stage, ANSWERS)
+    await talking(alice, "answered", bob.uri)
+    await bob.hears("completed", "phoneAudioInvitation", direction="Incoming")
+    audio = embedded(await bob.hears("updated", "phoneAudio", state="Connected"))
+    await bob.post(audio, "stopPhoneAudio")
+    await alice.hears("deleted", "conversation")
+
+
+async def added(stage: Stage) -> None:
+    """A call is added to a conversation, which goes on without it."""
+    alice, bob = await caller(stage), await callee(stage, ANSWERS)
+    hers, _ = await talk(alice, bob, "added")
+    conversation = await alice.get(hers, "conversation")
+    audio = await alice.get(conversation, "phoneAudio")
+    values = {"to": bob.uri, "phoneNumber": ANSWERS, "operationId": "added-2"}
+    await alice.post(audio, "addPhoneAudio", values)
+    await alice.hears("completed", "phoneAudioInvitation", operationId="added-2")
+    await alice.refused(400, "POST", audio, "addPhoneAudio", {"to": bob.uri, "phoneNumber": "none"})
+    await alice.post(await alice.get(audio), "stopPhoneAudio")
+    await bob.hears("updated", "phoneAudio", state="Disconnected")
+    await alice.post(hers, "stopMessaging")
+
+
+async def on_behalf(stage: Stage) -> None:
+    """A delegate calls for its delegator."""
+    carol = await caller(stage, 2)
+    communication = carol.part("communication")
+    if ON_BEHALF not in communication.links:
+        raise Unplayable("needs a user who is a delegate")
+    values = {
+        "to": OUTSIDE,
+        "phoneNumber": ANSWERS,
+        "operationId": "on behalf",
+        "delegator": stage.accounts[0].uri,
+    }
+    await carol.post(communication, ON_BEHALF, values)
+    completed = await carol.hears("completed", "phoneAudioInvitation", operationId="on behalf")
+    await carol.get(embedded(completed), "delegator")
+    await carol.post(await carol.get(embedded(completed), "phoneAudio"), "stopPhoneAudio")
+
+
+SCENARIOS = (
+    Scenario("phone audio: held and resumed", held),
+    Scenario("phone audio: in vain", in_vain),
+    Scenario("phone audio: declined", declined),
+    Scenario("phone audio: answered", answered),
+    Scenario("phone audio: added to a conversation", added),
+    Scenario("phone audio: on behalf of a delegator", on_behalf),
+)

@@ -1,0 +1,51 @@
+"""Telephones for a front end of our own: a network in memory, and the settings that lead to it.
+
+    python -m tests.conformance.telephones CONFIG
+
+sets up voice routing on a front end that does not run: every user may call every number.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mobility.commands.calls import Call, Conversation, content_of
+from mobility.commands.operator import hold
+from mobility.config import load
+from mobility.operate.voice import PATH
+
+ANSWERS = "+14255550900"
+OUTSIDE = "+4930123450"
+BUSY = "+4930123452"
+RINGS = "+14255550904"
+HANGS_UP = "+4930123456"
+"""Numbers, and what becomes of calls to them (`mobility.testing.by_last_digit`)."""
+
+
+def provide() -> None:
+    """Let the front end that twistd builds in this process reach telephones in memory."""
+    from twisted.internet import reactor
+
+    from mobility import tap
+    from mobility.testing import MemoryTelephones, by_last_digit
+
+    telephones = MemoryTelephones(by_last_digit, reactor.callLater)
+    tap.FrontEnd = partial(tap.FrontEnd, telephones=telephones)  # type: ignore[assignment,misc]
+
+
+def settings() -> Conversation[None]:
+    """Usage, gateway, route and policy."""
+    route = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw.example.test"]}
+    for kind, body in (
+        ("usages", {"name": "All"}),
+        ("gateways", {"name": "gw.example.test"}),
+        ("routes", {"name": "Everywhere", **route}),
+    ):
+        content_of((yield Call("POST", f"{PATH}/{kind}", body)))
+    changes: dict[str, Any] = {"version": 0, "usages": ["All"]}
+    content_of((yield Call("PATCH", f"{PATH}/policies/global", changes)))
+
+
+if __name__ == "__main__":
+    hold(load(Path(sys.argv[1])), settings())
