@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from mobility.domain.applications import Endpoint
 from mobility.domain.conversation import (
     ATTENDEE,
     CONFERENCED,
@@ -25,11 +26,13 @@ from mobility.domain.facts import (
     ParticipantChanged,
     ParticipantMessagingChanged,
     Reason,
+    RosterShown,
 )
 from mobility.domain.ledger import Unit
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
 from mobility.domain.states import Invited
+from mobility.errors import Refusal
 
 DENIED = Outcome(
     Invited.DENIED,
@@ -76,15 +79,36 @@ def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
     return Place(LEADER if leader else ATTENDEE, in_lobby)
 
 
+def new_leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
+    """The leg of an application that begins with an invitation."""
+    return Leg(
+        conversation_id=invitation.conversation_id,
+        application_id=endpoint.id,
+        user_uri=endpoint.user_uri,
+        state=state,
+        messaging="Disconnected",
+        invitation_id=invitation.id,
+    )
+
+
+def must_lead(conversation: ActiveConversation, leg: Leg) -> None:
+    """403 for who does not lead the conference."""
+    if leg.state != CONFERENCED or not conversation.leads(leg.user_uri):
+        raise Refusal("Forbidden", None, "Only leaders of the meeting may do this.")
+
+
 def inside_of(conversation: ActiveConversation) -> list[Leg]:
     """The legs that are in the conference."""
     return [leg for leg in conversation.legs.values() if leg.state == CONFERENCED]
 
 
 def participant_fact(
-    participant: Participant, leg: Leg, change: str, within: str = ""
+    participant: Participant, leg: Leg, change: str, within: str = "", **views: str
 ) -> ParticipantChanged:
-    """What `leg`'s application is told of a participant, in one of the conference's views."""
+    """What `leg`'s application is told of a participant: in the conference, or in a view alone.
+
+    `views` are the one it has `left` and the one it has `entered` by the change.
+    """
     return ParticipantChanged(
         conversation_id=participant.conversation_id,
         uri=participant.uri,
@@ -96,7 +120,26 @@ def participant_fact(
         in_lobby=participant.in_lobby,
         anonymous=participant.anonymous,
         organizer=participant.organizer,
+        **views,
     )
+
+
+class _Telling:
+    """Tells many of one participant: all whom it means the same get one and the same fact."""
+
+    def __init__(self, unit: Unit, participant: Participant) -> None:
+        self._unit = unit
+        self._participant = participant
+        self._facts: dict[tuple[object, ...], ParticipantChanged] = {}
+
+    def tell(self, leg: Leg, change: str, within: str = "", **views: str) -> None:
+        local = leg.user_uri == self._participant.uri
+        key = (local, change, within, *views.items())
+        fact = self._facts.get(key)
+        if fact is None:
+            fact = participant_fact(self._participant, leg, change, within, **views)
+            self._facts[key] = fact
+        self._unit.append(leg.application_id, fact)
 
 
 def seen(
@@ -123,28 +166,22 @@ def tell_came(
     unit: Unit, conversation: ActiveConversation, participant: Participant, legs: Iterable[Leg]
 ) -> None:
     """A person came into the conference or its lobby; of the lobby only leaders are told."""
+    telling = _Telling(unit, participant)
     for leg in legs:
-        if participant.in_lobby:
-            if conversation.leads(leg.user_uri):
-                unit.append(
-                    leg.application_id, participant_fact(participant, leg, "added", "lobby")
-                )
-            continue
-        unit.append(leg.application_id, participant_fact(participant, leg, "added"))
-        fact = participant_fact(participant, leg, "added", view_of(participant))
-        unit.append(leg.application_id, fact)
+        if not participant.in_lobby:
+            telling.tell(leg, "added", entered=view_of(participant))
+        elif conversation.leads(leg.user_uri):
+            telling.tell(leg, "added", "lobby")
 
 
 def tell_went(
     unit: Unit, conversation: ActiveConversation, participant: Participant, legs: Iterable[Leg]
 ) -> None:
     """A person left the conference or its lobby."""
-    view = view_of(participant)
+    telling = _Telling(unit, participant)
     for leg in legs:
-        if participant.in_lobby and not conversation.leads(leg.user_uri):
-            continue
-        unit.append(leg.application_id, participant_fact(participant, leg, "deleted", view))
-        unit.append(leg.application_id, participant_fact(participant, leg, "deleted"))
+        if not participant.in_lobby or conversation.leads(leg.user_uri):
+            telling.tell(leg, "deleted", left=view_of(participant))
 
 
 def tell_moved(
@@ -155,13 +192,11 @@ def tell_moved(
     legs: Iterable[Leg],
 ) -> None:
     """A participant was admitted, promoted or demoted: it goes from one view to another."""
+    telling = _Telling(unit, after)
     for leg in legs:
-        stream = leg.application_id
-        if not before.in_lobby or conversation.leads(leg.user_uri):
-            unit.append(stream, participant_fact(before, leg, "deleted", view_of(before)))
+        saw = not before.in_lobby or conversation.leads(leg.user_uri)
         change = "added" if before.in_lobby and leg.user_uri != after.uri else "updated"
-        unit.append(stream, participant_fact(after, leg, change))
-        unit.append(stream, participant_fact(after, leg, "added", view_of(after)))
+        telling.tell(leg, change, left=view_of(before) if saw else "", entered=view_of(after))
 
 
 def tell_knocked(
@@ -197,14 +232,7 @@ def tell_inside(
     stream = leg.application_id
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
     unit.append(stream, OnlineMeetingChanged(conversation.id, "added"))
-    for participant in conversation.participants.values():
-        if participant.in_lobby:
-            if conversation.leads(leg.user_uri):
-                unit.append(stream, participant_fact(participant, leg, "added", "lobby"))
-            continue
-        change = "updated" if participant.uri == leg.user_uri else "added"
-        unit.append(stream, participant_fact(participant, leg, change))
-        unit.append(stream, participant_fact(participant, leg, "added", view_of(participant)))
+    unit.append(stream, _roster(conversation, leg, "added"))
     if invitation is not None:
         unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
 
@@ -214,9 +242,28 @@ def tell_escalated(unit: Unit, conversation: ActiveConversation, leg: Leg) -> No
     stream = leg.application_id
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
     unit.append(stream, OnlineMeetingChanged(conversation.id, "added"))
+    unit.append(stream, _roster(conversation, leg, "updated"))
+
+
+def _roster(conversation: ActiveConversation, leg: Leg, change: str) -> RosterShown:
+    """Who is in the conference, and for leaders who waits: one fact however many there are."""
+    seen: list[ParticipantChanged] = []
     for participant in conversation.participants.values():
-        unit.append(stream, participant_fact(participant, leg, "updated"))
-        unit.append(stream, participant_fact(participant, leg, "added", view_of(participant)))
+        if not participant.in_lobby:
+            known = participant.uri == leg.user_uri
+            view = view_of(participant)
+            came = "updated" if known else change
+            seen.append(participant_fact(participant, leg, came, entered=view))
+        elif conversation.leads(leg.user_uri):
+            seen.append(participant_fact(participant, leg, "added", "lobby"))
+    return RosterShown(conversation.id, tuple(seen))
+
+
+def tell_meeting(unit: Unit, conversation: ActiveConversation) -> None:
+    """The organizer changed the meeting while people are in it."""
+    fact = OnlineMeetingChanged(conversation.id, "updated")
+    for leg in inside_of(conversation):
+        unit.append(leg.application_id, fact)
 
 
 def tell_settings(unit: Unit, conversation: ActiveConversation) -> None:
@@ -252,8 +299,9 @@ def tell_added(
     stream = leg.application_id
     unit.append(stream, invitation_fact(after, asked, leg, "started", name_of))
     unit.append(stream, MessagingChanged(after.id, "Connecting", conference=True))
+    writers = _writers(after)
     for participant in after.roster():
-        if after.writes(participant.uri):
+        if participant.uri in writers:
             _tell_messaging(unit, participant, [leg], "added")
     unit.append(stream, messaging_fact(after, leg))
     unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
@@ -285,10 +333,12 @@ def take_leave(
     Who asked somebody in that cannot answer any more is told `outcome`.
     """
     inside = inside_of(after)
+    stay = {leg.user_uri for leg in after.legs.values()}
+    wrote, write = _writers(before), _writers(after)
     for uri, participant in before.participants.items():
-        if before.writes(uri) and not after.writes(uri):
+        if uri in wrote and uri not in write:
             _tell_messaging(unit, participant, inside, "deleted")
-        if not after.legs_of(uri):
+        if uri not in stay:
             del after.participants[uri]
             tell_went(unit, before, participant, inside)
     for invitation in after.invitations.values():
@@ -297,6 +347,11 @@ def take_leave(
         if invitation.kind == PARTICIPANT and ended and inviter is not None:
             fact = invitation_fact(after, invitation, inviter, "completed", name_of, outcome.caller)
             unit.append(inviter.application_id, fact)
+
+
+def _writers(conversation: ActiveConversation) -> set[str]:
+    """Who takes part in the messages."""
+    return {leg.user_uri for leg in conversation.legs.values() if leg.messaging == "Connected"}
 
 
 def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChanged:

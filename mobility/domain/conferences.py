@@ -18,18 +18,20 @@ from mobility.domain.conference import (
     OVER,
     Place,
     inside_of,
+    must_lead,
+    new_leg,
     place_of,
     tell_came,
     tell_escalated,
     tell_inside,
     tell_knocked,
+    tell_meeting,
     tell_moved,
     tell_role,
     tell_settings,
     tell_waits,
 )
 from mobility.domain.conversation import (
-    CONFERENCED,
     JOIN,
     LEADER,
     PARTICIPANT,
@@ -42,7 +44,7 @@ from mobility.domain.guests import GUEST_NAME, Guests
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.outcomes import ELSEWHERE
-from mobility.domain.records import Conversation, Invitation, Leg, Participant, Receipt
+from mobility.domain.records import Conversation, Invitation, Meeting, Participant, Receipt
 from mobility.domain.states import (
     Attended,
     Invited,
@@ -92,6 +94,7 @@ class Conferences:
         self._conversations = conversations
         self._meetings = meetings
         self._limits = limits
+        meetings.changes.append(self._meeting_changed)
         meetings.endings.append(self._meeting_over)
         conversations.closings.append(self._conference_over)
 
@@ -166,7 +169,7 @@ class Conferences:
             unit.append(endpoint.id, started)
             ringing = self._conversations.reachable(to_uri, "Messaging", endpoint.user_uri)
             for callee in ringing:
-                ring = _leg(invitation, callee, "Incoming")
+                ring = new_leg(invitation, callee, "Incoming")
                 draft.legs[callee.id] = ring
                 tell_knocked(unit, draft, invitation, ring, name_of)
             if not ringing:
@@ -271,7 +274,7 @@ class Conferences:
         """
         async with self._conversations.lock(conversation_id):
             conversation, leg = self._conversations.find(endpoint, conversation_id)
-            _must_lead(conversation, leg)
+            must_lead(conversation, leg)
             draft, unit = conversation.draft(), Unit()
             draft.record = attrs.evolve(draft.record, **setting)
             if draft.record == conversation.record:
@@ -344,7 +347,7 @@ class Conferences:
             self._check_size(draft, in_lobby=place.in_lobby)
             name = self._users.name_of(uri) or call.display_name.strip() or GUEST_NAME
             participant = self._participant(draft, meeting, uri, name, place, now)
-        leg = _leg(invitation, endpoint, "Connecting")
+        leg = new_leg(invitation, endpoint, "Connecting")
         draft.participants[uri] = participant
         name_of = self._names(draft)
         tell_knocked(unit, draft, invitation, leg, name_of)
@@ -413,11 +416,16 @@ class Conferences:
         404 without such a participant, 403 for who does not lead.
         """
         conversation, leg = self._conversations.find(endpoint, conversation_id)
-        _must_lead(conversation, leg)
+        must_lead(conversation, leg)
         participant = conversation.participants.get(uri)
         if participant is None:
             raise Refusal("NotFound", "ResourceNotFound", "There is no such participant.")
         return conversation, participant
+
+    def _meeting_changed(self, unit: Unit, meeting: Meeting) -> None:
+        conversation = self._conversations.of_meeting(conference_uri(meeting))
+        if conversation is not None:
+            tell_meeting(unit, conversation)
 
     async def _meeting_over(self, meeting: OnlineMeeting) -> None:
         """The meeting expired or was cancelled: so is its conference."""
@@ -482,19 +490,3 @@ class Conferences:
 
     def _names(self, conversation: ActiveConversation) -> Callable[[str], str]:
         return self._conversations.names_in(conversation)
-
-
-def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
-    return Leg(
-        conversation_id=invitation.conversation_id,
-        application_id=endpoint.id,
-        user_uri=endpoint.user_uri,
-        state=state,
-        messaging="Disconnected",
-        invitation_id=invitation.id,
-    )
-
-
-def _must_lead(conversation: ActiveConversation, leg: Leg) -> None:
-    if leg.state != CONFERENCED or not conversation.leads(leg.user_uri):
-        raise Refusal("Forbidden", None, "Only leaders of the meeting may do this.")

@@ -78,6 +78,9 @@ class OnlineMeeting:
         return extension
 
 
+Change = Callable[[Unit, Meeting], None]
+"""Tells, in the unit of work that changes a meeting, who has to do with it now."""
+
 Ending = Callable[[OnlineMeeting], Awaitable[None]]
 """Ends what goes on in a meeting that is over."""
 
@@ -97,6 +100,7 @@ class Meetings:
         self._numbers: set[str] = set()
         self._locks = Locks()
         self.endings: list[Ending] = []
+        self.changes: list[Change] = []
 
     def load(self, meetings: Iterable[Meeting], extensions: Iterable[MeetingExtension]) -> None:
         """Take the stored meetings into memory; those that are over leave the store soon."""
@@ -222,6 +226,8 @@ class Meetings:
             if after != known:
                 unit = Unit()
                 unit.save(record := attrs.evolve(after, version=known.version + 1))
+                for change in self.changes:
+                    change(unit, record)
                 await self._ledger.commit(unit)
                 meeting.record = record
                 self._watch(meeting)

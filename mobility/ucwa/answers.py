@@ -26,7 +26,7 @@ from mobility.domain.users import Users
 from mobility.http.message import Document, Media, Response
 from mobility.http.render import encode, encode_text
 from mobility.ucwa.channel import ORIGIN, Answer, Cursor
-from mobility.ucwa.facts import Renderer, Sent, changed_parts, is_shared, part_event, shared_event
+from mobility.ucwa.facts import Renderer, Sent, changed_parts, is_shared, part_event, shared_events
 from mobility.ucwa.hrefs import Hrefs
 
 TEMPLATES = 64
@@ -148,7 +148,9 @@ def _template(told: Told, changes: Changes, xml: bool, html: bool, guest: bool) 
     With `html` it is for applications that show messages in HTML.
     """
     hrefs = Hrefs(_APPLICATION, guest=guest)
-    events = [shared_event(hrefs, fact, message, html=html) for fact, message in told]
+    events = [
+        event for fact, message in told for event in shared_events(hrefs, fact, message, html=html)
+    ]
     document = _document(_SELF, _NEXT, _with_changes(events, hrefs, changes))
     return _PLACES.split(encode(document, Media("", xml)))
 

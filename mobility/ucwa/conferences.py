@@ -96,6 +96,8 @@ def get_online_meeting(ucwa: Ucwa, call: Call) -> Response:
         meeting,
         ucwa.meeting_settings.join_url,
         ucwa.users.name_of(meeting.record.organizer_uri),
+        dial_in=ucwa.meetings.policy.dial_in,
+        own_meeting=meeting.record.organizer_uri == call.endpoint.user_uri,
     )
     return Response(document=document)
 
@@ -214,8 +216,7 @@ RESOURCES = (
         "communication/onlineMeetingInvitations/{invitation}",
         (Operation("GET", get_invitation),),
         events=tuple(
-            Event(kind, "communication", Priority.HIGH)
-            for kind in ("started", "updated", "completed")
+            Event(kind, "communication", Priority.HIGH) for kind in ("started", "completed")
         ),
     ),
     Resource(

@@ -17,7 +17,7 @@ from mobility.domain.records import Message
 from mobility.http.message import Document, Instant
 from mobility.ucwa.documents import link, links, present
 from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
-from mobility.ucwa.meeting_documents import expiration, join_href
+from mobility.ucwa.meeting_documents import expiration, extension, join_href
 
 _INCOMING = {MESSAGING: "messagingInvitation", PARTICIPANT: "onlineMeetingInvitation"}
 _OUTGOING = {
@@ -25,6 +25,16 @@ _OUTGOING = {
     PARTICIPANT: "participantInvitation",
     JOIN: "onlineMeetingInvitation",
 }
+
+
+_OF_CONFERENCES = (
+    "onlineMeeting",
+    "leaders",
+    "attendees",
+    "applicationSharing",
+    "dataCollaboration",
+)
+"""What a conversation links to while it is a conference."""
 
 
 def invitation_rel(fact: InvitationChanged) -> str:
@@ -62,7 +72,7 @@ def conversation(
             hrefs.of(f"communication/participantInvitations?conversation={snapshot.id}")
         )
     if snapshot.state == "Conferenced":
-        rels |= {rel: link(f"{own}/{rel}") for rel in ("onlineMeeting", "leaders", "attendees")}
+        rels |= {rel: link(f"{own}/{rel}") for rel in _OF_CONFERENCES}
     if snapshot.leader:
         rels["lobby"] = link(f"{own}/lobby")
         messages = "disable" if snapshot.audience_messaging == "Enabled" else "enable"
@@ -147,16 +157,35 @@ def _powers_over(shown: ParticipantChanged) -> tuple[str, ...]:
 
 
 def online_meeting(
-    hrefs: Hrefs, conversation_id: str, shown: OnlineMeeting, join_url: str, organizer_name: str
+    hrefs: Hrefs,
+    conversation_id: str,
+    shown: OnlineMeeting,
+    join_url: str,
+    organizer_name: str,
+    *,
+    dial_in: bool,
+    own_meeting: bool,
 ) -> Document:
-    """What the people in a conference see of its meeting."""
+    """What the people in a conference see of its meeting; extensions are its organizer's."""
     record = shown.record
     own = hrefs.conversation(conversation_id)
+    rels = links(self=f"{own}/onlineMeeting", conversation=own)
+    embedded: Document = {}
+    if not hrefs.guest:
+        rels["organizer"] = link(hrefs.person(record.organizer_uri), organizer_name)
+        if dial_in:
+            rels["phoneDialInInformation"] = link(hrefs.of("onlineMeetings/phoneDialInInformation"))
+    if own_meeting and not record.improvised:
+        rels["onlineMeetingExtensions"] = link(f"{hrefs.meeting(record.id)}/extensions")
+        embedded["onlineMeetingExtension"] = [
+            extension(hrefs, one) for one in shown.extensions.values()
+        ]
     return {
         "rel": "onlineMeeting",
         "accessLevel": record.access_level,
         "attendees": record.attendees.split(),
         "automaticLeaderAssignment": record.automatic_leader_assignment,
+        **present(conferenceId=record.number if dial_in else ""),
         "description": record.description,
         "entryExitAnnouncement": record.entry_exit_announcement,
         **present(expirationTime=expiration(record)),
@@ -170,11 +199,8 @@ def online_meeting(
         "organizerUri": record.organizer_uri,
         "phoneUserAdmission": record.phone_user_admission,
         "subject": record.subject,
-        "_links": links(
-            self=f"{own}/onlineMeeting",
-            conversation=own,
-            **({} if hrefs.guest else {"organizer": hrefs.person(record.organizer_uri)}),
-        ),
+        "_links": rels,
+        **({"_embedded": embedded} if embedded else {}),
     }
 
 
@@ -220,6 +246,7 @@ def invitation(
         rels["message"] = link(_data_uri(message, html=html))
     if fact.accepted_by is not None:
         embedded["acceptedByParticipant"] = [participant(hrefs, other(fact, *fact.accepted_by))]
+    to_meeting = rel == "onlineMeetingInvitation"
     document: Document = {
         "rel": rel,
         "direction": fact.direction,
@@ -228,8 +255,8 @@ def invitation(
         "state": fact.state,
         **present(
             operationId=fact.operation_id,
-            onlineMeetingUri=fact.meeting_uri if rel == "onlineMeetingInvitation" else "",
-            anonymousDisplayName=fact.from_name if is_guest(fact.from_uri) else "",
+            onlineMeetingUri=fact.meeting_uri if to_meeting else "",
+            anonymousDisplayName=fact.from_name if to_meeting and is_guest(fact.from_uri) else "",
         ),
         "subject": fact.subject,
         "_links": rels,

@@ -78,6 +78,8 @@ def subject(fact: Fact) -> tuple[str, str]:
             if fact.within:
                 return fact.within, fact.change
             return ("localParticipant" if fact.local else "participant"), fact.change
+        case facts.RosterShown():
+            return "participant", "added"
         case facts.OnlineMeetingChanged():
             return "onlineMeeting", fact.change
         case facts.ParticipantMessagingChanged():
@@ -145,8 +147,10 @@ def is_shared(fact: Fact) -> bool:
     return False
 
 
-def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None, *, html: bool) -> Sent:
-    """The event that tells of such a fact; messages in HTML with `html`.
+def shared_events(
+    hrefs: Hrefs, fact: Fact, message: Message | None, *, html: bool
+) -> Iterator[Sent]:
+    """The events that tell of such a fact; messages in HTML with `html`.
 
     Raises TypeError for any other fact.
     """
@@ -157,14 +161,14 @@ def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None, *, html: boo
             event["status"] = "Failure" if fact.failed else "Success"
             if fact.failed:
                 event["reason"] = reason_document(UNDELIVERED)
-            return _conversation(hrefs, fact, event)
+            yield _conversation(hrefs, fact, event)
         case facts.ParticipantChanged():
-            return _conversation(hrefs, fact, _participant(hrefs, fact))
+            yield from _participants(hrefs, fact)
         case facts.OnlineMeetingChanged():
             href = f"{hrefs.conversation(fact.conversation_id)}/onlineMeeting"
-            return _conversation(hrefs, fact, _event("onlineMeeting", href, fact.change))
+            yield _conversation(hrefs, fact, _event("onlineMeeting", href, fact.change))
         case facts.ParticipantMessagingChanged():
-            return _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
+            yield _conversation(hrefs, fact, _participant_messaging(hrefs, fact))
         case facts.TypingChanged():
             href = hrefs.participant(fact.conversation_id, fact.uri)
             event = _event("participant", href, fact.change, fact.name)
@@ -172,8 +176,9 @@ def shared_event(hrefs: Hrefs, fact: Fact, message: Message | None, *, html: boo
                 "rel": "typingParticipants",
                 "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
             }
-            return _conversation(hrefs, fact, event)
-    raise TypeError(f"{type(fact).__name__} is told to each in its own way")
+            yield _conversation(hrefs, fact, event)
+        case _:
+            raise TypeError(f"{type(fact).__name__} is told to each in its own way")
 
 
 @attrs.frozen(slots=True)
@@ -218,6 +223,9 @@ class Renderer:
                 event = _event("contactPrivacyRelationship", hrefs.privacy(fact.uri), "updated")
                 event["in"] = {"rel": "contact", "href": hrefs.person(fact.uri)}
                 yield "people", hrefs.of("people"), event
+            case facts.RosterShown():
+                for one in fact.participants:
+                    yield from _participants(hrefs, one)
             case facts.InvitationChanged():
                 html = self.endpoint.record.shows_html
                 yield _communication(hrefs, _invitation(hrefs, fact, entry.message, html))
@@ -235,7 +243,8 @@ class Renderer:
             ):
                 yield call_events.rendered(hrefs, fact, self.call_policy)
             case _:
-                yield shared_event(hrefs, fact, entry.message, html=self.endpoint.record.shows_html)
+                html = self.endpoint.record.shows_html
+                yield from shared_events(hrefs, fact, entry.message, html=html)
 
     @staticmethod
     def _me(hrefs: Hrefs, event: Document) -> Sent:
@@ -324,13 +333,30 @@ def _invitation(
     return event
 
 
+def _participants(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Iterator[Sent]:
+    """What is told of a participant: in the conversation, and in the views it leaves and enters."""
+    if fact.left:
+        yield _conversation(hrefs, fact, _in_view(hrefs, fact, "deleted", fact.left))
+    if fact.within:
+        yield _conversation(hrefs, fact, _in_view(hrefs, fact, fact.change, fact.within))
+    else:
+        yield _conversation(hrefs, fact, _participant(hrefs, fact))
+    if fact.entered:
+        yield _conversation(hrefs, fact, _in_view(hrefs, fact, "added", fact.entered))
+
+
+def _in_view(hrefs: Hrefs, fact: facts.ParticipantChanged, change: str, view: str) -> Document:
+    href = hrefs.participant(fact.conversation_id, fact.uri)
+    event = _event("participant", href, change, fact.name)
+    conversation = hrefs.conversation(fact.conversation_id)
+    event["in"] = {"rel": view, "href": f"{conversation}/{view}"}
+    return event
+
+
 def _participant(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Document:
     href = hrefs.participant(fact.conversation_id, fact.uri)
     rel = "localParticipant" if fact.local else "participant"
     event = _event(rel, href, fact.change, fact.name)
-    if fact.within:
-        view = f"{hrefs.conversation(fact.conversation_id)}/{fact.within}"
-        event["in"] = {"rel": fact.within, "href": view}
     if fact.local and fact.change == "added":
         event["_embedded"] = {rel: conversations.participant(hrefs, fact)}
     return event

@@ -54,6 +54,8 @@ ALLOWED = frozenset(
         ("disableAudienceMessaging", "POST"),
         ("enableAudienceMuteLock", "POST"),
         ("disableAudienceMuteLock", "POST"),
+        ("applicationSharing", "GET"),
+        ("dataCollaboration", "GET"),
         ("messaging", "GET"),
         ("addMessaging", "POST"),
         ("stopMessaging", "POST"),

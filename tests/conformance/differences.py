@@ -112,20 +112,30 @@ REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset()
 GOAL_AREAS = frozenset({"discovery", "application", "me", "call forwarding", "people", "history"})
 """The areas that are to be complete first; the whole reference follows."""
 
-ABOVE_THE_TREE = frozenset({"root", "user", "redirect", "xframe", "applications", "reason"})
+ABOVE_THE_TREE = frozenset(
+    {"root", "user", "redirect", "xframe", "applications", "anonApplications", "reason"}
+)
 """Rels that are served without a declaration: what stands above an application, and errors."""
 
 LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
     "groupContacts": "myContacts",
     "localParticipant": "participant",
+    "organizer": "contact",
     "memberships": "presenceSubscriptionMemberships",
     "photo": "contactPhoto",
     "subscribeToGroupPresence": "presenceSubscriptions",
 }
 """Rels that are names of links to a declared resource."""
 
-ABSENT_RESOURCES: dict[str, str] = {}
+_SHARING = "no operation of UCWA begins to share, and what others share comes with media of theirs"
+
+ABSENT_RESOURCES: dict[str, str] = {
+    "applicationSharer": _SHARING,
+    "applicationSharingRenegotiation": _SHARING,
+    "participantApplicationSharing": _SHARING,
+    "participantDataCollaboration": _SHARING,
+}
 """Rels that are not served, and why: the end of a sentence that begins "deliberately absent
 because".  Their operations and events are absent with them."""
 
@@ -135,5 +145,10 @@ ABSENT_OPERATIONS: dict[tuple[str, str], str] = {}
 ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
     (part, part, "deleted"): "an application that was made available stays so until it ends"
     for part in ("presence", "note", "location")
+} | {
+    **{(rel, rel, "updated"): _SHARING for rel in ("applicationSharing", "dataCollaboration")},
+    ("onlineMeetingInvitation", "onlineMeetingInvitation", "updated"): (
+        "nothing of it changes before it is completed"
+    ),
 }
 """Documented events that are not sent, and why, likewise: page, what it is about, type."""

@@ -18,6 +18,9 @@ USERS = ("alice", "bob", "carol")
 VOICEMAIL = "+14255550190"
 """What answers for users who do not."""
 
+REGION, DIAL_IN = "Redmond", "+14255550100"
+"""Where people can dial into meetings."""
+
 
 class ClockedFrontEnd(FrontEndProcess):
     """`twistd -n mobility` whose time can be moved on; Carol is Alice's delegate and her team.
@@ -34,6 +37,8 @@ class ClockedFrontEnd(FrontEndProcess):
         elsewhere = f"https://127.0.0.1:{self.port(4443)}/"
         with self.config.open("a") as config:
             config.write(f'\n[forwarding]\nvoicemail = "{VOICEMAIL}"\n')
+            config.write(f'\n[[meetings.dial_in]]\nname = "{REGION}"\n')
+            config.write(f'number = "{DIAL_IN}"\nlanguages = ["en-US"]\n')
             config.write(f'\n[autodiscover.redirects]\n"moved.test" = "{elsewhere}"\n')
 
     @property

@@ -215,6 +215,14 @@ class Person:
         self._next = link(self.application, "events")
         return exchange
 
+    async def register_as_guest(self) -> None:
+        """POST anonApplications, likewise."""
+        values = {"userAgent": "UCWA conformance", "culture": "en-US"}
+        await self.send("OPTIONS", self.session.applications, "anonApplications")
+        exchange = await self.write("POST", self.session.applications, "anonApplications", values)
+        self.application = self.read(self._expect(exchange, 201))
+        self._next = link(self.application, "events")
+
     async def refresh(self) -> Shown:
         """The application as it is now."""
         self.application = await self.get(self.application)

@@ -6,13 +6,16 @@ from urllib.parse import quote, urlencode, urljoin
 
 import attrs
 
-from tests.conformance.clocks import Stopped
+from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.exchange import Exchange
 from tests.conformance.record import Record
 from tests.conformance.shown import Form, ShapeError, Shown, read_resource
 from tests.conformance.wire import Wire
 
 _TOKEN_URL = re.compile(r'MsRtcOAuth href="([^"]+)",grant_type="([^"]+)"')
+
+ANONYMOUS = "urn:microsoft.rtc:anonmeeting"
+"""The grant of people without an account."""
 
 MOST_REDIRECTS = 5
 """How often discovery is sent on before it is given up (our choice)."""
@@ -97,6 +100,23 @@ class Discovery:
             raise Stopped("user has no applications link")
         return Session(account, token, user, url)
 
+    async def sign_in_guest(self, organizer: Account, meeting_uri: str, key: str) -> Session:
+        """The same for somebody without an account who knows a meeting of `organizer`."""
+        url, root = await self.root(organizer.address)
+        if "user" not in root.links:
+            raise Stopped("root has no user link")
+        url = urljoin(url, root.links["user"][0].href)
+        challenge = await self.ask("user", url)
+        found = _TOKEN_URL.search(challenge.headers.get("www-authenticate", ""))
+        if found is None or ANONYMOUS not in found[2].split(","):
+            raise Unplayable("needs the anonymous grant")
+        form = {"grant_type": ANONYMOUS, "ms_rtc_conferenceuri": meeting_uri, "password": key}
+        token = await self._token(urljoin(url, found[1]), form)
+        user = self._shown(await self.ask("user", url, token), "user")
+        if "applications" not in user.links:
+            raise Stopped("user has no applications link")
+        return Session(Account("guest", ""), token, user, url)
+
     async def token(self, url: str, account: Account) -> str:
         """Trade the password for a token."""
         form = {
@@ -104,6 +124,9 @@ class Discovery:
             "username": account.address,
             "password": account.password,
         }
+        return await self._token(url, form)
+
+    async def _token(self, url: str, form: dict[str, str]) -> str:
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
         answer = await self._wire.request("POST", url, headers, urlencode(form).encode())
         if answer.status != 200:

@@ -7,7 +7,7 @@ import attrs
 from tests.conformance.clocks import Clock, Unplayable
 from tests.conformance.person import Person
 from tests.conformance.record import Record
-from tests.conformance.shown import Form
+from tests.conformance.shown import Form, Shown
 from tests.conformance.signin import Account, Discovery, Session
 from tests.conformance.wire import Wire
 
@@ -83,6 +83,15 @@ class Stage:
         if self.theatre.operate is None:
             raise Unplayable("needs an operator")
         await self.theatre.operate(*arguments, text=text)
+
+    async def guest(self, organizer: Person, meeting: Shown) -> Person:
+        """Somebody without an account, signed in for a meeting; without an application."""
+        uri, key = meeting.text("onlineMeetingUri"), meeting.text("onlineMeetingId")
+        session = await self.discovery.sign_in_guest(organizer.session.account, uri, key)
+        theatre = self.theatre
+        guest = Person(session, theatre.wire, self.form, theatre.record, theatre.clock)
+        self._people.append(guest)
+        return guest
 
     async def pass_time(self, seconds: float) -> None:
         """So much later; connections do not last that long."""

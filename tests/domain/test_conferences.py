@@ -9,11 +9,18 @@ from mobility.domain.applications import Endpoint
 from mobility.domain.conference import Place, place_of
 from mobility.domain.conferences import Join
 from mobility.domain.conversation import ActiveConversation
-from mobility.domain.facts import InvitationChanged, MessageCompleted, ParticipantChanged
+from mobility.domain.facts import (
+    InvitationChanged,
+    MessageCompleted,
+    OnlineMeetingChanged,
+    ParticipantChanged,
+    RosterShown,
+)
+from mobility.domain.ledger import Unit
 from mobility.domain.meetings import conference_uri
 from mobility.domain.records import Conversation, Invitation, Leg, Meeting, Participant
 from mobility.errors import Refusal, Unavailable
-from tests.domain.doubles import World, done, running, uri
+from tests.domain.doubles import Bounds, World, done, running, uri
 
 
 class PlaceTests(SynchronousTestCase):
@@ -125,11 +132,18 @@ class Case(TestCase):
 
     def views(self, endpoint: Endpoint) -> list[tuple[str, str, str]]:
         """What the application was told of participants: who, what, in which view."""
-        return [
-            (entry.fact.uri, entry.fact.change, entry.fact.within)
-            for entry in self.world.entries(endpoint)
-            if isinstance(entry.fact, ParticipantChanged)
-        ]
+        found: list[tuple[str, str, str]] = []
+        for entry in self.world.entries(endpoint):
+            fact = entry.fact
+            changes = fact.participants if isinstance(fact, RosterShown) else (fact,)
+            for one in changes:
+                if isinstance(one, ParticipantChanged):
+                    if one.left:
+                        found.append((one.uri, "deleted", one.left))
+                    found.append((one.uri, one.change, one.within))
+                    if one.entered:
+                        found.append((one.uri, "added", one.entered))
+        return found
 
     def invitations(self, endpoint: Endpoint) -> list[tuple[str, str, str, str]]:
         return [
@@ -444,6 +458,79 @@ class LeaderTests(Case):
                 self.assertEqual(self.refused(sending), ("Forbidden", None))
             else:
                 done(sending)
+
+
+class CostTests(TestCase):
+    """What joining a large conference writes."""
+
+    SIZE = 60
+
+    def setUp(self) -> None:
+        names = [f"user{number}" for number in range(self.SIZE)]
+        self.world = World(*names, bounds=Bounds(participants=self.SIZE))
+        self.people = [self.world.sign_in(name) for name in names]
+        changes = {"access_level": "SameEnterprise"}
+        scheduled = self.world.meetings.schedule(self.people[0], changes, self.world.now)
+        self.uri = conference_uri(done(running(scheduled)).record)
+        for endpoint in self.people:
+            self.join(endpoint)
+
+    def join(self, endpoint: Endpoint) -> Unit:
+        """The one unit of work of a join."""
+        before = len(self.world.ledger.units)
+        joining = self.world.conferences.join(endpoint, self.uri, Join(), self.world.now)
+        done(running(joining))
+        (unit,) = self.world.ledger.units[before:]
+        return unit
+
+    def leave(self, endpoint: Endpoint) -> Unit:
+        conversation = self.world.conversations.of_meeting(self.uri)
+        assert conversation is not None
+        before = len(self.world.ledger.units)
+        done(self.world.terminate(endpoint, conversation.id))
+        (unit,) = self.world.ledger.units[before:]
+        return unit
+
+    def test_join(self) -> None:
+        """Each of the others is told by one fact, the same for all; who comes in by a few."""
+        last = self.people[-1]
+        self.leave(last)
+        unit = self.join(last)
+        others = [entry for entry in unit.entries if entry.stream_id != last.id]
+        self.assertEqual(len(others), self.SIZE - 1)
+        self.assertEqual(len({id(entry.fact) for entry in others}), 1)
+        own = [entry.fact for entry in unit.entries if entry.stream_id == last.id]
+        self.assertLess(len(own), 10)
+        (roster,) = [fact for fact in own if isinstance(fact, RosterShown)]
+        self.assertEqual(len(roster.participants), self.SIZE)
+        self.assertLess(len(unit.saves), 6)
+
+    def test_leave(self) -> None:
+        """So is each when somebody leaves."""
+        last = self.people[-1]
+        unit = self.leave(last)
+        others = [entry for entry in unit.entries if entry.stream_id != last.id]
+        self.assertEqual(len(others), self.SIZE - 1)
+        self.assertEqual(len({id(entry.fact) for entry in others}), 1)
+        self.assertLess(len(unit.saves) + len(unit.removes), 6)
+
+
+class ChangedMeetingTests(Case):
+    """The organizer changes the meeting while people are in it."""
+
+    def test_update(self) -> None:
+        """Everybody inside is told, in the unit of work that changes it."""
+        done(self.join(self.alice))
+        done(self.join(self.bob))
+        (meeting,) = self.world.meetings.of(uri("alice"), self.world.now)
+        before = len(self.world.ledger.units)
+        changes = {"subject": "Another"}
+        updating = self.world.meetings.update(self.alice, meeting.record, changes, self.world.now)
+        done(running(updating))
+        (unit,) = self.world.ledger.units[before:]
+        told = {entry.stream_id: entry.fact for entry in unit.entries}
+        fact = OnlineMeetingChanged(self.conversation.id, "updated")
+        self.assertEqual(told, {self.alice.id: fact, self.bob.id: fact})
 
 
 class MessageTests(Case):

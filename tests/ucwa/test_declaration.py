@@ -515,6 +515,7 @@ class ShownTests(UcwaTestCase):
             await alice.post(f"{conversation}/participants/{name}@example.test/{act}")
         await alice.post(f"{conversation}/messaging/disableAudienceMessaging")
         views = ("onlineMeeting", "leaders", "attendees", "participants", "messaging/messages")
+        views += ("applicationSharing", "dataCollaboration")
         for path in ("", "/participants/bob@example.test", *(f"/{view}" for view in views)):
             found += await self.read(alice, conversation + path)
         found += await self.read(alice, f"{alice.href}/communication/invitations")

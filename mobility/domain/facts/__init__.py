@@ -27,6 +27,7 @@ from mobility.domain.facts.conversations import (
     ParticipantChanged,
     ParticipantMessagingChanged,
     Reason,
+    RosterShown,
     TypingChanged,
 )
 from mobility.domain.facts.people import (
@@ -56,6 +57,7 @@ Fact = (
     | ConversationChanged
     | MessagingChanged
     | ParticipantChanged
+    | RosterShown
     | OnlineMeetingChanged
     | ParticipantMessagingChanged
     | TypingChanged
@@ -108,6 +110,7 @@ __all__ = [
     "PrivacyChanged",
     "Reason",
     "RenegotiationChanged",
+    "RosterShown",
     "SelfPresence",
     "SessionChanged",
     "SubscriptionChanged",

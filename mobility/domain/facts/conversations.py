@@ -56,7 +56,8 @@ class ParticipantChanged:
     """A participant was added to, updated in or deleted from a conversation.
 
     `local` is the owner itself.  `within` is "" for the conversation as a whole, else the view of
-    a conference that changed: leaders, attendees or lobby.
+    a conference that alone changed: leaders, attendees or lobby.  `left` and `entered` are the
+    views that the participant leaves and enters along with the change.
     """
 
     conversation_id: str
@@ -69,6 +70,16 @@ class ParticipantChanged:
     in_lobby: bool = False
     anonymous: bool = False
     organizer: bool = False
+    left: str = ""
+    entered: str = ""
+
+
+@attrs.frozen(slots=True)
+class RosterShown:
+    """Who is in a conference, told to an application that comes in: one change for each."""
+
+    conversation_id: str
+    participants: tuple[ParticipantChanged, ...]
 
 
 @attrs.frozen(slots=True)

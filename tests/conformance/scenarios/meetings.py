@@ -1,5 +1,6 @@
 """Online meetings: scheduled ones, and conferences with their roster."""
 
+from tests.conformance.clocks import Stopped
 from tests.conformance.person import Person
 from tests.conformance.scenarios.messaging import embedded, say, talk
 from tests.conformance.shown import Shown
@@ -120,9 +121,89 @@ async def made_for_the_occasion(stage: Stage) -> None:
     await alice.delete(await alice.get(invited, "conversation"))
 
 
+async def conferring(person: Person, meeting: Shown, operation: str) -> Shown:
+    """Join a meeting and be in; the conversation."""
+    invited = await join(person, meeting.text("onlineMeetingUri"), operation)
+    await person.hears("completed", "onlineMeetingInvitation", operationId=operation)
+    return await person.get(invited, "conversation")
+
+
+async def assigned(stage: Stage) -> None:
+    """The meeting a user always has is changed, and given up for another one."""
+    alice = await stage.person(0)
+    meetings = alice.part("onlineMeetings")
+    meeting = await alice.get(meetings, "myAssignedOnlineMeeting")
+    changed = await alice.put(meeting, subject=f"{SUBJECT}, always")
+    await alice.put(changed, subject="")
+    await alice.delete(changed)
+    another = await alice.get(meetings, "myAssignedOnlineMeeting")
+    if another.text("onlineMeetingUri") == meeting.text("onlineMeetingUri"):
+        raise Stopped("the next assigned meeting has the coordinates of the one that was deleted")
+
+
+async def while_it_goes_on(stage: Stage) -> None:
+    """The meeting is changed while people are in it; they see how to dial in, and no sharing."""
+    alice, bob = await stage.people(2)
+    meetings = await alice.get(alice.part("onlineMeetings"), "myOnlineMeetings")
+    values = {"subject": SUBJECT, "accessLevel": "SameEnterprise"}
+    meeting = alice.read(await alice.post(meetings, "self", values))
+    hers = await conferring(alice, meeting, "alice joins")
+    his = await conferring(bob, meeting, "bob joins")
+    await alice.put(await alice.get(meeting), subject=f"{SUBJECT}, changed")
+    for person, conversation in ((alice, hers), (bob, his)):
+        told = await person.hears("updated", "onlineMeeting")
+        shown = await person.fetch(told.href, "onlineMeeting")
+        await person.get(shown, "organizer")
+        if "phoneDialInInformation" in shown.links:
+            numbers = await person.get(shown, "phoneDialInInformation")
+            for region in numbers.embedded.get("dialInRegion", ()):
+                await person.get(region)
+        for modality in ("applicationSharing", "dataCollaboration"):
+            await person.get(await person.get(conversation), modality)
+        await person.delete(conversation)
+    await alice.delete(await alice.get(meeting))
+
+
+async def guest(stage: Stage) -> None:
+    """Somebody without an account comes into the meeting and nowhere else."""
+    alice = await stage.person(0)
+    meetings = await alice.get(alice.part("onlineMeetings"), "myOnlineMeetings")
+    values = {"subject": SUBJECT, "accessLevel": "SameEnterprise"}
+    meeting = alice.read(await alice.post(meetings, "self", values))
+    hers = await conferring(alice, meeting, "alice joins")
+    gil = await stage.guest(alice, meeting)
+    await gil.register_as_guest()
+    await gil.get(gil.part("me"))
+    uri = meeting.text("onlineMeetingUri")
+    communication = gil.part("communication")
+    values = {"onlineMeetingUri": uri, "operationId": "gil", "anonymousDisplayName": "Gil"}
+    await gil.post(communication, "joinOnlineMeeting", values)
+    invited = embedded(await gil.hears("started", "onlineMeetingInvitation", operationId="gil"))
+    waiting = (await alice.hears("added", "participant", "lobby")).href
+    await _do(alice, waiting, "admit")
+    await gil.hears("completed", "onlineMeetingInvitation", operationId="gil")
+    his = await gil.get(invited, "conversation")
+    for rel in ("onlineMeeting", "participants", "leaders", "attendees"):
+        await gil.get(his, rel)
+    other = {"onlineMeetingUri": f"{uri}0", "operationId": "other"}
+    await gil.refused(403, "POST", communication, "joinOnlineMeeting", other)
+    for person, conversation in ((alice, hers), (gil, his)):
+        messaging = await person.get(conversation, "messaging")
+        await person.post(messaging, "addMessaging", {"operationId": "write"})
+        await person.hears("updated", "messaging", state="Connected")
+    await say(gil, await gil.get(his, "messaging"), "Hello")
+    await alice.hears("completed", "message", direction="Incoming")
+    await gil.delete(await gil.get(his))
+    await alice.delete(await alice.get(hers))
+    await alice.delete(await alice.get(meeting))
+
+
 SCENARIOS = (
     Scenario("meetings: scheduled", scheduled),
     Scenario("meetings: the roster", roster),
     Scenario("meetings: a third one is asked in", asked_in),
+    Scenario("meetings: assigned", assigned),
+    Scenario("meetings: changed while they go on", while_it_goes_on),
+    Scenario("meetings: a guest", guest),
     Scenario("meetings: made for the occasion", made_for_the_occasion),
 )
