@@ -42,6 +42,7 @@ from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import MeChanged, PoliciesChanged
+from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
@@ -177,7 +178,6 @@ class FrontEnd(MultiService):
         )
         self.call_policies = CallPolicies(self._call_policy)
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
-        self.calls.stages.load()
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
         self.renegotiations.load()
         self.messaging = Messaging(
@@ -268,6 +268,9 @@ class FrontEnd(MultiService):
         self.bindings = Bindings(ledger, agenda)
         self.bindings.load(stored.bindings)
         self.telephony = self._telephony(telephones, ledger, agenda)
+        stages = self.calls.stages
+        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
+        stages.load()
 
         self.directory = self._directory(config, reactor, log, pseudonym)
         self.lockout = _lockout(config)
@@ -393,6 +396,7 @@ class FrontEnd(MultiService):
             self.applications,
             self.conversations,
             self.calls,
+            self.forwarding,
         )
         self.bus.subscribe("telephones", built.handsets.committed)
         return built

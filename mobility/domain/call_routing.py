@@ -10,6 +10,7 @@ The rules are those of UCWA's `callForwardingSettings`:
   rung without regard to what they have set for their own calls, as a call that must not be diverted
   again (Ms-Sensitivity: private-no-diversion): so a call never spreads without end.
 - A call nobody answers is sent to a contact, which is called by its own rules, or to voicemail.
+  Where a call was sent on and nothing else follows, the voicemail of who sent it answers.
 
 A setting that leads nowhere (no delegates any more, a loop, more than `MAX_DIVERSIONS`) is as if
 it were off.  The caller never rings itself; a delegate who calls its delegator rings it, though
@@ -127,7 +128,7 @@ def follow(caller: str, plan: Plan, directory: Directory, now: float) -> Plan | 
         return None
     passed = (*plan.passed, plan.callee)
     if then.to == VOICEMAIL:
-        return _voicemail(plan.callee, plan.passed)
+        return _voicemail(then.by, tuple(one for one in plan.passed if one != then.by))
     if is_number(then.to):
         ring = Ring(then.to, "contact", forwarded_by=then.by)
         last = _last_resort(directory, plan.callee)
@@ -183,6 +184,8 @@ class _Router:
     def _ringing(self, callee: str, passed: tuple[str, ...], settings: CallForwarding) -> Plan:
         """The plan of a callee whose devices ring."""
         then = self._unanswered(callee, passed, settings)
+        if then is None and passed:
+            then = _last_resort(self.directory, passed[-1])
         by = passed[-1] if passed else ""
         rings = [Ring(callee, "callee", forwarded_by=by)]
         if settings.active_setting == "SimultaneousRing" and self.directory.may_ring_too(callee):

@@ -30,11 +30,12 @@ class CallStages:
         self._conversations = conversations
         self.by_phone: Callable[[str], bool] = _no_phone
         """Whether the application of an id rings with its user's telephone."""
-        self.plan: RingingPlan = OwnDevices(
+        self.own = OwnDevices(
             conversations,
             conversations.limits.invitation_timeout_s,
             lambda device_id: self.by_phone(device_id),
         )
+        self.plan: RingingPlan = self.own
         self._stages: dict[str, deque[Stage]] = {}
         """The stages to come of each call that rings."""
         conversations.silences.append(self._silent)
@@ -60,6 +61,7 @@ class CallStages:
                 invitation.to_uri,
                 call.modality,
                 tuple(call.media.split(",")),
+                call.started_at,
             )
         )
 
@@ -74,6 +76,18 @@ class CallStages:
         conversation.stages = len(stages)
         for stage in stages:
             self._agenda.at(since + stage.after_s, partial(self._begin_stage, conversation, stage))
+
+    async def prolong(
+        self, conversation: ActiveConversation, invitation: Invitation, until: float
+    ) -> None:
+        """Let an open invitation wait until then, if it would not as long.
+
+        The caller holds the conversation's lock.
+        """
+        if until > invitation.expires_at:
+            draft = conversation.draft()
+            draft.invitations[invitation.id] = attrs.evolve(invitation, expires_at=until)
+            await self._conversations.change(Unit(), conversation, draft)
 
     def end(self, conversation: ActiveConversation) -> None:
         """Somebody answered: nobody else will ring."""
@@ -117,7 +131,7 @@ class CallStages:
                     forwarded_by=stage.forwarded_by or call.forwarded_by,
                 )
                 for device in devices:
-                    leg = self.ringing_leg(invitation, device)
+                    leg = self.ringing_leg(invitation, device, stage.on_behalf_of)
                     draft.legs[device.id] = leg
                     tell_calls(unit, draft, invitation, leg, name_of, new=True)
                 if draft.call.progress != call.progress:
@@ -142,15 +156,16 @@ class CallStages:
             return True
         return bool(conversation.sides[call.caller_id].description)
 
-    def ringing_leg(self, invitation: Invitation, device: Device) -> Leg:
+    def ringing_leg(self, invitation: Invitation, device: Device, on_behalf_of: str = "") -> Leg:
         """The part of a device that rings, with its user's telephone if that is preferred."""
         by_phone = self.by_phone(device.id)
-        return new_leg(invitation, device, "Incoming", "Ringing", by_phone=by_phone)
+        leg = new_leg(invitation, device, "Incoming", "Ringing", by_phone=by_phone)
+        return attrs.evolve(leg, on_behalf_of=on_behalf_of)
 
     def first_devices(
         self, conversation: ActiveConversation, plan: Plan, caller: Device
-    ) -> tuple[list[Device], tuple[Stage, ...]]:
-        """The devices of the first stage that has any, and the stages after it.
+    ) -> tuple[list[Device], Stage | None, tuple[Stage, ...]]:
+        """The devices of the first stage that has any, that stage, and the stages after it.
 
         The call of `conversation` gets what that stage says.
         """
@@ -164,8 +179,8 @@ class CallStages:
                 conversation.call = attrs.evolve(
                     call_of(conversation), progress=stage.progress, forwarded_by=stage.forwarded_by
                 )
-                return devices, plan.stages[number + 1 :]
-        return [], ()
+                return devices, stage, plan.stages[number + 1 :]
+        return [], None, ()
 
 
 def _no_phone(device_id: str) -> bool:  # noqa: ARG001  # the same for all

@@ -141,10 +141,11 @@ class Calls:
         invitation = self.begin(conversation, device, wanted, now)
         plan = wanted.plan or self.stages.plan_of(conversation, invitation)
         invitation = attrs.evolve(invitation, expires_at=now + plan.timeout_s)
-        ringing, later = self.stages.first_devices(conversation, plan, device)
+        ringing, first, later = self.stages.first_devices(conversation, plan, device)
+        behalf = first.on_behalf_of if first is not None else ""
         by_phone = wanted.modality == PHONE_AUDIO
         caller = new_leg(invitation, device, "Connecting", "Connecting", by_phone=by_phone)
-        callees = [self.stages.ringing_leg(invitation, callee) for callee in ringing]
+        callees = [self.stages.ringing_leg(invitation, callee, behalf) for callee in ringing]
         conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
         conversation.invitations = {invitation.id: invitation}
         unit = Unit()
@@ -279,7 +280,9 @@ class Calls:
             name_of = conversations.names_in(conversation)
             answered = invitation_after(invitation, Invited.ANSWERED)
             accepted = attrs.evolve(answered, accepted_by=leg.user_uri)
-            elsewhere = invitation_after(invitation, Invited.ANSWERED_ELSEWHERE)
+            elsewhere = attrs.evolve(
+                invitation_after(invitation, Invited.ANSWERED_ELSEWHERE), accepted_by=leg.user_uri
+            )
             for loser in conversation.ringing(invitation):
                 if loser is not leg:
                     del draft.legs[loser.application_id]

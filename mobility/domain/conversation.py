@@ -218,6 +218,7 @@ class ActiveConversation:
             video_muted="Video" in muted,
             on_behalf_of=call.on_behalf_of,
             forwarded_by=call.forwarded_by,
+            delegator=leg.on_behalf_of,
         )
 
     def may_send(self, leg: Leg) -> bool:
@@ -295,8 +296,8 @@ def invitation_fact(
     accepted_by = invitation.accepted_by
     state = invitation.state
     if outgoing and state == "Connecting":
-        call = conversation.call
-        state = (call.progress if call is not None else invitation.progress) or state
+        state = (conversation.call or invitation).progress or state
+    shown = accepted_by and (outgoing or accepted_by != leg.user_uri)
     return InvitationChanged(
         change=change,
         id=invitation.id,
@@ -312,7 +313,7 @@ def invitation_fact(
         subject=conversation.record.subject,
         importance=conversation.record.importance,
         message_number=invitation.message_number,
-        accepted_by=(accepted_by, name_of(accepted_by)) if accepted_by and outgoing else None,
+        accepted_by=(accepted_by, name_of(accepted_by)) if shown else None,
         reason=reason,
         kind=invitation.kind,
         meeting_uri=conversation.record.meeting_uri,

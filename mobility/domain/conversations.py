@@ -395,7 +395,8 @@ class Conversations:
             if everywhere:
                 ringing = conversation.ringing(invitation)
                 legs = [one for one in ringing if one.user_uri == leg.user_uri]
-                conversation.stages = 0
+                if leg.user_uri == invitation.to_uri:  # else who was called may still be reached
+                    conversation.stages = 0
             if invitation.kind == CALL:
                 await self.hang_up(conversation, legs, outcome, now)
             else:
@@ -461,7 +462,10 @@ class Conversations:
                 and invitation is not None
                 and invitation.state == "Connecting"
             ):
-                await self.withdraw(conversation, invitation, UNANSWERED, now)
+                if now < invitation.expires_at:  # it waits longer than it was to
+                    self._open(conversation, invitation)
+                else:
+                    await self.withdraw(conversation, invitation, UNANSWERED, now)
 
     def _remember(self, conversation: ActiveConversation) -> None:
         self._conversations[conversation.id] = conversation

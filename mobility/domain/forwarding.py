@@ -14,11 +14,13 @@ from mobility.domain.call_routing import DEFAULT_UNANSWERED_S, Directory, is_num
 from mobility.domain.delegates import Delegates
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Conflict, Ledger, Unit
+from mobility.domain.lines import Device
 from mobility.domain.locks import Locks
 from mobility.domain.records import CallForwarding, User
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import VoicePolicy
+from mobility.domain.voice_routing import Itinerary
 from mobility.domain.working_hours import WorkingHours
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 
@@ -41,6 +43,10 @@ UNANSWERED_DELAY_S = (5, 60)
 
 Decision = Callable[[CallForwarding], CallForwarding]
 """Makes the settings after a change of those before; raises Refusal."""
+
+
+Numbers = Callable[[Itinerary], Device]
+"""Makes the device that rings at the number of an itinerary."""
 
 
 @attrs.frozen(slots=True)
@@ -88,6 +94,8 @@ class Forwarding:
         self._delegates = delegates
         self._voice = voice
         self.everybody = everybody
+        self.numbers: Numbers | None = None
+        """What rings at numbers; None while nothing reaches the telephone network."""
         self._settings = {one.user_uri: one for one in stored}
         self._locks = Locks()
 
@@ -101,12 +109,12 @@ class Forwarding:
         if settings.active_setting == FORWARD:
             return DISABLED
         if settings.unanswered == "":
-            return ENABLED if self.everybody.voicemail else DISABLED
+            return ENABLED if self.has_voicemail else DISABLED
         return settings.unanswered
 
     def unanswered_target(self, settings: CallForwarding) -> str:
         """The UnansweredCallHandlingTarget to show: None for voicemail where there is none."""
-        if settings.unanswered_target == VOICEMAIL_TARGET and not self.everybody.voicemail:
+        if settings.unanswered_target == VOICEMAIL_TARGET and not self.has_voicemail:
             return NONE
         return settings.unanswered_target
 
@@ -119,7 +127,7 @@ class Forwarding:
         delegates = (DELEGATES,) if self._delegates_of(uri) else ()
         team = (TEAM,) if self._team_of(uri) else ()
         contact = (CONTACT,) if policy.allow_call_forwarding else ()
-        voicemail = (VOICEMAIL_TARGET,) if self.everybody.voicemail else ()
+        voicemail = (VOICEMAIL_TARGET,) if self.has_voicemail else ()
         forwards = self.of(uri).active_setting == FORWARD
         return Choices(
             forward=(*contact, *(delegates if policy.allow_call_forwarding else ()), *voicemail),
@@ -160,9 +168,32 @@ class Forwarding:
             delegates_of=self._delegates_of,
             team_of=self._team_of,
             place_of=self._place_of,
-            voicemail=bool(self.everybody.voicemail),
+            voicemail=self.has_voicemail,
             hours=self.everybody.hours,
         )
+
+    def way(self, owner_uri: str, contact: str, *, beside: bool) -> Itinerary | None:
+        """How a call that a user sends on, or lets ring at `contact` (`tel:...`) too, gets there.
+
+        None for a stranger.
+        """
+        owner = self._users.find(owner_uri)
+        if owner is None:
+            return None
+        return self._voice.forwarding(owner, contact.removeprefix("tel:"), simultaneous=beside)
+
+    def way_to_voicemail(self, owner_uri: str) -> str | Itinerary | None:
+        """The URI whose devices answer for a user, or how its calls get to the number that does."""
+        voicemail, owner = self.everybody.voicemail, self._users.find(owner_uri)
+        if owner is None or not is_number(voicemail):
+            return voicemail or None
+        return self._voice.route(owner, voicemail.removeprefix("tel:"))
+
+    @property
+    def has_voicemail(self) -> bool:
+        """Whether there is voicemail that calls can reach."""
+        voicemail = self.everybody.voicemail
+        return bool(voicemail) and (not is_number(voicemail) or self.numbers is not None)
 
     async def forward(self, endpoint: Endpoint, target: str, contact: str = "") -> None:
         """Send all calls to `target` (UCWA immediateForwardTo...)."""
@@ -393,11 +424,12 @@ class Forwarding:
         if not is_number(contact):
             policy = self._voice.policy_of(owner)
             return contact if beside or policy.allow_call_forwarding else ""
-        number = contact.removeprefix("tel:")
-        leads = self._voice.forwarding(owner, number, simultaneous=beside)
-        if leads.failure:
+        way = self.way(owner_uri, contact, beside=beside)
+        if way is None or way.failure:
             return ""
-        return leads.user_uri or f"tel:{leads.number}"
+        if way.user_uri:
+            return way.user_uri
+        return f"tel:{way.number}" if self.numbers is not None else ""
 
     def _person(self, text: str, owner_uri: str) -> str:
         uri = user_uri(text)

@@ -393,10 +393,13 @@ class PhoneAudio:
                 calling.target.uri,
                 PHONE_AUDIO,
                 (AUDIO,),
+                call.started_at,
             )
         )
         stages.follow(conversation, plan.stages, now)
         async with self._conversations.lock(conversation.id):
+            invitation = conversation.invitations[calling.invitation.id]
+            await stages.prolong(conversation, invitation, now + plan.timeout_s)
             waiting = conversation.legs.get(calling.exchange.line.id)
             if waiting is not None:
                 await self._conversations.hang_up(conversation, [waiting], UNABLE, now)

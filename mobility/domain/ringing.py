@@ -14,7 +14,10 @@ from mobility.domain.lines import Device
 
 @attrs.frozen(slots=True)
 class Incoming:
-    """A call that looks for somebody to answer it; `media` is of Audio and Video."""
+    """A call that looks for somebody to answer it; `media` is of Audio and Video.
+
+    It began at `started_at` (epoch seconds).
+    """
 
     conversation_id: str
     caller_id: str
@@ -22,6 +25,7 @@ class Incoming:
     to_uri: str
     modality: str
     media: tuple[str, ...]
+    started_at: float
 
 
 @attrs.frozen(slots=True)
@@ -30,8 +34,8 @@ class Stage:
 
     `devices` is asked when the stage begins; with no device to ring the next stage begins at once.
     With `alone` those stop ringing who rang before; they are told that the call was forwarded.
-    `progress` is the InvitationState the caller is shown (Forwarded, TeamRing), "" for none, and
-    `forwarded_by` who sent the call on.
+    `progress` is the InvitationState the caller is shown (Forwarded, TeamRing), "" for none,
+    `forwarded_by` who sent the call on, and `on_behalf_of` the delegator whose delegates ring.
     """
 
     after_s: float
@@ -39,6 +43,7 @@ class Stage:
     alone: bool = False
     progress: str = ""
     forwarded_by: str = ""
+    on_behalf_of: str = ""
 
 
 @attrs.frozen(slots=True)

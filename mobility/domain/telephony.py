@@ -10,6 +10,7 @@ from mobility.domain.calls import Calls
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.facts import CommunicationChanged
+from mobility.domain.forwarding import Forwarding
 from mobility.domain.handsets import Handsets
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.phone_audio import PhoneAudio
@@ -71,12 +72,15 @@ def telephony(
     applications: Applications,
     conversations: Conversations,
     calls: Calls,
+    forwarding: Forwarding,
 ) -> Telephony:
     """Everything about telephone calls, after `Conversations.load`.
 
-    `Handsets.committed` is to hear of every unit of work.
+    `Handsets.committed` is to hear of every unit of work.  Calls are forwarded to numbers from now
+    on.
     """
     lines = TelephoneLines(network, agenda, conversations, calls)
+    forwarding.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
     handsets = Handsets(network, agenda, users, voice, applications, conversations, calls, lines)
     handsets.load()
     phone_audio = PhoneAudio(agenda, users, voice, delegates, conversations, calls, lines, handsets)

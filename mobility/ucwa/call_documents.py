@@ -100,7 +100,7 @@ def invitation(
     rels |= _people(hrefs, fact, terms)
     if fact.custom_content:
         rels["customContent"] = link(fact.custom_content)
-    if fact.accepted_by is not None:
+    if fact.accepted_by is not None and fact.direction == "Outgoing":
         embedded["acceptedByParticipant"] = [
             conversations.participant(hrefs, conversations.other(fact, *fact.accepted_by))
         ]
@@ -139,7 +139,11 @@ def _people(hrefs: Hrefs, fact: InvitationChanged, terms: CallTerms) -> Document
     if terms.on_behalf_of:
         rel = "delegator" if fact.direction == "Outgoing" else "onBehalfOf"
         found[rel] = link(hrefs.person(terms.on_behalf_of))
-    if fact.accepted_by is not None and fact.accepted_by[0] != fact.to_uri:
+    if terms.delegator:
+        found["delegator"] = link(hrefs.person(terms.delegator))
+    if fact.accepted_by is not None and fact.direction == "Incoming":
+        found["acceptedByContact"] = link(hrefs.person(fact.accepted_by[0]), fact.accepted_by[1])
+    elif fact.accepted_by is not None and fact.accepted_by[0] != fact.to_uri:
         conversation = hrefs.conversation(fact.conversation_id)
         found["derivedConversation"] = link(conversation)
         rel = "derivedAudioVideo" if terms.modality == AUDIO_VIDEO else "derivedPhoneAudio"

@@ -15,7 +15,7 @@ from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 PROJECT = Path(clocked.__file__).parent.parent.parent
 USERS = ("alice", "bob", "carol")
 
-VOICEMAIL = "+14255550190"
+VOICEMAIL = "sip:voicemail@example.test"
 """What answers for users who do not."""
 
 REGION, DIAL_IN = "Redmond", "+14255550100"

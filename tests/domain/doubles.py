@@ -45,6 +45,7 @@ from mobility.domain.facts import (
     decode,
     encode,
 )
+from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
@@ -402,7 +403,6 @@ class World:
             stored.renegotiations,
         )
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
-        self.calls.stages.load()
         self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
         self.renegotiations.load()
         self.messaging = Messaging(
@@ -434,6 +434,9 @@ class World:
             ForwardingSettings(bounds.voicemail),
             stored.call_forwardings,
         )
+        stages = self.calls.stages
+        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
+        stages.load()
         self.contacts = Contacts(
             ledger,
             ledger,

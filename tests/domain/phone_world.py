@@ -10,7 +10,6 @@ from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation
 from mobility.domain.registration import Availability
 from mobility.domain.telephony import Telephony, telephony
-from mobility.domain.voice import Voice
 from mobility.testing import MemoryTelephone, MemoryTelephones
 from tests.domain.doubles import Bounds, MemoryLedger, World, done, running, uri
 
@@ -37,9 +36,6 @@ class PhoneWorld(World):
         else:
             super().__init__(*names, ledger=ledger, bounds=bounds, now=now)
         self.network = MemoryTelephones()
-        self.voice = Voice(self.ledger, self.users)
-        stored = self.ledger.snapshot()
-        self.voice.load(stored.voice_settings, stored.voice_grants)
         self.telephony = self.phones = telephony(
             self.network,
             self.ledger,
@@ -50,7 +46,9 @@ class PhoneWorld(World):
             self.applications,
             self.conversations,
             self.calls,
+            self.forwarding,
         )
+        self.calls.stages.load()  # now that numbers can be called
         if first:
             self._set_up()
 

@@ -135,6 +135,17 @@ class RoutingTests(SynchronousTestCase):
         self.assertEqual((Ring(NUMBER, "contact", forwarded_by="b"),), plan.rings)
         self.assertEqual(Redirection(20, VOICEMAIL, "b"), plan.then)
 
+    def test_voicemail_of_who_forwards(self) -> None:
+        """A contact that has no voicemail of its own leaves the call to that of who forwards."""
+        self.people.voicemail = True
+        self.people.set(
+            "b", active_setting="ImmediateForward", forward_target="Contact", forward_contact="c"
+        )
+        self.people.without_voice.add("c")
+        first, last = self.people.all("a", "b")
+        self.assertEqual(Redirection(20, VOICEMAIL, "b"), first.then)
+        self.assertEqual(Plan("b", (Ring(VOICEMAIL, "voicemail", forwarded_by="b"),), None), last)
+
     def test_number_of_a_user(self) -> None:
         """The number of a user here is that user, whose own rules hold."""
         self.people.lines[NUMBER] = "c"

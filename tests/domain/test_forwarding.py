@@ -13,7 +13,7 @@ from mobility.errors import PeerFault, Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
 
 ALICE, BOB, CAROL = uri("alice"), uri("bob"), uri("carol")
-VOICEMAIL = "tel:+14255550190"
+VOICEMAIL = "sip:voicemail@example.test"
 
 
 class ForwardingTestCase(TestCase):

@@ -50,7 +50,7 @@ USERS = (
 )
 
 
-VOICEMAIL = "tel:+14255550190"
+VOICEMAIL = "sip:voicemail@example.test"
 """What answers for users who do not."""
 
 

@@ -9,6 +9,7 @@ class CallTerms:
 
     `modality` is audioVideo or phoneAudio and `media` what is asked for, of Audio and Video.
     `offer` is a session description (SDP), "" where the reader has none to answer.
+    `on_behalf_of` is for whom a delegate calls, `delegator` for whom one is called.
     """
 
     modality: str
@@ -19,6 +20,7 @@ class CallTerms:
     video_muted: bool = False
     on_behalf_of: str = ""
     forwarded_by: str = ""
+    delegator: str = ""
 
 
 @attrs.frozen(slots=True)

@@ -38,6 +38,7 @@ class Leg:
     `messaging` is a CallState of the messaging modality as that application sees it, and `call` one
     of audio and video, or Ringing while it rings.
     `invitation_id` names the invitation by which the application came into the conversation.
+    `on_behalf_of` is the delegator for whom a delegate's device rings.
     `formats` is a comma list of the MessageFormats that its messaging has negotiated.
     `by_phone` says that it calls or rings with its user's telephone.
     """
@@ -52,6 +53,7 @@ class Leg:
     call: str = "Disconnected"
     formats: str = ""
     by_phone: bool = False
+    on_behalf_of: str = ""
 
 
 @attrs.frozen(slots=True)

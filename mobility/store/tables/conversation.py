@@ -32,6 +32,7 @@ legs = Table(
     column("call", Text),
     column("formats", Text),
     column("by_phone", Boolean),
+    column("on_behalf_of", Text),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,106 @@
+"""How calls ring by what their callees have set: the plan of `call_routing` as stages of devices.
+
+The applications of users ring, and where the telephone network is reached numbers do, each for who
+has sent the call there.  What a stage rings is looked up when it begins; when it begins, and who
+is in it, is decided when the call does, so that a restart goes on with the same plan.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import groupby
+
+from mobility.domain import call_routing
+from mobility.domain.call_routing import VOICEMAIL, Ring, follow, is_number, route
+from mobility.domain.conversations import Conversations
+from mobility.domain.descriptions import AUDIO
+from mobility.domain.forwarding import Forwarding
+from mobility.domain.lines import Device
+from mobility.domain.outcomes import DO_NOT_DISTURB
+from mobility.domain.ringing import Incoming, OwnDevices, Plan, Stage
+from mobility.domain.voice_routing import Itinerary
+
+
+class ForwardedRinging:
+    """The ringing plan of calls that have audio; all others ring the callee's own devices."""
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        forwarding: Forwarding,
+        own: OwnDevices,
+    ) -> None:
+        """`own` finds the devices of a user."""
+        self._reach = conversations.reach
+        self._ringing_s = conversations.limits.invitation_timeout_s
+        self._own = own
+        self._forwarding = forwarding
+
+    def __call__(self, call: Incoming) -> Plan:
+        obstacle = self._reach.obstacle(call.to_uri, call.caller_uri)
+        if AUDIO not in call.media or obstacle not in (None, DO_NOT_DISTURB):
+            return self._own(call)
+        stages: list[Stage] = []
+        offset = 0.0
+        plans = list(self._plans(call))
+        if obstacle is DO_NOT_DISTURB and plans[0].rings[0].role == "callee":
+            plans = plans[1:]  # who is not to be disturbed does not answer
+            if not plans:
+                return self._own(call)
+        for number, plan in enumerate(plans):
+            stages += self._stages(call, plan, offset, alone=number > 0)
+            offset += plan.lasts_s(self._ringing_s)
+        return Plan(tuple(stages), offset)
+
+    def _plans(self, call: Incoming) -> Iterator[call_routing.Plan]:
+        """The plan, and what follows it as long as nobody answers."""
+        directory = self._forwarding.directory()
+        now = call.started_at
+        plan: call_routing.Plan | None = route(call.caller_uri, call.to_uri, directory, now)
+        while plan is not None:
+            yield plan
+            now += plan.lasts_s(self._ringing_s)
+            plan = follow(call.caller_uri, plan, directory, now)
+
+    def _stages(
+        self, call: Incoming, plan: call_routing.Plan, offset: float, *, alone: bool
+    ) -> Iterator[Stage]:
+        """Who rings at the same time for the same reason is a stage of its own."""
+        for (after_s, by, behalf, team), rings in groupby(plan.rings, _reason):
+            places = [ring.place for ring in rings]
+            yield Stage(
+                offset + after_s,
+                partial(self._devices, call, plan, places),
+                alone=alone,
+                progress="Forwarded" if by else "TeamRing" if team else "",
+                forwarded_by=by,
+                on_behalf_of=behalf,
+            )
+            alone = False
+
+    def _devices(self, call: Incoming, plan: call_routing.Plan, places: list[str]) -> list[Device]:
+        found: list[Device] = []
+        for place in places:
+            if place == VOICEMAIL:
+                found += self._voicemail(call, plan.callee)
+            elif is_number(place):
+                beside = any(one.place == plan.callee for one in plan.rings)
+                found += self._number(self._forwarding.way(plan.callee, place, beside=beside))
+            else:
+                found += self._own.devices(place, call.media, call.caller_uri)
+        return found
+
+    def _voicemail(self, call: Incoming, callee: str) -> list[Device]:
+        way = self._forwarding.way_to_voicemail(callee)
+        if isinstance(way, Itinerary):
+            if not way.user_uri:
+                return self._number(way)
+            way = way.user_uri
+        return self._own.devices(way, call.media, call.caller_uri) if way else []
+
+    def _number(self, way: Itinerary | None) -> list[Device]:
+        numbers = self._forwarding.numbers
+        return [numbers(way)] if numbers is not None and way is not None and not way.failure else []
+
+
+def _reason(ring: Ring) -> tuple[int, str, str, bool]:
+    return ring.after_s, ring.forwarded_by, ring.on_behalf_of, ring.role == "team"
