@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import crowd, fanout, get, im, memory, reconnect, signin
+from benchmarks import crowd, fanout, get, im, memory, reconnect, signin, sip
 from benchmarks.front_end import FrontEnd
 from benchmarks.report import Effort, table, verdict
 from benchmarks.server import GENERATOR_CORE, SERVER_CORE
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "crowd": crowd,
     "memory": memory,
     "signin": signin,
+    "sip": sip,
     "reconnect": reconnect,
 }
 

@@ -258,7 +258,6 @@ class MobilityService(MultiService):
             self._reactor,
             self.log,
             pseudonym,
-            access=config.log.access,
         )
         self.sip_listeners: list[Listener | DatagramListener] = []
         for number, settings in enumerate(config.sip.listeners):

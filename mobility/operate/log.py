@@ -54,7 +54,7 @@ MAX_TEXT = 16_384
 STDOUT = "stdout"
 _STDOUT_DESCRIPTOR = 1
 
-ACCESS = "http.request"
+ACCESS = frozenset({"http.request", "sip.request"})
 """The event of the access line, of which there are as many as requests."""
 
 
@@ -156,7 +156,7 @@ class JsonLog:
 
     def emit(self, event: str, /, **fields: object) -> None:
         line = self._line(event, fields)
-        if self._later is not None and event == ACCESS:
+        if self._later is not None and event in ACCESS:
             if not self._gathered:
                 self._later(self._write_gathered)
             self._gathered.append(line)

@@ -24,6 +24,9 @@ from mobility.operate import descriptors
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the duration buckets, in seconds."""
 
+UNKNOWN_METHOD = (400, 405, 501)
+"""What a SIP request of a method that a peer has made up may be answered with."""
+
 NOT_PARKED_MS = 1.0
 """A request parked for longer is left out of the durations: its client asked to wait."""
 
@@ -77,9 +80,14 @@ class StoreCollector(Collector):
 
 
 class RequestCollector(Collector):
-    """Counts requests in dicts, since every request passes here; families are made at a scrape."""
+    """Counts requests in dicts, since every request passes here; families are made at a scrape.
 
-    def __init__(self) -> None:
+    `protocol` is http or sip, and `kind` what tells its requests apart: route or method.
+    """
+
+    def __init__(self, protocol: str, kind: str) -> None:
+        self._protocol = protocol
+        self._kind = kind
         self._counts: dict[tuple[str, str, int], int] = {}
         self._durations: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
@@ -98,17 +106,17 @@ class RequestCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
-            "mobility_http_requests",
-            "Requests answered, by listener, route and status.",
-            labels=("listener", "route", "status"),
+            f"mobility_{self._protocol}_requests",
+            f"Requests answered, by listener, {self._kind} and status.",
+            labels=("listener", self._kind, "status"),
         )
         for (listener, route, status), count in self._counts.items():
             requests.add_metric((listener, route, str(status)), count)
         yield requests
         durations = HistogramMetricFamily(
-            "mobility_http_request_seconds",
+            f"mobility_{self._protocol}_request_seconds",
             "Seconds from the head of a request to its answer, those that were parked left out.",
-            labels=("route",),
+            labels=(self._kind,),
         )
         ends = [*map(str, SECONDS), "+Inf"]
         for route, buckets in self._durations.items():
@@ -125,8 +133,10 @@ class Metrics:
         Info("mobility", "The running program.", registry=self.registry).info(
             {"version": __version__}
         )
-        self._requests = RequestCollector()
+        self._requests = RequestCollector("http", "route")
+        self._sip_requests = RequestCollector("sip", "method")
         self.registry.register(self._requests)
+        self.registry.register(self._sip_requests)
         self._failures = Counter(
             "mobility_failures",
             "Log lines that carry a traceback, by event.",
@@ -150,6 +160,12 @@ class Metrics:
         self._requests.count(listener, route, status)
         if parked_ms < NOT_PARKED_MS:
             self._requests.observe(route, ms / 1000)
+
+    def sip_request(self, listener: str, method: str, status: int, ms: float) -> None:
+        """Count one answered SIP request; methods nobody serves count together."""
+        kind = "other" if status in UNKNOWN_METHOD else method
+        self._sip_requests.count(listener, kind, status)
+        self._sip_requests.observe(kind, ms / 1000)
 
     def failed(self, event: str) -> None:
         """Count one log line with a traceback."""
@@ -183,6 +199,12 @@ class MeteredLog:
                 fields["status"],
                 fields["ms"],
                 fields["parked_ms"],
+            )
+            if not self._access:
+                return
+        elif event == "sip.request":
+            self._metrics.sip_request(
+                fields["listener"], fields["method"], fields["status"], fields["ms"]
             )
             if not self._access:
                 return

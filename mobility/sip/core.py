@@ -28,6 +28,7 @@ from mobility.sip.dialog import (
 from mobility.sip.flow import Flow
 from mobility.sip.framing import Frame, Unframeable
 from mobility.sip.grammar import Malformed
+from mobility.sip.headers import Via
 from mobility.sip.limits import BUSY_RETRY_S
 from mobility.sip.message import Request, Response, WrongVersion, parse, salvage
 from mobility.sip.refusal import SipRefusal
@@ -60,6 +61,8 @@ EVENTS: Catalogue = {
 
 SUPPORTED = ("outbound", "path")
 """Extensions that a peer may require of us."""
+
+_SUPPORTED = ", ".join(SUPPORTED)
 
 MAX_CALL_ID_SHOWN = 64
 
@@ -137,17 +140,17 @@ class Incoming:
 class Core:
     """What all listeners of the SIP side have in common.  It is the User of the transactions."""
 
-    def __init__(
-        self, clock: IReactorTime, log: EventLog, entropy: Entropy, *, access: bool = True
-    ) -> None:
-        """`access` says whether each request is logged."""
+    def __init__(self, clock: IReactorTime, log: EventLog, entropy: Entropy) -> None:
         self._clock = clock
         self._log = log
         self._entropy = entropy
-        self._access = access
         self._numbers = 0
         self.transactions = Transactions(self, clock.callLater)
-        self.handlers: dict[str, Handler] = {"OPTIONS": self._options, "CANCEL": self._cancel}
+        self._handlers: dict[str, Handler] = {}
+        self.allow = ""
+        """The value of Allow."""
+        self.serve("OPTIONS", self._options)
+        self.serve("CANCEL", self._cancel)
         self.dialogs: dict[DialogId, Conversant] = {}
         self.accepts: list[str] = []
         """Media types of bodies that some handler takes."""
@@ -161,10 +164,10 @@ class Core:
         """A Via of ours for one request."""
         return f"SIP/2.0/{transport} {sent_by};branch={new_branch(self._entropy)};rport"
 
-    @property
-    def allow(self) -> str:
-        """The value of Allow."""
-        return ", ".join(sorted({*self.handlers, "ACK"}))
+    def serve(self, method: str, handler: Handler) -> None:
+        """Let `handler` serve a method."""
+        self._handlers[method] = handler
+        self.allow = ", ".join(sorted({*self._handlers, "ACK"}))
 
     # -- what comes ------------------------------------------------------------------------------
 
@@ -247,7 +250,7 @@ class Core:
     def _handler(self, incoming: Incoming) -> Handler:
         """Who serves the request.  Raises SipRefusal and Malformed."""
         request = incoming.request
-        handler = self.handlers.get(request.method)
+        handler = self._handlers.get(request.method)
         if handler is None and request.method not in _DIALOG_METHODS:
             known = request.method in _KNOWN_METHODS
             raise SipRefusal(405 if known else 501, fields={"Allow": [self.allow]})
@@ -277,7 +280,7 @@ class Core:
 
     def _options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
-        fields = [("Allow", self.allow), ("Supported", ", ".join(SUPPORTED))]
+        fields = [("Allow", self.allow), ("Supported", _SUPPORTED)]
         if self.accepts:
             fields.append(("Accept", ", ".join(self.accepts)))
         incoming.respond(200, fields)
@@ -320,8 +323,6 @@ class Core:
 
     def log_answer(self, incoming: Incoming, status: int) -> None:
         """One line for a request that was answered for good."""
-        if not self._access:
-            return
         self._numbers += 1
         self._log.emit(
             "sip.request",
@@ -356,13 +357,17 @@ def _mark_source(request: Request, flow: Flow) -> None:
     """Say in the topmost Via where the request came from (RFC 3261 section 18.2.1, RFC 3581)."""
     via = request.via
     host, port = flow.source
+    line = request.fields["Via"][0]
+    if line.endswith(";rport") and "," not in line:  # what nearly every peer sends
+        request.fields["Via"][0] = f"{line}={port};received={host}"
+        return
     wants_port = "rport" in via.parameters
     if via.host.strip("[]") == host and not wants_port:
         return
     found: dict[str, str | None] = {**via.parameters, "received": host}
     if wants_port:
         found["rport"] = str(port)
-    request.replace_via(attrs.evolve(via, parameters=found))
+    request.replace_via(Via(via.transport, via.host, via.port, found))
 
 
 async def _awaited(answer: Awaitable[None]) -> None:

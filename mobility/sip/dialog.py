@@ -168,6 +168,26 @@ def dialog_id_of(request: Request) -> DialogId:
 Entropy = Callable[[int], bytes]
 
 
+class Pool:
+    """Entropy taken from its source in large pieces, since each asking costs."""
+
+    PIECE_BYTES = 4_096
+
+    def __init__(self, source: Entropy) -> None:
+        self._source = source
+        self._piece = b""
+        self._at = 0
+
+    def __call__(self, size: int) -> bytes:
+        """`size` random bytes, at most PIECE_BYTES."""
+        end = self._at + size
+        if end > len(self._piece):
+            self._piece, self._at, end = self._source(self.PIECE_BYTES), 0, size
+        taken = self._piece[self._at : end]
+        self._at = end
+        return taken
+
+
 def new_tag(entropy: Entropy) -> str:
     """A tag (RFC 3261 section 19.3: 32 random bits at least)."""
     return entropy(8).hex()

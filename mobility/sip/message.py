@@ -160,7 +160,7 @@ class Message:
             line = self.first("Via")
             if line is None:
                 raise Malformed("no Via")
-            self._via = Via.parse(split_values(line)[0])
+            self._via = Via.parse(split_values(line)[0] if "," in line else line)
         return self._via
 
     @property
@@ -187,7 +187,9 @@ class Message:
 
     def replace_via(self, via: Via) -> None:
         """Another topmost Via, with what the transport has found out."""
-        self.fields["Via"][:1] = [str(via), *split_values(self.fields["Via"][0])[1:]]
+        lines = self.fields["Via"]
+        others = split_values(lines[0])[1:] if "," in lines[0] else ()
+        self.fields["Via"] = [str(via), *others, *lines[1:]]
         self._via = via
 
     def _bytes(self, start: str) -> bytes:
@@ -266,11 +268,16 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
         raise Malformed("a NUL")
     fields: Fields = {}
     for line in lines:
-        name, value = _field(line)
-        if name in fields:
-            fields[name].append(value)
+        name, colon, value = line.partition(":")
+        known = _NAMES.get(name) if colon else None
+        if known is None:
+            known, value = _field(line)
         else:
-            fields[name] = [value]
+            value = value.strip(" \t")
+        if known in fields:
+            fields[known].append(value)
+        else:
+            fields[known] = [value]
     fields.pop("Content-Length", None)
     if start[:4].upper() == "SIP/":
         return _response(start, fields, body)
@@ -303,13 +310,10 @@ def salvage(head: bytes) -> Request | None:
 def _field(line: str) -> tuple[str, str]:
     """Canonical name and value of a header field line.  Raises Malformed."""
     name, colon, value = line.partition(":")
-    known = _NAMES.get(name)
-    if known is None:
-        name = name.rstrip(" \t")
-        if not colon or not is_token(name):
-            raise Malformed("a line that is no header field")
-        known = canonical(name)
-    return known, value.strip(" \t")
+    name = name.rstrip(" \t")
+    if not colon or not is_token(name):
+        raise Malformed("a line that is no header field")
+    return canonical(name), value.strip(" \t")
 
 
 def _request(start: str, fields: Fields, body: bytes) -> Request:

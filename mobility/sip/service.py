@@ -20,7 +20,7 @@ from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
 from mobility.sip.admission import Admission
 from mobility.sip.core import Core
-from mobility.sip.dialog import Entropy
+from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
@@ -55,13 +55,13 @@ class SipSide:
         log: EventLog,
         pseudonym: Callable[[str], str],
         *,
-        access: bool,
         epoch: Callable[[], float] = time.time,
         entropy: Entropy = os.urandom,
     ) -> None:
+        entropy = Pool(entropy)
         self._settings = settings
         self._reactor = reactor
-        self.core = Core(reactor, log, entropy, access=access)
+        self.core = Core(reactor, log, entropy)
         self.connections = ConnectionTable(reactor, settings.max_connections)
         admission = Admission(
             services.users,
@@ -75,7 +75,7 @@ class SipSide:
             pseudonym,
         )
         self.registrar = Registrar(services.users, services.bindings, admission, settings, epoch)
-        self.core.handlers["REGISTER"] = self.registrar.register
+        self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
 
     def server(self, listener: SipListenerConfig) -> SipServer:

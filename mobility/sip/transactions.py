@@ -113,8 +113,10 @@ class Transactions:
             return
         transaction = machines.server(request, reliable=flow.reliable, port=self)
         self._servers[key] = transaction
-        self._remember(transaction, key, flow)
+        self._running[transaction] = _Running(key, flow)
         self._user.requested(transaction, request, flow)
+        if not transaction.is_over:
+            self._of_flow.setdefault(flow, set()).add(transaction)
 
     def cancelled(self, cancel: Request) -> Transaction | None:
         """The INVITE that a CANCEL is about (RFC 3261 section 9.2)."""
@@ -127,13 +129,10 @@ class Transactions:
         transaction = machines.client(request, reliable=flow.reliable, port=self, user=user)
         key = request.via.branch, request.method
         self._clients[key] = transaction
-        self._remember(transaction, key, flow)
-        transaction.begin()
-        return transaction
-
-    def _remember(self, transaction: Transaction, key: ServerKey | ClientKey, flow: Flow) -> None:
         self._running[transaction] = _Running(key, flow)
         self._of_flow.setdefault(flow, set()).add(transaction)
+        transaction.begin()
+        return transaction
 
     # -- what transactions want (a Port) --------------------------------------------------------
 
@@ -175,10 +174,11 @@ class Transactions:
             return
         for timer in running.timers.values():
             timer.cancel()
-        others = self._of_flow[running.flow]
-        others.discard(transaction)
-        if not others:
-            del self._of_flow[running.flow]
+        others = self._of_flow.get(running.flow)
+        if others is not None:
+            others.discard(transaction)
+            if not others:
+                del self._of_flow[running.flow]
         if len(running.key) == 3:
             self._servers.pop(running.key, None)
         else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import unquote_to_bytes
 
@@ -11,6 +12,12 @@ from mobility.sip.grammar import MAX_PARAMETERS, Malformed, number
 
 MAX_URI = 1024
 """Characters of a URI (our choice: the longest that deployed stacks take whole)."""
+
+CACHED = 4_096
+"""URIs that are remembered, since peers send the same ones again and again (our choice)."""
+
+MAX_CACHED = 256
+"""Characters of a URI that is worth it (our choice)."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -129,6 +136,10 @@ Uri = SipUri | TelUri | OtherUri
 
 def parse_uri(text: str) -> Uri:
     """Read a URI of any scheme.  Raises Malformed."""
+    return _cached_uri(text) if len(text) <= MAX_CACHED else _uri(text)
+
+
+def _uri(text: str) -> Uri:
     if len(text) > MAX_URI:
         raise Malformed("a URI that is too long")
     scheme, colon, rest = text.partition(":")
@@ -142,6 +153,9 @@ def parse_uri(text: str) -> Uri:
     if _OPAQUE.fullmatch(rest) is None:
         raise Malformed("a URI with characters that none may have")
     return OtherUri(scheme, text)
+
+
+_cached_uri = lru_cache(CACHED)(_uri)
 
 
 def parse_sip_uri(text: str) -> SipUri:

@@ -4,25 +4,14 @@ The typed readers raise as they go; here everything that must hold for any messa
 once, so that what comes later need not.
 """
 
-from mobility.sip.grammar import Malformed
-from mobility.sip.headers import CSeq, NameAddr, Parametrised, Via, seconds
-from mobility.sip.message import Message, Request, Response
+from collections.abc import Callable
+
+from mobility.sip.grammar import Malformed, split_values
+from mobility.sip.headers import NameAddr, Parametrised, Via, seconds
+from mobility.sip.message import Request, Response
 from mobility.sip.uri import OtherUri, UnknownScheme, parse_uri
 
 MAX_FORWARDS = 255
-
-_ONCE = (
-    "Call-ID",
-    "CSeq",
-    "From",
-    "To",
-    "Max-Forwards",
-    "Content-Type",
-    "Event",
-    "Expires",
-    "Subscription-State",
-)
-"""Header fields that may come once at most."""
 
 
 def check(message: Request | Response) -> None:
@@ -30,50 +19,64 @@ def check(message: Request | Response) -> None:
 
     UnknownScheme is raised for a Request-URI of another scheme.
     """
-    for name in _ONCE:
-        lines = message.fields.get(name)
-        if lines is not None and len(lines) > 1:
+    for name, lines in message.fields.items():
+        if len(lines) == 1:
+            checker = _CHECKERS.get(name)
+            if checker is not None:
+                checker(lines[0])
+        elif name in _ONCE:
             raise Malformed(f"more than one {name}")
-    for value in message.values("Via"):
-        Via.parse(value)
-    message.via  # noqa: B018  # there must be one
-    cseq = message.cseq
+        else:
+            for line in lines:
+                _CHECKERS.get(name, str)(line)
     NameAddr.parse(message.need("From"))
     NameAddr.parse(message.need("To"))
-    if not message.need("Call-ID"):
-        raise Malformed("an empty Call-ID")
-    _check_optional(message)
+    message.call_id, message.via  # noqa: B018  # there must be these, too
+    cseq = message.cseq
     if isinstance(message, Request):
-        _check_request(message, cseq)
+        if cseq.method != message.method:
+            raise Malformed("a CSeq of another method")
+        if isinstance(parse_uri(message.uri), OtherUri):
+            raise UnknownScheme("a Request-URI of an unknown scheme")
 
 
-def _check_request(request: Request, cseq: CSeq) -> None:
-    if cseq.method != request.method:
-        raise Malformed("a CSeq of another method")
-    forwards = request.first("Max-Forwards")
-    if forwards is not None and not (
-        len(forwards) <= 3
-        and forwards.isascii()
-        and forwards.isdigit()
-        and int(forwards) <= MAX_FORWARDS
-    ):
+def _vias(line: str) -> None:
+    """The topmost one is read anyway."""
+    if "," in line:
+        for value in split_values(line):
+            Via.parse(value)
+
+
+def _addresses(line: str) -> None:
+    for value in split_values(line):
+        if value != "*":
+            NameAddr.parse(value)
+
+
+def _call_id(text: str) -> None:
+    if not text or " " in text:
+        raise Malformed("a wrong Call-ID")
+
+
+def _forwards(text: str) -> None:
+    if not (len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_FORWARDS):
         raise Malformed("a wrong Max-Forwards")
-    uri = parse_uri(request.uri)
-    if isinstance(uri, OtherUri):
-        raise UnknownScheme("a Request-URI of an unknown scheme")
 
 
-def _check_optional(message: Message) -> None:
-    """Header fields that need not be there and must be right if they are."""
-    for name in ("Contact", "Route", "Record-Route"):
-        for value in message.values(name):
-            if value != "*":
-                NameAddr.parse(value)
-    for name in ("Content-Type", "Event", "Subscription-State"):
-        line = message.first(name)
-        if line is not None:
-            Parametrised.parse(line)
-    for name in ("Expires", "Min-Expires"):
-        line = message.first(name)
-        if line is not None:
-            seconds(line)
+_CHECKERS: dict[str, Callable[[str], object]] = {
+    "Via": _vias,
+    "Call-ID": _call_id,
+    "Max-Forwards": _forwards,
+    "Contact": _addresses,
+    "Route": _addresses,
+    "Record-Route": _addresses,
+    "Content-Type": Parametrised.parse,
+    "Event": Parametrised.parse,
+    "Subscription-State": Parametrised.parse,
+    "Expires": seconds,
+    "Min-Expires": seconds,
+}
+"""How the lines of header fields are read that need not be there."""
+
+_ONCE = frozenset(_CHECKERS) - {"Via", "Contact", "Route", "Record-Route"} | {"From", "To", "CSeq"}
+"""Header fields that may come once at most."""

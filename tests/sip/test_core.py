@@ -125,7 +125,7 @@ class RequestTests(CoreTestCase):
     def test_dialog_of_nobody(self) -> None:
         """A request within a dialog that is not there is 481; an ACK of none is dropped."""
         for method in ("INVITE", "SUBSCRIBE"):
-            self.core.handlers[method] = lambda incoming: incoming.respond(200) and None
+            self.core.serve(method, lambda incoming: incoming.respond(200) and None)
         for method in ("INVITE", "BYE", "SUBSCRIBE", "INFO", "ACK"):
             message = made(method, branch=f"z9hG4bK{method}")
             message.set("To", "<sip:alice@example.test>;tag=nobody")
@@ -150,7 +150,7 @@ class HandlerTests(CoreTestCase):
                 def fail(incoming: Incoming, error: Exception = error) -> None:
                     raise error
 
-                self.core.handlers["MESSAGE"] = fail_later if later else fail
+                self.core.serve("MESSAGE", fail_later if later else fail)
                 self.come(made("MESSAGE"))
                 self.assertEqual(self.wire.statuses, [status])
                 self.assertNotIn("secret", self.wire.sent[0].reason)
@@ -164,7 +164,7 @@ class HandlerTests(CoreTestCase):
             await waiting
             incoming.respond(202)
 
-        self.core.handlers["MESSAGE"] = answer
+        self.core.serve("MESSAGE", answer)
         self.come(made("MESSAGE"))
         self.assertEqual(self.wire.statuses, [])
         waiting.callback(None)
@@ -178,7 +178,7 @@ class HandlerTests(CoreTestCase):
             incoming.cancelled = told.append
             incoming.respond(180)
 
-        self.core.handlers["INVITE"] = ring
+        self.core.serve("INVITE", ring)
         self.come(made("INVITE"))
         self.come(cancellation(made("INVITE")))
         self.assertEqual(self.wire.statuses, [100, 180, 200, 487])
@@ -187,7 +187,7 @@ class HandlerTests(CoreTestCase):
 
     def test_cancel_too_late(self) -> None:
         """A CANCEL after the final response changes nothing; of nothing it is 481."""
-        self.core.handlers["INVITE"] = lambda incoming: incoming.respond(486) and None
+        self.core.serve("INVITE", lambda incoming: incoming.respond(486) and None)
         self.come(made("INVITE"))
         self.come(cancellation(made("INVITE")))
         self.come(cancellation(made("INVITE", branch="z9hG4bK9")))
@@ -201,7 +201,7 @@ class HandlerTests(CoreTestCase):
             incoming.lost = told.append
             incoming.respond(486)
 
-        self.core.handlers["INVITE"] = refuse
+        self.core.serve("INVITE", refuse)
         self.come(made("INVITE"))
         self.clock.advance(32)
         self.assertEqual(len(told), 1)

@@ -62,7 +62,7 @@ class RegistrarTestCase(CoreTestCase):
         self.registrar = Registrar(
             self.users, self.bindings, admission, self.settings, self.clock.seconds
         )
-        self.core.handlers["REGISTER"] = self.registrar.register
+        self.core.serve("REGISTER", self.registrar.register)
         self.number = 0
 
     def register(self, *lines: str, name: str = "alice", call: str = "c") -> Request:
