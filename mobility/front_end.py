@@ -57,6 +57,7 @@ from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
 from mobility.domain.records import User
+from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.telephone import TelephoneNetwork
@@ -286,6 +287,7 @@ class FrontEnd(MultiService):
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
         self.users.changes += [self._tell_me, self.organization.follow]
+        self.users.renames.append(Renames(self.applications, self.conversations).renamed)
         self.users.removals += [
             self.meetings.end_all_of,
             self.delegates.end_all_of,

@@ -20,7 +20,6 @@ from mobility.domain.facts import (
     ConversationSnapshot,
     Fact,
     InvitationChanged,
-    MessageCompleted,
     MessagingChanged,
     ParticipantChanged,
     ParticipantMessagingChanged,
@@ -28,6 +27,7 @@ from mobility.domain.facts import (
     TypingChanged,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.message_facts import tell_message
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import (
     Call,
@@ -395,11 +395,15 @@ def tell_ended(
         unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
     for fact in call_over:
         unit.append(stream, fact)
+    own = leg.user_uri
     if leg.state == "Connected":
         for uri in conversation.peers(leg):
             if leg.messaging == "Connected":
                 unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
             unit.append(stream, _participant(conversation, uri, name_of, False, "deleted"))
+    if leg.messaging == "Connected":
+        unit.append(stream, _messaging_of(conversation, own, name_of, True, "deleted"))
+    unit.append(stream, _participant(conversation, own, name_of, True, "deleted"))
     gone = leg_after(leg, Involved.LEFT)
     if leg.call != "Disconnected":
         gone = calling_after(gone, Calling.LEFT)
@@ -438,43 +442,6 @@ def tell_gone(
     calling = invitation is not None and invitation.from_application_id == leg.application_id
     reason = outcome.caller if calling else outcome.callee
     tell_ended(unit, conversation, leg, name_of, invitation, reason, call_over)
-
-
-def tell_sent(unit: Unit, message: Message, leg: Leg, name_of: NameOf, operation_id: str) -> None:
-    """The message left `leg`'s application."""
-    unit.append(leg.application_id, message_fact(message, "Outgoing", name_of, operation_id))
-
-
-def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], name_of: NameOf) -> None:
-    """The message reached `legs`; a sender's other applications see it as its own."""
-    incoming = message_fact(message, "Incoming", name_of)
-    own = []
-    for leg in legs:
-        if leg.user_uri == message.from_uri:
-            own.append(leg)
-        else:
-            unit.append(leg.application_id, incoming, message)
-    if own:
-        outgoing = message_fact(message, "Outgoing", name_of)
-        for leg in own:
-            unit.append(leg.application_id, outgoing, message)
-
-
-def message_fact(
-    message: Message, direction: str, name_of: NameOf, operation_id: str = ""
-) -> MessageCompleted:
-    """What an application is told of a message; only its sender hears whom it did not reach."""
-    failed = message.failed.split() if direction == "Outgoing" else ()
-    return MessageCompleted(
-        conversation_id=message.conversation_id,
-        number=message.number,
-        direction=direction,
-        from_uri=message.from_uri,
-        from_name=name_of(message.from_uri),
-        sent_at=message.sent_at,
-        operation_id=operation_id,
-        failed=tuple([(uri, name_of(uri)) for uri in failed]),
-    )
 
 
 def tell_typing(

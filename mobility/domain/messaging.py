@@ -13,14 +13,13 @@ from mobility.domain.conversation import (
     ActiveConversation,
     tell_connected,
     tell_ended,
-    tell_message,
     tell_messaging_over,
-    tell_sent,
     tell_started,
 )
 from mobility.domain.conversations import Conversations
 from mobility.domain.delivery import Delivery
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.message_facts import tell_message, tell_sent
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt

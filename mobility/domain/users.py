@@ -18,7 +18,7 @@ from mobility.domain.reporting_lines import ReportingLines
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
-"""Ends what a user does or owns; called with the user and the time."""
+"""Ends what a user does or owns, or makes it follow; called with the user and the time."""
 
 Revocation = Callable[[User, Unit], None]
 """Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
@@ -70,7 +70,8 @@ class Users:
 
     `revocations` are called when a user is removed, disabled or given another password,
     `departures` awaited in order when it is removed or disabled, `removals` after them when it is
-    removed, `changes` called with each update.
+    removed, `changes` called with each update, and `renames` awaited after one that gave the user
+    another name.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -83,6 +84,7 @@ class Users:
         self.removals: list[Departure] = []
         self.revocations: list[Revocation] = []
         self.changes: list[Change] = []
+        self.renames: list[Departure] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -152,6 +154,9 @@ class Users:
             if not after.enabled:
                 for depart in self.departures:
                     await depart(after, now)
+            elif after.name != before.name:
+                for rename in self.renames:
+                    await rename(after, now)
             return after
 
     async def remove(self, uri: str, now: float) -> None:

@@ -7,9 +7,9 @@ from mobility.domain.conversation import (
     PARTICIPANT,
     ActiveConversation,
     invitation_fact,
-    message_fact,
 )
 from mobility.domain.html_message import read_html
+from mobility.domain.message_facts import message_fact
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
 from mobility.domain.outcomes import declined

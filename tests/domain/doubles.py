@@ -90,6 +90,7 @@ from mobility.domain.records import (
     Call as CallRecord,
 )
 from mobility.domain.registration import Availability, Registration
+from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.users import Users
@@ -480,6 +481,7 @@ class World:
             ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
         )
         self.users.departures.append(self.applications.end_all_of)
+        self.users.renames.append(Renames(self.applications, self.conversations).renamed)
         self.users.removals += [
             self.meetings.end_all_of,
             self.delegates.end_all_of,

@@ -182,6 +182,7 @@ class AnswerTests(CallTestCase):
             [
                 "invitation completed Incoming Failed LocalFailure/ConnectedElsewhere",
                 "call Disconnected",
+                "local participant deleted Bob",
                 "conversation updated Disconnected",
                 "conversation deleted Disconnected",
             ],
@@ -263,6 +264,7 @@ class EndTests(CallTestCase):
             [
                 "invitation completed Outgoing Declined RemoteFailure/Declined",
                 "call Disconnected",
+                "local participant deleted Alice",
                 "conversation updated Disconnected",
                 "conversation deleted Disconnected",
             ],

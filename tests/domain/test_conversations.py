@@ -40,19 +40,27 @@ CALLEE_CONNECTED = [
     "invitation completed Incoming Connected 'Hello'",
     "message 1 Incoming 'Hello'",
 ]
-OVER = [
-    "messaging Disconnected",
-    "conversation updated Disconnected",
-    "conversation deleted Disconnected",
-]
+
+
+def over(own: str) -> list[str]:
+    """The end of a conversation that nobody accepted, as the side of `own` sees it."""
+    return [
+        "messaging Disconnected",
+        f"local participant deleted {own}",
+        "conversation updated Disconnected",
+        "conversation deleted Disconnected",
+    ]
 
 
 def ended(peer: str) -> list[str]:
-    """The end of a connected conversation, as its other side sees it."""
+    """The end of a connected conversation of Alice and Bob, as the other side of `peer` sees it."""
+    own = {"Alice": "Bob", "Bob": "Alice"}[peer]
     return [
         "messaging Disconnected",
         f"participantMessaging deleted {peer}",
         f"participant deleted {peer}",
+        f"participantMessaging deleted {own}",
+        f"local participant deleted {own}",
         "conversation updated Disconnected",
         "conversation deleted Disconnected",
     ]
@@ -60,7 +68,8 @@ def ended(peer: str) -> list[str]:
 
 def unanswered(direction: str, state: str, reason: str) -> list[str]:
     """The end of an invitation that nobody accepted."""
-    return [f"invitation completed {direction} {state} {reason}", *OVER]
+    own = "Alice" if direction == "Outgoing" else "Bob"
+    return [f"invitation completed {direction} {state} {reason}", *over(own)]
 
 
 class Case(TestCase):

@@ -436,6 +436,8 @@ class EndingTests(TalkTestCase):
                         ("conversation", "messaging", "updated", ""),
                         ("conversation", "participantMessaging", "deleted", "participant"),
                         ("conversation", "participant", "deleted", ""),
+                        ("conversation", "participantMessaging", "deleted", "localParticipant"),
+                        ("conversation", "localParticipant", "deleted", ""),
                         ("communication", "conversation", "updated", ""),
                         ("communication", "conversation", "deleted", ""),
                     ],
