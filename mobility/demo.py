@@ -57,7 +57,11 @@ class Person:
 
     async def discover(self, root_url: str) -> str:
         """Walk from the Autodiscover root to the token URL in the user resource's challenge."""
-        root = await self._json("GET", f"{root_url}/?sipuri={self.address}", expect=200)
+        return await self.challenged(f"{root_url}/?sipuri={self.address}")
+
+    async def challenged(self, root_url: str) -> str:
+        """The same from a root URL that is complete."""
+        root = await self._json("GET", root_url, expect=200)
         self._user_url = root["_links"]["user"]["href"]
         response = await self._send("GET", self._user_url)
         await response.content()
@@ -70,6 +74,10 @@ class Person:
     async def sign_in(self, token_url: str, password: str) -> None:
         """Trade the password for a token, and find where applications live."""
         form = {"grant_type": "password", "username": self.address, "password": password}
+        await self.use_token(token_url, form)
+
+    async def use_token(self, token_url: str, form: dict[str, str]) -> None:
+        """Ask for a token by this form, and find where applications live."""
         token = await self._json("POST", token_url, data=form, expect=200)
         self._headers["Authorization"] = f"Bearer {token['access_token']}"
         user = await self._json("GET", self._user_url, expect=200)
@@ -101,17 +109,33 @@ class Person:
     async def post_href(self, href: str) -> None:
         await self._json("POST", self._absolute(href), expect=204)
 
+    async def create(self, href: str, body: dict[str, Any]) -> None:
+        await self._json("POST", self._absolute(href), json=body, expect=201)
+
+    async def replace(self, document: dict[str, Any]) -> None:
+        """PUT a changed document, under the etag it was read with."""
+        href = self._absolute(document["_links"]["self"]["href"])
+        tag = {"If-Match": f'"{document["etag"]}"'}
+        await self._json("PUT", href, json=document, more_headers=tag, expect=200)
+
+    async def remove(self, href: str) -> None:
+        await self._json("DELETE", self._absolute(href), expect=204)
+
     async def get(self, href: str) -> Any:
         return await self._json("GET", self._absolute(href), expect=200)
 
-    async def event(self, kind: str, rel: str, **embedded: str) -> Event:
-        """The next event of this type on `rel` whose embedded resource has these properties."""
+    async def event(self, kind: str, rel: str, *, within: str = "", **embedded: str) -> Event:
+        """The next event of this type on `rel` whose embedded resource has these properties.
+
+        With `within` it happened in a collection of that rel.
+        """
 
         def wanted(event: Event) -> bool:
             shown = event.get("_embedded", {}).get(rel, {})
             return (
                 event["type"] == kind
                 and event["link"]["rel"] == rel
+                and (not within or event.get("in", {}).get("rel") == within)
                 and all(shown.get(name) == value for name, value in embedded.items())
             )
 
@@ -124,6 +148,10 @@ class Person:
             return await waiting.answer.addTimeout(STEP_TIMEOUT_S, self._clock)
         except defer.TimeoutError:
             raise DemoFailed(f"{self.address} waited in vain for {rel} {kind}") from None
+
+    def forget(self, rel: str) -> None:
+        """Wait for no event of this rel that has come already."""
+        self._events = [event for event in self._events if event["link"]["rel"] != rel]
 
     async def sign_out(self) -> None:
         """DELETE the application; the pending GET ends with it."""
@@ -170,7 +198,9 @@ class Person:
 
     async def _send(self, method: str, url: str, **options: Any) -> Any:
         content_type = options.pop("content_type", None)
-        headers = self._headers | ({"Content-Type": content_type} if content_type else {})
+        headers = self._headers | options.pop("more_headers", {})
+        if content_type:
+            headers["Content-Type"] = content_type
         return await self._http.request(method, url, headers=headers, **options)
 
     async def _json(self, method: str, url: str, *, expect: int, **options: Any) -> Any:
@@ -200,6 +230,9 @@ class Script:
 
     Each step is said with the time it took.
     """
+
+    more_users: tuple[str, ...] = ()
+    """Whom the scene needs beside the demo users, with the same password."""
 
     def __init__(
         self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say, password: str

@@ -19,11 +19,12 @@ from twisted.python.failure import Failure
 
 from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
+from mobility.demo_meeting import MeetingScript
 from mobility.errors import OperatorFault
 from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
 
 SIP_DOMAIN = "example.test"
-SCENES = {"chat": Script}
+SCENES: dict[str, type[Script]] = {"chat": Script, "meeting": MeetingScript}
 """What can be played; a scene's docstring says what happens in it."""
 
 START_TIMEOUT_S = 30.0
@@ -69,7 +70,7 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     offset = free_offset() if port_offset is None else port_offset
     with tempfile.TemporaryDirectory(prefix="mobility-demo-") as name:
         directory = Path(name)
-        _initialise(directory, offset)
+        _initialise(directory, offset, SCENES[scene].more_users)
         stage = Stage(SCENES[scene], directory, offset, as_json)
         try:
             react(lambda reactor: Deferred.fromCoroutine(stage.play(reactor, once)))
@@ -79,17 +80,28 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     return 0
 
 
-def _initialise(directory: Path, offset: int) -> None:
-    """`mobility init`, in a process of its own, since it needs a reactor too."""
-    arguments = ["init", str(directory), "--demo-users", "--sip-domain", SIP_DOMAIN]
+def _initialise(directory: Path, offset: int, more_users: tuple[str, ...]) -> None:
+    """`mobility init`, and `mobility user add` for whom a scene needs beside the demo users."""
+    arguments = [str(directory), "--demo-users", "--sip-domain", SIP_DOMAIN]
+    _command("init", *arguments, "--port-offset", str(offset))
+    config = str(directory / "mobility.toml")
+    for name in more_users:
+        uri = f"sip:{name}@{SIP_DOMAIN}"
+        options = ("--name", name.capitalize(), "--config", config)
+        _command("user", "add", uri, *options, given=DEMO_PASSWORD)
+
+
+def _command(*arguments: str, given: str = "") -> None:
+    """A command of our own, in a process of its own, since it needs a reactor too."""
     done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "mobility.cli", *arguments, "--port-offset", str(offset)],
+        [sys.executable, "-m", "mobility.cli", *arguments],
+        input=given,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise OperatorFault("mobility init", done.stderr.strip())
+        raise OperatorFault(f"mobility {arguments[0]}", done.stderr.strip())
 
 
 class FrontEndProcess(ProcessProtocol):
