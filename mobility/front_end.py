@@ -381,6 +381,7 @@ class FrontEnd(MultiService):
         return CallPolicy(
             for_others=bool(self.delegates.delegators_of(uri)),
             phone=self.telephony is not None and self.telephony.phone_audio.may_call(uri),
+            emergency=self.telephony is not None and self.telephony.outside.may_call_emergency,
         )
 
     def _telephony(

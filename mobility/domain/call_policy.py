@@ -10,13 +10,15 @@ class CallPolicy:
     """The media a user may call with (CsMobilityPolicy's EnableIPAudioVideo and its like).
 
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
-    (EnableOutsideVoice), `relay` that there is a media relay for it.
+    (EnableOutsideVoice), `emergency` that emergency calls get through, `relay` that there is a
+    media relay for it.
     """
 
     audio: bool = True
     video: bool = True
     for_others: bool = False
     phone: bool = False
+    emergency: bool = False
     relay: bool = False
 
     def allows(self, medium: str) -> bool:

@@ -85,6 +85,8 @@ class Wanted:
     on_behalf_of: str = ""
     modality: str = AUDIO_VIDEO
     plan: Plan | None = None
+    emergency: bool = False
+    """Neither policy nor limits keep an emergency call from being placed."""
 
 
 @attrs.frozen(slots=True)
@@ -128,7 +130,8 @@ class Calls:
         """
         device.must_live()
         self._check(device, wanted)
-        self._conversations.check_start(device, wanted.thread_id)
+        if not wanted.emergency:
+            self._conversations.check_start(device, wanted.thread_id)
         conversation = ActiveConversation(
             record=Conversation(
                 id=secrets.token_hex(8),
@@ -378,7 +381,8 @@ class Calls:
 
     def _check(self, device: Device, wanted: Wanted) -> None:
         policy = self.policies.of(device.user_uri)
-        for medium in wanted.media if wanted.modality == AUDIO_VIDEO else ():
+        free = wanted.emergency or wanted.modality == PHONE_AUDIO
+        for medium in () if free else wanted.media:
             if not policy.allows(medium):
                 raise Refusal("Forbidden", None, f"Policy forbids {medium.lower()} calls.")
         if wanted.offer is not None:

@@ -38,7 +38,7 @@ from mobility.domain.telephone import Happening, Location, TelephoneCall
 from mobility.domain.telephone_lines import TelephoneLine, TelephoneLines
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
-from mobility.domain.voice_routing import Itinerary
+from mobility.domain.voice_routing import Itinerary, dialled_in
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
 
 
@@ -114,9 +114,13 @@ class PhoneAudio:
         self._handsets = handsets
 
     def may_call(self, uri: str) -> bool:
-        """Whether a user may call with its telephone: it has Enterprise Voice, and usages."""
+        """Whether a user may call with its telephone: it has Enterprise Voice and usages, and may
+        have other telephones ring for it (CsMobilityPolicy, EnableOutsideVoice)."""
         user = self._users.find(uri)
-        return user is not None and user.enabled and self._voice.can_call_out(user)
+        return user is not None and user.enabled and self._may(user)
+
+    def _may(self, user: User) -> bool:
+        return self._voice.can_call_out(user) and self._voice.policy_of(user).allow_simul_ring
 
     async def start(
         self, endpoint: Endpoint, wanted: PhoneCall, now: float, receipt: Receipt | None = None
@@ -263,8 +267,7 @@ class PhoneAudio:
             self._must_call_out(user)
             return _Target(uri, "")
         if person is None:
-            dialled = uri[4:].partition("@")[0] if uri is not None else wanted.to
-            itinerary = self._voice.route(user, dialled)
+            itinerary = self._voice.route(user, dialled_in(wanted.to))
             if itinerary.failure == "NormalizationFailed":
                 raise not_a_number()
             if itinerary.failure:
@@ -283,7 +286,7 @@ class PhoneAudio:
         return _Target(person.uri, person.name)
 
     def _must_call_out(self, user: User) -> None:
-        if not self._voice.can_call_out(user):
+        if not self._may(user):
             raise Refusal("Forbidden", None, "You may not call by telephone.")
 
     def _exchange(self, target: _Target, wanted: PhoneCall) -> TelephoneLine:

@@ -13,6 +13,7 @@ from mobility.domain.facts import CommunicationChanged
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.handsets import Handsets
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.phone_audio import PhoneAudio
 from mobility.domain.records import User
 from mobility.domain.telephone import TelephoneNetwork
@@ -28,6 +29,7 @@ class Telephony:
     lines: TelephoneLines
     handsets: Handsets
     phone_audio: PhoneAudio
+    outside: OutsideCalls
 
 
 class Rights:
@@ -87,4 +89,5 @@ def telephony(
     rights = Rights(ledger, applications, phone_audio.may_call)
     voice.watchers.append(rights.watch)
     users.changes.append(rights.follow)
-    return Telephony(lines, handsets, phone_audio)
+    outside = OutsideCalls(users, voice, conversations, calls, lines)
+    return Telephony(lines, handsets, phone_audio, outside)

@@ -128,6 +128,23 @@ def cleaned(dialled: str) -> tuple[str, str]:
     return number.translate(_SEPARATORS), extension.translate(_SEPARATORS)
 
 
+def dialled_in(text: str) -> str:
+    """What is dialled by a `tel:` or `sip:` URI, or by a number as it stands."""
+    bare = text.strip()
+    if bare[:4].lower() != "sip:":
+        return bare
+    return bare[4:].partition(";")[0].partition("@")[0]
+
+
+def looks_dialled(text: str) -> bool:
+    """Whether a text is a number, rather than the address of a person."""
+    if "@" in text and text.strip()[:4].lower() != "sip:":
+        return False
+    number, _ = cleaned(dialled_in(text))
+    digits = number.removeprefix("+")
+    return bool(digits) and set(digits) <= set("0123456789*#")
+
+
 def without_extension(number: str) -> str:
     """What patterns of routes are looked for in."""
     return number.partition(_EXTENSION)[0]

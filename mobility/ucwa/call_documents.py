@@ -56,11 +56,17 @@ def call_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
 
 
 def invitation(
-    hrefs: Hrefs, fact: InvitationChanged, message: Message | None, *, html: bool
+    hrefs: Hrefs,
+    fact: InvitationChanged,
+    message: Message | None,
+    *,
+    html: bool,
+    phone: bool = False,
 ) -> Document:
     """Any invitation, under the rel that `conversation_documents.invitation_rel` says.
 
-    Its message is HTML, if it is any, with `html`.
+    Its message is HTML, if it is any, with `html`.  `phone` says that the application's user may
+    answer with a telephone.
     """
     if fact.kind != CALL:
         return conversations.invitation(hrefs, fact, message, html=html)
@@ -93,6 +99,8 @@ def invitation(
                     acceptWithAnswer=f"{own}/acceptWithAnswer",
                     sendProvisionalAnswer=f"{own}/sendProvisionalAnswer",
                 )
+                if phone and "Audio" in terms.media:
+                    rels["acceptWithPhoneAudio"] = link(f"{own}/acceptWithPhoneAudio")
     if terms.offer:
         rels["mediaOffer"] = link(data_uri(terms.offer, SDP))
     if waiting and modality == AUDIO_VIDEO:

@@ -12,6 +12,8 @@ from mobility.domain.conversation import CALL, ActiveConversation
 from mobility.domain.descriptions import Description
 from mobility.domain.facts import CallChanged
 from mobility.domain.records import Leg
+from mobility.domain.telephone import Location
+from mobility.domain.voice_routing import looks_dialled
 from mobility.errors import PeerFault, Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Request, Response
@@ -75,7 +77,8 @@ def starts(media: tuple[str, ...], *, for_another: bool = False) -> Handler:
         delegator = body.text("delegator", max_length=MAX_ADDRESS) if for_another else ""
         to = body.text("to", required=True, max_length=MAX_ADDRESS)
         to_uri = user_uri(to)
-        if to and (to_uri is None or to_uri == call.endpoint.user_uri):
+        by_number = ucwa.telephony is not None and media == AUDIO and looks_dialled(to)
+        if to and not by_number and (to_uri is None or to_uri == call.endpoint.user_uri):
             body.fail("to", "must be the SIP URI of another person")
         for_uri = user_uri(delegator) if delegator else ""
         if for_uri is None:
@@ -84,7 +87,12 @@ def starts(media: tuple[str, ...], *, for_another: bool = False) -> Handler:
         if for_uri and not ucwa.delegates.may_act_for(call.endpoint.user_uri, for_uri):
             raise Refusal("Forbidden", "NoDelegatesConfigured", "You do not act for this person.")
         wanted = attrs.evolve(wanted, on_behalf_of=for_uri or "")
-        invitation = await ucwa.calls.start(call.endpoint, wanted, call.now, call.receipt)
+        if ucwa.telephony is not None and by_number and ucwa.users.find(to) is None:
+            invitation = await ucwa.telephony.outside.start(
+                call.endpoint, wanted, to, call.now, call.receipt
+            )
+        else:
+            invitation = await ucwa.calls.start(call.endpoint, wanted, call.now, call.receipt)
         return invited(ucwa, call, invitation.id)
 
     return start
@@ -115,18 +123,22 @@ def invited(ucwa: Ucwa, call: Call, invitation_id: str) -> Response:  # noqa: AR
     return Response(201, headers=[("Location", href)])
 
 
-async def start_emergency_call(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # a Handler
+async def start_emergency_call(ucwa: Ucwa, call: Call) -> Response:
     """Without a gateway to the telephone network nobody would hear an emergency call."""
     body = fields(call.request)
     to = body.text("to", required=True, max_length=MAX_ADDRESS)
-    for name in CIVIC:
-        body.text(name, max_length=MAX_CIVIC)
-    _wanted(body, to, AUDIO)
-    raise Refusal(
-        "Forbidden",
-        "OperationNotSupported",
-        "No gateway to emergency services is configured; call them by another telephone.",
+    civic = {name: body.text(name, max_length=MAX_CIVIC) for name in CIVIC}
+    wanted = _wanted(body, to, AUDIO)
+    if ucwa.telephony is None:
+        raise Refusal(
+            "Forbidden",
+            "OperationNotSupported",
+            "There are no emergency calls here; call them by another telephone.",
+        )
+    invitation = await ucwa.telephony.outside.start_emergency(
+        call.endpoint, wanted, to, call.now, call.receipt, Location(**civic)
     )
+    return invited(ucwa, call, invitation.id)
 
 
 async def accept_with_answer(ucwa: Ucwa, call: Call) -> Response:
@@ -359,6 +371,7 @@ RESOURCES = (
                 (201,),
                 refusals=(("Forbidden", "OperationNotSupported"),),
                 parameters=(*_START, "joinAudioMuted", "customContent", *CIVIC),
+                repeat=invited,
             ),
         ),
     ),

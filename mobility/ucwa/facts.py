@@ -227,8 +227,7 @@ class Renderer:
                 for one in fact.participants:
                     yield from _participants(hrefs, one)
             case facts.InvitationChanged():
-                html = self.endpoint.record.shows_html
-                yield _communication(hrefs, _invitation(hrefs, fact, entry.message, html))
+                yield _communication(hrefs, self._invitation(hrefs, fact, entry.message))
             case facts.ConversationChanged():
                 yield _communication(hrefs, self._conversation(hrefs, fact))
             case facts.MessagingChanged():
@@ -257,6 +256,23 @@ class Renderer:
         if fact.change == "updated" and live is not None:
             event["_embedded"] = {"presenceSubscription": documents.subscription(hrefs, live)}
         return "people", hrefs.of("people"), event
+
+    def _invitation(
+        self, hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None
+    ) -> Document:
+        document = call_documents.invitation(
+            hrefs,
+            fact,
+            message,
+            html=self.endpoint.record.shows_html,
+            phone=self.call_policy.phone,
+        )
+        event = _shown(document["rel"], document, fact.change)
+        if fact.change == "completed":
+            event["status"] = "Success" if fact.reason is None else "Failure"
+            if fact.reason is not None:
+                event["reason"] = reason_document(fact.reason)
+        return event
 
     def _conversation(self, hrefs: Hrefs, fact: facts.ConversationChanged) -> Document:
         snapshot = fact.conversation
@@ -319,18 +335,6 @@ def _conversation(
     event: Document,
 ) -> Sent:
     return "conversation", hrefs.conversation(fact.conversation_id), event
-
-
-def _invitation(
-    hrefs: Hrefs, fact: facts.InvitationChanged, message: Message | None, html: bool
-) -> Document:
-    document = call_documents.invitation(hrefs, fact, message, html=html)
-    event = _shown(document["rel"], document, fact.change)
-    if fact.change == "completed":
-        event["status"] = "Success" if fact.reason is None else "Failure"
-        if fact.reason is not None:
-            event["reason"] = reason_document(fact.reason)
-    return event
 
 
 def _participants(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Iterator[Sent]:

@@ -29,7 +29,8 @@ MODALITIES = (
 """ModalityType, with the values its page lacks and the parameter tables have."""
 
 CARRIED = ("Messaging", "Audio", "Video")
-"""The modalities in which this front end brings invitations."""
+"""The modalities in which this front end brings invitations, beside PhoneAudio to those who may
+call with their telephone."""
 
 MAKE_ME_AVAILABLE_REVISION = 2
 """makeMeAvailable2 answers 201 with what was accepted and rejected."""
@@ -86,8 +87,10 @@ async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
     if required_version(call.request) < MAKE_ME_AVAILABLE_REVISION:
         return Response(204)
     own = call.hrefs.of("me/makeMeAvailable")
+    by_phone = ucwa.calls.policies.of(call.endpoint.user_uri).phone
+    carried = (*CARRIED, "PhoneAudio") if by_phone else CARRIED
     operations = [
-        f"{modality}: {'accepted' if modality in CARRIED else 'rejected'}"
+        f"{modality}: {'accepted' if modality in carried else 'rejected'}"
         for modality in modalities
     ]
     return Response(

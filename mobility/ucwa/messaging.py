@@ -104,7 +104,8 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     fact = invitation_fact(conversation, invitation, leg, "updated", name_of)
     first = conversation.first_message if invitation.message_number else None
     html = call.endpoint.record.shows_html
-    document = call_documents.invitation(call.hrefs, fact, first, html=html)
+    phone = ucwa.calls.policies.of(leg.user_uri).phone
+    document = call_documents.invitation(call.hrefs, fact, first, html=html, phone=phone)
     return Response(document=document)
 
 

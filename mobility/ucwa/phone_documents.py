@@ -11,10 +11,13 @@ from mobility.ucwa.hrefs import Hrefs
 
 
 def phone_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
-    """The links of `communication` by which calls with the user's telephone begin."""
+    """The links of `communication` by which calls with telephones begin."""
+    rels = {}
+    if policy.emergency:
+        rels["startEmergencyCall"] = link(hrefs.of("communication/startEmergencyCall"))
     if not policy.phone:
-        return {}
-    rels = {"startPhoneAudio": revised(hrefs.of("communication/phoneAudioInvitations"), 2)}
+        return rels
+    rels |= {"startPhoneAudio": revised(hrefs.of("communication/phoneAudioInvitations"), 2)}
     if policy.for_others:
         rel = "startPhoneAudioOnBehalfOfDelegator"
         rels[rel] = link(hrefs.of(f"communication/{rel}"))

@@ -1,7 +1,10 @@
 """Call via work over UCWA."""
 
 from typing import Any
+from urllib.parse import quote
 
+from mobility.testing import MemoryResponse
+from tests.descriptions import sdp
 from tests.ucwa.service import MOBILE, OUTSIDE, Client, Service, UcwaTestCase, uri
 
 START = "communication/phoneAudioInvitations"
@@ -231,6 +234,71 @@ class CallTests(PhoneTestCase):
         self.assertIn(("communication", "conversation", "deleted"), told)
 
 
+class OverIpTests(PhoneTestCase):
+    """Calls over IP to numbers, emergency calls, and telephones that answer calls over IP."""
+
+    async def call(self, rel: str, to: str, **more: str) -> MemoryResponse:
+        offer = {"mediaOffer": {"href": f"data:application/sdp,{quote(sdp('audio'))}"}}
+        answer = await self.alice.post(f"communication/{rel}", {"to": to, "_links": offer, **more})
+        await self.service.follow()
+        return answer
+
+    async def test_number(self) -> None:
+        """A number is called through a gateway, which is offered what the client offers."""
+        invitation = self.accepted(await self.call("startAudio", f"tel:{OUTSIDE}"), 201)
+        order = self.service.telephones.to(OUTSIDE).order
+        self.assertIsNotNone(order.offer)
+        await self.lets(OUTSIDE, "answers")
+        told = await self.alice.events()
+        (completed,) = [one for one in told if one.type == "completed"]
+        self.assertEqual(("Success", invitation), (completed.status, completed.href))
+        self.assertIn("audioVideoNegotiation", [one.rel for one in told])
+        await self.lets(OUTSIDE, "hangs_up")
+        gone = ("communication", "conversation", "deleted")
+        self.assertIn(gone, [one.brief for one in await self.alice.events()])
+
+    async def test_wrong_number(self) -> None:
+        """Where no route leads there is no call."""
+        self.refused(await self.call("startAudio", "tel:5550199"), 403, "Forbidden")
+        self.assertEqual({"to"}, self.wrong_parameters(await self.call("startVideo", "tel:112")))
+        self.assertEqual([], self.service.telephones.placed)
+
+    async def test_emergency(self) -> None:
+        """An emergency call is placed for everybody, and says where the caller is."""
+        carol = await self.service.sign_in("carol")
+        links = (await carol.document("communication"))["_links"]
+        self.alice = carol
+        response = await self.call("startEmergencyCall", "sip:112@example.test", city="Redmond")
+        self.accepted(response, 201)
+        self.assertIn("startEmergencyCall", links)
+        order = self.service.telephones.to("112").order
+        self.assertTrue(order.emergency)
+        self.assertEqual("Redmond", order.location and order.location.city)
+        wrong = await self.call("startEmergencyCall", OUTSIDE)
+        self.assertEqual({"to"}, self.wrong_parameters(wrong))
+
+    async def test_accept_with_telephone(self) -> None:
+        """An audio invitation can be answered with the telephone, where it may be used."""
+        bob = await self.service.sign_in("bob", available=False)
+        values = {"SupportedModalities": ["Audio"], "PhoneNumber": MOBILE["bob"]}
+        self.accepted(await bob.post("me/makeMeAvailable", values), 204)
+        await bob.events()
+        self.accepted(await self.call("startAudio", uri("bob")), 201)
+        started, *_ = [one for one in await bob.events() if one.type == "started"]
+        self.assertEqual("audioVideoInvitation", started.rel)
+        accept = started.resource["_links"]["acceptWithPhoneAudio"]["href"]
+        self.accepted(await bob.post(accept), 204)
+        self.refused(await bob.post(accept), 409, "Conflict")
+        await self.lets(MOBILE["bob"], "answers")
+        told = await bob.events()
+        (completed,) = [one for one in told if one.type == "completed"]
+        self.assertEqual("Success", completed.status)
+        states = {one.rel: one.resource["state"] for one in told if one.rel.endswith("Audio")}
+        self.assertEqual("Connected", states["phoneAudio"])
+        (heard,) = [one for one in await self.alice.events() if one.type == "completed"]
+        self.assertEqual("Success", heard.status)
+
+
 class CalleeTests(PhoneTestCase):
     """Calls that a telephone rings for."""
 
@@ -248,7 +316,8 @@ class CalleeTests(PhoneTestCase):
         acts = {"accept", "acceptWithAnswer", "acceptWithPhoneAudio", "decline"}
         self.assertEqual({"decline"}, acts & set(shown["_links"]))
         self.assertEqual(uri("alice"), shown["_embedded"]["from"]["uri"])
-        self.accepted(await bob.post(shown["_links"]["decline"]["href"]), 204)
+        decline = shown["_links"]["decline"]["href"]
+        self.accepted(await bob.post(decline, {"reason": "Global"}), 204)
         self.assertEqual("over", self.service.telephones.to(MOBILE["bob"]).state)
         (completed,) = [one for one in await self.alice.events() if one.type == "completed"]
         self.assertEqual("Declined", completed.event["reason"]["subcode"])

@@ -1,13 +1,17 @@
 """Call via work: calls with the telephones of the people themselves."""
 
+from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.person import Person
 from tests.conformance.scenarios.messaging import embedded, talk
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
 from tests.conformance.telephones import ANSWERS, BUSY, HANGS_UP, OUTSIDE, RINGS
+from tests.descriptions import sdp
 
 START = "startPhoneAudio"
+OFFER = data_uri(sdp("audio"), "application/sdp")
+EMERGENCY = "tel:911"
 ON_BEHALF = "startPhoneAudioOnBehalfOfDelegator"
 
 
@@ -139,11 +143,36 @@ async def on_behalf(stage: Stage) -> None:
     await carol.post(await carol.get(embedded(completed), "phoneAudio"), "stopPhoneAudio")
 
 
+async def over_ip(stage: Stage) -> None:
+    """A call over IP is answered with the telephone; an emergency call is placed over IP."""
+    alice = await stage.person(0, "Messaging", "Audio")
+    bob = await stage.person(1, available=False)
+    if START not in alice.part("communication").links:
+        raise Unplayable("needs a telephone network")
+    values = {"supportedModalities": ["Messaging", "Audio"], "phoneNumber": ANSWERS}
+    await bob.post(bob.part("me"), "makeMeAvailable", values)
+    await bob.refresh()
+    communication, offer = alice.part("communication"), {"mediaOffer": OFFER}
+    values = {"to": bob.uri, "operationId": "over ip"}
+    await alice.post(communication, "startAudio", values, offer)
+    started = await bob.hears("started", "audioVideoInvitation", direction="Incoming")
+    await bob.post(embedded(started), "acceptWithPhoneAudio")
+    await bob.hears("completed", "audioVideoInvitation")
+    audio = embedded(await bob.hears("updated", "phoneAudio", state="Connected"))
+    await alice.hears("completed", "audioVideoInvitation", operationId="over ip")
+    await bob.post(audio, "stopPhoneAudio")
+    await alice.hears("deleted", "conversation")
+    values = {"to": EMERGENCY, "operationId": "help", "city": "Redmond", "country": "US"}
+    await alice.post(communication, "startEmergencyCall", values, offer)
+    await alice.hears("completed", "audioVideoInvitation", operationId="help")
+
+
 SCENARIOS = (
     Scenario("phone audio: held and resumed", held),
     Scenario("phone audio: in vain", in_vain),
     Scenario("phone audio: declined", declined),
     Scenario("phone audio: answered", answered),
     Scenario("phone audio: added to a conversation", added),
+    Scenario("phone audio: and calls over IP", over_ip),
     Scenario("phone audio: on behalf of a delegator", on_behalf),
 )
