@@ -33,6 +33,7 @@ from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.bindings import Bindings
 from mobility.domain.call_policy import CallPolicies, CallPolicy
+from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
@@ -67,6 +68,7 @@ from mobility.domain.voice import Voice
 from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.imaging.darkroom import PillowDarkroom
+from mobility.media.relay import Relays
 from mobility.meet.routes import PATH as JOIN_PATH
 from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
@@ -177,6 +179,7 @@ class FrontEnd(MultiService):
             stored.call_sides,
             stored.renegotiations,
         )
+        self.relays = Relays(config.media, config.media.secret)
         self.call_policies = CallPolicies(self._call_policy)
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
@@ -329,6 +332,8 @@ class FrontEnd(MultiService):
             calls=self.calls,
             telephony=self.telephony,
             renegotiations=self.renegotiations,
+            call_reports=CallReports(ledger, self.conversations),
+            relays=self.relays,
             delegates=self.delegates,
             meetings=self.meetings,
             forwarding=self.forwarding,
@@ -336,6 +341,8 @@ class FrontEnd(MultiService):
             conferences=self.conferences,
             meeting_settings=settings,
             archive=archive,
+            log=log,
+            pseudonym=pseudonym,
             channels=self.channels,
             photos=self._photos(),
             local_photos=self.local_photos,
@@ -380,6 +387,7 @@ class FrontEnd(MultiService):
     def _call_policy(self, uri: str) -> CallPolicy:
         return CallPolicy(
             for_others=bool(self.delegates.delegators_of(uri)),
+            relay=bool(self.relays),
             phone=self.telephony is not None and self.telephony.phone_audio.may_call(uri),
             emergency=self.telephony is not None and self.telephony.outside.may_call_emergency,
         )

@@ -18,6 +18,7 @@ from mobility.config import (
     WebConfig,
 )
 from mobility.config.forwarding import ForwardingConfig
+from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.sip import SipConfig, SipListenerConfig
 from mobility.directory.settings import LdapConfig
@@ -30,6 +31,8 @@ RECORDS: dict[str, type] = {
     "ucwa": UcwaConfig,
     "meetings": MeetingsConfig,
     "forwarding": ForwardingConfig,
+    "media": MediaConfig,
+    "media.relay": MediaRelayConfig,
     "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,
@@ -67,7 +70,7 @@ def fields() -> dict[str, "attrs.Attribute[Any]"]:
         f"{table}.{field.name}": field
         for table, record in RECORDS.items()
         for field in attrs.fields(cast(Any, record))
-        if field.name != "listeners"
+        if field.name not in ("listeners", "relays")
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from mobility.config.forwarding import ForwardingConfig, read_forwarding
+from mobility.config.media import MediaConfig, read_media
 from mobility.config.meetings import MeetingsConfig, read_meetings
 from mobility.config.services import (
     AuthConfig,
@@ -50,6 +51,7 @@ class Config:
     ucwa: UcwaConfig = attrs.Factory(UcwaConfig)
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     forwarding: ForwardingConfig = attrs.Factory(ForwardingConfig)
+    media: MediaConfig = attrs.Factory(MediaConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
@@ -91,6 +93,7 @@ def load(path: Path) -> Config:
         ucwa=read_ucwa(top.table("ucwa")),
         meetings=read_meetings(top.table("meetings")),
         forwarding=read_forwarding(top.table("forwarding")),
+        media=read_media(top.table("media")),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),

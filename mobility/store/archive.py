@@ -33,6 +33,9 @@ RECEIPT_LIFE_S = 86_400.0
 """For how long a repeated POST is known by its Idempotency-Key: a day, longer than any client
 goes on trying the same request."""
 
+CALL_REPORT_LIFE_S = 30 * 86_400.0
+"""For how long what clients report of calls is kept (our choice: a month, to find a pattern)."""
+
 T = TypeVar("T")
 
 _entries = tables.stream_entries.columns
@@ -204,8 +207,8 @@ class SqliteArchive:
             await self._ledger.run(housekeeping.trim(some))
 
     def purge(self, now: float, receipt_life_s: float = RECEIPT_LIFE_S) -> Deferred[int]:
-        """Forget the tokens that have expired at `now`, and receipts older than
-        `receipt_life_s`; how many rows there were."""
+        """Forget the tokens that have expired at `now`, receipts older than `receipt_life_s`, and
+        old reports on calls; how many rows there were."""
         return Deferred.fromCoroutine(self._purge(now, receipt_life_s))
 
     async def _purge(self, now: float, receipt_life_s: float) -> int:
@@ -213,6 +216,7 @@ class SqliteArchive:
         for kind, time in (
             (housekeeping.EXPIRED_TOKENS, now),
             (housekeeping.OLD_RECEIPTS, now - receipt_life_s),
+            (housekeeping.OLD_CALL_REPORTS, now - CALL_REPORT_LIFE_S),
         ):
             more = True
             while more:

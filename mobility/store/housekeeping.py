@@ -9,7 +9,7 @@ from sqlite3 import Cursor
 
 from sqlalchemy import bindparam, select
 
-from mobility.domain.records import Receipt, Record, Token
+from mobility.domain.records import CallReport, Receipt, Record, Token
 from mobility.store import statements, tables
 from mobility.store.plan import Memory
 from mobility.store.statements import FORMS, compiled
@@ -52,6 +52,7 @@ def _not_after(record_class: type[Record], time: str) -> tuple[str, str]:
 
 EXPIRED_TOKENS = _not_after(Token, "expires_at")
 OLD_RECEIPTS = _not_after(Receipt, "created_at")
+OLD_CALL_REPORTS = _not_after(CallReport, "created_at")
 
 
 def purge(kind: tuple[str, str], time: float) -> Operation[int]:

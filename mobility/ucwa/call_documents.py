@@ -52,6 +52,8 @@ def call_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
             if rel in begun:
                 another = f"{rel}OnBehalfOfDelegator"
                 begun[another] = link(hrefs.of(f"communication/{another}"))
+    if policy.relay:
+        begun["mediaRelayAccessToken"] = link(hrefs.of("mediaRelayAccessToken"))
     return begun | phone_links(hrefs, policy)
 
 

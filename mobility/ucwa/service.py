@@ -1,9 +1,12 @@
 """What UCWA's handlers work with: the domain's services and the settings they need."""
 
+from collections.abc import Callable
+
 import attrs
 
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.applications import Applications
+from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
@@ -24,6 +27,8 @@ from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.telephony import Telephony
 from mobility.domain.users import Users
+from mobility.events import EventLog
+from mobility.media.relay import Relays
 from mobility.ucwa.events import EventChannels
 from mobility.ucwa.outstanding import Outstanding
 from mobility.ucwa.ports import Dispatch, PhotoCookies
@@ -48,6 +53,8 @@ class Ucwa:
     messaging: Messaging
     calls: Calls
     renegotiations: Renegotiations
+    call_reports: CallReports
+    relays: Relays
     delegates: Delegates
     telephony: Telephony | None
     """None on a front end that reaches no telephone network."""
@@ -56,6 +63,8 @@ class Ucwa:
     meeting_settings: MeetingsConfig
     """`join_url` is filled in."""
     archive: Archive
+    log: EventLog
+    pseudonym: Callable[[str], str]
     channels: EventChannels
     photos: Photos
     local_photos: LocalPhotos

@@ -25,7 +25,7 @@ ABSENT = None
 LINK = "link (data: URI under _links)"
 RAW = "raw body bytes"
 
-LONGEST = 10_000
+LONGEST = 64 * 1024
 """Characters of the longest text that anything takes whose length is not documented."""
 
 ENUMERATIONS: dict[str, list[str]] = CATALOGUE["enumerations"]

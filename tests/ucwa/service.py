@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from mobility.config import Config, StoreConfig, UcwaConfig
 from mobility.config.forwarding import ForwardingConfig
+from mobility.config.media import MediaConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
@@ -103,6 +104,7 @@ class Service:
         ucwa: UcwaConfig | None = None,
         meetings: MeetingsConfig | None = None,
         *,
+        media: MediaConfig | None = None,
         telephones: bool = True,
     ) -> None:
         """`telephones` says whether the front end reaches a telephone network, one in memory."""
@@ -123,6 +125,7 @@ class Service:
             ucwa=ucwa or UcwaConfig(),
             meetings=meetings or MeetingsConfig(),
             forwarding=ForwardingConfig(voicemail=VOICEMAIL),
+            media=media or MediaConfig(),
         )
         self._open()
 
@@ -408,9 +411,10 @@ class UcwaTestCase(TestCase):
     timeout = 60
     ucwa: UcwaConfig | None = None
     meetings: MeetingsConfig | None = None
+    media: MediaConfig | None = None
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        self.service = Service(self.mktemp(), self.ucwa, self.meetings)
+        self.service = Service(self.mktemp(), self.ucwa, self.meetings, media=self.media)
         self.clock = self.service.clock
         self.expected_failures: set[str] = set()
         self.addCleanup(self._close)

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.domain.records import DistributionGroup
 from mobility.testing import MemoryResponse
@@ -306,6 +307,7 @@ class ShownTests(UcwaTestCase):
 
     maxDiff = None
     meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
+    media = MediaConfig((MediaRelayConfig("turn.example.test"),))
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()

@@ -13,6 +13,7 @@ from mobility.domain.records.applications import (
 )
 from mobility.domain.records.calls import (
     Call,
+    CallReport,
     CallSide,
     Renegotiation,
 )
@@ -72,6 +73,7 @@ Record = (
     | VoiceGrant
     | Call
     | CallSide
+    | CallReport
     | Renegotiation
     | CallForwarding
 )
@@ -81,6 +83,7 @@ __all__ = [
     "Binding",
     "Call",
     "CallForwarding",
+    "CallReport",
     "CallSide",
     "Contact",
     "Conversation",

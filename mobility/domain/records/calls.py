@@ -80,3 +80,23 @@ class Renegotiation:
     expires_at: float
     state: str = "Offered"
     answer: str = attrs.field(repr=False, default="")
+
+
+@attrs.frozen(slots=True)
+class CallReport:
+    """What a client said of a call's media: how good they were, or why they failed.
+
+    `kind` is quality, failure or diagnostics.  `endpoint` names the device of a quality report,
+    `code` and `subcode` are those of a failure, `body` is what else was sent, as it came.
+    """
+
+    KEY: ClassVar = ("id",)
+    id: str
+    call_id: str
+    user_uri: str
+    kind: str
+    created_at: float
+    endpoint: str = ""
+    code: str = ""
+    subcode: str = ""
+    body: str = attrs.field(repr=False, default="")

@@ -15,6 +15,7 @@ from mobility.domain.records import (
     Binding,
     Call,
     CallForwarding,
+    CallReport,
     CallSide,
     Contact,
     Conversation,
@@ -48,6 +49,7 @@ from mobility.store.tables.application import (
     tokens,
 )
 from mobility.store.tables.call import (
+    call_reports,
     call_sides,
     calls,
     renegotiations,
@@ -118,6 +120,7 @@ TABLE_OF: dict[type[Record], Table] = {
     VoiceGrant: voice_grants,
     Call: calls,
     CallSide: call_sides,
+    CallReport: call_reports,
     Renegotiation: renegotiations,
     CallForwarding: call_forwardings,
 }
@@ -128,6 +131,7 @@ __all__ = [
     "applications",
     "bindings",
     "call_forwardings",
+    "call_reports",
     "call_sides",
     "calls",
     "contact_groups",

@@ -57,3 +57,19 @@ renegotiations = Table(
     column("state", Text),
     column("answer", Text),
 )
+
+call_reports = Table(
+    "call_reports",
+    metadata,
+    key("id"),
+    column("call_id", Text),
+    column("user_uri", Text),
+    column("kind", Text),
+    column("created_at", Double),
+    column("endpoint", Text),
+    column("code", Text),
+    column("subcode", Text),
+    column("body", Text),
+    Index("call_reports_call", "call_id"),
+    Index("call_reports_created_at", "created_at"),
+)
