@@ -10,7 +10,7 @@ from twisted.internet.task import react
 from tests.conformance import page, report
 from tests.conformance.catalogue import Catalogue
 from tests.conformance.inventory import Inventory, take
-from tests.conformance.program import judge, judge_own
+from tests.conformance.program import CannotBegin, judge, judge_own
 from tests.conformance.sightings import Sightings, of_record
 from tests.conformance.signin import Account
 
@@ -70,7 +70,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 async def run(options: argparse.Namespace) -> None:
     """Judge, say it, and end with the status."""
     if options.base_url:
-        record = await judge(options.base_url, options.users, options.ca, options.play)
+        try:
+            record = await judge(options.base_url, options.users, options.ca, options.play)
+        except CannotBegin as error:
+            sys.stderr.write(f"{options.base_url}: {error}\n")
+            raise SystemExit(2) from None
     else:
         record = await judge_own(options.play)
     inventory = take(record.checker.catalogue)

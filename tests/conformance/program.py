@@ -15,12 +15,16 @@ from tests.conformance.mover import connect
 from tests.conformance.record import Record
 from tests.conformance.scenarios import SCENARIOS
 from tests.conformance.shown import Form
-from tests.conformance.signin import Account
+from tests.conformance.signin import Account, Discovery
 from tests.conformance.stage import Scenario, Stage, Theatre
 from tests.conformance.wire import Wire
 
 BROKEN = (ConnectError, RequestNotSent, ResponseFailed)
 """How a request fails when there is no answer."""
+
+
+class CannotBegin(Exception):
+    """There is nothing to judge; the text says why."""
 
 
 async def judge_own(only: str = "") -> Record:
@@ -54,9 +58,17 @@ async def judge_own(only: str = "") -> Record:
 async def judge(
     entry: str, accounts: list[Account], ca_file: Path | None, only: str = ""
 ) -> Record:
-    """Judge the service at an Autodiscover root URL, likewise."""
+    """Judge the service at an Autodiscover root URL, likewise.
+
+    Raises CannotBegin when it cannot be reached, or a user cannot sign in.
+    """
     record = Record(Checker(Catalogue.load()))
     wire = Wire(ca_file)
+    for account in accounts:
+        try:
+            await Discovery(wire, entry, Form.JSON, Record(record.checker)).sign_in(account)
+        except (Stopped, *BROKEN) as error:
+            raise CannotBegin(f"{account.address} cannot sign in: {error}") from error
     await play(Theatre(entry, accounts, wire, RealClock(), record), only)
     await wire.hang_up()
     return record
