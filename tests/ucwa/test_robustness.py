@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.errors import STATUS_OF_CODE
 from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Operation, Resource
@@ -268,7 +269,8 @@ def made() -> list[Made]:
 class RobustnessTests(UcwaTestCase):
     """Every declared resource, in a front end where they all exist."""
 
-    timeout = 300
+    timeout = 600
+    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
 
     async def test_every_answer(self) -> None:
         """No 500 and no failure in the log; every error has a body of UCWA with its code."""
@@ -293,8 +295,9 @@ class RobustnessTests(UcwaTestCase):
         applications = self.service.front_end.applications
         for endpoint in list(applications):
             await applications.end(endpoint, self.clock.seconds())
-        alice = await self.service.sign_in("alice")
-        return alice, await one_of_each(self, alice, await self.service.sign_in("bob"))
+        alice = await self.service.sign_in("alice", available=False)
+        bob = await self.service.sign_in("bob", available=False)
+        return alice, await one_of_each(self, alice, bob)
 
     async def answer(self, alice: Client, request: Made, places: dict[str, str]) -> MemoryResponse:
         """Send a request with an id that exists in its path; a parked one is ended by another."""

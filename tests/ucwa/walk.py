@@ -1,59 +1,195 @@
-"""One resource of each declared kind, found as clients find them: along the links."""
+"""One resource of each declared kind, found as clients find them: along the links.
 
+Actions that no link shows are found by their declaration, with ids that are there.
+"""
+
+import json
 import re
+from collections.abc import Iterable
 
+from mobility.domain.records import DistributionGroup
+from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Resource
+from mobility.ucwa.hrefs import data_uri
 from mobility.ucwa.resources import RESOURCES
-from tests.ucwa.service import Client, UcwaTestCase, uri
+from tests.descriptions import sdp
+from tests.ucwa.service import OUTSIDE, Client, UcwaTestCase, converted, uri
 
-HREF = re.compile(r'"href":"(/[^"]+)"')
+HREF = re.compile(r'"href": ?"(/[^"]+)"')
+
+EVERY_MODALITY = {
+    "supportedModalities": ["Messaging", "PhoneAudio", "Audio", "Video"],
+    "supportedMessageFormats": ["Plain", "Html"],
+}
+
+MEETINGS = "onlineMeetings/myOnlineMeetings"
+JOINS = "communication/onlineMeetingInvitations"
+CALLS = "communication/startAudioVideo"
+
+
+SEVERAL = ("conversation", "participant")
+"""Resources that are each read, because they lead to different ones."""
 
 
 async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[str, str]:
-    """Where Alice has a resource of each rel: Bob talks to her and rings, she watches him, has a
-    group of her own and a meeting with an extension, and her calls ring at her delegate too."""
-    messaging = await test.talk(alice, bob, "Hello")
+    """Where Alice has a resource of each rel.
+
+    Bob talks to her, rings, and is in a call with her; she watches him, has a group of her own, a
+    meeting with an extension that she leads, in whose lobby Carol waits, and delegates; she calls
+    a telephone.  Her application was not made available before, or for messages only.
+    """
+    hrefs = Hrefs(alice)
+    await test.service.let_phone("alice", "bob")
+    for client in (alice, bob):
+        await client.post("me/makeMeAvailable", EVERY_MODALITY)
+        await client.events()
+    hrefs.add(await test.talk(alice, bob, "Hello"))
+    await _people(test, alice, bob, hrefs)
+    await _calls(alice, bob, hrefs)
+    await _meeting(test, alice, bob, hrefs)
     rung = {"to": uri("alice"), "operationId": "ringing"}
     await bob.post("communication/messagingInvitations", rung)
-    (ringing, *_) = await alice.events()
-    await test.service.let_call("alice")
-    await test.service.front_end.delegates.add_delegate(alice.uri, uri("carol"))
-    await test.service.front_end.delegates.add_to_team(alice.uri, uri("carol"))
+    await hrefs.hear()
+    subscriptions = f"{alice.href}/people/presenceSubscriptions"
+    chosen = {"group": hrefs.group, "presenceSubscriptions": subscriptions}
+    return await _walked(alice, hrefs) | chosen
+
+
+class Hrefs:
+    """Hrefs that a client was shown, in the order in which it was."""
+
+    def __init__(self, client: Client) -> None:
+        self.found: list[str] = [client.href]
+        self.group = ""
+        self._client = client
+
+    def add(self, *hrefs: str) -> None:
+        self.found += hrefs
+
+    def of(self, response: MemoryResponse) -> str:
+        """What an answer shows; its Location."""
+        location = response.header("Location") or ""
+        self.add(*filter(None, [location]), *HREF.findall(response.body.decode()))
+        return location
+
+    async def hear(self) -> None:
+        """What the next events show."""
+        for event in await self._client.events():
+            self.add(event.href, *HREF.findall(json.dumps(event.shown)))
+
+
+async def _people(test: UcwaTestCase, alice: Client, bob: Client, hrefs: Hrefs) -> None:
+    delegates = test.service.front_end.delegates
+    for of, whom in (("alice", "carol"), ("carol", "alice")):
+        await delegates.add_delegate(uri(of), uri(whom))
+    await delegates.add_to_team(alice.uri, uri("carol"))
     settings = "me/callForwardingSettings/simultaneousRingSettings"
     await alice.post(f"{settings}/simultaneousRingToDelegates")
     await alice.post("people/groups", {"displayName": "Sales"})
-    (sales, *_) = (await alice.document("people/groups"))["_embedded"]["group"]
-    made = [
-        await alice.post("people/presenceSubscriptions", {"duration": 30, "uris": [uri("bob")]}),
-        await alice.post("onlineMeetings/myOnlineMeetings", {"subject": "Plans"}),
-    ]
-    meeting = made[-1].header("Location") or ""
+    groups = (await alice.document("people/groups"))["_embedded"]["group"]
+    hrefs.group = groups[0]["_links"]["self"]["href"]
+    member = {"contactUri": uri("bob"), "groupId": groups[0]["id"]}
+    hrefs.of(await alice.post("people/groupMemberships", member))
+    lunch = DistributionGroup(uri("lunch"), "Lunch", uri("bob"), "", "")
+    await test.service.front_end.distribution_groups.put(lunch)
+    hrefs.of(await alice.get("people/search?query=lunch"))
+    watched = {"duration": 30, "uris": [uri("bob")]}
+    hrefs.of(await alice.post("people/presenceSubscriptions", watched))
+    hrefs.add(f"{alice.href}/people/bob@example.test/privacyRelationship")
+    hrefs.add(f"{alice.href}/people/bob@example.test")
+
+
+async def _calls(alice: Client, bob: Client, hrefs: Hrefs) -> None:
+    offer = {"mediaOffer": {"href": data_uri(sdp("audio", "video"), "application/sdp")}}
+    called = {"to": bob.uri, "operationId": "call", "_links": offer}
+    hrefs.of(await alice.post(CALLS, called))
+    for event in await bob.events():
+        accept = (event.shown or {}).get("_links", {}).get("acceptWithAnswer")
+        if accept is not None:
+            await _describe(bob, accept["href"], 7)
+            conversation = event.resource["_links"]["conversation"]["href"]
+            await _describe(bob, f"{conversation}/audioVideo/audioVideoSession/renegotiations", 8)
+    await hrefs.hear()
+    hrefs.of(await bob.post(CALLS, {**called, "to": alice.uri}))
+    await hrefs.hear()
+    phoned = {"to": OUTSIDE, "operationId": "phone"}
+    hrefs.of(await alice.post("communication/phoneAudioInvitations", phoned))
+    await hrefs.hear()
+
+
+async def _describe(client: Client, href: str, version: int) -> None:
+    """POST an offer or an answer."""
+    body = sdp("audio", "video", version=version).encode()
+    await client.post(href, body=body, content_type="application/sdp")
+
+
+async def _meeting(test: UcwaTestCase, alice: Client, bob: Client, hrefs: Hrefs) -> None:
+    made = await alice.post(MEETINGS, {"subject": "Plans", "accessLevel": "Locked"})
+    meeting = hrefs.of(made)
     extension = {"id": "1", "type": "RoamedParticipantData"}
-    made.append(await alice.post(f"{meeting}/extensions", extension))
-    bob_seen = f"{alice.href}/people/bob@example.test"
-    places = {
-        "group": sales["_links"]["self"]["href"],
-        "contactPrivacyRelationship": f"{bob_seen}/privacyRelationship",
-    }
-    shown = b"".join(response.body for response in made).decode()
-    created = [response.header("Location") or "" for response in made]
-    first = [alice.href, messaging, ringing.href, *created]
-    await _walk(alice, places, [*first, *HREF.findall(shown)])
+    hrefs.of(await alice.post(f"{meeting}/extensions", extension))
+    meeting_uri = made.json()["onlineMeetingUri"]
+    joined = await alice.post(JOINS, {"onlineMeetingUri": meeting_uri, "operationId": "join"})
+    invitation = await alice.document(hrefs.of(joined))
+    conversation = invitation["_links"]["conversation"]["href"]
+    await bob.post(JOINS, {"onlineMeetingUri": meeting_uri})
+    await alice.post(f"{conversation}/participants/bob@example.test/admit")
+    carol = await test.service.sign_in("carol")
+    await carol.post(JOINS, {"onlineMeetingUri": meeting_uri})
+    await bob.post(f"{converted(conversation, alice, bob)}/messaging/addMessaging")
+    asked = {"to": uri("dave"), "operationId": "ask"}
+    add = f"communication/participantInvitations?conversation={conversation.rpartition('/')[2]}"
+    hrefs.of(await alice.post(add, asked))
+    for path in ("", "/lobby", "/attendees", "/leaders", "/participants"):
+        hrefs.add(conversation + path)
+    await hrefs.hear()
+
+
+async def _walked(client: Client, hrefs: Hrefs) -> dict[str, str]:
+    """The first href that leads to each kind of resource, each read once for more."""
+    places: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    found = dict.fromkeys(hrefs.found)
+    queue = list(found)
+    for href in queue:  # which grows
+        for resource in _at(href.removeprefix(client.href).partition("?")[0].strip("/")):
+            _note(resource, href, client, ids)
+            if resource.rel not in places or resource.rel in SEVERAL:
+                places.setdefault(resource.rel, href)
+                if any(one.method == "GET" and not one.may_park for one in resource.operations):
+                    response = await client.get(href)
+                    shown = HREF.findall(response.body.decode(errors="replace"))
+                    queue += [one for one in shown if one not in found]
+                    found |= dict.fromkeys(shown)
+    for resource in RESOURCES:
+        if resource.rel not in places and resource.operations:
+            path = _filled(resource, client, ids)
+            if path:
+                places[resource.rel] = path
     return places
 
 
-async def _walk(client: Client, places: dict[str, str], hrefs: list[str]) -> None:
-    """Note the first of `hrefs` that leads to each kind of resource, and read it for more."""
-    for href in hrefs:  # which grows
-        for resource in _at(href.removeprefix(client.href).partition("?")[0].strip("/")):
-            if resource.rel not in places:
-                places[resource.rel] = href
-                if any(one.method == "GET" and not one.may_park for one in resource.operations):
-                    response = await client.get(href)
-                    hrefs += HREF.findall(response.body.decode(errors="replace"))
+def _note(resource: Resource, href: str, client: Client, ids: dict[str, str]) -> None:
+    """Remember the ids in a path, by the declared path up to each."""
+    own = href.removeprefix(client.href).partition("?")[0].strip("/")
+    declared = resource.path.split("/")
+    for number, (name, value) in enumerate(zip(declared, own.split("/"), strict=True), start=1):
+        if name.startswith("{"):
+            ids.setdefault("/".join(declared[:number]), value)
+            ids.setdefault(name, value)
 
 
-def _at(path: str) -> list[Resource]:
+def _filled(resource: Resource, client: Client, ids: dict[str, str]) -> str:
+    """The path of a resource with ids that there are, "" if there are none."""
+    declared = resource.path.split("/")
+    parts = [
+        ids.get("/".join(declared[:number]), ids.get(part, "")) if part.startswith("{") else part
+        for number, part in enumerate(declared, start=1)
+    ]
+    return "/".join((client.href, *parts)) if all(parts) else ""
+
+
+def _at(path: str) -> Iterable[Resource]:
     """The resources at a path below the application, those with the most literal path."""
     found = [resource for resource in RESOURCES if _pattern(resource).fullmatch(path)]
     variables = min((resource.path.count("{") for resource in found), default=0)

@@ -1,0 +1,34 @@
+"""The walk that the tests of bad input start from: nothing that is declared is left out of them."""
+
+from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.ucwa.resources import RESOURCES
+from tests.ucwa.service import UcwaTestCase
+from tests.ucwa.walk import one_of_each
+
+UNREAD = {
+    "contactPhoto": "nobody has a photo",
+    "participantMessaging": "the participant that is found first does not write",
+    "search": "what is looked for must be said",
+}
+"""What a GET without more does not show."""
+
+
+class WalkTests(UcwaTestCase):
+    """`one_of_each`."""
+
+    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
+
+    async def test_everything(self) -> None:
+        """Every declared resource has a place, and every readable one is there."""
+        alice = await self.service.sign_in("alice", available=False)
+        bob = await self.service.sign_in("bob", available=False)
+        places = await one_of_each(self, alice, bob)
+        self.assertEqual({one.rel for one in RESOURCES if one.operations} - set(places), set())
+        unread = set()
+        for resource in RESOURCES:
+            for operation in resource.operations:
+                if operation.method == "GET" and not operation.may_park:
+                    answer = await alice.get(places[resource.rel])
+                    if answer.status != 200:
+                        unread.add(resource.rel)
+        self.assertEqual(unread, set(UNREAD))
