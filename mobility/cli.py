@@ -17,6 +17,7 @@ from mobility.errors import OperatorFault
 COMMANDS = {
     "demo": "mobility.commands.demo:demo",
     "directory": "mobility.commands.directory:directory",
+    "group": "mobility.commands.group:group",
     "init": "mobility.commands.init:init",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",

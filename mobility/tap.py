@@ -26,7 +26,7 @@ from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import delegates, descriptors, directory, health, status, users, voice
+from mobility.operate import delegates, descriptors, directory, groups, health, status, users, voice
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -141,6 +141,7 @@ def user_routes(
     )
     return [
         *users.routes(administration, access),
+        *groups.routes(front_end.distribution_groups, access, log, pseudonym),
         *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
         *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
     ]

@@ -1,6 +1,6 @@
 """UCWA area *people*: the groups that everybody has, and distribution groups."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from mobility.domain.addresses import user_uri
@@ -38,8 +38,12 @@ def of_everybody(group_id: str) -> Callable[[Ucwa, Call], Coroutine[Any, Any, Re
 
 
 async def get_distribution_group(ucwa: Ucwa, call: Call) -> Response:
+    """distributionGroup, with its members unless they are more than are expanded."""
     found = ucwa.groups.distribution(call.parameter("group"))
-    return Response(document=await _shown(ucwa, call, found))
+    people, groups = ucwa.distribution_groups.expand(found)
+    if len(people) + len(groups) > ucwa.group_size_to_expand:
+        people, groups = [], []
+    return Response(document=await _with_members(ucwa, call, found, people, groups))
 
 
 async def expand(ucwa: Ucwa, call: Call) -> Response:
@@ -51,12 +55,7 @@ async def expand(ucwa: Ucwa, call: Call) -> Response:
     people, groups = ucwa.distribution_groups.expand(found)
     if len(people) + len(groups) > ucwa.group_size_to_expand:
         raise Refusal("Forbidden", "TooManyContacts", "This group has too many members.")
-    document = await _shown(ucwa, call, found)
-    document["_embedded"] = {
-        "contact": [shown(ucwa, call, user) for user in known_users(ucwa, people)],
-        "distributionGroup": [await _shown(ucwa, call, group) for group in groups],
-    }
-    return Response(document=document)
+    return Response(document=await _with_members(ucwa, call, found, people, groups))
 
 
 async def add_to_list(ucwa: Ucwa, call: Call) -> Response:
@@ -80,6 +79,21 @@ async def remove_from_list(ucwa: Ucwa, call: Call) -> Response:
     body.check()
     await ucwa.contacts.unlist_distribution(call.endpoint.user_uri, group_id)
     return Response(204)
+
+
+async def _with_members(
+    ucwa: Ucwa,
+    call: Call,
+    found: DistributionGroup,
+    people: Iterable[str],
+    groups: Iterable[DistributionGroup],
+) -> Document:
+    document = await _shown(ucwa, call, found)
+    document["_embedded"] = {
+        "contact": [shown(ucwa, call, user) for user in known_users(ucwa, people)],
+        "distributionGroup": [await _shown(ucwa, call, group) for group in groups],
+    }
+    return document
 
 
 async def _shown(ucwa: Ucwa, call: Call, found: DistributionGroup) -> Document:

@@ -135,6 +135,7 @@ ABSENT_RESOURCES: dict[str, str] = {
     "applicationSharingRenegotiation": _SHARING,
     "participantApplicationSharing": _SHARING,
     "participantDataCollaboration": _SHARING,
+    "userAcknowledged": "its page describes no operation and no property, and no page links to it",
 }
 """Rels that are not served, and why: the end of a sentence that begins "deliberately absent
 because".  Their operations and events are absent with them."""
@@ -150,5 +151,20 @@ ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
     ("onlineMeetingInvitation", "onlineMeetingInvitation", "updated"): (
         "nothing of it changes before it is completed"
     ),
+    **{
+        (page, group, kind): why
+        for group in ("defaultGroup", "pinnedGroup")
+        for page, kind, why in (
+            ("myGroups", "added", "everybody has this group from the beginning"),
+            ("myGroups", "deleted", "everybody has this group, and nobody can remove it"),
+            (group, "updated", "its id and its name, which are all it shows, never change"),
+        )
+    },
+    **{
+        ("myOrganizationGroup", "delegatorsGroup", kind): (
+            "no delegators are in an organization: its page repeats the events of delegatorsGroup's"
+        )
+        for kind in ("added", "updated", "deleted")
+    },
 }
 """Documented events that are not sent, and why, likewise: page, what it is about, type."""

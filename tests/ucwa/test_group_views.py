@@ -132,8 +132,11 @@ class DistributionGroupTests(GroupViewsTestCase):
         """A group above the limit is not expanded."""
         members = " ".join(uri(f"person{number}") for number in range(3))
         await self.front_end.distribution_groups.put(attrs.evolve(LUNCH, members=members))
-        href = "people/distributionGroups/lunch@example.test/expandDistributionGroup"
-        self.refused(await self.alice.get(href), 403, "Forbidden", "TooManyContacts")
+        own = "people/distributionGroups/lunch@example.test"
+        expanded = await self.alice.get(f"{own}/expandDistributionGroup")
+        self.refused(expanded, 403, "Forbidden", "TooManyContacts")
+        nobody = {"contact": [], "distributionGroup": []}
+        self.assertEqual((await self.alice.document(own))["_embedded"], nobody)
 
     async def test_presence(self) -> None:
         """subscribeToGroupPresence watches the people that are direct members."""
