@@ -11,6 +11,7 @@ from mobility.toml_table import Table, between, one_of
 
 MUTUAL_TLS = ("request", "require", "none")
 TRANSPORTS = ("tls", "tcp", "udp")
+DIGESTS = ("SHA-256", "MD5")
 
 _UDP = re.compile(r"udp:([0-9]{1,5})(?::interface=(.+))?")
 
@@ -32,6 +33,8 @@ class SipListenerConfig:
     certificate: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+    digest: tuple[str, ...] = DIGESTS
+    """The algorithms that phones are challenged with, the preferred one first (RFC 8760)."""
 
     @property
     def tls(self) -> bool:
@@ -95,6 +98,9 @@ def _listener(table: Table) -> SipListenerConfig:
     if mutual_tls not in MUTUAL_TLS:
         raise table.fault("mutual_tls", "must be request, require or none")
     files = {field: table.read(field, Path, None) for field in ("certificate", "key", "client_ca")}
+    digest = table.read("digest", tuple[str, ...], DIGESTS)
+    if not digest or len(set(digest)) != len(digest) or not set(digest) <= set(DIGESTS):
+        raise table.fault("digest", "must be SHA-256, MD5 or both")
     table.finish()
     if transport == "tls":
         needed = ["certificate", "key", *(["client_ca"] if mutual_tls != "none" else [])]
@@ -107,7 +113,7 @@ def _listener(table: Table) -> SipListenerConfig:
                 raise table.fault(field, 'must not be given where transport is not "tls"')
         if mutual_tls != "none":
             raise table.fault("mutual_tls", 'must be "none" where transport is not "tls"')
-    return SipListenerConfig(name, endpoint, transport, mutual_tls, **files)
+    return SipListenerConfig(name, endpoint, transport, mutual_tls, digest=digest, **files)
 
 
 def _udp_endpoint(table: Table) -> str:

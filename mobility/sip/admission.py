@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from mobility.auth.lockout import Lockout
+from mobility.config.sip import DIGESTS, SipConfig
 from mobility.domain.records import User
 from mobility.domain.users import Users
 from mobility.events import Catalogue, EventLog
@@ -38,7 +39,7 @@ class Admission:
         self,
         users: Users,
         domains: Iterable[str],
-        trusted_peers: Iterable[str],
+        settings: SipConfig,
         lockout: Lockout,
         secret: bytes,
         entropy: Entropy,
@@ -48,7 +49,8 @@ class Admission:
     ) -> None:
         self._users = users
         self._challengers = {domain: Challenger(domain, secret, entropy) for domain in domains}
-        self._trusted = frozenset(trusted_peers)
+        self._trusted = frozenset(settings.trusted_peers)
+        self._algorithms = {one.name: one.digest for one in settings.listeners}
         self._lockout = lockout
         self._epoch = epoch
         self._log = log
@@ -83,7 +85,9 @@ class Admission:
                 self._lockout.succeeded(uri)
                 return user
             stale = verdict is Verdict.STALE
-        raise SipRefusal(status, fields={challenge: challenger.challenges(now, stale=stale)})
+        algorithms = self._algorithms.get(incoming.flow.listener, DIGESTS)
+        challenges = challenger.challenges(now, algorithms, stale=stale)
+        raise SipRefusal(status, fields={challenge: challenges})
 
     def _judge(
         self, incoming: Incoming, uri: str, claim: Claim, challenger: Challenger, now: float

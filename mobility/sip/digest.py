@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
 import attrs
@@ -82,14 +82,16 @@ class Challenger:
         self._entropy = entropy
         self._counts: OrderedDict[str, int] = OrderedDict()
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+    def challenges(
+        self, now: float, algorithms: Iterable[str] = tuple(ALGORITHMS), *, stale: bool = False
+    ) -> list[str]:
         """The values of WWW-Authenticate or Proxy-Authenticate, a nonce in common."""
         nonce = self._nonce(now)
         extra = ", stale=true" if stale else ""
         return [
             f'Digest realm={quote(self.realm)}, nonce="{nonce}", algorithm={algorithm}, '
             f'qop="auth"{extra}'
-            for algorithm in ALGORITHMS
+            for algorithm in algorithms
         ]
 
     def claim(self, credentials: Authorisation) -> Claim | None:

@@ -66,7 +66,7 @@ class SipSide:
         admission = Admission(
             services.users,
             domains,
-            settings.trusted_peers,
+            settings,
             services.lockout,
             services.nonce_secret,
             entropy,

@@ -51,7 +51,7 @@ class RegistrarTestCase(CoreTestCase):
         admission = Admission(
             self.users,
             [DOMAIN],
-            self.settings.trusted_peers,
+            self.settings,
             self.lockout,
             b"secret",
             self.random,

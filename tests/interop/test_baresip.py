@@ -1,0 +1,63 @@
+"""Baresip as a user's phone."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.interop.baresip import Baresip
+from tests.interop.child import program
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+
+PHONES = """
+[[sip.listen]]
+name = "phones-{transport}"
+transport = "{transport}"
+endpoint = "{transport}:{port}:interface=127.0.0.1"
+digest = ["MD5"]               # this phone knows no other
+"""
+
+
+class BaresipTests(TestCase):
+    """Listeners for phones, over UDP and TCP."""
+
+    timeout = 120
+
+    async def setUp(self) -> None:
+        program("baresip", "baresip-core")
+        self.process = FrontEndProcess(Path(self.mktemp()))
+        self.port = self.process.port(5060)
+        with self.process.config.open("a") as config:
+            for transport in ("udp", "tcp"):
+                config.write(PHONES.format(transport=transport, port=self.port))
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+
+    async def phone(self, transport: str, password: str = PASSWORD) -> Baresip:
+        phone = Baresip(
+            Path(self.mktemp()),
+            self.process.ca,
+            "alice@example.test",
+            password,
+            self.port,
+            transport,
+        )
+        self.addCleanup(phone.stop)
+        return phone
+
+    async def test_registers(self) -> None:
+        """It registers with a password, over each transport, and signs out when it ends."""
+        for transport in ("udp", "tcp"):
+            phone = await self.phone(transport)
+            await phone.says("200 OK")
+            await phone.stop()
+            listener = f"phones-{transport}"
+            lines = self.process.events("sip.request", listener=listener, method="REGISTER")
+            self.assertEqual([line["status"] for line in lines], [401, 200] * 2)
+
+    async def test_wrong_password(self) -> None:
+        """With a wrong password it stays outside, and the log says so without a name."""
+        await self.phone("udp", "wrong")
+        line = await self.process.logged("sip.signin_failed")
+        self.assertEqual((line["reason"], line["peer"]), ("password", "127.0.0.1"))
+        self.assertNotIn("alice", str(line))
