@@ -14,6 +14,7 @@ from mobility.http.message import Request, Response
 from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
+from mobility.ucwa.hrefs import TELEPHONE, is_number
 from mobility.ucwa.me import AUDIO_PREFERENCES, FORMATS, MAX_PHONE, MODALITIES
 from mobility.ucwa.service import Ucwa
 
@@ -144,7 +145,10 @@ def get_participant_messaging(ucwa: Ucwa, call: Call) -> Response:
 def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, ParticipantChanged]:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
     address = call.parameter("address")
-    uri = user_uri(address) if "@" in address else f"tel:{address}"
+    if address == TELEPHONE:
+        uri = next(filter(is_number, conversation.peers(leg)), None)
+    else:
+        uri = user_uri(address)
     name_of = ucwa.conversations.names_in(conversation)
     shown = seen(conversation, leg, uri, name_of) if uri is not None else None
     if shown is None:

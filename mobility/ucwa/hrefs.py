@@ -24,6 +24,9 @@ ASSIGNED_MEETING = "assigned"
 ADHOC = "adhoc"
 """The onlineMeetingUri that asks for a new meeting (UCWA rel `startOnlineMeeting`)."""
 
+TELEPHONE = "telephone"
+"""What stands for the address of who takes part in a conversation by a telephone."""
+
 ADDRESSES = 10_000
 """Addresses whose spelling in a path is remembered (our choice: some 3 MB)."""
 
@@ -99,7 +102,10 @@ class Hrefs:
         return f"{self.conversation(conversation_id)}/messaging/messages/{number}"
 
     def participant(self, conversation_id: str, uri: str) -> str:
-        return f"{self.conversation(conversation_id)}/participants/{_address(uri)}"
+        """Who takes part by a telephone has the same place in each conversation, for no href holds
+        a number."""
+        address = TELEPHONE if is_number(uri) else _address(uri)
+        return f"{self.conversation(conversation_id)}/participants/{address}"
 
     def invitation(self, invitation_id: str, rel: str = "messagingInvitation") -> str:
         return f"{self.application}/communication/{rel}s/{invitation_id}"

@@ -119,6 +119,7 @@ ABOVE_THE_TREE = frozenset(
 
 LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
+    "derivedPhoneAudio": "phoneAudio",
     "groupContacts": "myContacts",
     "localParticipant": "participant",
     "organizer": "contact",

@@ -90,7 +90,9 @@ class StartTests(PhoneTestCase):
         (other,) = told[7].resource["_embedded"]["acceptedByParticipant"]
         self.assertEqual((f"tel:{OUTSIDE}", OUTSIDE), (other["uri"], other["name"]))
         self.assertEqual({"self", "conversation"}, set(other["_links"]))
-        participant = await self.alice.document(other["_links"]["self"]["href"])
+        href = other["_links"]["self"]["href"]
+        self.assertNotIn("4930", href)
+        participant = await self.alice.document(href)
         self.assertEqual(f"tel:{OUTSIDE}", participant["uri"])
 
     async def test_query(self) -> None:

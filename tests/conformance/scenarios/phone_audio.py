@@ -23,9 +23,9 @@ async def caller(stage: Stage, number: int = 0) -> Person:
     return person
 
 
-async def callee(stage: Stage, number: str) -> Person:
-    """Bob, who takes calls with his telephone."""
-    bob = await stage.person(1, available=False)
+async def callee(stage: Stage, number: str, person: int = 1) -> Person:
+    """Somebody who takes calls with a telephone."""
+    bob = await stage.person(person, available=False)
     values = {
         "supportedModalities": ["Messaging", "PhoneAudio"],
         "audioPreference": "PhoneAudio",
@@ -143,6 +143,23 @@ async def on_behalf(stage: Stage) -> None:
     await carol.post(await carol.get(embedded(completed), "phoneAudio"), "stopPhoneAudio")
 
 
+async def sent_on(stage: Stage) -> None:
+    """A call that the callee sends on is answered by a delegate's telephone: it is derived."""
+    bob, alice = await caller(stage, 1), await stage.person(0)
+    carol = await callee(stage, ANSWERS, 2)
+    root = await alice.get(alice.part("me"), "callForwardingSettings")
+    immediate = root.embedded.get("immediateForwardSettings", [])
+    if not immediate or "immediateForwardToDelegates" not in immediate[0].links:
+        raise Unplayable("needs a user with a delegate")
+    await alice.post(immediate[0], "immediateForwardToDelegates")
+    await call(bob, "sent on", alice.uri)
+    completed = await bob.hears("completed", "phoneAudioInvitation", operationId="sent on")
+    audio = await bob.get(embedded(completed), "derivedPhoneAudio")
+    await bob.post(audio, "stopPhoneAudio")
+    await carol.hears("deleted", "conversation")
+    await alice.post(await alice.get(root), "turnOffCallForwarding")
+
+
 async def over_ip(stage: Stage) -> None:
     """A call over IP is answered with the telephone; an emergency call is placed over IP."""
     alice = await stage.person(0, "Messaging", "Audio")
@@ -173,6 +190,7 @@ SCENARIOS = (
     Scenario("phone audio: declined", declined),
     Scenario("phone audio: answered", answered),
     Scenario("phone audio: added to a conversation", added),
+    Scenario("phone audio: sent on", sent_on),
     Scenario("phone audio: and calls over IP", over_ip),
     Scenario("phone audio: on behalf of a delegator", on_behalf),
 )
