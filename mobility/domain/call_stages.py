@@ -13,7 +13,7 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.facts import Reason
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device, is_line
-from mobility.domain.outcomes import UNABLE
+from mobility.domain.outcomes import UNABLE, Outcome
 from mobility.domain.records import Invitation, Leg
 from mobility.domain.ringing import Incoming, OwnDevices, Plan, RingingPlan, Stage
 from mobility.domain.states import Invited, invitation_after
@@ -38,6 +38,8 @@ class CallStages:
         self.plan: RingingPlan = self.own
         self._stages: dict[str, deque[Stage]] = {}
         """The stages to come of each call that rings."""
+        self._outcomes: dict[str, Outcome] = {}
+        """Why nothing rang any more for such a call, the last time that was so."""
         conversations.silences.append(self._silent)
         conversations.call_endings.append(self._over)
 
@@ -92,12 +94,16 @@ class CallStages:
     def end(self, conversation: ActiveConversation) -> None:
         """Somebody answered: nobody else will ring."""
         conversation.stages = 0
-        self._stages.pop(call_of(conversation).id, None)
+        self._forget(call_of(conversation).id)
 
-    def _silent(self, conversation: ActiveConversation) -> None:
-        """Nothing rings any more: the next stage begins before its time."""
+    def _silent(self, conversation: ActiveConversation, outcome: Outcome) -> None:
+        """Nothing rings any more: the next stage begins before its time.
+
+        With nobody left to ring the call ends in `outcome`.
+        """
         call = conversation.call
         if call is not None and (stages := self._stages.get(call.id)):
+            self._outcomes[call.id] = outcome
             self._agenda.at(0.0, partial(self._begin_stage, conversation, stages[0]))
 
     async def _begin_stage(
@@ -140,13 +146,18 @@ class CallStages:
             stages.popleft()
             conversation.stages = len(stages)
             if not conversation.ringing(invitation):
+                outcome = self._outcomes.get(call.id, UNABLE)
                 if stages:
-                    self._silent(conversation)
+                    self._silent(conversation, outcome)
                 else:
-                    await conversations.withdraw(conversation, invitation, UNABLE, now)
+                    await conversations.withdraw(conversation, invitation, outcome, now)
 
     def _over(self, unit: Unit, end: CallEnd) -> None:  # noqa: ARG002  # a CallEnding
-        self._stages.pop(end.call.id, None)
+        self._forget(end.call.id)
+
+    def _forget(self, call_id: str) -> None:
+        self._stages.pop(call_id, None)
+        self._outcomes.pop(call_id, None)
 
     def able(self, conversation: ActiveConversation, device: Device) -> bool:
         """Whether a device can take the call: a telephone and a line any, others what offers them
@@ -162,25 +173,37 @@ class CallStages:
         leg = new_leg(invitation, device, "Incoming", "Ringing", by_phone=by_phone)
         return attrs.evolve(leg, on_behalf_of=on_behalf_of)
 
-    def first_devices(
-        self, conversation: ActiveConversation, plan: Plan, caller: Device
-    ) -> tuple[list[Device], Stage | None, tuple[Stage, ...]]:
-        """The devices of the first stage that has any, that stage, and the stages after it.
+    def first_legs(
+        self, conversation: ActiveConversation, invitation: Invitation, plan: Plan, caller: Device
+    ) -> tuple[list[Leg], tuple[Stage, ...]]:
+        """Who rings first, and the stages to come: the first stage that has devices begins, and
+        those that ring beside it at the same time.
 
-        The call of `conversation` gets what that stage says.
+        The call of `conversation` gets what they say.
         """
+        legs: dict[str, Leg] = {}
+        begun: Stage | None = None
         for number, stage in enumerate(plan.stages):
+            if begun is not None and (stage.alone or stage.after_s > begun.after_s):
+                return list(legs.values()), plan.stages[number:]
             devices = [
                 one
                 for one in stage.devices()
                 if one.id != caller.id and self.able(conversation, one)
             ]
-            if devices:
-                conversation.call = attrs.evolve(
-                    call_of(conversation), progress=stage.progress, forwarded_by=stage.forwarded_by
-                )
-                return devices, stage, plan.stages[number + 1 :]
-        return [], None, ()
+            if not devices:
+                continue
+            begun = begun or stage
+            call = call_of(conversation)
+            conversation.call = attrs.evolve(
+                call,
+                progress=call.progress or stage.progress,
+                forwarded_by=call.forwarded_by or stage.forwarded_by,
+            )
+            for device in devices:
+                leg = self.ringing_leg(invitation, device, stage.on_behalf_of)
+                legs.setdefault(device.id, leg)
+        return list(legs.values()), ()
 
 
 def _no_phone(device_id: str) -> bool:  # noqa: ARG001  # the same for all

@@ -144,11 +144,9 @@ class Calls:
         invitation = self.begin(conversation, device, wanted, now)
         plan = wanted.plan or self.stages.plan_of(conversation, invitation)
         invitation = attrs.evolve(invitation, expires_at=now + plan.timeout_s)
-        ringing, first, later = self.stages.first_devices(conversation, plan, device)
-        behalf = first.on_behalf_of if first is not None else ""
+        callees, later = self.stages.first_legs(conversation, invitation, plan, device)
         by_phone = wanted.modality == PHONE_AUDIO
         caller = new_leg(invitation, device, "Connecting", "Connecting", by_phone=by_phone)
-        callees = [self.stages.ringing_leg(invitation, callee, behalf) for callee in ringing]
         conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
         conversation.invitations = {invitation.id: invitation}
         unit = Unit()

@@ -93,8 +93,8 @@ class Conversations:
         self._locks = Locks()
         self.closings: list[Closing] = []
         self.call_endings: list[CallEnding] = []
-        self.silences: list[Callable[[ActiveConversation], None]] = []
-        """Called when nothing rings any more for a call that others may still ring for."""
+        self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
+        """Called when nothing rings any more for a call that others may ring for, with why."""
         self.lines = Lines()
 
     def load(
@@ -362,7 +362,7 @@ class Conversations:
             invitation = conversation.invitations.get(call.id)
             if invitation is not None and not conversation.ringing(invitation):
                 for silent in self.silences:
-                    silent(conversation)
+                    silent(conversation, outcome)
 
     async def _end_invitations(
         self, unit: Unit, draft: ActiveConversation, outcome: Outcome

@@ -58,8 +58,16 @@ RingingPlan = Callable[[Incoming], Plan]
 """Makes the plan of a call; asked again, with the same call, after a restart."""
 
 
+OtherDevices = Callable[[str, tuple[str, ...], str], Sequence[Device]]
+"""Finds what rings for a user besides its applications, such as SIP phones: given the user's URI,
+the media and who calls."""
+
+
 class OwnDevices:
-    """The plan of who has said nothing else: all of the callee's applications ring at once."""
+    """The plan of who has said nothing else: all of the callee's devices ring at once.
+
+    They are its applications, and what `others` find.
+    """
 
     def __init__(
         self,
@@ -71,6 +79,7 @@ class OwnDevices:
         self._conversations = conversations
         self._timeout_s = timeout_s
         self._by_phone = by_phone
+        self.others: list[OtherDevices] = []
 
     def __call__(self, call: Incoming) -> Plan:
         return Plan(
@@ -79,9 +88,9 @@ class OwnDevices:
         )
 
     def devices(self, uri: str, media: tuple[str, ...], caller_uri: str) -> list[Device]:
-        """The applications of a user that carry one of `media` and this caller may ring, each once.
+        """The devices of a user that carry one of `media` and this caller may ring, each once.
 
-        For audio those whose telephone rings are among them.
+        For audio the applications whose telephone rings are among them.
         """
         found: dict[str, Device] = {}
         if "Audio" in media:
@@ -91,4 +100,7 @@ class OwnDevices:
         for medium in media:
             for endpoint in self._conversations.reachable(uri, medium, caller_uri):
                 found.setdefault(endpoint.id, endpoint)
+        if self._conversations.reach.obstacle(uri, caller_uri) is None:
+            for others in self.others:
+                found.update((device.id, device) for device in others(uri, media, caller_uri))
         return list(found.values())

@@ -47,6 +47,7 @@ TARGETS: dict[str, frozenset[str]] = {
     "localParticipant": frozenset({"participant"}),
     "acceptedByParticipant": frozenset({"participant"}),
     "delegator": frozenset({"contact"}),
+    "forwardedBy": frozenset({"contact"}),
     "groupContacts": frozenset({"myContacts"}),
     "redirect": frozenset({"root", "user"}),
 }

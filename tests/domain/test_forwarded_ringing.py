@@ -10,8 +10,9 @@ from twisted.trial.unittest import TestCase
 from mobility.domain.applications import Availability, Endpoint
 from mobility.domain.calls import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, VIDEO, Description, Stream
-from mobility.domain.facts import CallTerms, InvitationChanged
+from mobility.domain.facts import CallTerms, Fact, InvitationChanged
 from mobility.domain.forwarding import ForwardingSettings
+from mobility.domain.lines import Device
 from mobility.domain.privacy import BLOCKED
 from mobility.domain.records import Call, Invitation, User
 from tests.domain.doubles import done, name_of, running, uri
@@ -159,6 +160,29 @@ class ForwardTests(RingingTestCase):
         self.do(self.world.end(self.dave))
         self.call()
         self.assertEqual(["mailbox"], self.ringing)
+
+    def test_other_devices(self) -> None:
+        """What else rings for a user does so wherever its applications do, for the same callers."""
+        heard: list[Fact] = []
+        phone = self.world.conversations.lines.open(CAROL, "Carol", heard.append)
+        asked: list[tuple[str, tuple[str, ...], str]] = []
+
+        def phones(user: str, media: tuple[str, ...], caller: str) -> list[Device]:
+            asked.append((user, media, caller))
+            return [phone] if user == CAROL else []
+
+        self.world.calls.stages.own.others.append(phones)
+        self.do(self.forwarding.forward(self.bob, "Contact", CAROL))
+        invitation = self.call()
+        self.assertEqual([(CAROL, (AUDIO,), ALICE)], asked)
+        self.assertEqual(["carol", "carol"], self.ringing)
+        accept = self.world.calls.accept(phone, invitation.id, Answer(ANSWER), self.world.now)
+        self.do(accept)
+        self.assertEqual([], self.ringing)
+        known = self.world.privacy.level(CAROL, ALICE)
+        self.do(self.world.privacy.assign(CAROL, ALICE, BLOCKED, known))
+        self.call()
+        self.assertEqual(1, len(asked))
 
     def test_other_invitations(self) -> None:
         """Messages and calls without audio ring Bob all the same."""
@@ -308,6 +332,14 @@ class UnansweredTests(RingingTestCase):
         done(self.world.decline(self.bob, invitation, everywhere=True))
         self.after(1)
         self.assertEqual([], self.ringing)
+
+    def test_declined_and_nobody_else(self) -> None:
+        """With nobody left to ring the caller is told of the decline."""
+        self.forwarding.everybody = ForwardingSettings(MAILBOX)
+        invitation = self.call()
+        done(self.world.decline(self.bob, invitation))
+        self.after(1)
+        self.assertEqual("Declined", self.outcome())
 
     def test_no_voicemail_that_answers(self) -> None:
         """Where voicemail is not there Bob rings to the end."""

@@ -321,6 +321,7 @@ class CalleeTests(PhoneTestCase):
         decline = shown["_links"]["decline"]["href"]
         self.accepted(await bob.post(decline, {"reason": "Global"}), 204)
         self.assertEqual("over", self.service.telephones.to(MOBILE["bob"]).state)
+        await self.service.follow()
         (completed,) = [one for one in await self.alice.events() if one.type == "completed"]
         self.assertEqual("Declined", completed.event["reason"]["subcode"])
 

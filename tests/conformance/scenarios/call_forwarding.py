@@ -1,14 +1,18 @@
 """Call forwarding: where a user's incoming calls go."""
 
+from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.exchange import Exchange
 from tests.conformance.person import Person
+from tests.conformance.scenarios.messaging import embedded
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
+from tests.descriptions import sdp
 
 ROOT = "callForwardingSettings"
 PARTS = ("immediateForwardSettings", "simultaneousRingSettings", "unansweredCallSettings")
 NUMBER = "tel:+14255550199"
+START, INVITATION = "startAudio", "audioVideoInvitation"
 
 
 async def actions(stage: Stage) -> None:
@@ -154,10 +158,49 @@ def _is(exchange: Exchange, status: int) -> None:
         raise Stopped(f"the PUT is answered {exchange.status}, not {status}")
 
 
+async def calls(stage: Stage) -> None:
+    """A call is sent on, and one that rings at a delegate too is taken there."""
+    alice, bob, carol = await stage.people(3, "Messaging", "Audio")
+    if START not in bob.part("communication").links:
+        raise Unplayable("needs calls over IP")
+    if "simultaneousRingToDelegates" not in (await _part(alice, PARTS[1])).links:
+        raise Unplayable("needs a user with a delegate")
+    await _done(alice, PARTS[0], "immediateForwardToContact", carol.uri)
+    await _call(bob, alice, "sent on")
+    started = await carol.hears("started", INVITATION, direction="Incoming")
+    invitation = embedded(started)
+    await carol.get(invitation, "forwardedBy")
+    await carol.post(await carol.get(invitation), "decline", {"reason": "Global"})
+    await bob.hears("completed", INVITATION, operationId="sent on")
+    await _done(alice, PARTS[1], "simultaneousRingToDelegates")
+    await _call(bob, alice, "for a delegate")
+    invitation = embedded(await carol.hears("started", INVITATION, direction="Incoming"))
+    await alice.hears("started", INVITATION, direction="Incoming")
+    await carol.get(invitation, "delegator")
+    accept = invitation.links["acceptWithAnswer"][0].href
+    headers = {"Content-Type": "application/sdp"}
+    await carol.send(
+        "POST", accept, "acceptWithAnswer", sdp("audio", version=2).encode(), headers=headers
+    )
+    taken = embedded(await alice.hears("completed", INVITATION, direction="Incoming"))
+    await alice.get(taken, "acceptedByContact")
+    call = embedded(await bob.hears("updated", "audioVideo", state="Connected"))
+    await bob.post(call, "stopAudioVideo")
+    await carol.hears("deleted", "conversation")
+    await alice.post(await _root(alice), "turnOffCallForwarding")
+
+
+async def _call(caller: Person, callee: Person, operation: str) -> None:
+    values = {"to": callee.uri, "operationId": operation}
+    offer = {"mediaOffer": data_uri(sdp("audio"), "application/sdp")}
+    await caller.post(caller.part("communication"), START, values, offer)
+
+
 SCENARIOS = (
     Scenario("call forwarding: actions", actions),
     Scenario("call forwarding: delegates and team", colleagues),
     Scenario("call forwarding: nobody there", nobody_there),
     Scenario("call forwarding: written back", written_back),
     Scenario("call forwarding: wrong values", wrong),
+    Scenario("call forwarding: calls", calls),
 )
