@@ -43,6 +43,7 @@ SUCCESS_ANYWHERE = frozenset({204})
 resources of the server's own."""
 
 TARGETS: dict[str, frozenset[str]] = {
+    "onBehalfOf": frozenset({"contact"}),
     "from": frozenset({"participant"}),
     "localParticipant": frozenset({"participant"}),
     "acceptedByParticipant": frozenset({"participant"}),
@@ -119,9 +120,14 @@ ABOVE_THE_TREE = frozenset(
 """Rels that are served without a declaration: what stands above an application, and errors."""
 
 LINK_NAMES = {
+    "forwardedBy": "contact",
+    "onBehalfOf": "contact",
+    "delegator": "contact",
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
     "derivedPhoneAudio": "phoneAudio",
+    "derivedAudioVideo": "audioVideo",
     "groupContacts": "myContacts",
+    "session": "audioVideoSession",
     "localParticipant": "participant",
     "organizer": "contact",
     "memberships": "presenceSubscriptionMemberships",
@@ -132,7 +138,14 @@ LINK_NAMES = {
 
 _SHARING = "no operation of UCWA begins to share, and what others share comes with media of theirs"
 
+_MIXING = "there is no server that mixes the media of a conference"
+
 ABSENT_RESOURCES: dict[str, str] = {
+    "escalateAudio": _MIXING,
+    "escalateAudioVideo": _MIXING,
+    "videoFreeze": _MIXING,
+    "videoLockedOnParticipant": _MIXING,
+    "replacesAudioVideo": "no operation of UCWA transfers a call, so none replaces another",
     "applicationSharer": _SHARING,
     "applicationSharingRenegotiation": _SHARING,
     "participantApplicationSharing": _SHARING,

@@ -15,6 +15,8 @@ from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 PROJECT = Path(clocked.__file__).parent.parent.parent
 USERS = ("alice", "bob", "carol")
 
+RELAY_SECRET = "relay.secret"  # the name of a file
+
 VOICEMAIL = "sip:voicemail@example.test"
 """What answers for users who do not."""
 
@@ -35,10 +37,15 @@ class ClockedFrontEnd(FrontEndProcess):
         super().__init__(directory)
         self.socket = directory / "clock"
         elsewhere = f"https://127.0.0.1:{self.port(4443)}/"
+        secret = self.directory / RELAY_SECRET
+        secret.write_text("a secret of the tests")
+        secret.chmod(0o600)
         with self.config.open("a") as config:
             config.write(f'\n[forwarding]\nvoicemail = "{VOICEMAIL}"\n')
             config.write(f'\n[[meetings.dial_in]]\nname = "{REGION}"\n')
             config.write(f'number = "{DIAL_IN}"\nlanguages = ["en-US"]\n')
+            config.write(f'\n[media]\nsecret_file = "{RELAY_SECRET}"\n[[media.relay]]\n')
+            config.write('host = "turn.example.test"\nipv4 = "192.0.2.5"\n')
             config.write(f'\n[autodiscover.redirects]\n"moved.test" = "{elsewhere}"\n')
 
     @property
