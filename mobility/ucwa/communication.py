@@ -123,8 +123,10 @@ def get_participant(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg, shown = _participant(ucwa, call)
     led = conversation.leads(leg.user_uri)
     document = conversation_documents.participant(call.hrefs, shown, led=led)
+    own = call.hrefs.participant(conversation.id, shown.uri)
+    if leg.messaging == "Connected" and conversation.writes(shown.uri):
+        document["_links"]["participantMessaging"] = documents.link(f"{own}/messaging")
     if leg.call == "Connected":
-        own = call.hrefs.participant(conversation.id, shown.uri)
         for fact in media_facts(conversation, leg, "updated", lambda _: ""):
             if fact.uri == shown.uri:
                 rel = f"participant{fact.medium}"

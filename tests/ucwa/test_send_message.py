@@ -263,10 +263,13 @@ class ParticipantTests(ConnectedTestCase):
             await self.alice.document(link["href"]) for link in shown["_links"]["participant"]
         ]
         self.assertEqual((mine["local"], theirs["local"]), (True, False))
-        self.assertEqual(set(mine["_links"]), {"self", "conversation", "me"})
+        self.assertEqual(
+            set(mine["_links"]), {"self", "conversation", "me", "participantMessaging"}
+        )
         self.assertEqual(
             set(theirs["_links"]),
-            {"self", "conversation", "contact", "contactPresence", "contactPhoto"},
+            {"self", "conversation", "contact", "contactPresence", "contactPhoto"}
+            | {"participantMessaging"},
         )
         for name in ("messaging", "participantMessaging"):
             path = f"{theirs['_links']['self']['href']}/{name}"
