@@ -273,6 +273,7 @@ class FrontEnd(MultiService):
         self.bindings.load(stored.bindings)
         self.telephony = self._telephony(telephones, ledger, agenda)
         stages = self.calls.stages
+        self.voice.watchers.append(self.forwarding.watch)
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
         stages.load()
 

@@ -50,7 +50,9 @@ class CallStages:
             if call is not None and call.state != "Established":
                 invitation = conversation.invitations[call.id]
                 plan = self.plan_of(conversation, invitation)
-                self.follow(conversation, plan.stages[1:], call.started_at)
+                first, *rest = plan.stages
+                later = [one for one in rest if one.alone or one.after_s > first.after_s]
+                self.follow(conversation, later, call.started_at)
 
     def plan_of(self, conversation: ActiveConversation, invitation: Invitation) -> Plan:
         """The plan of the call that begins or rings in `conversation`."""

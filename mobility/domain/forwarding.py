@@ -3,7 +3,7 @@
 Where a call goes by them is decided in `mobility.domain.call_routing`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import attrs
@@ -352,6 +352,21 @@ class Forwarding:
             return after
 
         return await self._change(endpoint, decide, known)
+
+    def watch(self) -> Callable[[], Awaitable[None]]:
+        """A `Watcher` of voice settings: who may choose otherwise afterwards is told."""
+        before = {one.user_uri: self.choices(one.user_uri) for one in self._applications}
+
+        async def tell() -> None:
+            unit = Unit()
+            for endpoint in self._applications:
+                choices = self.choices(endpoint.user_uri)
+                if before.get(endpoint.user_uri, choices) != choices:
+                    unit.append(endpoint.id, MeChanged())
+            if unit:
+                await self._ledger.commit(unit)
+
+        return tell
 
     async def end_all_of(self, user: User, now: float) -> None:  # noqa: ARG002  # a Departure
         """A user leaves for good, and its settings with it."""

@@ -1,6 +1,7 @@
 """The documents of call forwarding: what a user has set, and what it may choose."""
 
 import uuid
+import zlib
 
 from mobility.domain.call_routing import is_number
 from mobility.domain.forwarding import CONTACT, NONE, Forwarding
@@ -52,7 +53,7 @@ class ForwardingDocuments:
     def immediate(self) -> Document:
         settings, own = self.settings, self._of(IMMEDIATE)
         actions = (f"immediateForwardTo{target}" for target in self._choices.forward)
-        return tagged(
+        return _tagged(
             {
                 "rel": IMMEDIATE,
                 "target": settings.forward_target,
@@ -61,13 +62,14 @@ class ForwardingDocuments:
                     **self._contact(own, settings.forward_target, settings.forward_contact),
                     **links(**{rel: f"{own}/{rel}" for rel in actions}),
                 },
-            }
+            },
+            settings.forward_contact,
         )
 
     def simultaneous(self) -> Document:
         settings, own = self.settings, self._of(SIMULTANEOUS)
         actions = (f"simultaneousRingTo{target}" for target in self._choices.ring)
-        return tagged(
+        return _tagged(
             {
                 self.put_token(SIMULTANEOUS): PUT_TOKEN_VALUE,
                 "rel": SIMULTANEOUS,
@@ -78,7 +80,8 @@ class ForwardingDocuments:
                     **self._contact(own, settings.ring_target, settings.ring_contact),
                     **links(**{rel: f"{own}/{rel}" for rel in actions}),
                 },
-            }
+            },
+            settings.ring_contact,
         )
 
     def unanswered(self) -> Document:
@@ -86,7 +89,7 @@ class ForwardingDocuments:
         target = self._forwarding.unanswered_target(settings)
         actions = [f"unansweredCallTo{target}" for target in self._choices.unanswered]
         actions.append("resetUnansweredCallSettings")
-        return tagged(
+        return _tagged(
             {
                 self.put_token(UNANSWERED): PUT_TOKEN_VALUE,
                 "rel": UNANSWERED,
@@ -97,7 +100,8 @@ class ForwardingDocuments:
                     **self._contact(own, target, settings.unanswered_contact),
                     **links(**{rel: f"{own}/{rel}" for rel in actions}),
                 },
-            }
+            },
+            settings.unanswered_contact,
         )
 
     def number(self, rel: str) -> Document | None:
@@ -132,3 +136,10 @@ class ForwardingDocuments:
         if is_number(contact):
             return {"contact": link(f"{own}/contact")}
         return {"contact": link(self._hrefs.person(contact), self._users.name_of(contact))}
+
+
+def _tagged(document: Document, contact: str) -> Document:
+    """`document` with an `etag` for the contact as well, which it need not name."""
+    etag = tagged(document)["etag"]
+    document["etag"] = str(zlib.crc32(f"{etag} {contact}".encode()))
+    return document

@@ -436,6 +436,7 @@ class World:
             stored.call_forwardings,
         )
         stages = self.calls.stages
+        self.voice.watchers.append(self.forwarding.watch)
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
         stages.load()
         self.contacts = Contacts(

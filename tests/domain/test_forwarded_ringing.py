@@ -363,6 +363,15 @@ class UnansweredTests(RingingTestCase):
         carol = self.world.same(self.carol)
         self.assertEqual(BOB, self.terms(carol).forwarded_by)
 
+    def test_restart_after_a_decline(self) -> None:
+        """Who rang from the start and declined does not ring again in the next process."""
+        self.do(self.forwarding.ring_too(self.bob, "Delegates"))
+        invitation = self.call()
+        done(self.world.decline(self.dave, invitation))
+        self.world = self.world.restarted()
+        self.after(5)
+        self.assertEqual(["bob"], self.ringing)
+
     def test_voicemail_by_number(self) -> None:
         """Voicemail may be a telephone number, which is called for whom it answers."""
         self.forwarding.everybody = ForwardingSettings("tel:+14255550190")

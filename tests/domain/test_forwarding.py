@@ -152,6 +152,9 @@ class ActionTests(ForwardingTestCase):
         self.assertEqual(
             Choices(("Voicemail",), (), ("Voicemail",)), self.forwarding.choices(ALICE)
         )
+        self.assertEqual("me", self.world.told(self.alice)[-1])
+        done(running(self.world.voice.change("policies", "global", {"usages": []}, 1)))
+        self.assertEqual([], self.world.told(self.alice))
         for action in (
             self.forwarding.forward(self.alice, "Contact", CAROL),
             self.forwarding.ring_too(self.alice, "Contact", contact=CAROL),

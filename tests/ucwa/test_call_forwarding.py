@@ -246,6 +246,20 @@ class PutTests(ForwardingTestCase):
             response = await self.put(UNANSWERED, **changes)
             self.assertEqual(set(changes), self.wrong_parameters(response))
 
+    async def test_other_number(self) -> None:
+        """Another number is another version, though the document does not name it; what is beside
+        it is the same."""
+        action = f"{RING}/simultaneousRingToContact"
+        await self.do(action, {"target": "+14255550199"})
+        root = await self.alice.document(ROOT)
+        before = root["_embedded"]["simultaneousRingSettings"]["etag"]
+        await self.do(action, {"target": "+14255550188"})
+        self.refused(await self.put(RING, before, ringDelay=5), 412, "PreconditionFailed")
+        shown = (await self.alice.get(RING, If_None_Match=f'"{before}"')).status
+        self.assertEqual(200, shown)
+        etag = root["_embedded"]["unansweredCallSettings"]["etag"]
+        self.assertEqual(200, (await self.put(UNANSWERED, etag, ringDelay=30)).status)
+
     async def test_rules(self) -> None:
         """Without If-Match 428, with an old etag 412, without the GUID property 400."""
         for path in (ROOT, RING, UNANSWERED):
