@@ -229,8 +229,11 @@ class Handsets:
                 await refuse(self._conversations, endpoint, invitation_id, outcome, now)
         except Unavailable:
             raise
-        except Refusal:
+        except Refusal as refusal:
             self._hang_up(key)
+            if refusal.code == "BadRequest":  # what it answered cannot be used
+                outcome = REFUSALS[Happening.UNREACHABLE]
+                await refuse(self._conversations, endpoint, invitation_id, outcome, now)
 
     async def _connect(self, key: Key, now: float) -> None:  # noqa: ARG002  # an Action
         """The call of a handset is connected: let it hear the other end.

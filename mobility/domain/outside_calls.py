@@ -10,6 +10,7 @@ from mobility.domain.applications import Endpoint
 from mobility.domain.calls import Calls, Wanted
 from mobility.domain.conversations import Conversations
 from mobility.domain.handsets import not_a_number, why
+from mobility.domain.locations import Locations
 from mobility.domain.records import Invitation, Receipt
 from mobility.domain.ringing import Plan, Stage
 from mobility.domain.telephone import Location
@@ -33,12 +34,14 @@ class OutsideCalls:
         conversations: Conversations,
         calls: Calls,
         lines: TelephoneLines,
+        locations: Locations,
     ) -> None:
         self._users = users
         self._voice = voice
         self._conversations = conversations
         self._calls = calls
         self._lines = lines
+        self._locations = locations
 
     @property
     def may_call_emergency(self) -> bool:
@@ -107,7 +110,8 @@ class OutsideCalls:
                 "OperationNotSupported",
                 "No gateway to emergency services is configured; call them by another telephone.",
             )
-        one = self._lines.open(f"tel:{itinerary.number}", itinerary, location=location)
+        here = self._locations.of(endpoint, location)
+        one = self._lines.open(f"tel:{itinerary.number}", itinerary, location=here)
         plan = Plan((Stage(0.0, lambda: [one.line]),), EMERGENCY_PATIENCE_S)
         asked = attrs.evolve(
             wanted,

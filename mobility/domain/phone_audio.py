@@ -30,11 +30,12 @@ from mobility.domain.descriptions import (
 from mobility.domain.facts import Reason
 from mobility.domain.handsets import Handsets, not_a_number, showing, why
 from mobility.domain.ledger import Unit
+from mobility.domain.locations import Locations
 from mobility.domain.outcomes import UNABLE, Outcome
 from mobility.domain.records import Invitation, Leg, Receipt, User
 from mobility.domain.ringing import Incoming, Plan, Stage
 from mobility.domain.states import Invited
-from mobility.domain.telephone import Happening, Location, TelephoneCall
+from mobility.domain.telephone import Happening, TelephoneCall
 from mobility.domain.telephone_lines import TelephoneLine, TelephoneLines
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
@@ -78,7 +79,6 @@ class PhoneCall:
     thread_id: str = ""
     custom_content: str = attrs.field(repr=False, default="")
     delegator: str = ""
-    location: Location | None = None
 
 
 @attrs.frozen(slots=True)
@@ -103,6 +103,7 @@ class PhoneAudio:
         calls: Calls,
         lines: TelephoneLines,
         handsets: Handsets,
+        locations: Locations,
     ) -> None:
         self._agenda = agenda
         self._users = users
@@ -112,14 +113,16 @@ class PhoneAudio:
         self._calls = calls
         self._lines = lines
         self._handsets = handsets
+        self._locations = locations
 
     def may_call(self, uri: str) -> bool:
         """Whether a user may call with its telephone: it has Enterprise Voice and usages, and may
         have other telephones ring for it (CsMobilityPolicy, EnableOutsideVoice)."""
         user = self._users.find(uri)
-        return user is not None and user.enabled and self._may(user)
+        return user is not None and user.enabled and self.may(user)
 
-    def _may(self, user: User) -> bool:
+    def may(self, user: User) -> bool:
+        """Whether policy lets a user call with its telephone."""
         return self._voice.can_call_out(user) and self._voice.policy_of(user).allow_simul_ring
 
     async def start(
@@ -133,7 +136,7 @@ class PhoneAudio:
         user = self._caller(endpoint)
         target = self._target(user, wanted)
         own = self._handsets.own_phone(user, endpoint, wanted.phone_number)
-        exchange = self._exchange(target, wanted)
+        exchange = self._exchange(endpoint, target)
         asked = Wanted(
             to_uri=target.uri,
             media=(AUDIO,),
@@ -181,7 +184,7 @@ class PhoneAudio:
             if target.itinerary is None and target.uri not in others:
                 rule = "must be who takes part in the conversation, or a number"
                 raise validation_failure(Parameter("to", rule))
-            exchange = self._exchange(target, wanted)
+            exchange = self._exchange(endpoint, target)
             draft, unit = conversation.draft(), Unit()
             asked = Wanted(
                 to_uri=target.uri,
@@ -286,14 +289,18 @@ class PhoneAudio:
         return _Target(person.uri, person.name)
 
     def _must_call_out(self, user: User) -> None:
-        if not self._may(user):
+        if not self.may(user):
             raise Refusal("Forbidden", None, "You may not call by telephone.")
 
-    def _exchange(self, target: _Target, wanted: PhoneCall) -> TelephoneLine:
+    def _exchange(self, endpoint: Endpoint, target: _Target) -> TelephoneLine:
         """What rings in place of whom is called, until the caller's own telephone is answered."""
         itinerary = target.itinerary or Itinerary(target.uri)
         return self._lines.open(
-            target.uri, itinerary, name=target.name, waiting=True, location=wanted.location
+            target.uri,
+            itinerary,
+            name=target.name,
+            waiting=True,
+            location=self._locations.of(endpoint) if itinerary.emergency else None,
         )
 
     # The caller's own telephone

@@ -5,9 +5,9 @@ reaches a gateway, such as SIP, is a `TelephoneNetwork`.  A front end without on
 calls and shows no links to them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -44,7 +44,10 @@ Hear = Callable[[Happening], None]
 
 @attrs.frozen(slots=True)
 class Location:
-    """Where the caller is, for an emergency call (UCWA rel `startEmergencyCall`); "" is unknown."""
+    """Where the caller is, for an emergency call; "" is unknown.
+
+    The first fields are those of UCWA's rel `startEmergencyCall`.
+    """
 
     address: str = attrs.field(repr=False, default="")
     building: str = attrs.field(repr=False, default="")
@@ -52,6 +55,16 @@ class Location:
     state: str = attrs.field(repr=False, default="")
     country: str = attrs.field(repr=False, default="")
     zip: str = attrs.field(repr=False, default="")
+    lis_location: str = attrs.field(repr=False, default="")
+    """What a location information service told the client."""
+    network: tuple[tuple[str, str], ...] = attrs.field(repr=False, default=())
+    """Names and values of `reportMyNetwork`."""
+
+
+def civic_location(said: Mapping[str, str]) -> Location:
+    """Where the caller says it is: any of address, building, city, state, country and zip."""
+    fields: dict[str, Any] = dict(said)
+    return Location(**fields)
 
 
 @attrs.frozen(slots=True)

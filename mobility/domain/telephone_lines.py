@@ -158,8 +158,10 @@ class TelephoneLines:
                 )
         except Unavailable:
             raise
-        except Refusal:
+        except Refusal as refusal:
             one.call.hang_up()
+            if refusal.code == "BadRequest":  # what it answered cannot be used
+                await refuse(self._conversations, one.line, one.invitation_id, PSTN_FAILED, now)
 
 
 async def refuse(

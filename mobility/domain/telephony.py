@@ -13,6 +13,7 @@ from mobility.domain.facts import CommunicationChanged
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.handsets import Handsets
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.locations import Locations
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.phone_audio import PhoneAudio
 from mobility.domain.records import User
@@ -30,17 +31,17 @@ class Telephony:
     handsets: Handsets
     phone_audio: PhoneAudio
     outside: OutsideCalls
+    locations: Locations
 
 
 class Rights:
     """Tells applications when their users may call with telephones, or no longer."""
 
-    def __init__(
-        self, ledger: Ledger, applications: Applications, may_call: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, ledger: Ledger, applications: Applications, phone_audio: PhoneAudio) -> None:
         self._ledger = ledger
         self._applications = applications
-        self._may_call = may_call
+        self._may_call = phone_audio.may_call
+        self._may = phone_audio.may
 
     def watch(self) -> Callable[[], Awaitable[None]]:
         """A `Watcher` of voice settings."""
@@ -58,8 +59,8 @@ class Rights:
         return tell
 
     def follow(self, before: User, after: User, unit: Unit) -> None:
-        """A `Change` of a user: Enterprise Voice came or went."""
-        if before.enterprise_voice != after.enterprise_voice:
+        """A `Change` of a user: Enterprise Voice came or went, or another policy with the site."""
+        if self._may(before) is not self._may(after):
             for endpoint in self._applications.of_user(after.uri):
                 unit.append(endpoint.id, CommunicationChanged())
 
@@ -85,9 +86,13 @@ def telephony(
     forwarding.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
     handsets = Handsets(network, agenda, users, voice, applications, conversations, calls, lines)
     handsets.load()
-    phone_audio = PhoneAudio(agenda, users, voice, delegates, conversations, calls, lines, handsets)
-    rights = Rights(ledger, applications, phone_audio.may_call)
+    locations = Locations()
+    phone_audio = PhoneAudio(
+        agenda, users, voice, delegates, conversations, calls, lines, handsets, locations
+    )
+    rights = Rights(ledger, applications, phone_audio)
     voice.watchers.append(rights.watch)
     users.changes.append(rights.follow)
-    outside = OutsideCalls(users, voice, conversations, calls, lines)
-    return Telephony(lines, handsets, phone_audio, outside)
+    outside = OutsideCalls(users, voice, conversations, calls, lines, locations)
+    applications.departures.append(locations.leave)
+    return Telephony(lines, handsets, phone_audio, outside, locations)

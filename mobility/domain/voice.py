@@ -213,8 +213,10 @@ class Voice:
         return tuple(one for one in found if one.enabled)
 
     def can_call_out(self, user: User) -> bool:
-        """Whether a user may call numbers of the telephone network at all."""
-        return user.enterprise_voice and bool(self.policy_of(user).usages)
+        """Whether a user may call numbers of the telephone network at all, and some gateway is
+        there for it."""
+        usages = self.policy_of(user).usages
+        return user.enterprise_voice and bool(usages) and bool(self.gateways)
 
     def normalised(self, user: User, dialled: str) -> str:
         """The number that a user means.  400 NormalizationFailed when it is none."""

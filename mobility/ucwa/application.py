@@ -4,6 +4,7 @@ from twisted.internet.defer import Deferred
 
 from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Endpoint
+from mobility.domain.locations import NETWORK
 from mobility.domain.records import Receipt, User
 from mobility.domain.registration import Registration
 from mobility.errors import Parameter, Refusal, validation_failure
@@ -200,13 +201,14 @@ def get_media_policies(
     return Response(document={"rel": "mediaPolicies", **MEDIA_POLICIES, "_links": own})
 
 
-def post_network(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # nothing is kept
-    """reportMyNetwork: checked and accepted; no location service is configured to use it."""
+def post_network(ucwa: Ucwa, call: Call) -> Response:
+    """reportMyNetwork: where the client is, for emergency calls."""
     body = fields(call.request)
     body.choice("clientNetworkType", NETWORK_TYPES, required=True)
-    for name in ("ip", "mac", "subnetID", "wapBSSID", "rssi", "chassisID", "portID"):
-        body.text(name, max_length=MAX_NETWORK_FIELD)
+    network = {name: body.text(name, max_length=MAX_NETWORK_FIELD) for name in NETWORK}
     body.check()
+    if ucwa.telephony is not None:
+        ucwa.telephony.locations.report(call.endpoint, network)
     return Response(201, headers=[("Location", call.hrefs.of("reportMyNetwork"))])
 
 

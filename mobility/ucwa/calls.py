@@ -12,7 +12,7 @@ from mobility.domain.conversation import CALL, ActiveConversation
 from mobility.domain.descriptions import Description
 from mobility.domain.facts import CallChanged
 from mobility.domain.records import Leg
-from mobility.domain.telephone import Location
+from mobility.domain.telephone import civic_location
 from mobility.domain.voice_routing import looks_dialled
 from mobility.errors import PeerFault, Refusal
 from mobility.http.body import Fields, fields
@@ -136,7 +136,7 @@ async def start_emergency_call(ucwa: Ucwa, call: Call) -> Response:
             "There are no emergency calls here; call them by another telephone.",
         )
     invitation = await ucwa.telephony.outside.start_emergency(
-        call.endpoint, wanted, to, call.now, call.receipt, Location(**civic)
+        call.endpoint, wanted, to, call.now, call.receipt, civic_location(civic)
     )
     return invited(ucwa, call, invitation.id)
 

@@ -18,6 +18,12 @@ from mobility.ucwa.hrefs import TELEPHONE, is_number
 from mobility.ucwa.me import AUDIO_PREFERENCES, FORMATS, MAX_PHONE, MODALITIES
 from mobility.ucwa.service import Ucwa
 
+LIS_RESULTS = ("Succeeded", "Failed")
+"""LisQueryResultEnum."""
+
+MAX_LIS_LOCATION = 8 * 1024
+"""Characters of lisLocation (our choice: a civic address as PIDF-LO has some kilobytes)."""
+
 HISTORY = ("Enabled", "Disabled", "None")
 """GenericPolicy of conversationHistory."""
 
@@ -39,12 +45,18 @@ async def put_communication(ucwa: Ucwa, call: Call) -> Response:
     for name, field, allowed in (
         ("audioPreference", "audio_preference", AUDIO_PREFERENCES),
         ("conversationHistory", "conversation_history", HISTORY),
+        ("lisQueryResult", "lis_result", LIS_RESULTS),
     ):
         chosen = body.choice(name, allowed)
         if chosen is not None:
             changes[field] = chosen
     if "phoneNumber" in body:
         changes["phone_number"] = body.text("phoneNumber", max_length=MAX_PHONE)
+    if "lisLocation" in body:
+        changes["lis_location"] = body.text("lisLocation", max_length=MAX_LIS_LOCATION)
+    if "publishEndpointLocation" in body:
+        published = body.boolean("publishEndpointLocation")
+        changes["publishes_location"] = "Enabled" if published else "Disabled"
     body.check()
     await ucwa.applications.update_communication(
         call.endpoint, call.endpoint.record.etag if etag == "*" else _number(etag), changes
@@ -182,7 +194,10 @@ RESOURCES = (
                 parameters=(
                     "audioPreference",
                     "conversationHistory",
+                    "lisLocation",
+                    "lisQueryResult",
                     "phoneNumber",
+                    "publishEndpointLocation",
                     "supportedMessageFormats",
                     "supportedModalities",
                 ),

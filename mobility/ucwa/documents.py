@@ -194,7 +194,17 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
         "supportedModalities": listed(record.modalities),
         "supportedMessageFormats": listed(record.formats),
         "conversationHistory": record.conversation_history,
-        **present(audioPreference=record.audio_preference, phoneNumber=record.phone_number),
+        **present(
+            audioPreference=record.audio_preference,
+            phoneNumber=record.phone_number,
+            lisLocation=record.lis_location,
+            lisQueryResult=record.lis_result,
+        ),
+        **(
+            {"publishEndpointLocation": record.publishes_location == "Enabled"}
+            if record.publishes_location
+            else {}
+        ),
         "_links": {
             **links(
                 self=own,

@@ -356,6 +356,19 @@ class VoipTests(PhoneTestCase):
         self.assertIn("Busy", " ".join(self.world.told(self.alice)))
         self.nothing_left()
 
+    def test_answer_that_does_not_fit(self) -> None:
+        """A telephone whose answer does not fit the offer cannot take the call."""
+        self.world.device("bob", by_phone=True)
+        self.call()
+        self.world.lets(MOBILE["bob"], "answers", Description("two", OFFER.streams * 2))
+        self.assertIn("PstnCallFailed", " ".join(self.world.told(self.alice)))
+        self.nothing_left()
+        self.start()
+        self.world.lets(MOBILE["alice"], "answers", OFFER)
+        self.world.lets(OUTSIDE, "answers", Description("none", ()))
+        self.assertIn("PstnCallFailed", " ".join(self.world.told(self.alice)))
+        self.nothing_left()
+
 
 class HoldTests(PhoneTestCase):
     """Hold, resume and stop."""
@@ -441,11 +454,12 @@ class RefusedTests(PhoneTestCase):
         """An emergency call needs no right to call, and says where the caller is."""
         bob = self.world.device("bob")
         done(running(self.world.voice.change("policies", "global", {"usages": ["All"]}, 1)))
-        place = Location(city="Redmond")
-        wanted = PhoneCall("911", location=place)
+        self.world.phones.locations.report(bob, {"ip": "192.0.2.7", "mac": ""})
+        wanted = PhoneCall("911")
         done(running(self.world.phones.phone_audio.start(bob, wanted, self.world.now)))
         self.world.lets(MOBILE["bob"], "answers")
         order = self.world.telephone("911").order
+        place = Location(network=(("ip", "192.0.2.7"),))
         self.assertEqual((True, place), (order.emergency, order.location))
 
 

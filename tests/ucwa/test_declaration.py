@@ -49,9 +49,6 @@ SUCCESS = {
 """Success codes other than the reference's."""
 
 UNKNOWN_PARAMETERS = {
-    ("communication", "PUT", "lisLocation"): "belongs to emergency calls, which are not built",
-    ("communication", "PUT", "lisQueryResult"): "as lisLocation",
-    ("communication", "PUT", "publishEndpointLocation"): "as lisLocation",
     ("communication", "PUT", "videoBasedScreenSharing"): "belongs to calls, which are not built",
 }
 """Documented parameters that are ignored."""

@@ -270,12 +270,24 @@ class OverIpTests(PhoneTestCase):
         carol = await self.service.sign_in("carol")
         links = (await carol.document("communication"))["_links"]
         self.alice = carol
+        network = {"clientNetworkType": "External", "ip": "192.0.2.7", "subnetID": "192.0.2.0"}
+        self.assertEqual(201, (await carol.post("reportMyNetwork", network)).status)
+        communication = await carol.document("communication")
+        changed = {**communication, "lisLocation": "Building 7", "lisQueryResult": "Succeeded"}
+        etag = {"If-Match": communication["etag"]}
+        put = await carol.request("PUT", "communication", changed, headers=etag)
+        self.assertEqual(
+            ("Building 7", "Succeeded"), (put.json()["lisLocation"], put.json()["lisQueryResult"])
+        )
         response = await self.call("startEmergencyCall", "sip:112@example.test", city="Redmond")
         self.accepted(response, 201)
         self.assertIn("startEmergencyCall", links)
         order = self.service.telephones.to("112").order
         self.assertTrue(order.emergency)
-        self.assertEqual("Redmond", order.location and order.location.city)
+        place = order.location
+        assert place is not None
+        self.assertEqual(("Redmond", "Building 7"), (place.city, place.lis_location))
+        self.assertEqual((("ip", "192.0.2.7"), ("subnetID", "192.0.2.0")), place.network)
         wrong = await self.call("startEmergencyCall", OUTSIDE)
         self.assertEqual({"to"}, self.wrong_parameters(wrong))
 

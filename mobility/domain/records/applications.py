@@ -27,6 +27,10 @@ class Application:
     `available` is true after makeMeAvailable.  `modalities` and `formats` are comma lists of
     ModalityType and MessageFormat.  `put_token` is the GUID of `communication`'s PUT property and
     `etag` its version.  `id` is also the id of the application's event stream.
+
+    `lis_location` is where a location information service says the application is, and
+    `lis_result` how the client's query of that went (LisQueryResultEnum, "" for none);
+    `publishes_location` is Enabled or Disabled, "" unless the client has said so.
     """
 
     KEY: ClassVar = ("id",)
@@ -46,6 +50,9 @@ class Application:
     phone_number: str = attrs.field(repr=False, default="")
     conversation_history: str = "Disabled"
     inactive_timeout_s: int = 300
+    lis_location: str = attrs.field(repr=False, default="")
+    lis_result: str = ""
+    publishes_location: str = ""
 
     @property
     def shows_html(self) -> bool:

@@ -35,6 +35,9 @@ applications = Table(
     column("phone_number", Text),
     column("conversation_history", Text),
     column("inactive_timeout_s", Integer),
+    column("lis_location", Text),
+    column("lis_result", Text),
+    column("publishes_location", Text),
 )
 
 instances = Table(
