@@ -290,6 +290,12 @@ class FrontEnd(MultiService):
         self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
+        self.users.farewells += [
+            self.contacts.take_leave,
+            self.privacy.take_leave,
+            self.presence.take_leave,
+            self._drop_receipts,
+        ]
         self.users.changes += [self._tell_me, self.organization.follow]
         self.users.renames.append(Renames(self.applications, self.conversations).renamed)
         self.users.removals += [
@@ -431,6 +437,11 @@ class FrontEnd(MultiService):
                 unit.append(endpoint.id, MeChanged())
                 if before.enterprise_voice != after.enterprise_voice:
                     unit.append(endpoint.id, PoliciesChanged())
+
+    async def _drop_receipts(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed: its repeated requests are known no longer (a Farewell)."""
+        unit.remove(*await self.store.archive.receipts(user.uri))
+        return lambda: None
 
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]

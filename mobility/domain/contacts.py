@@ -10,7 +10,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.facts import ContactListChanged
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.records import Contact, DistributionGroup, Group, Receipt
+from mobility.domain.records import Contact, DistributionGroup, Group, Receipt, User
 from mobility.errors import Refusal
 
 DEFAULT_GROUP = Group("", "default", "Other Contacts", "default")
@@ -255,6 +255,29 @@ class Contacts:
             unit.remove(group)
             await self._commit(unit, owner_uri, ContactListChanged(group_id, "", "deleted"))
             self._unlist(group_id, owner_uri)
+
+    async def take_leave(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed: its list goes, and it leaves the lists of others, who are told (a
+        Farewell)."""
+        groups, entries = await self._archive.contacts(user.uri)
+        unit.remove(*groups, *entries)
+        listed = [group.id for group in groups if group.kind == "distribution"]
+        lapsed: list[str] = []
+        told: set[str] = set()
+        for entry in await self._archive.contacts_naming(user.uri):
+            unit.remove(entry)
+            changes = [ContactListChanged(entry.group_id, user.uri, "deleted")]
+            if entry.owner_uri not in told:
+                changes.append(ContactListChanged("", user.uri, "deleted"))
+            told.add(entry.owner_uri)
+            lapsed += self._subscriptions.tell(unit, entry.owner_uri, changes)
+
+        def stored() -> None:
+            self._subscriptions.told(lapsed)
+            for group_id in listed:
+                self._unlist(group_id, user.uri)
+
+        return stored
 
     def follow(
         self,

@@ -4,13 +4,13 @@ One row a user, numbered from one counter; watchers compare numbers when they re
 decision 3).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import attrs
 
 from mobility.domain.ledger import Unit
-from mobility.domain.records import Presence
+from mobility.domain.records import Presence, User
 
 SETTABLE = ("Online", "Busy", "DoNotDisturb", "BeRightBack", "Away", "Offwork")
 """PreferredAvailability: what a user may choose."""
@@ -82,6 +82,14 @@ class PresenceBook:
         for presence in presences:
             self._presences[presence.user_uri] = presence
             self.number = max(self.number, latest_number(presence))
+
+    async def take_leave(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed, and with it what it showed (a Farewell)."""
+        unit.remove(Presence(user.uri))
+        return lambda: self._forget(user.uri)
+
+    def _forget(self, uri: str) -> None:
+        self._presences.pop(uri, None)
 
     def watch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:

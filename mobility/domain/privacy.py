@@ -5,7 +5,7 @@ presence information" (Microsoft support) and `PresenceRelationshipLevel` of UCM
 given no level has the automatic one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import attrs
 
@@ -180,17 +180,24 @@ class Privacy:
             await self._ledger.commit(unit)
             self._drop(owner_uri, contact_uri)
 
-    def forget(self, uri: str) -> None:
-        """A user is gone, and with it in the store what it assigned and what it was given."""
-        self._levels.pop(uri, None)
-        for owner_uri in [owner for owner, given in self._levels.items() if uri in given]:
-            self._drop(owner_uri, uri)
+    async def take_leave(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed, and with it what it assigned and what it was given (a Farewell)."""
+        uri = user.uri
+        pairs = [(uri, contact_uri) for contact_uri in self.assigned(uri)]
+        pairs += [(owner_uri, uri) for owner_uri, given in self._levels.items() if uri in given]
+        unit.remove(*(PrivacyRelationship(*pair, "") for pair in pairs))
+
+        def stored() -> None:
+            for pair in pairs:
+                self._drop(*pair)
+
+        return stored
 
     def _drop(self, owner_uri: str, contact_uri: str) -> None:
-        given = self._levels[owner_uri]
-        del given[contact_uri]
+        given = self._levels.get(owner_uri, {})
+        given.pop(contact_uri, None)
         if not given:
-            del self._levels[owner_uri]
+            self._levels.pop(owner_uri, None)
 
     def _tell(self, unit: Unit, owner_uri: str, contact_uri: str, *, seen_anew: bool) -> None:
         """The owner's applications hear of the level, those of a watching contact of what it sees

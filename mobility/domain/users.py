@@ -20,6 +20,10 @@ from mobility.errors import Refusal
 Departure = Callable[[User, float], Awaitable[None]]
 """Ends what a user does or owns, or makes it follow; called with the user and the time."""
 
+Farewell = Callable[[User, Unit], Awaitable[Callable[[], None]]]
+"""Puts the rows that go with a removed user into the unit of work; what it answers is called once
+that is stored."""
+
 Revocation = Callable[[User, Unit], None]
 """Ends a user's right to call (its tokens) at once, and for good with the unit of work."""
 
@@ -71,7 +75,7 @@ class Users:
     `revocations` are called when a user is removed, disabled or given another password,
     `departures` awaited in order when it is removed or disabled, `removals` after them when it is
     removed, `changes` called with each update, and `renames` awaited after one that gave the user
-    another name.
+    another name.  `farewells` are awaited last of all when a user is removed.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -82,6 +86,7 @@ class Users:
         self._locks = Locks()
         self.departures: list[Departure] = []
         self.removals: list[Departure] = []
+        self.farewells: list[Farewell] = []
         self.revocations: list[Revocation] = []
         self.changes: list[Change] = []
         self.renames: list[Departure] = []
@@ -160,7 +165,8 @@ class Users:
             return after
 
     async def remove(self, uri: str, now: float) -> None:
-        """Sign a user out everywhere and forget it.  404 NotFound for a stranger."""
+        """Sign a user out everywhere and forget it, with all that is its own and what others keep
+        of it.  404 NotFound for a stranger."""
         async with self._locks.of(self._known(uri).uri):
             user = self._known(uri)
             for depart in (*self.departures, *self.removals):
@@ -168,7 +174,10 @@ class Users:
             unit = Unit()
             unit.remove(user, Photo(user.uri, b""))
             self._revoke(user, unit)
+            stored = [await take_leave(user, unit) for take_leave in self.farewells]
             await self._ledger.commit(unit)
+            for forget in stored:
+                forget()
             del self._listings[user.uri]
             self.reporting.remove(user)
             self._numbers.changed(user, None)

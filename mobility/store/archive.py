@@ -88,6 +88,14 @@ CONTACTS = compiled(
     "owner",
 )
 
+CONTACTS_NAMING = compiled(
+    select(*tables.contacts.columns).where(_contacts.uri == bindparam("named")), "named"
+)
+
+RECEIPTS = compiled(
+    select(*tables.receipts.columns).where(_receipts.user_uri == bindparam("user")), "user"
+)
+
 RECEIPT = compiled(
     select(*tables.receipts.columns).where(
         _receipts.user_uri == bindparam("user"), _receipts.key == bindparam("the_key")
@@ -172,6 +180,25 @@ class SqliteArchive:
             finally:
                 connection.execute("COMMIT")
             return [Group(*row) for row in groups], [Contact(*row) for row in contacts]
+
+        return self._read(read)
+
+    def contacts_naming(self, uri: str) -> Deferred[Sequence[Contact]]:
+        """The entries of all contact lists that are about a user.
+
+        No index helps, since this is asked for only when a user is removed.
+        """
+
+        def read(connection: Connection) -> Sequence[Contact]:
+            return [Contact(*row) for row in connection.execute(CONTACTS_NAMING, (uri,))]
+
+        return self._read(read)
+
+    def receipts(self, user_uri: str) -> Deferred[Sequence[Receipt]]:
+        """What all POSTs with an Idempotency-Key of a user did."""
+
+        def read(connection: Connection) -> Sequence[Receipt]:
+            return [Receipt(*row) for row in connection.execute(RECEIPTS, (user_uri,))]
 
         return self._read(read)
 

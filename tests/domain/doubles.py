@@ -199,6 +199,12 @@ class MemoryLedger:
         contacts = [one for one in self.all(Contact).values() if one.owner_uri == owner_uri]
         return succeed((groups, contacts))
 
+    def contacts_naming(self, uri: str) -> Deferred[Sequence[Contact]]:
+        return succeed([one for one in self.all(Contact).values() if one.uri == uri])
+
+    def receipts(self, user_uri: str) -> Deferred[Sequence[Receipt]]:
+        return succeed([one for one in self.all(Receipt).values() if one.user_uri == user_uri])
+
     def receipt(self, user_uri: str, key: str) -> Deferred[Receipt | None]:
         return succeed(self.all(Receipt).get((user_uri, key)))
 
@@ -450,6 +456,11 @@ class World:
         self.distribution_groups.followers.append(self.contacts.follow)
         self.organization = Organization(self.users, self.contact_subscriptions)
         self.users.changes.append(self.organization.follow)
+        self.users.farewells += [
+            self.contacts.take_leave,
+            self.privacy.take_leave,
+            self.presence.take_leave,
+        ]
         self.groups = Groups(
             self.contacts, self.distribution_groups, self.delegates, self.organization
         )

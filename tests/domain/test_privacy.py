@@ -198,13 +198,15 @@ class PrivacyTests(TestCase):
         self.refused("alice", "dave", "Blocked", "Colleagues", "Forbidden", "LimitExceeded")
         self.assign("Workgroup", "carol", "Blocked")
 
-    def test_forget(self) -> None:
+    def test_removed_user(self) -> None:
         """With a user go the levels it gave and those it was given."""
         self.assign("Blocked")
+        self.assign("External", "carol")
         done(running(self.privacy.assign(uri("bob"), uri("carol"), "Blocked", "Colleagues")))
-        self.privacy.forget(uri("bob"))
-        self.assertEqual(self.privacy.assigned(uri("alice")), {})
-        self.assertEqual(self.privacy.assigned(uri("bob")), {})
+        done(running(self.world.users.remove(uri("bob"), self.world.now)))
+        for privacy in (self.privacy, self.world.restarted().privacy):
+            self.assertEqual(privacy.assigned(uri("alice")), {uri("carol"): "External"})
+            self.assertEqual(privacy.assigned(uri("bob")), {})
 
     def test_obstacle(self) -> None:
         """The blocked never come through, and while one is DoNotDisturb only the workgroup does."""

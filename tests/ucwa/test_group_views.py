@@ -246,3 +246,36 @@ class VirtualGroupTests(GroupViewsTestCase):
         self.assertEqual((await self.alice.post(href)).status, 201)
         watched = await self.alice.document("people/subscribedContacts")
         self.assertEqual(len(watched["_links"]["contact"]), 1)
+
+
+class RemovedUserTests(GroupViewsTestCase):
+    """What goes with a user."""
+
+    async def test_rows(self) -> None:
+        """Nothing of a removed user is kept, and it leaves the lists of others, who are told."""
+        front_end, now = self.front_end, self.clock.seconds()
+        bob = await self.service.sign_in("bob")
+        for client, other in ((self.alice, "bob"), (bob, "alice")):
+            await client.post("people/groupMemberships", {"contactUri": uri(other)})
+        await bob.post("people/groups", {"displayName": "Mine"}, headers={"Idempotency-Key": "k"})
+        body = {"displayName": "Lunch", "smtpAddress": "lunch@example.test"}
+        await bob.post("people/groups/addToContactList", body)
+        await bob.post("me/note", {"message": "Back at noon"})
+        for owner, contact in (("bob", "alice"), ("alice", "bob"), ("alice", "carol")):
+            await front_end.privacy.assign(uri(owner), uri(contact), "Workgroup", "Colleagues")
+        await self.alice.events()
+        await front_end.users.remove(uri("bob"), now)
+        told = [one for one in await self.told() if one[0] == "contact"]
+        self.assertEqual(
+            told, [("contact", "deleted", "defaultGroup"), ("contact", "deleted", "myContacts")]
+        )
+        archive = front_end.store.archive
+        self.assertEqual(await archive.contacts(uri("bob")), ([], []))
+        self.assertEqual(await archive.contacts_naming(uri("bob")), [])
+        self.assertEqual(await archive.receipts(uri("bob")), [])
+        self.assertEqual(front_end.presence.of(uri("bob")).note, "")
+        await self.service.restart()
+        front_end = self.service.front_end
+        self.assertEqual(front_end.presence.of(uri("bob")).presence_number, 0)
+        self.assertEqual(front_end.privacy.assigned(uri("bob")), {})
+        self.assertEqual(front_end.privacy.assigned(uri("alice")), {uri("carol"): "Workgroup"})
