@@ -26,7 +26,6 @@ from mobility.auth.tokens import Caller, Tokens
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
-from mobility.config.meetings import MeetingsConfig
 from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
@@ -42,13 +41,13 @@ from mobility.domain.conversations import ConversationLimits, Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
+from mobility.domain.engagements import ConversationEngagements
 from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding, ForwardingSettings
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Ledger, Unit
-from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
@@ -226,7 +225,7 @@ class FrontEnd(MultiService):
             ForwardingSettings(config.forwarding.voicemail, config.forwarding.hours),
             stored.call_forwardings,
         )
-        self.meetings = Meetings(ledger, agenda, meeting_policy(config.meetings))
+        self.meetings = Meetings(ledger, agenda, config.meetings.policy)
         self.meetings.load(stored.meetings, stored.meeting_extensions)
         self.guests = Guests(
             ledger,
@@ -268,6 +267,9 @@ class FrontEnd(MultiService):
             "presence", lambda committed: self.presence.committed(committed.presences)
         )
         self.bus.subscribe("ucwa", self.channels.committed)
+        self.engagements = ConversationEngagements(agenda, self.applications, self.conversations)
+        self.applications.engagements.append(self.engagements.of)
+        self.bus.subscribe("engagements", self.engagements.committed)
 
         self.bindings = Bindings(ledger, agenda)
         self.bindings.load(stored.bindings)
@@ -491,17 +493,3 @@ class FrontEnd(MultiService):
 def _lockout(config: Config) -> Lockout:
     auth = config.auth
     return Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s)
-
-
-def meeting_policy(settings: MeetingsConfig) -> MeetingPolicy:
-    """What the configuration lets users choose."""
-    return MeetingPolicy(
-        per_user=settings.per_user,
-        lifetime_s=settings.lifetime_s,
-        size=settings.size,
-        assigned=settings.assigned,
-        anonymous=settings.anonymous,
-        dial_in=bool(settings.dial_in),
-        access_level=settings.access_level,
-        automatic_leader_assignment=settings.automatic_leader_assignment,
-    )

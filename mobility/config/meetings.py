@@ -4,6 +4,7 @@ import re
 
 import attrs
 
+from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.toml_table import Table, between, one_of
 from mobility.urls import parts_of
 
@@ -61,6 +62,20 @@ class MeetingsConfig:
     logo_url: str = ""
     footer: str = ""
     """The last line of an invitation."""
+
+    @property
+    def policy(self) -> MeetingPolicy:
+        """What these settings let users choose."""
+        return MeetingPolicy(
+            per_user=self.per_user,
+            lifetime_s=self.lifetime_s,
+            size=self.size,
+            assigned=self.assigned,
+            anonymous=self.anonymous,
+            dial_in=bool(self.dial_in),
+            access_level=self.access_level,
+            automatic_leader_assignment=self.automatic_leader_assignment,
+        )
 
 
 def read_meetings(table: Table) -> MeetingsConfig:

@@ -20,7 +20,10 @@ from mobility.domain.presence import (
     ACTIVE,
     AWAY,
     AWAY_AFTER_S,
+    ENGAGED,
     INACTIVE,
+    Devices,
+    Engagement,
     PresenceBook,
     activity_shown,
     aggregate,
@@ -113,6 +116,8 @@ class Applications:
         self._of_user: dict[str, list[Endpoint]] = {}
         self._locks = Locks()
         self.departures: list[Departure] = []
+        self.engagements: list[Engagement] = []
+        self.devices: list[Devices] = []
 
     def load(
         self,
@@ -364,25 +369,41 @@ class Applications:
         live = [endpoint for endpoint in endpoints if endpoint.record.available]
         shown = self._presence.of(uri)
         chosen = shown.manual if manual is None else manual
-        availability, activity = aggregate(chosen, (endpoint.activity for endpoint in live))
+        devices = [device for source in self.devices for device in source(uri)]
+        activities = [*(one.activity for one in live), *(one.activity for one in devices)]
+        engaged = {one for source in self.engagements for one in source(uri)}
+        availability, activity = aggregate(chosen, activities, engaged)
         modalities = {
-            modality
-            for endpoint in live
-            for modality in endpoint.record.modalities.split(",")
-            if modality
+            *(one for endpoint in live for one in endpoint.record.modalities.split(",") if one),
+            *(one for device in devices for one in device.modalities),
         }
+        kind = device_type(endpoint.record.type for endpoint in live)
+        if kind == "Unknown":
+            kind = next((one.type for one in devices if one.type != "Unknown"), kind)
         after = self._presence.change(
             unit,
             uri,
             availability=availability,
             activity=activity,
             manual=manual,
-            device=device_type(endpoint.record.type for endpoint in live),
+            device=kind,
             last_active_at=now,
             modalities=",".join(sorted(modalities)),
         )
         if after is not None and (availability, activity) != (shown.availability, shown.activity):
             _tell_own(unit, self.of_user(uri), "presence")
+
+    def is_engaged(self, uri: str) -> bool:
+        """Whether a user is shown as busy with something."""
+        return self._presence.of(uri).activity in ENGAGED
+
+    async def look_again(self, uri: str) -> None:
+        """What keeps a user busy, or makes it available, beside its applications is another."""
+        async with self._locks.of(uri):
+            unit = Unit()
+            self._show(unit, uri, None, self.of_user(uri))
+            if unit:
+                await self._ledger.commit(unit)
 
     async def _follow_activity(self, endpoint: Endpoint, now: float) -> None:
         """Make the endpoint as active as the time since its last activity says."""

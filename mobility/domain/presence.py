@@ -27,11 +27,39 @@ _BY_ACTIVITY = {
 }
 
 
-def aggregate(manual: str, endpoints: Iterable[int]) -> tuple[str, str]:
+CALL, CONFERENCE, MEETING = ENGAGED = ("on-the-phone", "in-a-conference", "in-a-meeting")
+"""What keeps a user busy, as the activity that is shown (MS-PRES, `state` activity tokens); an
+earlier one hides the others."""
+
+
+@attrs.frozen(slots=True)
+class Device:
+    """What makes a user available beside its applications, a SIP phone for instance.
+
+    `activity` is ACTIVE, INACTIVE or AWAY, `type` a ContactDeviceType, `modalities` are of
+    ModalityType.
+    """
+
+    activity: int = ACTIVE
+    type: str = "Unknown"
+    modalities: frozenset[str] = frozenset()
+
+
+Engagement = Callable[[str], Iterable[str]]
+"""What keeps a user busy now, of `ENGAGED`, by its URI."""
+
+Devices = Callable[[str], Iterable[Device]]
+"""What makes a user available beside its applications, by its URI."""
+
+
+def aggregate(
+    manual: str, endpoints: Iterable[int], engaged: Collection[str] = ()
+) -> tuple[str, str]:
     """Availability and activity of a user who chose `manual` ("" for nothing).
 
     `endpoints` gives ACTIVE, INACTIVE or AWAY for each endpoint that makes the user available;
-    without any the user is Offline, whatever was chosen.
+    without any the user is Offline, whatever was chosen.  The most active endpoint counts.  Who is
+    `engaged` is Busy, and not idle, unless the user chose something less available than that.
     """
     activity = min(endpoints, default=None)
     if activity is None:
@@ -40,6 +68,8 @@ def aggregate(manual: str, endpoints: Iterable[int]) -> tuple[str, str]:
         return "Away", "off-work"
     if manual in ("DoNotDisturb", "BeRightBack", "Away"):
         return manual, ""
+    if engaged:
+        return "Busy", next(one for one in ENGAGED if one in engaged)
     return _BY_ACTIVITY[manual or "Online"][activity], ""
 
 

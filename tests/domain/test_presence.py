@@ -10,6 +10,7 @@ from mobility.domain.ledger import Unit
 from mobility.domain.presence import (
     ACTIVE,
     AWAY,
+    ENGAGED,
     INACTIVE,
     SETTABLE,
     PresenceBook,
@@ -55,6 +56,17 @@ class AggregateTests(TestCase):
         """Only the most active endpoint counts, whatever the others do and in any order."""
         self.assertEqual(aggregate(choice, levels), aggregate(choice, [min(levels)]))
         self.assertEqual(aggregate(choice, levels), aggregate(choice, reversed(levels)))
+
+    @given(LEVELS, st.sets(st.sampled_from(ENGAGED), min_size=1))
+    def test_engaged(self, level: int, engaged: set[str]) -> None:
+        """Who is in a call, a conference or a meeting is Busy with the first of them, not idle;
+        what is less available was chosen on purpose and stays."""
+        first = next(one for one in ENGAGED if one in engaged)
+        for choice in ("", "Online", "Busy"):
+            self.assertEqual(aggregate(choice, [level], engaged), ("Busy", first))
+        for choice in ("DoNotDisturb", "BeRightBack", "Away", "Offwork"):
+            self.assertEqual(aggregate(choice, [level], engaged), aggregate(choice, [level]))
+        self.assertEqual(aggregate("", [], engaged), ("Offline", ""))
 
     @given(CHOICES, LEVELS)
     def test_activity_shown(self, choice: str, level: int) -> None:

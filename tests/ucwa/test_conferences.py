@@ -58,7 +58,7 @@ class ConferenceTests(UcwaTestCase):
         )
         self.assertEqual(response.status, 200, response.body)
         for client in (self.alice, self.bob):
-            (told,) = await client.events()
+            (told,) = [one for one in await client.events() if one.rel == "onlineMeeting"]
             self.assertEqual(told.brief, ("conversation", "onlineMeeting", "updated"))
             self.assertEqual((await client.document(told.href))["subject"], "Other plans")
 

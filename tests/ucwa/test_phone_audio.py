@@ -81,6 +81,7 @@ class StartTests(PhoneTestCase):
                 ("communication", "conversation", "updated"),
                 ("conversation", "phoneAudio", "updated"),
                 ("communication", "phoneAudioInvitation", "completed"),
+                ("me", "presence", "updated"),
             ],
             [event.brief for event in told],
         )
