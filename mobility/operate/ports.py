@@ -3,11 +3,14 @@
 import random
 import socket
 
-STANDARD_PORTS = (80, 443, 8080, 4443, 9443)
+STANDARD_PORTS = (80, 443, 8080, 4443, 5088, 5089, 9443)
 """Where a front end listens, before an offset is added."""
 
 HIGHEST_OFFSET = 65_535 - max(STANDARD_PORTS)
 STANDARD_OFFSET = 10_000
+
+OUTGOING_PORTS = 32_768
+"""From here on the kernel gives ports to outgoing connections (Linux, ip_local_port_range)."""
 
 
 def obstacle(address: str, port: int) -> str:
@@ -26,5 +29,6 @@ def free_offset() -> int:
     """STANDARD_OFFSET, or another one at which every standard port of 127.0.0.1 is free."""
     offset = STANDARD_OFFSET
     while any(obstacle("127.0.0.1", port + offset) for port in STANDARD_PORTS):
-        offset = random.randrange(STANDARD_OFFSET, HIGHEST_OFFSET)  # noqa: S311  # no secret
+        most = OUTGOING_PORTS - max(STANDARD_PORTS)
+        offset = random.randrange(STANDARD_OFFSET, most)  # noqa: S311  # no secret
     return offset
