@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from mobility.domain import states
+from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Appointment
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.descriptions import Stream, decoded
@@ -186,9 +187,13 @@ class ActiveConversation:
         ]
 
     def may_invite(self, leg: Leg) -> bool:
-        """Whether the user may ask others in: both of two parties, or leaders of a conference."""
+        """Whether the user may ask others in: both of two parties, or leaders of a conference.
+
+        A guest reaches nobody but who is in its meeting.
+        """
         if self.is_conference:
-            return leg.state == CONFERENCED and self.leads(leg.user_uri)
+            leads = leg.state == CONFERENCED and self.leads(leg.user_uri)
+            return leads and not is_guest(leg.user_uri)
         return leg.state == "Connected" and self.call is None
 
     def may_call(self, leg: Leg) -> bool:
