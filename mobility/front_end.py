@@ -71,6 +71,7 @@ from mobility.media.relay import Relays
 from mobility.meet.routes import PATH as JOIN_PATH
 from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
+from mobility.operate.telephones import LoggedTelephones
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store
@@ -273,7 +274,8 @@ class FrontEnd(MultiService):
 
         self.bindings = Bindings(ledger, agenda)
         self.bindings.load(stored.bindings)
-        self.telephony = self._telephony(telephones, ledger, agenda)
+        self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
+        self.telephony = self._telephony(self.telephones, ledger, agenda)
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)

@@ -309,6 +309,9 @@ class MobilityService(MultiService):
         gauge("mobility_tokens", "Tokens that can be used.", lambda: len(front_end.tokens))
         gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
+        telephones = front_end.telephones
+        if telephones is not None:
+            gauge("mobility_telephones", "Telephones in calls.", lambda: len(telephones))
         gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
         gauge(
             "mobility_sip_connections", "Open SIP connections.", lambda: len(self.sip.connections)
