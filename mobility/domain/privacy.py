@@ -6,6 +6,7 @@ given no level has the automatic one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 
 import attrs
 
@@ -134,6 +135,19 @@ class Privacy:
         if owner_uri == watcher_uri:
             return _NOTHING
         return _HIDDEN[self.level(owner_uri, watcher_uri)]
+
+    def hidden_from(self, owner_uri: str) -> Callable[[str], frozenset[str]]:
+        """`hidden` of one owner, for many watchers in turn."""
+        if self._levels.get(owner_uri):
+            return partial(self.hidden, owner_uri)
+        domains, inside, outside = self._domains, _HIDDEN[COLLEAGUES], _HIDDEN[EXTERNAL]
+
+        def hidden(watcher_uri: str) -> frozenset[str]:
+            if watcher_uri == owner_uri:
+                return _NOTHING
+            return inside if watcher_uri.rpartition("@")[2] in domains else outside
+
+        return hidden
 
     def obstacle(self, callee_uri: str, caller_uri: str) -> str:
         """What keeps a call or message from ringing: "Blocked", "DoNotDisturb", or ""."""

@@ -317,9 +317,11 @@ class Channel:
             self._presence = number
         if number > self._counter:
             self._counter = number
-        waiting = self._medium_at is not None
-        self._note_presence(now)
-        return not waiting
+        if self._medium_at is not None:
+            return False
+        if self._presence > (self._end or self._start).number:
+            self._medium_at = now
+        return True
 
     def fetched(self, now: float, fetch: Fetch, entries: Sequence[Pending]) -> list[Action]:
         """The store answered `fetch`; fewer entries than its limit means there are no more."""

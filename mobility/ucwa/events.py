@@ -20,6 +20,7 @@ from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive, Committed, Entry
 from mobility.domain.presence import PresenceBook, latest_number
 from mobility.domain.privacy import Privacy
+from mobility.domain.records import Presence
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.errors import Refusal
@@ -206,17 +207,25 @@ class EventChannels:
                     seat.channel.presence_changed(now, seen)
                 self._perform(seat, seat.channel.arrived(now, pending(entry, self._priorities)))
         for presence in committed.presences:
-            number = latest_number(presence)
-            for application_id in self._presence.watchers(presence.user_uri):
-                for seat in self._seats.get(application_id, _NO_SEATS).values():
-                    hidden = self._privacy.hidden(presence.user_uri, seat.endpoint.user_uri)
-                    seen = latest_number(presence, hidden) if hidden else number
-                    if seen and seat.channel.presence_changed(now, seen):
-                        self._look_again(seat, seat.channel.next_wakeup)
+            self._presence_changed(now, presence)
         for stream_id in committed.dropped_streams:
             for seat in self._of(stream_id):
                 self._perform(seat, seat.channel.close(now))
             self._seats.pop(stream_id, None)
+
+    def _presence_changed(self, now: float, presence: Presence) -> None:
+        """Tell the channels that watch somebody; hundreds may, so nothing is done twice here."""
+        owner = presence.user_uri
+        hidden_from, seats = self._privacy.hidden_from(owner), self._seats
+        numbers: dict[frozenset[str], int] = {}
+        for application_id in self._presence.watchers(owner):
+            for seat in seats.get(application_id, _NO_SEATS).values():
+                hidden = hidden_from(seat.endpoint.user_uri)
+                number = numbers.get(hidden)
+                if number is None:
+                    number = numbers[hidden] = latest_number(presence, hidden)
+                if number and seat.channel.presence_changed(now, number):
+                    self._look_again(seat, seat.channel.next_wakeup)
 
     async def trim(self) -> None:
         """Forget in the store what every instance of an application has confirmed.

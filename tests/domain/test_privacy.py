@@ -140,6 +140,16 @@ class PrivacyTests(TestCase):
         self.assertEqual(self.privacy.level(uri("alice"), uri("bob")), "Blocked")
         self.assertEqual(self.privacy.level(uri("bob"), uri("alice")), "Colleagues")
 
+    def test_many_watchers(self) -> None:
+        """What is hidden is the same, whether asked for one watcher or for many in turn."""
+        self.assign("Blocked")
+        watchers = (uri("alice"), uri("bob"), uri("carol"), "sip:x@other.test", "sip:odd")
+        for owner in (uri("alice"), uri("bob")):
+            hidden_from = self.privacy.hidden_from(owner)
+            for watcher in watchers:
+                self.assertEqual(hidden_from(watcher), self.privacy.hidden(owner, watcher))
+        self.assertEqual(len({self.privacy.hidden(uri("alice"), one) for one in watchers}), 3)
+
     def test_restart(self) -> None:
         """A level lasts."""
         self.assign("Workgroup")
