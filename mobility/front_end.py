@@ -31,6 +31,7 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications, Lifetimes
 from mobility.domain.bindings import Bindings
+from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
@@ -44,7 +45,7 @@ from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.engagements import ConversationEngagements
 from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarded_ringing import ForwardedRinging
-from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Ledger, Unit
@@ -219,11 +220,13 @@ class FrontEnd(MultiService):
         )
         self.forwarding = Forwarding(
             ledger,
-            self.users,
             self.applications,
-            self.delegates,
-            self.voice,
-            ForwardingSettings(config.forwarding.voicemail, config.forwarding.hours),
+            CallDestinations(
+                self.users,
+                self.delegates,
+                self.voice,
+                ForwardingSettings(config.forwarding.voicemail, config.forwarding.hours),
+            ),
             stored.call_forwardings,
         )
         self.meetings = Meetings(ledger, agenda, config.meetings.policy)
@@ -418,7 +421,7 @@ class FrontEnd(MultiService):
             self.applications,
             self.conversations,
             self.calls,
-            self.forwarding,
+            self.forwarding.destinations,
         )
         self.bus.subscribe("telephones", built.handsets.committed)
         return built

@@ -34,6 +34,7 @@ class ForwardedRinging:
         self._ringing_s = conversations.limits.invitation_timeout_s
         self._own = own
         self._forwarding = forwarding
+        self._destinations = forwarding.destinations
 
     def __call__(self, call: Incoming) -> Plan:
         obstacle = self._reach.obstacle(call.to_uri, call.caller_uri)
@@ -84,13 +85,13 @@ class ForwardedRinging:
                 found += self._voicemail(call, plan.callee)
             elif is_number(place):
                 beside = any(one.place == plan.callee for one in plan.rings)
-                found += self._number(self._forwarding.way(plan.callee, place, beside=beside))
+                found += self._number(self._destinations.way(plan.callee, place, beside=beside))
             else:
                 found += self._own.devices(place, call.media, call.caller_uri)
         return found
 
     def _voicemail(self, call: Incoming, callee: str) -> list[Device]:
-        way = self._forwarding.way_to_voicemail(callee)
+        way = self._destinations.way_to_voicemail(callee)
         if isinstance(way, Itinerary):
             if not way.user_uri:
                 return self._number(way)
@@ -98,7 +99,7 @@ class ForwardedRinging:
         return self._own.devices(way, call.media, call.caller_uri) if way else []
 
     def _number(self, way: Itinerary | None) -> list[Device]:
-        numbers = self._forwarding.numbers
+        numbers = self._destinations.numbers
         return [numbers(way)] if numbers is not None and way is not None and not way.failure else []
 
 

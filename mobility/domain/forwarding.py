@@ -8,21 +8,14 @@ from typing import Any
 
 import attrs
 
-from mobility.domain.addresses import user_uri
 from mobility.domain.applications import Applications, Endpoint
-from mobility.domain.call_routing import DEFAULT_UNANSWERED_S, Directory, is_number
-from mobility.domain.delegates import Delegates
+from mobility.domain.call_destinations import CallDestinations
+from mobility.domain.call_routing import DEFAULT_UNANSWERED_S, Directory
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Conflict, Ledger, Unit
-from mobility.domain.lines import Device
 from mobility.domain.locks import Locks
 from mobility.domain.records import CallForwarding, User
-from mobility.domain.users import Users
-from mobility.domain.voice import Voice
-from mobility.domain.voice_objects import VoicePolicy
-from mobility.domain.voice_routing import Itinerary
-from mobility.domain.working_hours import WorkingHours
-from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
+from mobility.errors import Refusal
 
 NONE = "None"
 CONTACT = "Contact"
@@ -45,22 +38,6 @@ Decision = Callable[[CallForwarding], CallForwarding]
 """Makes the settings after a change of those before; raises Refusal."""
 
 
-Numbers = Callable[[Itinerary], Device]
-"""Makes the device that rings at the number of an itinerary."""
-
-
-@attrs.frozen(slots=True)
-class ForwardingSettings:
-    """What is the same for everybody.
-
-    `voicemail` is where calls to anybody's voicemail go, a URI or `tel:` and a number, "" for
-    nowhere; `hours` are those of the ActivePeriod Workhours.
-    """
-
-    voicemail: str = attrs.field(repr=False, default="")
-    hours: WorkingHours = attrs.Factory(WorkingHours)
-
-
 @attrs.frozen(slots=True)
 class Choices:
     """The targets that a user may choose now, for each of the three settings."""
@@ -81,21 +58,13 @@ class Forwarding:
     def __init__(
         self,
         ledger: Ledger,
-        users: Users,
         applications: Applications,
-        delegates: Delegates,
-        voice: Voice,
-        everybody: ForwardingSettings,
+        destinations: CallDestinations,
         stored: Iterable[CallForwarding] = (),
     ) -> None:
         self._ledger = ledger
-        self._users = users
         self._applications = applications
-        self._delegates = delegates
-        self._voice = voice
-        self.everybody = everybody
-        self.numbers: Numbers | None = None
-        """What rings at numbers; None while nothing reaches the telephone network."""
+        self.destinations = destinations
         self._settings = {one.user_uri: one for one in stored}
         self._locks = Locks()
 
@@ -109,25 +78,24 @@ class Forwarding:
         if settings.active_setting == FORWARD:
             return DISABLED
         if settings.unanswered == "":
-            return ENABLED if self.has_voicemail else DISABLED
+            return ENABLED if self.destinations.has_voicemail else DISABLED
         return settings.unanswered
 
     def unanswered_target(self, settings: CallForwarding) -> str:
         """The UnansweredCallHandlingTarget to show: None for voicemail where there is none."""
-        if settings.unanswered_target == VOICEMAIL_TARGET and not self.has_voicemail:
+        if settings.unanswered_target == VOICEMAIL_TARGET and not self.destinations.has_voicemail:
             return NONE
         return settings.unanswered_target
 
     def choices(self, uri: str) -> Choices:
         """What a user may choose now; nothing without Enterprise Voice."""
-        user = self._users.find(uri)
-        if user is None or not user.enterprise_voice:
+        if not self.destinations.has_voice(uri):
             return Choices()
-        policy = self._voice.policy_of(user)
-        delegates = (DELEGATES,) if self._delegates_of(uri) else ()
-        team = (TEAM,) if self._team_of(uri) else ()
+        policy = self.destinations.policy_of(uri)
+        delegates = (DELEGATES,) if self.destinations.delegates_of(uri) else ()
+        team = (TEAM,) if self.destinations.team_of(uri) else ()
         contact = (CONTACT,) if policy.allow_call_forwarding else ()
-        voicemail = (VOICEMAIL_TARGET,) if self.has_voicemail else ()
+        voicemail = (VOICEMAIL_TARGET,) if self.destinations.has_voicemail else ()
         forwards = self.of(uri).active_setting == FORWARD
         return Choices(
             forward=(*contact, *(delegates if policy.allow_call_forwarding else ()), *voicemail),
@@ -135,65 +103,20 @@ class Forwarding:
             unanswered=() if forwards else (*contact, *voicemail),
         )
 
-    def contact(self, text: str, owner_uri: str) -> str:
-        """The user's URI, or `tel:` and the number, that a client names as a target.
-
-        The owner's dial plan makes the number.  400 NormalizationFailed for what is none, 400
-        ParameterValidationFailure for a stranger's URI and for the owner itself, 403 Forbidden for
-        a number of the emergency services.
-        """
-        address, _, parameters = text.strip().partition(";")
-        if "@" in address and "user=phone" not in parameters.lower().split(";"):
-            return self._person(text, owner_uri)
-        owner = self._users.find(owner_uri)
-        if owner is None:
-            raise _forbidden("This user is no more.")
-        dialled = address.lower().removeprefix("sip:").partition("@")[0] if "@" in address else text
-        number = self._voice.normalised(owner, dialled)
-        leads = self._voice.forwarding(owner, number)
-        if leads.failure == "EmergencyNumber":
-            raise _forbidden("Calls are never forwarded to an emergency number.")
-        if leads.user_uri == owner_uri:
-            raise _itself()
-        return f"tel:{number}"
-
     def directory(self) -> Directory:
         """What plans are made from."""
         return Directory(
-            known=self._is_known,
-            voice=self._has_voice,
-            may_forward=lambda uri: self._policy_of(uri).allow_call_forwarding,
-            may_ring_too=lambda uri: self._policy_of(uri).allow_simul_ring,
+            known=self.destinations.is_known,
+            voice=self.destinations.has_voice,
+            may_forward=lambda uri: self.destinations.policy_of(uri).allow_call_forwarding,
+            may_ring_too=lambda uri: self.destinations.policy_of(uri).allow_simul_ring,
             settings=self.of,
-            delegates_of=self._delegates_of,
-            team_of=self._team_of,
-            place_of=self._place_of,
-            voicemail=self.has_voicemail,
-            hours=self.everybody.hours,
+            delegates_of=self.destinations.delegates_of,
+            team_of=self.destinations.team_of,
+            place_of=self.destinations.place_of,
+            voicemail=self.destinations.has_voicemail,
+            hours=self.destinations.everybody.hours,
         )
-
-    def way(self, owner_uri: str, contact: str, *, beside: bool) -> Itinerary | None:
-        """How a call that a user sends on, or lets ring at `contact` (`tel:...`) too, gets there.
-
-        None for a stranger.
-        """
-        owner = self._users.find(owner_uri)
-        if owner is None:
-            return None
-        return self._voice.forwarding(owner, contact.removeprefix("tel:"), simultaneous=beside)
-
-    def way_to_voicemail(self, owner_uri: str) -> str | Itinerary | None:
-        """The URI whose devices answer for a user, or how its calls get to the number that does."""
-        voicemail, owner = self.everybody.voicemail, self._users.find(owner_uri)
-        if owner is None or not is_number(voicemail):
-            return voicemail or None
-        return self._voice.route(owner, voicemail.removeprefix("tel:"))
-
-    @property
-    def has_voicemail(self) -> bool:
-        """Whether there is voicemail that calls can reach."""
-        voicemail = self.everybody.voicemail
-        return bool(voicemail) and (not is_number(voicemail) or self.numbers is not None)
 
     async def forward(self, endpoint: Endpoint, target: str, contact: str = "") -> None:
         """Send all calls to `target` (UCWA immediateForwardTo...)."""
@@ -384,7 +307,7 @@ class Forwarding:
         uri = endpoint.user_uri
         async with self._locks.of(uri):
             endpoint.must_live()
-            self.must_have_voice(uri)
+            self.destinations.must_have_voice(uri)
             before = self.of(uri)
             if known is not None and known != before:
                 raise Refusal(
@@ -405,64 +328,13 @@ class Forwarding:
             self._settings[uri] = after
             return after
 
-    def must_have_voice(self, uri: str) -> None:
-        """403 Forbidden for a user without Enterprise Voice."""
-        if not self._has_voice(uri):
-            raise _forbidden("This user is not enabled for Enterprise Voice.")
-
-    def _is_known(self, uri: str) -> bool:
-        user = self._users.find(uri)
-        return user is not None and user.enabled
-
-    def _has_voice(self, uri: str) -> bool:
-        user = self._users.find(uri)
-        return user is not None and user.enabled and user.enterprise_voice
-
-    def _policy_of(self, uri: str) -> VoicePolicy:
-        user = self._users.find(uri)
-        return self._voice.policy_of(user if user is not None else User(uri, ""))
-
-    def _delegates_of(self, uri: str) -> list[str]:
-        """Those to whom calls may go now."""
-        allowed = self._policy_of(uri).enable_delegation
-        return self._delegates.delegates_of(uri) if allowed else []
-
-    def _team_of(self, uri: str) -> list[str]:
-        allowed = self._policy_of(uri).enable_team_call
-        return self._delegates.team_of(uri) if allowed else []
-
-    def _place_of(self, owner_uri: str, contact: str, beside: bool) -> str:
-        """Where a contact rings: the number of a user here is that user."""
-        owner = self._users.find(owner_uri)
-        if owner is None:
-            return ""
-        if not is_number(contact):
-            policy = self._voice.policy_of(owner)
-            return contact if beside or policy.allow_call_forwarding else ""
-        way = self.way(owner_uri, contact, beside=beside)
-        if way is None or way.failure:
-            return ""
-        if way.user_uri:
-            return way.user_uri
-        return f"tel:{way.number}" if self.numbers is not None else ""
-
-    def _person(self, text: str, owner_uri: str) -> str:
-        uri = user_uri(text)
-        user = self._users.find(uri) if uri is not None else None
-        if user is None or not user.enabled:
-            rule = "must be the SIP URI of a user here or a telephone number"
-            raise validation_failure(Parameter("target", rule))
-        if user.uri == owner_uri:
-            raise _itself()
-        return user.uri
-
     def _check(self, uri: str, target: str, choices: tuple[str, ...]) -> None:
         """Refuse a target that cannot be chosen."""
         if target in choices:
             return
-        if target == DELEGATES and not self._delegates_of(uri):
+        if target == DELEGATES and not self.destinations.delegates_of(uri):
             raise Refusal("Conflict", "NoDelegatesConfigured", "This user has no delegates.")
-        if target == TEAM and not self._team_of(uri):
+        if target == TEAM and not self.destinations.team_of(uri):
             raise Refusal("Conflict", "NoTeamMembersConfigured", "This user has no team.")
         raise _forbidden("Calls cannot be sent there.")
 
@@ -493,7 +365,3 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _forbidden(message: str) -> Refusal:
     return Refusal("Forbidden", None, message)
-
-
-def _itself() -> PeerFault:
-    return validation_failure(Parameter("target", "must not be the user itself"))

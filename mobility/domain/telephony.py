@@ -6,11 +6,11 @@ import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications
+from mobility.domain.call_destinations import CallDestinations
 from mobility.domain.calls import Calls
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.facts import CommunicationChanged
-from mobility.domain.forwarding import Forwarding
 from mobility.domain.handsets import Handsets
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locations import Locations
@@ -75,7 +75,7 @@ def telephony(
     applications: Applications,
     conversations: Conversations,
     calls: Calls,
-    forwarding: Forwarding,
+    destinations: CallDestinations,
 ) -> Telephony:
     """Everything about telephone calls, after `Conversations.load`.
 
@@ -83,7 +83,7 @@ def telephony(
     on.
     """
     lines = TelephoneLines(network, agenda, conversations, calls)
-    forwarding.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
+    destinations.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
     handsets = Handsets(network, agenda, users, voice, applications, conversations, calls, lines)
     handsets.load()
     locations = Locations()

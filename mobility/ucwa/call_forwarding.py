@@ -178,7 +178,7 @@ async def turn_off(ucwa: Ucwa, call: Call) -> Response:
 def _documents(ucwa: Ucwa, call: Call) -> ForwardingDocuments:
     """What the caller has set; 403 without Enterprise Voice."""
     uri = call.endpoint.user_uri
-    ucwa.forwarding.must_have_voice(uri)
+    ucwa.forwarding.destinations.must_have_voice(uri)
     return ForwardingDocuments(call.hrefs, ucwa.forwarding, ucwa.users, uri)
 
 
@@ -186,12 +186,12 @@ def _contact(ucwa: Ucwa, call: Call, body: Fields) -> str:
     """The target of the body, everything else in it checked as well."""
     text = body.text("target", required=True, max_length=MAX_TARGET)
     body.check()
-    return ucwa.forwarding.contact(text, call.endpoint.user_uri)
+    return ucwa.forwarding.destinations.contact(text, call.endpoint.user_uri)
 
 
 def _body(ucwa: Ucwa, call: Call) -> Fields:
     """What a POST says; 403 without Enterprise Voice, whatever that is."""
-    ucwa.forwarding.must_have_voice(call.endpoint.user_uri)
+    ucwa.forwarding.destinations.must_have_voice(call.endpoint.user_uri)
     return fields(call.request)
 
 

@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 
 from mobility.domain.agenda import Action, Agenda
 from mobility.domain.applications import Applications, Endpoint, Lifetimes
+from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
@@ -46,7 +47,7 @@ from mobility.domain.facts import (
     encode,
 )
 from mobility.domain.forwarded_ringing import ForwardedRinging
-from mobility.domain.forwarding import Forwarding, ForwardingSettings
+from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
@@ -434,11 +435,10 @@ class World:
         self.voice.load(stored.voice_settings, stored.voice_grants)
         self.forwarding = Forwarding(
             ledger,
-            self.users,
             self.applications,
-            self.delegates,
-            self.voice,
-            ForwardingSettings(bounds.voicemail),
+            CallDestinations(
+                self.users, self.delegates, self.voice, ForwardingSettings(bounds.voicemail)
+            ),
             stored.call_forwardings,
         )
         stages = self.calls.stages

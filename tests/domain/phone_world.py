@@ -46,7 +46,7 @@ class PhoneWorld(World):
             self.applications,
             self.conversations,
             self.calls,
-            self.forwarding,
+            self.forwarding.destinations,
         )
         self.calls.stages.load()  # now that numbers can be called
         if first:

@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Availability, Endpoint
+from mobility.domain.call_destinations import ForwardingSettings
 from mobility.domain.calls import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, VIDEO, Description, Stream
 from mobility.domain.facts import CallTerms, Fact, InvitationChanged
-from mobility.domain.forwarding import ForwardingSettings
 from mobility.domain.lines import Device
 from mobility.domain.privacy import BLOCKED
 from mobility.domain.records import Call, Invitation, User
@@ -49,7 +49,7 @@ class RingingTestCase(TestCase):
 
     def with_voicemail(self) -> Endpoint:
         """From now on there is voicemail, and this is what answers."""
-        self.forwarding.everybody = ForwardingSettings(MAILBOX)
+        self.forwarding.destinations.everybody = ForwardingSettings(MAILBOX)
         return self.device("mailbox")
 
     def call(self, to: str = "bob", **more: Any) -> Invitation:
@@ -335,7 +335,7 @@ class UnansweredTests(RingingTestCase):
 
     def test_declined_and_nobody_else(self) -> None:
         """With nobody left to ring the caller is told of the decline."""
-        self.forwarding.everybody = ForwardingSettings(MAILBOX)
+        self.forwarding.destinations.everybody = ForwardingSettings(MAILBOX)
         invitation = self.call()
         done(self.world.decline(self.bob, invitation))
         self.after(1)
@@ -343,7 +343,7 @@ class UnansweredTests(RingingTestCase):
 
     def test_no_voicemail_that_answers(self) -> None:
         """Where voicemail is not there Bob rings to the end."""
-        self.forwarding.everybody = ForwardingSettings(MAILBOX)
+        self.forwarding.destinations.everybody = ForwardingSettings(MAILBOX)
         self.call()
         self.after(30)
         self.assertEqual(["bob"], self.ringing)
@@ -374,7 +374,7 @@ class UnansweredTests(RingingTestCase):
 
     def test_voicemail_by_number(self) -> None:
         """Voicemail may be a telephone number, which is called for whom it answers."""
-        self.forwarding.everybody = ForwardingSettings("tel:+14255550190")
+        self.forwarding.destinations.everybody = ForwardingSettings("tel:+14255550190")
         self.call()
         self.after(21)
         self.assertEqual(["+14255550190"], self.world.live)
@@ -397,7 +397,7 @@ class CallViaWorkTests(RingingTestCase):
 
     def test_long(self) -> None:
         """However long the caller's telephone rang, the callee's plan is followed to its end."""
-        self.forwarding.everybody = ForwardingSettings(MAILBOX)
+        self.forwarding.destinations.everybody = ForwardingSettings(MAILBOX)
         self.device("mailbox")
         self.do(self.forwarding.send_unanswered(self.alice, "Voicemail", 60))
         desk = self.world.device("bob", "desk", by_phone=True)

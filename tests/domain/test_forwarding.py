@@ -282,7 +282,7 @@ class ContactTests(ForwardingTestCase):
     def test_users(self) -> None:
         """A user in any spelling of its URI."""
         for text in (CAROL, "Carol@Example.Test", "sip:CAROL@example.test "):
-            self.assertEqual(CAROL, self.forwarding.contact(text, ALICE))
+            self.assertEqual(CAROL, self.forwarding.destinations.contact(text, ALICE))
 
     def test_numbers(self) -> None:
         """A number in any spelling, also as a SIP URI with user=phone."""
@@ -292,7 +292,7 @@ class ContactTests(ForwardingTestCase):
             "+1 (425) 555.0199",
             "sip:+14255550199@example.test;user=phone",
         ):
-            self.assertEqual("tel:+14255550199", self.forwarding.contact(text, ALICE))
+            self.assertEqual("tel:+14255550199", self.forwarding.destinations.contact(text, ALICE))
 
     def test_wrong(self) -> None:
         """No number, strangers, emergency numbers and the user itself are refused."""
@@ -305,16 +305,27 @@ class ContactTests(ForwardingTestCase):
             "\u0663\u0664\u0665",
         ):
             with self.assertRaises(Refusal) as caught:
-                self.forwarding.contact(text, ALICE)
+                self.forwarding.destinations.contact(text, ALICE)
             self.assertEqual("NormalizationFailed", caught.exception.subcode)
         for text in (uri("nobody"), "@", "a@b@c", ALICE, "+14255550101"):
             with self.assertRaises(PeerFault) as fault:
-                self.forwarding.contact(text, ALICE)
+                self.forwarding.destinations.contact(text, ALICE)
             self.assertEqual(["target"], [one.name for one in fault.exception.parameters])
         for text in ("112", "tel:911"):
             with self.assertRaises(Refusal) as caught:
-                self.forwarding.contact(text, ALICE)
+                self.forwarding.destinations.contact(text, ALICE)
             self.assertEqual("Forbidden", caught.exception.code)
+
+    def test_internal_only(self) -> None:
+        """Where policy lets calls go to users here alone, only their numbers are taken."""
+        self.change("carol", enterprise_voice=True, work_phone="+14255550103")
+        only = {"call_forwarding_simul_ring_usage_type": "InternalOnly"}
+        done(running(self.world.voice.change("policies", "global", only, 0)))
+        contact = self.forwarding.destinations.contact
+        self.assertEqual("tel:+14255550103", contact("+14255550103", ALICE))
+        with self.assertRaises(Refusal) as caught:
+            contact("+4930123456", ALICE)
+        self.assertEqual("Forbidden", caught.exception.code)
 
 
 class DirectoryTests(ForwardingTestCase):
