@@ -12,7 +12,7 @@ from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.mirror import TooManyRemovals
 from mobility.domain.records import DistributionGroup
-from mobility.domain.users import folded
+from mobility.domain.users import folded, words_of
 from mobility.errors import Refusal
 
 AT_ONCE = 100
@@ -188,5 +188,5 @@ class DistributionGroups:
 
     def _keep(self, group: DistributionGroup) -> None:
         self._groups[group.uri] = group
-        words = (*folded(group.name).split(), folded(address_of(group.uri)))
+        words = (*words_of(group.name), folded(address_of(group.uri)))
         self._words[group.uri] = "".join(f"\n{word}" for word in words)

@@ -33,6 +33,13 @@ Change = Callable[[User, User, Unit], None]
 MIN_PHONE_DIGITS = 3
 """Digits from which on a query finds phone numbers (our choice)."""
 
+_STROKED = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "ð": "d"}
+    | {"æ": "ae", "œ": "oe", "þ": "th"}
+)
+"""Latin letters that Unicode does not decompose, as people without them on their keyboards write
+them (our choice)."""
+
 _PHONE_MARKS = frozenset("+-().,/ ")
 """What may stand between the digits of a phone number (RFC 3966 visual separators and habits)."""
 
@@ -40,7 +47,16 @@ _PHONE_MARKS = frozenset("+-().,/ ")
 def folded(text: str) -> str:
     """`text` for comparison: case folded, without diacritics, compatibility forms made one."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    return plain if plain.isascii() else plain.translate(_STROKED)
+
+
+def words_of(name: str) -> list[str]:
+    """The words by whose beginnings a name is found, folded; the parts of one with marks in it are
+    words too, so that Luc is found in Jean-Luc."""
+    name = folded(name)
+    parts = "".join(c if c.isalnum() else " " for c in name)
+    return [*name.split(), *parts.split()]
 
 
 def digits_of(number: str) -> str:
@@ -225,8 +241,7 @@ class Users:
 
 def _listing(user: User) -> _Listing:
     name = " ".join(folded(user.name).split())
-    parts = "".join(c if c.isalnum() else " " for c in name)  # finds Luc in Jean-Luc
-    words = (*name.split(), *parts.split(), folded(user.uri[4:]), folded(user.email))
+    words = (*words_of(name), folded(user.uri[4:]), folded(user.email))
     numbers = (digits_of(phone) for phone in visible_numbers(user).values())
     return _Listing(user, name, _lines(words), _lines(numbers))
 

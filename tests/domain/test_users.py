@@ -55,6 +55,27 @@ class SearchTests(TestCase):
             self.assertEqual(self.found(query), ["zoe"], query)
         self.assertEqual(self.found("Muller"), ["jl"])
 
+    def test_stroked_letters(self) -> None:
+        """Letters that are no letter and a mark are found by what is typed for them."""
+        users = Users(
+            MemoryLedger(),
+            [
+                User(uri("l"), "Łukasz Żuławski"),
+                User(uri("o"), "Søren Ærø"),
+                User(uri("d"), "Đorđe"),
+                User(uri("i"), "I\u015f\u0131k İpek"),
+            ],
+        )
+        for query, name in (
+            ("lukasz zulaw", "l"),
+            ("Łukasz", "l"),
+            ("soren aero", "o"),
+            ("dorde", "d"),
+            ("isik ipek", "i"),
+        ):
+            found = [user.uri for user in users.search(query, 5).users]
+            self.assertEqual(found, [uri(name)], query)
+
     def test_cyrillic(self) -> None:
         """Cyrillic is folded too, and found within a name."""
         for query in ("юлия", "КОРОЛЕВА", "Королёва", "олёв"):

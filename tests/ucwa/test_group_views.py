@@ -264,6 +264,7 @@ class RemovedUserTests(GroupViewsTestCase):
         for owner, contact in (("bob", "alice"), ("alice", "bob"), ("alice", "carol")):
             await front_end.privacy.assign(uri(owner), uri(contact), "Workgroup", "Colleagues")
         await self.alice.events()
+        self.assertEqual(len(await front_end.store.archive.receipts(uri("bob"))), 1)
         await front_end.users.remove(uri("bob"), now)
         told = [one for one in await self.told() if one[0] == "contact"]
         self.assertEqual(

@@ -75,6 +75,7 @@ async def memberships(stage: Stage) -> None:
     for membership in both:
         await alice.delete(await alice.get(membership))
     await alice.post(subscription, "memberships", added)
+    await alice.post(await alice.get(subscription, "memberships"), "self", added)
     await alice.refused(404, "GET", both[0])
     await alice.delete(subscription)
     await alice.refused(404, "POST", subscription, "self", {"duration": DURATION_MIN})
