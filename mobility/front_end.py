@@ -73,18 +73,15 @@ from mobility.meet.routes import PATH as JOIN_PATH
 from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
 from mobility.operate.telephones import LoggedTelephones
+from mobility.past import PURGE_INTERVAL_S, Past
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.store.open import open_store
 from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
-from mobility.ucwa.idempotency import RECEIPT_LIFE_S
 from mobility.ucwa.ports import Dispatch
 from mobility.ucwa.resources import PRIORITIES
 from mobility.ucwa.routes import routes as ucwa_routes
 from mobility.ucwa.service import Ucwa
-
-PURGE_INTERVAL_S = 600.0
-"""How often expired tokens and old receipts leave the store (our choice)."""
 
 NONCE_SECRET = "sip-nonce-secret"  # noqa: S105  # the setting's name
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
@@ -157,13 +154,17 @@ class FrontEnd(MultiService):
         self.subscriptions.load(
             stored.subscriptions, (endpoint.id for endpoint in self.applications)
         )
+        reach = Reach(self.users, self.privacy)
+        self.past = Past(
+            ledger, archive, self.users, self.applications, reach, config.history, epoch
+        )
         self.conversations = Conversations(
             ledger,
             archive,
             agenda,
             self.users,
             self.applications,
-            Reach(self.users, self.privacy),
+            reach,
             ConversationLimits(
                 config.ucwa.invitation_timeout_s,
                 config.ucwa.typing_timeout_s,
@@ -181,6 +182,7 @@ class FrontEnd(MultiService):
             stored.renegotiations,
         )
         self.relays = Relays(config.media, config.media.secret)
+        self.past.follow(self.conversations, stored)
         self.call_policies = CallPolicies(self._call_policy)
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
@@ -194,7 +196,8 @@ class FrontEnd(MultiService):
                 self.applications,
                 lambda uri: config.ucwa.html_messaging,  # noqa: ARG005  # the same for everybody
             ),
-            Delivery(self.applications, self.conversations.reach),
+            Delivery(self.applications, reach),
+            self.past.history,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
@@ -247,6 +250,7 @@ class FrontEnd(MultiService):
             ConferenceLimits(
                 config.meetings.size, config.meetings.lobby_size, config.meetings.lobby_timeout_s
             ),
+            self.past.history,
         )
         self.darkroom = PillowDarkroom(reactor)
         self.darkroom.setServiceParent(self)
@@ -301,7 +305,7 @@ class FrontEnd(MultiService):
             self.contacts.take_leave,
             self.privacy.take_leave,
             self.presence.take_leave,
-            self._drop_receipts,
+            self.past.drop_receipts,
         ]
         self.users.changes += [self._tell_me, self.organization.follow]
         self.users.renames.append(Renames(self.applications, self.conversations).renamed)
@@ -310,6 +314,7 @@ class FrontEnd(MultiService):
             self.delegates.end_all_of,
             self.voice.forget,
             self.forwarding.end_all_of,
+            self.past.history.end_all_of,
         ]
         self.applications.departures += [
             self.conversations.leave,
@@ -349,6 +354,8 @@ class FrontEnd(MultiService):
             call_reports=CallReports(ledger, self.conversations),
             relays=self.relays,
             delegates=self.delegates,
+            history=self.past.history,
+            unread=self.past.unread,
             meetings=self.meetings,
             forwarding=self.forwarding,
             guests=self.guests,
@@ -375,7 +382,8 @@ class FrontEnd(MultiService):
 
         AgendaService(agenda, reactor, epoch, log).setServiceParent(self)
         Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
-        Recurring("purge", PURGE_INTERVAL_S, self._purge, reactor, log).setServiceParent(self)
+        purge = self.past.purge
+        Recurring("purge", PURGE_INTERVAL_S, purge, reactor, log).setServiceParent(self)
 
     def _directory(
         self,
@@ -445,11 +453,6 @@ class FrontEnd(MultiService):
                 if before.enterprise_voice != after.enterprise_voice:
                     unit.append(endpoint.id, PoliciesChanged())
 
-    async def _drop_receipts(self, user: User, unit: Unit) -> Callable[[], None]:
-        """A user is removed: its repeated requests are known no longer (a Farewell)."""
-        unit.remove(*await self.store.archive.receipts(user.uri))
-        return lambda: None
-
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]
     ) -> tuple[Authenticator, list[Route]]:
@@ -480,9 +483,6 @@ class FrontEnd(MultiService):
         challenge = Challenge(config.web, config.sip_domains, names)
         endpoint = TokenEndpoint(grants, self.tokens, config.server_fqdn, log, pseudonym)
         return Authenticator(self.tokens, challenge), token_routes(endpoint)
-
-    async def _purge(self) -> None:
-        await self.store.archive.purge(self._epoch(), RECEIPT_LIFE_S)
 
     def startService(self) -> None:
         self.store.start()

@@ -18,6 +18,7 @@ from mobility.config import (
     WebConfig,
 )
 from mobility.config.forwarding import ForwardingConfig
+from mobility.config.history import HistoryConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.sip import SipConfig, SipListenerConfig
@@ -33,6 +34,7 @@ RECORDS: dict[str, type] = {
     "forwarding": ForwardingConfig,
     "media": MediaConfig,
     "media.relay": MediaRelayConfig,
+    "history": HistoryConfig,
     "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,

@@ -10,6 +10,7 @@ from mobility.config.file import (
     load,
 )
 from mobility.config.forwarding import ForwardingConfig
+from mobility.config.history import HistoryConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.services import (
     DAY_S,
@@ -41,6 +42,7 @@ __all__ = [
     "Config",
     "DialInRegion",
     "ForwardingConfig",
+    "HistoryConfig",
     "ListenerConfig",
     "LogConfig",
     "MeetingsConfig",

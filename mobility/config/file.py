@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from mobility.config.forwarding import ForwardingConfig, read_forwarding
+from mobility.config.history import HistoryConfig
 from mobility.config.media import MediaConfig, read_media
 from mobility.config.meetings import MeetingsConfig, read_meetings
 from mobility.config.services import (
@@ -52,6 +53,7 @@ class Config:
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     forwarding: ForwardingConfig = attrs.Factory(ForwardingConfig)
     media: MediaConfig = attrs.Factory(MediaConfig)
+    history: HistoryConfig = attrs.Factory(HistoryConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
@@ -94,6 +96,7 @@ def load(path: Path) -> Config:
         meetings=read_meetings(top.table("meetings")),
         forwarding=read_forwarding(top.table("forwarding")),
         media=read_media(top.table("media")),
+        history=top.table("history").record(HistoryConfig),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),

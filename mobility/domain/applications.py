@@ -5,7 +5,6 @@ because presence follows from the endpoints.
 """
 
 import secrets
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -440,16 +439,7 @@ class Applications:
     def _new_record(self, uri: str, registration: Registration, now: float) -> Application:
         while (application_id := f"{secrets.randbelow(10**12):012d}") in self._endpoints:
             pass
-        return Application(
-            id=application_id,
-            user_uri=uri,
-            culture=registration.culture,
-            user_agent=registration.user_agent,
-            endpoint_id=registration.endpoint_id,
-            type=registration.type,
-            created_at=now,
-            put_token=str(uuid.uuid4()),
-        )
+        return registration.record(application_id, uri, now)
 
     def _same(self, uri: str, registration: Registration) -> Endpoint | None:
         for endpoint in self.of_user(uri):

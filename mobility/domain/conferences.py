@@ -41,6 +41,7 @@ from mobility.domain.conversation import (
 )
 from mobility.domain.conversations import Conversations
 from mobility.domain.guests import GUEST_NAME, Guests
+from mobility.domain.history import History
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.outcomes import ELSEWHERE
@@ -88,6 +89,7 @@ class Conferences:
         meetings: Meetings,
         guests: Guests,
         limits: ConferenceLimits,
+        history: History,
     ) -> None:
         self._users = users
         self._guests = guests
@@ -95,6 +97,7 @@ class Conferences:
         self._meetings = meetings
         self._limits = limits
         meetings.changes.append(self._meeting_changed)
+        self._history = history
         meetings.endings.append(self._meeting_over)
         conversations.closings.append(self._conference_over)
 
@@ -177,6 +180,7 @@ class Conferences:
                 reason = self._conversations.reach.reason(to_uri, endpoint.user_uri)
                 failed = invitation_fact(draft, invitation, own, "completed", name_of, reason)
                 unit.append(endpoint.id, failed)
+                self._history.failed(unit, draft, invitation, now)
             draft.invitations[invitation.id] = invitation
             await self._conversations.change(unit, conversation, draft)
             return invitation
@@ -242,21 +246,21 @@ class Conferences:
 
         await self._lead(endpoint, conversation_id, uri, admitted)
 
-    async def reject(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+    async def reject(self, endpoint: Endpoint, conversation_id: str, uri: str, now: float) -> None:
         """UCWA reject: who waits in the lobby is sent away.  409 for who does not wait."""
         async with self._conversations.lock(conversation_id):
             conversation, participant = self._led(endpoint, conversation_id, uri)
             participant_after(participant, Attended.REJECTED)
-            await self._conversations.drop(conversation, conversation.legs_of(uri), DENIED)
+            await self._conversations.drop(conversation, conversation.legs_of(uri), DENIED, now)
 
-    async def eject(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
+    async def eject(self, endpoint: Endpoint, conversation_id: str, uri: str, now: float) -> None:
         """UCWA eject: remove somebody else from the conference.  403 for the organizer."""
         async with self._conversations.lock(conversation_id):
             conversation, participant = self._led(endpoint, conversation_id, uri)
             if participant.organizer or uri == endpoint.user_uri:
                 raise Refusal("Forbidden", None, "This participant cannot be removed.")
             participant_after(participant, Attended.EJECTED)
-            await self._conversations.drop(conversation, conversation.legs_of(uri), EJECTED)
+            await self._conversations.drop(conversation, conversation.legs_of(uri), EJECTED, now)
 
     async def promote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
         """UCWA promote: an attendee becomes a leader.  409 for who is one or waits."""
@@ -427,14 +431,14 @@ class Conferences:
         if conversation is not None:
             tell_meeting(unit, conversation)
 
-    async def _meeting_over(self, meeting: OnlineMeeting) -> None:
+    async def _meeting_over(self, meeting: OnlineMeeting, now: float) -> None:
         """The meeting expired or was cancelled: so is its conference."""
         conversation = self._conversations.of_meeting(conference_uri(meeting.record))
         if conversation is None:
             return
         async with self._conversations.lock(conversation.id):
             if conversation.legs:
-                await self._conversations.drop(conversation, conversation.legs.values(), OVER)
+                await self._conversations.drop(conversation, conversation.legs.values(), OVER, now)
 
     def _conference_over(self, unit: Unit, conversation: ActiveConversation) -> Callable[[], None]:
         return self._meetings.conference_over(unit, conversation.record.meeting_uri)

@@ -30,6 +30,7 @@ from mobility.domain.facts import (
 from mobility.domain.ledger import Unit
 from mobility.domain.message_facts import tell_message
 from mobility.domain.outcomes import Outcome
+from mobility.domain.readership import Readings
 from mobility.domain.records import (
     Call,
     CallSide,
@@ -76,6 +77,7 @@ class ActiveConversation:
     """The latest one of the call."""
     stages: int = 0
     """In how many further steps others will ring for the call."""
+    readings: Readings = attrs.Factory(Readings)
 
     @property
     def id(self) -> str:
@@ -172,11 +174,6 @@ class ActiveConversation:
             return not any(leg.state == CONFERENCED for leg in self.legs.values())
         talking = [leg for leg in self.legs.values() if leg.state == "Connected"]
         return len(talking) < 2 and not self.open_invitations()
-
-    def unseen(self, leg: Leg) -> int:
-        """Messages up to this number are not for the user: they were sent before it came in."""
-        participant = self.participants.get(leg.user_uri)
-        return participant.after_message if participant is not None else 0
 
     def hearers(self, leg: Leg) -> list[Leg]:
         """The legs that what `leg` writes reaches."""

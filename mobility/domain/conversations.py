@@ -9,6 +9,7 @@ from functools import partial
 
 import attrs
 
+from mobility.domain import outcomes
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Applications, Endpoint
@@ -20,15 +21,7 @@ from mobility.domain.conversation_rows import from_rows, put_changes, put_new
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.lines import Device, Lines, is_line
 from mobility.domain.locks import Lock, Locks
-from mobility.domain.outcomes import (
-    CANCELLED,
-    DECLINED,
-    LOST,
-    SIGNED_OUT,
-    UNANSWERED,
-    Outcome,
-    outcome_of,
-)
+from mobility.domain.outcomes import Outcome, outcome_of
 from mobility.domain.reach import Reach
 from mobility.domain.records import (
     Call,
@@ -56,6 +49,9 @@ that is stored."""
 
 CallEnding = Callable[[Unit, CallEnd], None]
 """Puts what is remembered of a call that is over into the unit of work that ends it."""
+
+Parting = Callable[[Unit, ActiveConversation, ActiveConversation, Outcome, float], None]
+"""Puts what is remembered of those who leave a conversation into the unit of work."""
 
 
 @attrs.frozen(slots=True)
@@ -93,6 +89,7 @@ class Conversations:
         self._locks = Locks()
         self.closings: list[Closing] = []
         self.call_endings: list[CallEnding] = []
+        self.partings: list[Parting] = []
         self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
         """Called when nothing rings any more for a call that others may ring for, with why."""
         self.lines = Lines()
@@ -133,7 +130,7 @@ class Conversations:
         async with self.lock(conversation.id):
             lost = [leg for key, leg in conversation.legs.items() if is_line(key)]
             if lost:
-                await self.drop(conversation, lost, LOST, now)
+                await self.drop(conversation, lost, outcomes.LOST, now)
 
     def __iter__(self) -> Iterator[ActiveConversation]:
         return iter(list(self._conversations.values()))
@@ -290,13 +287,12 @@ class Conversations:
         conversation: ActiveConversation,
         legs: Iterable[Leg],
         outcome: Outcome,
-        now: float = 0.0,
+        now: float,
     ) -> None:
         """`legs` go, and with them who cannot stay alone; invitations that nobody can answer any
         more end in `outcome`.
 
-        The caller holds the conversation's lock.  `now` is when a call ends, if there may be one:
-        conferences have none.
+        The caller holds the conversation's lock.
         """
         draft = conversation.draft()
         for leg in legs:
@@ -357,6 +353,8 @@ class Conversations:
         if end is not None:
             for remember in self.call_endings:
                 remember(unit, end)
+        for part in self.partings:
+            part(unit, conversation, draft, outcome, now)
         await self.change(unit, conversation, draft)
         if (call := conversation.call) is not None and conversation.stages:
             invitation = conversation.invitations.get(call.id)
@@ -381,7 +379,7 @@ class Conversations:
         invitation_id: str,
         everywhere: bool,
         now: float,
-        outcome: Outcome = DECLINED,
+        outcome: Outcome = outcomes.DECLINED,
     ) -> None:
         """UCWA decline: this device, or with `everywhere` all of the user's, will not answer.
 
@@ -410,7 +408,7 @@ class Conversations:
             sent = invitation.from_application_id == endpoint.id
             if not sent or not INVITATION.allows(invitation.state, Invited.CANCELLED):
                 raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
-            await self.withdraw(conversation, invitation, CANCELLED, now)
+            await self.withdraw(conversation, invitation, outcomes.CANCELLED, now)
 
     async def terminate(self, endpoint: Device, conversation_id: str, now: float) -> None:
         """UCWA DELETE conversation: the application leaves it.
@@ -421,7 +419,8 @@ class Conversations:
         self.find(endpoint, conversation_id)
         async with self.lock(conversation_id):
             conversation, leg = self.find(endpoint, conversation_id)
-            await self.drop(conversation, [leg], outcome_of(leg, DECLINED), now)
+            conversation.readings.leaving.add(leg.user_uri)
+            await self.drop(conversation, [leg], outcome_of(leg, outcomes.DECLINED), now)
 
     async def leave(self, endpoint: Device, now: float) -> None:
         """The application ends: it leaves each of its conversations, and the others are told."""
@@ -430,7 +429,7 @@ class Conversations:
                 conversation = self._conversations.get(conversation_id)
                 leg = conversation.legs.get(endpoint.id) if conversation is not None else None
                 if conversation is not None and leg is not None:
-                    await self.drop(conversation, [leg], outcome_of(leg, SIGNED_OUT), now)
+                    await self.drop(conversation, [leg], outcome_of(leg, outcomes.SIGNED_OUT), now)
 
     async def first_message(
         self, conversation: ActiveConversation, invitation: Invitation
@@ -465,7 +464,7 @@ class Conversations:
                 if now < invitation.expires_at:  # it waits longer than it was to
                     self._open(conversation, invitation)
                 else:
-                    await self.withdraw(conversation, invitation, UNANSWERED, now)
+                    await self.withdraw(conversation, invitation, outcomes.UNANSWERED, now)
 
     def _remember(self, conversation: ActiveConversation) -> None:
         self._conversations[conversation.id] = conversation

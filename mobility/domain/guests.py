@@ -139,7 +139,7 @@ class Guests:
 
         return leave
 
-    async def _meeting_over(self, meeting: OnlineMeeting) -> None:
+    async def _meeting_over(self, meeting: OnlineMeeting, now: float) -> None:  # noqa: ARG002
         """The guests of a meeting that is no more go, wherever they are."""
         for uri in self._of_meeting.get(conference_uri(meeting.record), ()):
             self._later(self._leaving(uri))

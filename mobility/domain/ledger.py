@@ -18,6 +18,7 @@ from mobility.domain.records import (
     CallSide,
     Contact,
     Conversation,
+    ConversationLog,
     Delegation,
     DistributionGroup,
     Group,
@@ -32,6 +33,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    ReadMark,
     Receipt,
     Record,
     Renegotiation,
@@ -151,6 +153,11 @@ class Snapshot:
     calls: list[Call] = attrs.Factory(list)
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
+    read_marks: list[ReadMark] = attrs.Factory(list)
+    last_said: list[tuple[str, str, int]] = attrs.Factory(list)
+    """Of each active conversation and who wrote in it the number of the latest message."""
+    left: list[tuple[str, str]] = attrs.Factory(list)
+    """Active conversations, and users who have left them and have a log of it."""
     meetings: list[Meeting] = attrs.Factory(list)
     meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
     delegations: list[Delegation] = attrs.Factory(list)
@@ -163,6 +170,21 @@ class Snapshot:
     presence_number: int = 0
 
 
+@attrs.frozen(slots=True)
+class HistoryCounts:
+    """What a user has in the history: logs, those missed, those missed and unread; the unread
+    messages in all logs together, and the unread logs without messages; voicemails, and those
+    unread."""
+
+    logs: int = 0
+    missed: int = 0
+    unread_missed: int = 0
+    unread_messages: int = 0
+    unread_calls: int = 0
+    voicemails: int = 0
+    unread_voicemails: int = 0
+
+
 class Archive(Protocol):
     """What is read from the store when memory does not hold it; each answer is a thread hop."""
 
@@ -171,6 +193,26 @@ class Archive(Protocol):
         ...
 
     def message(self, conversation_id: str, number: int) -> Awaitable[Message | None]: ...
+
+    def messages(self, conversation_id: str, after: int, last: int) -> Awaitable[Sequence[Message]]:
+        """The messages of a conversation after one number up to and with another, in order."""
+        ...
+
+    def conversation_logs(
+        self, user_uri: str, limit: int, *, unread: bool = False
+    ) -> Awaitable[Sequence[ConversationLog]]:
+        """The latest logs of a user, or of those with anything unread, newest first."""
+        ...
+
+    def conversation_log(self, user_uri: str, log_id: str) -> Awaitable[ConversationLog | None]: ...
+
+    def logs_of_conversation(
+        self, user_uri: str, conversation_id: str
+    ) -> Awaitable[Sequence[ConversationLog]]:
+        """What a user has of one conversation: a log for each time the user left, oldest first."""
+        ...
+
+    def history_counts(self, user_uri: str) -> Awaitable[HistoryCounts]: ...
 
     def contacts(self, owner_uri: str) -> Awaitable[tuple[Sequence[Group], Sequence[Contact]]]: ...
 

@@ -81,7 +81,7 @@ class OnlineMeeting:
 Change = Callable[[Unit, Meeting], None]
 """Tells, in the unit of work that changes a meeting, who has to do with it now."""
 
-Ending = Callable[[OnlineMeeting], Awaitable[None]]
+Ending = Callable[[OnlineMeeting, float], Awaitable[None]]
 """Ends what goes on in a meeting that is over."""
 
 
@@ -243,7 +243,7 @@ class Meetings:
             endpoint.must_live()
             meeting = self.find(endpoint.user_uri, meeting_id, now)
             await self._end(meeting)
-        await self._close(meeting)
+        await self._close(meeting, now)
 
     async def add_extension(
         self, endpoint: Endpoint, extension: MeetingExtension, now: float
@@ -293,14 +293,14 @@ class Meetings:
             await self._ledger.commit(unit)
             del meeting.extensions[extension_id]
 
-    async def end_all_of(self, user: User, now: float) -> None:  # noqa: ARG002  # a Departure
+    async def end_all_of(self, user: User, now: float) -> None:
         """End every meeting of a user who leaves for good; its applications have ended before."""
         async with self._locks.of(user.uri):
             meetings = list(self._of_user.get(user.uri, {}).values())
             for meeting in meetings:
                 await self._end(meeting)
         for meeting in meetings:
-            await self._close(meeting)
+            await self._close(meeting, now)
 
     async def _save_extension(
         self, meeting: OnlineMeeting, extension: MeetingExtension
@@ -339,10 +339,10 @@ class Meetings:
         self._remember(meeting)
         return meeting
 
-    async def _close(self, meeting: OnlineMeeting) -> None:
+    async def _close(self, meeting: OnlineMeeting, now: float) -> None:
         """End what goes on in a meeting that is no more."""
         for ending in self.endings:
-            await ending(meeting)
+            await ending(meeting, now)
 
     async def _end(self, meeting: OnlineMeeting) -> None:
         unit = Unit()
@@ -381,7 +381,7 @@ class Meetings:
                 if self._meetings.get(meeting.record.id) is not meeting or not meeting.over(now):
                     return
                 await self._end(meeting)
-            await self._close(meeting)
+            await self._close(meeting, now)
 
         meeting.expiry = self._agenda.at(meeting.record.expires_at, expire)
 

@@ -18,10 +18,11 @@ from mobility.domain.conversation import (
 )
 from mobility.domain.conversations import Conversations
 from mobility.domain.delivery import Delivery
+from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.message_facts import tell_message, tell_sent
 from mobility.domain.message_formats import MessageFormats
-from mobility.domain.outcomes import ELSEWHERE
+from mobility.domain.outcomes import ELSEWHERE, UNABLE
 from mobility.domain.records import Conversation, Invitation, Leg, Message, Receipt
 from mobility.domain.states import (
     Held,
@@ -71,7 +72,9 @@ class Messaging:
         conversations: Conversations,
         formats: MessageFormats,
         delivery: Delivery,
+        history: History,
     ) -> None:
+        self._history = history
         self._delivery = delivery
         self.formats = formats
         self._ledger = ledger
@@ -108,6 +111,7 @@ class Messaging:
         if call.text is not None:
             message = _new_message(conversation, endpoint.user_uri, call.text, now)
             conversation.first_message = message
+            conversation.readings.said[endpoint.user_uri] = message.number
         invitation = Invitation(
             id=secrets.token_hex(16),
             conversation_id=conversation.id,
@@ -136,7 +140,7 @@ class Messaging:
                 message if leg is not caller else None,
             )
         if not callees:
-            return await self._fail_at_once(unit, conversation, invitation, caller, message)
+            return await self._fail_at_once(unit, conversation, invitation, caller, message, now)
         if message is not None:
             unit.save(message)
         conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
@@ -214,6 +218,7 @@ class Messaging:
             unit.save(attrs.evolve(receipt, resource_id=str(message.number)))
         typed = self._typing.end(unit, conversation, leg)
         name_of = self._conversations.names_in(conversation)
+        self._history.tell_readers(unit, conversation, message)
         tell_sent(unit, message, leg, name_of, operation_id)
         tell_message(unit, message, reached.legs, name_of)
         try:
@@ -222,6 +227,7 @@ class Messaging:
             if typed and endpoint.id not in conversation.typing:
                 self._typing.end_later(conversation, leg, now)
             raise
+        conversation.readings.said[leg.user_uri] = message.number
         return message
 
     async def add(
@@ -302,14 +308,22 @@ class Messaging:
         invitation: Invitation,
         caller: Leg,
         message: Message | None,
+        now: float,
     ) -> Invitation:
         failed = invitation_after(invitation, Invited.UNREACHABLE)
         to_uri, from_uri = invitation.to_uri, invitation.from_uri
         reason = self._conversations.reach.reason(to_uri, from_uri)
         tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
-        unit.save(conversation_after(conversation.record, Held.ENDED), failed)
-        if message is not None and self._conversations.reach.keeps_missed(to_uri, from_uri):
-            unit.save(attrs.evolve(message, missed=True))
+        conversation.legs, conversation.invitations = {caller.application_id: caller}, {}
+        conversation.invitations[failed.id] = failed
+        after = conversation.draft()
+        after.record, after.legs = conversation_after(conversation.record, Held.ENDED), {}
+        unit.save(after.record, failed)
+        if message is not None:
+            missed = self._conversations.reach.keeps_missed(to_uri, from_uri)
+            unit.save(attrs.evolve(message, missed=missed))
+        self._history.parted(unit, conversation, after, UNABLE, now)
+        self._history.failed(unit, conversation, failed, now)
         await self._ledger.commit(unit)
         return failed
 

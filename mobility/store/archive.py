@@ -5,6 +5,7 @@ own; every call is one hop to a thread and back.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Empty, LifoQueue
 from sqlite3 import Connection
@@ -18,12 +19,13 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from mobility.domain.facts import decode
-from mobility.domain.ledger import Entry
-from mobility.domain.records import Contact, Group, Message, Photo, Receipt
+from mobility.domain.ledger import Entry, HistoryCounts
+from mobility.domain.records import Contact, ConversationLog, Group, Message, Photo, Receipt
 from mobility.errors import Unavailable
-from mobility.store import housekeeping, tables
+from mobility.store import history, housekeeping, retention, tables
 from mobility.store.connection import connect_reader, is_fault
 from mobility.store.statements import FORMS, Row, compiled
+from mobility.store.transactor import Operation
 from mobility.store.writer import RETRY_AFTER_S, SqliteLedger
 
 READERS = 2
@@ -169,6 +171,44 @@ class SqliteArchive:
 
         return self._read(read)
 
+    def messages(self, conversation_id: str, after: int, last: int) -> Deferred[Sequence[Message]]:
+        """The messages of a conversation after one number up to and with another, in order."""
+
+        def read(connection: Connection) -> Sequence[Message]:
+            rows = connection.execute(history.MESSAGES, (conversation_id, after, last))
+            return [FORMS[Message].read(row) for row in rows]
+
+        return self._read(read)
+
+    def conversation_logs(
+        self, user_uri: str, limit: int, *, unread: bool = False
+    ) -> Deferred[Sequence[ConversationLog]]:
+        """The latest logs of a user, or of those with anything unread, newest first."""
+        statement = history.UNREAD_LOGS if unread else history.LOGS
+        return self._read(lambda found: history.read_logs(found, statement, user_uri, limit))
+
+    def conversation_log(self, user_uri: str, log_id: str) -> Deferred[ConversationLog | None]:
+        """One log of a user, or None."""
+
+        def read(connection: Connection) -> ConversationLog | None:
+            return next(iter(history.read_logs(connection, history.LOG, user_uri, log_id)), None)
+
+        return self._read(read)
+
+    def logs_of_conversation(
+        self, user_uri: str, conversation_id: str
+    ) -> Deferred[Sequence[ConversationLog]]:
+        """What a user has of one conversation, oldest first."""
+        return self._read(
+            lambda found: history.read_logs(
+                found, history.LOGS_OF_CONVERSATION, conversation_id, user_uri
+            )
+        )
+
+    def history_counts(self, user_uri: str) -> Deferred[HistoryCounts]:
+        """How much of what a user has in the history."""
+        return self._read(lambda found: history.read_counts(found, user_uri))
+
     def contacts(self, owner_uri: str) -> Deferred[tuple[Sequence[Group], Sequence[Contact]]]:
         """A user's groups in the order of their ids, and the contacts in them."""
 
@@ -250,6 +290,39 @@ class SqliteArchive:
                 rows = await self._ledger.run(housekeeping.purge(kind, time))
                 purged += rows
                 more = rows == housekeeping.PURGE_ROWS
+        return purged
+
+    def purge_history(self, now: float, keep_s: float, per_user: int) -> Deferred[int]:
+        """Forget logs older than `keep_s`, those of a user beyond the latest `per_user`, and what
+        nobody needs of conversations and invitations that are over; how many rows there were."""
+        return Deferred.fromCoroutine(self._purge_history(now, keep_s, per_user))
+
+    async def _purge_history(self, now: float, keep_s: float, per_user: int) -> int:
+        purged = await self._repeat(retention.purge_old_logs(now - keep_s))
+        for user_uri in await self._read(
+            lambda found: [uri for (uri,) in found.execute(retention.FULL_HISTORIES, (per_user,))]
+        ):
+            purged += await self._repeat(retention.purge_logs_of(user_uri, per_user))
+        for kind in retention.OVER:
+            purged += await self._repeat(retention.purge_over(kind, now - retention.OVER_LIFE_S))
+        after, more = "", True
+        while more:
+            found = await self._read(partial(retention.read_leftovers, after=after))
+            if found.ids:
+                rows = retention.MESSAGES
+                while rows >= retention.MESSAGES:
+                    rows = await self._ledger.run(retention.purge_leftovers(found))
+                    purged += rows
+                after = found.ids[-1]
+            more = len(found.ids) == retention.BATCH
+        return purged
+
+    async def _repeat(self, operation: Operation[int]) -> int:
+        """Do an operation that deletes a batch until a batch is not full."""
+        purged, rows = 0, retention.BATCH
+        while rows == retention.BATCH:
+            rows = await self._ledger.run(operation)
+            purged += rows
         return purged
 
     def _read(self, work: Callable[[Connection], T]) -> Deferred[T]:

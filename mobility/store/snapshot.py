@@ -25,6 +25,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    ReadMark,
     Renegotiation,
     TeamMember,
     Token,
@@ -40,6 +41,7 @@ R = TypeVar("R")
 
 _conversations = tables.conversations.columns
 _messages = tables.messages.columns
+_logs = tables.conversation_logs.columns
 _streams = tables.streams.columns
 _active = select(_conversations.id).where(_conversations.state == bindparam("state"))
 
@@ -50,13 +52,25 @@ MESSAGE_COUNTS = compiled(
     "state",
 )
 
+LAST_SAID = compiled(
+    select(_messages.conversation_id, _messages.from_uri, func.max(_messages.number))
+    .where(_messages.conversation_id.in_(_active))
+    .group_by(_messages.conversation_id, _messages.from_uri),
+    "state",
+)
+
+LEFT = compiled(
+    select(_logs.conversation_id, _logs.user_uri).where(_logs.conversation_id.in_(_active)),
+    "state",
+)
+
 BOUNDS = compiled(select(_streams.id, _streams.base, _streams.head))
 
 
 def load(connection: Connection, now: float) -> Snapshot:
     """The store as it is at one moment.
 
-    Conversations are the active ones, with their legs, invitations the open ones, calls those that
+    Conversations are the active ones, with their legs and invitations, calls those that
     are not over (the rows that go with a call are removed when it is); tokens that
     have expired at `now` are left out.  Presence subscriptions are all there: the end of one is
     told to its application, however late.
@@ -99,10 +113,18 @@ def load(connection: Connection, now: float) -> Snapshot:
             invitations=_records(
                 connection,
                 Invitation,
-                invitations.state == bindparam("state"),
-                state="Connecting",
+                invitations.conversation_id.in_(_active),
+                state="Active",
             ),
             message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
+            read_marks=_records(
+                connection,
+                ReadMark,
+                tables.read_marks.columns.conversation_id.in_(_active),
+                state="Active",
+            ),
+            last_said=connection.execute(LAST_SAID, ("Active",)).fetchall(),
+            left=connection.execute(LEFT, ("Active",)).fetchall(),
             calls=_records(
                 connection, Call, tables.calls.columns.state != bindparam("over"), over="Ended"
             ),

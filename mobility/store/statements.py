@@ -82,11 +82,17 @@ def _form(record_class: type[Any]) -> Form:
         remove=compiled(delete(table).where(*found), *the_key),
         insert=compiled(insert.on_conflict_do_nothing(index_elements=key), *names),
         replace=replace,
-        row=attrgetter(*names),
+        row=_only(names[0]) if len(names) == 1 else attrgetter(*names),
         key=attrgetter(*key),
         key_row=_single if len(key) == 1 else tuple,
         read=_reader(record_class),
     )
+
+
+def _only(name: str) -> Callable[[Any], Row]:
+    """The row of a record with one field."""
+    field = attrgetter(name)
+    return lambda record: (field(record),)
 
 
 def _single(key: object) -> Row:

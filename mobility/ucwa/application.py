@@ -1,5 +1,6 @@
 """UCWA area *application*: applications, application, events, policies, reportMyNetwork."""
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.domain.addresses import is_guest
@@ -81,7 +82,9 @@ def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
 
 async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
     """POST applications: 201 for a new application or instance, 200 for a known instance."""
-    registration = _registration(request, user)
+    registration = attrs.evolve(
+        _registration(request, user), conversation_history=ucwa.history.setting
+    )
     instance_id = registration.instance_id
     endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
     if new:

@@ -135,14 +135,16 @@ def get_lobby(ucwa: Ucwa, call: Call) -> Response:
     )
 
 
-def on_participant(act: Callable[..., Any]) -> Handler:
-    """A leader's action on a participant, as `act` of the conferences has it."""
+def on_participant(act: Callable[..., Any], *, timed: bool = False) -> Handler:
+    """A leader's action on a participant, as `act` of the conferences has it; `timed` is one that
+    is told the time."""
 
     async def post(ucwa: Ucwa, call: Call) -> Response:
         uri = user_uri(call.parameter("address"))
         if uri is None:
             raise Refusal("NotFound", "ResourceNotFound", "There is no such participant.")
-        await act(ucwa.conferences, call.endpoint, call.parameter("conversation"), uri)
+        when = (call.now,) if timed else ()
+        await act(ucwa.conferences, call.endpoint, call.parameter("conversation"), uri, *when)
         return Response(204)
 
     return post
@@ -267,15 +269,13 @@ RESOURCES = (
         )
     ),
     *(
-        Resource(
-            rel, f"{_PARTICIPANT}/{rel}", (Operation("POST", on_participant(act), (204,), _ROLE),)
-        )
-        for rel, act in (
-            ("admit", Conferences.admit),
-            ("reject", Conferences.reject),
-            ("eject", Conferences.eject),
-            ("promote", Conferences.promote),
-            ("demote", Conferences.demote),
+        Resource(rel, f"{_PARTICIPANT}/{rel}", (Operation("POST", handler, (204,), _ROLE),))
+        for rel, handler in (
+            ("admit", on_participant(Conferences.admit)),
+            ("reject", on_participant(Conferences.reject, timed=True)),
+            ("eject", on_participant(Conferences.eject, timed=True)),
+            ("promote", on_participant(Conferences.promote)),
+            ("demote", on_participant(Conferences.demote)),
         )
     ),
     *(

@@ -243,7 +243,7 @@ def invitation(
     if fact.custom_content:
         rels["customContent"] = link(fact.custom_content)
     if message is not None:
-        rels["message"] = link(_data_uri(message, html=html))
+        rels["message"] = link(message_uri(message, html=html))
     if fact.accepted_by is not None:
         embedded["acceptedByParticipant"] = [participant(hrefs, other(fact, *fact.accepted_by))]
     to_meeting = rel == "onlineMeetingInvitation"
@@ -280,7 +280,7 @@ def message(hrefs: Hrefs, fact: MessageCompleted, body: Message | None, *, html:
         )
     if body is not None:
         rel = "htmlMessage" if html and body.format == "Html" else "plainMessage"
-        rels[rel] = link(_data_uri(body, html=html))
+        rels[rel] = link(message_uri(body, html=html))
     if fact.failed:
         rels["failedDeliveryParticipant"] = [
             link(hrefs.participant(fact.conversation_id, uri), name) for uri, name in fact.failed
@@ -303,7 +303,7 @@ def other(fact: InvitationChanged, uri: str, name: str) -> ParticipantChanged:
     return ParticipantChanged(fact.conversation_id, uri, name, local=False, change="added")
 
 
-def _data_uri(message: Message, *, html: bool) -> str:
+def message_uri(message: Message, *, html: bool) -> str:
     """The text of a message for an application that shows HTML, or does not."""
     if html and message.format == "Html":
         return data_uri(message.body, "text/html")

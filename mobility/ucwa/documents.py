@@ -37,6 +37,8 @@ BUILTIN_GROUPS = {
     ORGANIZATION_GROUP: "myOrganizationGroup",
 }
 """The rels of the groups of which everybody has one, by id."""
+UNREAD_EXTENSION = "mobility:unread"
+"""The rel of our own under which a user's devices agree on what is read."""
 
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
@@ -187,6 +189,8 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
             **calls,
             "startOnlineMeeting": link(adhoc),
             "startMessaging": revised(f"{own}/messagingInvitations", 2),
+            **links(conversationLogs=f"{own}/conversationLogs", missedItems=f"{own}/missedItems"),
+            UNREAD_EXTENSION: link(f"{own}/unread"),
         }
     return {
         record.put_token: PUT_TOKEN_VALUE,
@@ -209,6 +213,7 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
             **links(
                 self=own,
                 conversations=f"{own}/conversations?filter=active",
+                replayMessage=f"{own}/replayMessage",
                 mediaPolicies=hrefs.of("mediaPolicies"),
                 joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
             ),

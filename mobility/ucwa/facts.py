@@ -70,6 +70,10 @@ def subject(fact: Fact) -> tuple[str, str]:
             return "contactPresence", "updated"
         case facts.PrivacyChanged():
             return "contactPrivacyRelationship", "updated"
+        case facts.MissedItemsChanged():
+            return "missedItems", "updated"
+        case facts.UnreadChanged():
+            return documents.UNREAD_EXTENSION, "updated"
         case facts.ConversationChanged():
             return "conversation", fact.change
         case facts.MessagingChanged():
@@ -126,6 +130,8 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             | facts.CommunicationChanged()
             | facts.PoliciesChanged()
             | facts.ContactSubscriptionChanged()
+            | facts.MissedItemsChanged()
+            | facts.UnreadChanged()
         ):
             return type(fact).__name__
         case facts.SelfPresence():
@@ -226,6 +232,12 @@ class Renderer:
             case facts.RosterShown():
                 for one in fact.participants:
                     yield from _participants(hrefs, one)
+            case facts.MissedItemsChanged():
+                href = hrefs.of("communication/missedItems")
+                yield _communication(hrefs, _event("missedItems", href, "updated"))
+            case facts.UnreadChanged():
+                href = hrefs.of("communication/unread")
+                yield _communication(hrefs, _event(documents.UNREAD_EXTENSION, href, "updated"))
             case facts.InvitationChanged():
                 yield _communication(hrefs, self._invitation(hrefs, fact, entry.message))
             case facts.ConversationChanged():

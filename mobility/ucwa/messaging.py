@@ -13,6 +13,7 @@ from mobility.domain.message_facts import message_fact
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.messaging import Text
 from mobility.domain.outcomes import declined
+from mobility.domain.readership import shown
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
@@ -80,7 +81,7 @@ async def start_messaging(ucwa: Ucwa, call: Call) -> Response:
     subject = body.text("subject", max_length=MAX_SUBJECT)
     importance = body.choice("importance", IMPORTANCE) or "Normal"
     thread_id = body.text("threadId", max_length=MAX_THREAD_ID)
-    text = _first_text(ucwa, call, body)
+    text = first_text(ucwa, call, body)
     custom = body.data_link("customContent", max_bytes=MAX_CUSTOM_CONTENT_BYTES)
     body.check()
     to_uri = user_uri(to)
@@ -170,7 +171,7 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
     message: Message | None = None
     if number.isascii() and number.isdigit() and len(number) <= 9:
         message = await ucwa.archive.message(conversation.id, int(number))
-    if message is None or message.number <= conversation.unseen(leg):
+    if message is None or message.number <= shown(conversation, leg.user_uri)[0]:
         raise Refusal("NotFound", "ResourceNotFound", "There is no such message.")
     direction = "Outgoing" if message.from_uri == leg.user_uri else "Incoming"
     fact = message_fact(message, direction, ucwa.conversations.names_in(conversation))
@@ -182,7 +183,7 @@ def get_messages(ucwa: Ucwa, call: Call) -> Response:
     """The latest messages that the application's user may read, as links."""
     conversation, leg = _conversation(ucwa, call)
     last = conversation.message_count
-    first = max(conversation.unseen(leg), last - MAX_MESSAGES) + 1
+    first = max(shown(conversation, leg.user_uri)[0], last - MAX_MESSAGES) + 1
     own = f"{call.hrefs.messaging(conversation.id)}/messages"
     numbers = range(first, last + 1)
     links = [documents.link(call.hrefs.message(conversation.id, number)) for number in numbers]
@@ -194,7 +195,7 @@ def get_messages(ucwa: Ucwa, call: Call) -> Response:
 async def add_messaging(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
-    text = _first_text(ucwa, call, body)
+    text = first_text(ucwa, call, body)
     body.check()
     conversation_id = call.parameter("conversation")
     invitation = await ucwa.messaging.add(
@@ -245,7 +246,7 @@ def _conversation(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
     return ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
 
 
-def _first_text(ucwa: Ucwa, call: Call, body: Fields) -> Text | None:
+def first_text(ucwa: Ucwa, call: Call, body: Fields) -> Text | None:
     """The message an invitation carries: a data: URI in `_links`."""
     linked = body.data_link("message", max_bytes=MAX_MESSAGE_BYTES)
     if linked is None:

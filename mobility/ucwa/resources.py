@@ -12,6 +12,7 @@ from mobility.ucwa import (
     content_sharing,
     group_views,
     groups,
+    history,
     invitations,
     me,
     media_relay,
@@ -24,6 +25,7 @@ from mobility.ucwa import (
     photos,
     privacy,
     subscriptions,
+    unread,
 )
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Resource
@@ -49,6 +51,8 @@ RESOURCES: tuple[Resource, ...] = (
     *content_sharing.RESOURCES,
     *call_reports.RESOURCES,
     *media_relay.RESOURCES,
+    *history.RESOURCES,
+    *unread.RESOURCES,
     *meetings.RESOURCES,
     *meeting_extensions.RESOURCES,
     *meeting_settings.RESOURCES,

@@ -17,6 +17,7 @@ from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
+from mobility.domain.history import History
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
@@ -26,6 +27,7 @@ from mobility.domain.privacy import Privacy
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.telephony import Telephony
+from mobility.domain.unread import Unread
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.media.relay import Relays
@@ -58,6 +60,8 @@ class Ucwa:
     delegates: Delegates
     telephony: Telephony | None
     """None on a front end that reaches no telephone network."""
+    history: History
+    unread: Unread
     meetings: Meetings
     guests: Guests
     meeting_settings: MeetingsConfig

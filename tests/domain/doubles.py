@@ -33,6 +33,7 @@ from mobility.domain.facts import (
     MeChanged,
     MessageCompleted,
     MessagingChanged,
+    MissedItemsChanged,
     NegotiationChanged,
     ParticipantChanged,
     ParticipantMediaChanged,
@@ -43,6 +44,7 @@ from mobility.domain.facts import (
     SessionChanged,
     SubscriptionChanged,
     TypingChanged,
+    UnreadChanged,
     decode,
     encode,
 )
@@ -50,7 +52,15 @@ from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
-from mobility.domain.ledger import Committed, Conflict, Entry, Snapshot, Unit
+from mobility.domain.history import MISSED, History
+from mobility.domain.ledger import (
+    Committed,
+    Conflict,
+    Entry,
+    HistoryCounts,
+    Snapshot,
+    Unit,
+)
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
@@ -65,6 +75,7 @@ from mobility.domain.records import (
     CallSide,
     Contact,
     Conversation,
+    ConversationLog,
     Delegation,
     DistributionGroup,
     Group,
@@ -79,12 +90,14 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    ReadMark,
     Receipt,
     Renegotiation,
     TeamMember,
     Token,
     User,
     VoiceGrant,
+    VoicemailCount,
     VoiceSetting,
 )
 from mobility.domain.records import (
@@ -94,6 +107,7 @@ from mobility.domain.registration import Availability, Registration
 from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
+from mobility.domain.unread import Unread
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.errors import Unavailable
@@ -195,6 +209,49 @@ class MemoryLedger:
             return fail(Unavailable("The disk is gone."))
         return succeed(self.all(Message).get((conversation_id, number)))
 
+    def messages(self, conversation_id: str, after: int, last: int) -> Deferred[Sequence[Message]]:
+        found = [
+            one
+            for one in self.all(Message).values()
+            if one.conversation_id == conversation_id and after < one.number <= last
+        ]
+        return succeed(sorted(found, key=lambda message: message.number))
+
+    def conversation_logs(
+        self, user_uri: str, limit: int, *, unread: bool = False
+    ) -> Deferred[Sequence[ConversationLog]]:
+        found = [one for one in self._logs_of(user_uri) if not (unread and one.read)]
+        return succeed(sorted(found, key=lambda log: (-log.created_at, log.id))[:limit])
+
+    def conversation_log(self, user_uri: str, log_id: str) -> Deferred[ConversationLog | None]:
+        return succeed(self.all(ConversationLog).get((user_uri, log_id)))
+
+    def logs_of_conversation(
+        self, user_uri: str, conversation_id: str
+    ) -> Deferred[Sequence[ConversationLog]]:
+        found = [one for one in self._logs_of(user_uri) if one.conversation_id == conversation_id]
+        return succeed(sorted(found, key=lambda log: log.created_at))
+
+    def history_counts(self, user_uri: str) -> Deferred[HistoryCounts]:
+        logs = self._logs_of(user_uri)
+        missed = [log for log in logs if log.status == MISSED]
+        unread = [log for log in logs if not log.read]
+        voicemail = self.all(VoicemailCount).get((user_uri,), VoicemailCount(user_uri, 0, 0))
+        return succeed(
+            HistoryCounts(
+                logs=len(logs),
+                missed=len(missed),
+                unread_missed=sum(not log.read for log in missed),
+                unread_messages=sum(log.last_message - log.read_message for log in unread),
+                unread_calls=sum(log.last_message == log.after_message for log in unread),
+                voicemails=voicemail.total,
+                unread_voicemails=voicemail.unread,
+            )
+        )
+
+    def _logs_of(self, user_uri: str) -> list[ConversationLog]:
+        return [one for one in self.all(ConversationLog).values() if one.user_uri == user_uri]
+
     def contacts(self, owner_uri: str) -> Deferred[tuple[Sequence[Group], Sequence[Contact]]]:
         groups = [one for one in self.all(Group).values() if one.owner_uri == owner_uri]
         contacts = [one for one in self.all(Contact).values() if one.owner_uri == owner_uri]
@@ -230,10 +287,13 @@ class MemoryLedger:
         active = {key: one for key, one in self.all(Conversation).items() if one.state == "Active"}
         ids = {one.id for one in active.values()}
         counts: dict[str, int] = {}
+        said: dict[tuple[str, str], int] = {}
         for message in self.all(Message).values():
             if message.conversation_id in ids:
                 known = counts.get(message.conversation_id, 0)
                 counts[message.conversation_id] = max(known, message.number)
+                writer = message.conversation_id, message.from_uri
+                said[writer] = max(said.get(writer, 0), message.number)
         return Snapshot(
             users=list(self.all(User).values()),
             distribution_groups=list(self.all(DistributionGroup).values()),
@@ -249,8 +309,17 @@ class MemoryLedger:
             participants=[
                 one for one in self.all(Participant).values() if one.conversation_id in ids
             ],
-            invitations=[one for one in self.all(Invitation).values() if one.state == "Connecting"],
+            invitations=[
+                one for one in self.all(Invitation).values() if one.conversation_id in ids
+            ],
             message_counts=counts,
+            read_marks=[one for one in self.all(ReadMark).values() if one.conversation_id in ids],
+            last_said=[(key, who, number) for (key, who), number in said.items()],
+            left=[
+                (log.conversation_id, log.user_uri)
+                for log in self.all(ConversationLog).values()
+                if log.conversation_id in ids
+            ],
             calls=[one for one in self.all(CallRecord).values() if one.state != "Ended"],
             call_sides=list(self.all(CallSide).values()),
             renegotiations=list(self.all(Renegotiation).values()),
@@ -391,13 +460,15 @@ class World:
             SubscriptionLimits(bounds.subscriptions, bounds.contacts),
         )
         self.subscriptions.load(stored.subscriptions, [one.id for one in self.applications])
+        reach = Reach(self.users, self.privacy)
+        self.history = History(ledger, ledger, self.users, self.applications, reach)
         self.conversations = Conversations(
             ledger,
             ledger,
             self.agenda,
             self.users,
             self.applications,
-            Reach(self.users, self.privacy),
+            reach,
             ConversationLimits(bounds.invitation_s, bounds.typing_s, bounds.conversations),
         )
         self.conversations.load(
@@ -410,6 +481,10 @@ class World:
             stored.call_sides,
             stored.renegotiations,
         )
+        self.conversations.partings.append(self.history.parted)
+        self.conversations.call_endings.append(self.history.called)
+        self.unread = Unread(ledger, ledger, self.applications, self.conversations, self.history)
+        self.unread.load(stored.read_marks, stored.last_said, stored.left)
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
         self.renegotiations.load()
@@ -419,7 +494,8 @@ class World:
             self.users,
             self.conversations,
             MessageFormats(self.applications),
-            Delivery(self.applications, self.conversations.reach),
+            Delivery(self.applications, reach),
+            self.history,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
         self.contact_subscriptions.load([one.id for one in self.applications])
@@ -491,12 +567,14 @@ class World:
             self.meetings,
             self.guests,
             ConferenceLimits(bounds.participants, bounds.lobby, bounds.lobby_s),
+            self.history,
         )
         self.users.departures.append(self.applications.end_all_of)
         self.users.renames.append(Renames(self.applications, self.conversations).renamed)
         self.users.removals += [
             self.meetings.end_all_of,
             self.delegates.end_all_of,
+            self.history.end_all_of,
             self.forwarding.end_all_of,
             self.voice.forget,
         ]
@@ -506,6 +584,7 @@ class World:
             self.contact_subscriptions.leave,
         ]
         ledger.publish = self._heard
+        self._counted: dict[str, int] = {}
         self._read = {stream_id: head for stream_id, (_, head) in ledger.bounds.items()}
 
     def _heard(self, committed: Committed) -> None:
@@ -615,14 +694,29 @@ class World:
         return self.ledger.streams.get(endpoint.id, [])
 
     def told(self, *endpoints: Endpoint) -> list[str]:
-        """What the streams of the applications got since this was last asked, in words."""
+        """What the streams of the applications got since this was last asked, in words; what
+        `counted` tells is left out."""
         new: list[str] = []
         for endpoint in endpoints:
             read = self._read.get(endpoint.id, 0)
             for entry in self.entries(endpoint):
                 if entry.position > read:
                     self._read[endpoint.id] = entry.position
-                    new.append(in_words(entry))
+                    if not isinstance(entry.fact, MissedItemsChanged | UnreadChanged):
+                        new.append(in_words(entry))
+        return new
+
+    def counted(self, endpoint: Endpoint) -> list[str]:
+        """Which of its user's counts an application was told of since this was last asked."""
+        new: list[str] = []
+        read = self._counted.get(endpoint.id, 0)
+        for entry in self.entries(endpoint):
+            if entry.position > read:
+                self._counted[endpoint.id] = entry.position
+                if isinstance(entry.fact, MissedItemsChanged):
+                    new.append("missed items")
+                elif isinstance(entry.fact, UnreadChanged):
+                    new.append("unread")
         return new
 
     def shows(self, name: str) -> str:

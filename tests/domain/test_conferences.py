@@ -18,6 +18,7 @@ from mobility.domain.facts import (
 )
 from mobility.domain.ledger import Unit
 from mobility.domain.meetings import conference_uri
+from mobility.domain.readership import shown
 from mobility.domain.records import Conversation, Invitation, Leg, Meeting, Participant
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
@@ -115,7 +116,8 @@ class Case(TestCase):
     def lead(self, act: str, name: str, endpoint: Endpoint | None = None) -> Deferred[None]:
         action = getattr(self.world.conferences, act)
         leader = self.alice if endpoint is None else endpoint
-        return running(action(leader, self.conversation.id, uri(name)))
+        when = (self.world.now,) if act in ("eject", "reject") else ()
+        return running(action(leader, self.conversation.id, uri(name), *when))
 
     @property
     def conversation(self) -> ActiveConversation:
@@ -550,7 +552,7 @@ class MessageTests(Case):
         self.assertEqual(self.read(self.carol), ["Third"])
         self.assertEqual(self.read(self.alice), ["Third"])
         _, leg = self.world.conversations.find(self.carol, self.conversation.id)
-        self.assertEqual(self.conversation.unseen(leg), first.number)
+        self.assertEqual(shown(self.conversation, leg.user_uri)[0], first.number)
 
     def test_own_devices(self) -> None:
         """A sender's other application sees the message as its own."""

@@ -155,7 +155,7 @@ class StartTests(Case):
         self.nothing_left()
 
     def test_unknown(self) -> None:
-        """To an unknown or disabled address it fails at once, and no message is kept."""
+        """To an unknown or disabled address it fails at once, and nobody has missed a message."""
         self.world.ledger.all(User)[(uri("carol"),)] = User(uri("carol"), "Carol", enabled=False)
         self.world = self.world.restarted()
         alice = self.world.same(self.alice)
@@ -165,7 +165,7 @@ class StartTests(Case):
                 self.world.told(alice),
                 CALLING + unanswered("Outgoing", "Failed", "NotFound/DestinationNotFound"),
             )
-        self.assertEqual(self.world.stored(Message), [])
+        self.assertEqual([one.missed for one in self.world.stored(Message)], [False, False])
         self.nothing_left()
 
     def test_limit(self) -> None:

@@ -12,13 +12,16 @@ from mobility.domain.ledger import Snapshot, Unit
 from mobility.domain.records import (
     Application,
     Conversation,
+    ConversationLog,
     Instance,
     Invitation,
     Leg,
     Meeting,
     MeetingExtension,
+    Message,
     Presence,
     PresenceSubscription,
+    ReadMark,
     Record,
     Token,
     User,
@@ -57,15 +60,18 @@ class SnapshotTests(StoreCase):
         subscription = attrs.evolve(sample(PresenceSubscription), expires_at=NOW - 1)
         active = attrs.evolve(sample(Conversation), state="Active", version=1)
         leg = attrs.evolve(sample(Leg), conversation_id=active.id)
-        invitation = attrs.evolve(sample(Invitation), state="Connecting")
+        invitation = attrs.evolve(sample(Invitation), conversation_id=active.id)
         presence = attrs.evolve(sample(Presence), **dict.fromkeys(NUMBERS, 0))
+        mark = attrs.evolve(sample(ReadMark), conversation_id=active.id)
+        log = attrs.evolve(sample(ConversationLog), conversation_id=active.id)
+        last = attrs.evolve(sample(Message), conversation_id=active.id, number=7)
         meeting = attrs.evolve(sample(Meeting), version=1)
         extension = attrs.evolve(sample(MeetingExtension), version=1)
         store = self.open()
         unit = saving(
             user, application, instance, token, subscription, active, leg, invitation, presence
         )
-        unit.save(meeting, extension)
+        unit.save(meeting, extension, mark, log, last, attrs.evolve(last, number=3))
         await store.ledger.commit(unit)
         await store.stop()
         self.assertEqual(
@@ -80,6 +86,10 @@ class SnapshotTests(StoreCase):
                 conversations=[active],
                 legs=[leg],
                 invitations=[invitation],
+                message_counts={active.id: 7},
+                read_marks=[mark],
+                last_said=[(active.id, last.from_uri, 7)],
+                left=[(active.id, log.user_uri)],
                 meetings=[meeting],
                 meeting_extensions=[extension],
             ),

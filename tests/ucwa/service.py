@@ -172,6 +172,13 @@ class Service:
         for _ in range(20):
             await self.front_end.store.ledger.run(lambda cursor, memory: None)
 
+    async def lose_message(self, conversation_id: str, number: int) -> None:
+        """A message is not in the database any more, as after a repair."""
+        lost = "DELETE FROM messages WHERE conversation_id = ? AND number = ?"
+        await self.front_end.store.ledger.run(
+            lambda cursor, memory: cursor.execute(lost, (conversation_id, number)) and None
+        )
+
     async def token(self, name: str) -> str:
         """A bearer token of a user, as sign-in gives it."""
         now = self.clock.seconds()

@@ -17,11 +17,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.domain.history import PastCall, Recipient
+from mobility.domain.ledger import Unit
 from mobility.domain.records import DistributionGroup
 from mobility.testing import MemoryResponse
 from mobility.ucwa import resources as tree
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
+from mobility.ucwa.history import PAGE_TRANSCRIPTS
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS, data_uri
 from mobility.ucwa.resources import PRIORITIES
 from tests.descriptions import sdp
@@ -54,6 +57,7 @@ UNKNOWN_PARAMETERS = {
 """Documented parameters that are ignored."""
 
 MORE_PARAMETERS = {
+    ("nextConversationLogTranscripts", "GET", "after"): "part of the server's own links",
     ("addParticipant", "POST", "conversation"): "in the query of the task pages' path",
     ("application", "DELETE", "instanceId"): 'UCWA "Multi-Tab Support"',
     ("events", "GET", "ack"): "part of the server's own links",
@@ -98,6 +102,16 @@ REFERENCE_PATHS = {
     "dismiss": "as answer",
     "distributionGroup": "the reference's sample path names no group",
     "expandDistributionGroup": "as distributionGroup",
+    "audioTranscript": "the reference's sample path names neither a log nor a transcript",
+    "continueMessaging": "the reference's sample path names no log",
+    "conversationLog": "as continueMessaging",
+    "conversationLogRecipient": "as continueMessaging",
+    "conversationLogTranscript": "as audioTranscript",
+    "conversationLogTranscripts": "as continueMessaging",
+    "errorTranscript": "as audioTranscript",
+    "markAsRead": "as continueMessaging",
+    "messageTranscript": "as audioTranscript",
+    "nextConversationLogTranscripts": "as continueMessaging",
     "group": "the reference's sample path names no group",
     "groupMemberships": "as group",
     "changeNumber": "the reference's sample path names no phone",
@@ -294,7 +308,7 @@ class EventTests(SynchronousTestCase):
 
     def test_priorities(self) -> None:
         """Each subject and type has one priority."""
-        declared = [key for resource in RESOURCES for key in resource.events_by_key]
+        declared = [key for resource in tree.RESOURCES for key in resource.events_by_key]
         self.assertEqual(sorted(declared), sorted(set(declared)))
         self.assertEqual(set(PRIORITIES), set(declared))
 
@@ -322,6 +336,8 @@ class ShownTests(UcwaTestCase):
         embedded: set[tuple[str, str]] = set()
         for document in shown:
             rel = document["rel"]
+            if rel.startswith(EXTENSION):
+                continue
             on_page = pages[rel]
             own = {
                 name
@@ -347,7 +363,9 @@ class ShownTests(UcwaTestCase):
         """Every event that is sent is declared with that sender, type and place."""
         await self.everything()
         declared = {
-            key: event for resource in RESOURCES for key, event in resource.events_by_key.items()
+            key: event
+            for resource in tree.RESOURCES
+            for key, event in resource.events_by_key.items()
         }
         for event in self.told:
             subject = f"{event.within} {event.rel}"
@@ -403,7 +421,36 @@ class ShownTests(UcwaTestCase):
         await bob.post(f"{messages[1][1]}/terminate")
         for client in (alice, bob):
             found += await self.tell(client)
-        return found
+        return found + await self.past(alice)
+
+    async def past(self, client: Client) -> list[Page]:
+        """What the client's user has in the history: a long conversation of which a message is
+        lost, and a call."""
+        unit = Unit()
+        call = PastCall("call", "Incoming", Recipient(uri("bob")), 0.0, missed=True)
+        self.service.front_end.past.history.record_call(unit, uri(client.name), call, 1.0)
+        await self.service.front_end.store.ledger.commit(unit)
+        long = await self.talk(client, await self.service.sign_in("bob", EndpointId="desk"))
+        for _ in range(PAGE_TRANSCRIPTS + 1):
+            await client.send(long, "text")
+        await client.post(f"{long}/terminate")
+        await self.service.lose_message(long.split("/")[-2], 1)
+        found: list[Page] = []
+        logs = await client.document("communication/conversationLogs")
+        for link in logs["_links"]["conversationLog"]:
+            (log, *recipients) = await self.read(client, link["href"])
+            found += [log, *recipients]
+            for one in recipients:
+                found += await self.read(client, one["_links"]["self"]["href"])
+            href = log["_links"]["conversationLogTranscripts"]["href"]
+            while href:
+                (page, *transcripts) = await self.read(client, href)
+                found += [page, *transcripts]
+                for one in transcripts[-4:] + transcripts[:4]:
+                    found += await self.read(client, one["_links"]["self"]["href"])
+                following = page["_links"].get("nextConversationLogTranscripts", {})
+                href = following.get("href", "")
+        return found + await self.tell(client)
 
     async def telephoned(self, client: Client, messaging: str) -> list[Page]:
         """A call by telephone from a conversation, and one that is held."""

@@ -144,8 +144,14 @@ class SendAnImTests(TalkTestCase):
 
         stop = messaging.resource["_links"]["stopMessaging"]["href"]
         self.accepted(await alice.post(stop), 204)
-        last = (await alice.events())[-1]
-        self.assertEqual(last.brief, ("communication", "conversation", "deleted"))
+        briefs = [event.brief for event in await alice.events()]
+        self.assertEqual(
+            briefs[-2:],
+            [
+                ("communication", "conversation", "deleted"),
+                ("communication", "missedItems", "updated"),
+            ],
+        )
         self.refused(await alice.get(conversation.href), 404, "NotFound", "ConversationNotFound")
 
 
@@ -314,7 +320,7 @@ class EndingTests(TalkTestCase):
         self.accepted(await self.bob.post(f"{mine}/decline", {"reason": "Local"}), 204)
         told = await self.alice.events()
         self.assertEqual(self.reason_of(told), ("Failure", "Declined", "RemoteFailure", "Declined"))
-        self.assertEqual(told[-1].brief, ("communication", "conversation", "deleted"))
+        self.assertIn(("communication", "conversation", "deleted"), [one.brief for one in told])
         theirs = await self.bob.events()
         self.assertEqual(
             self.reason_of(theirs), ("Failure", "Declined", "LocalFailure", "Declined")
@@ -338,7 +344,7 @@ class EndingTests(TalkTestCase):
         for client in (self.alice, self.bob):
             told = await client.events()
             self.assertEqual(self.reason_of(told)[0:2], ("Failure", "Cancelled"))
-            self.assertEqual(told[-1].type, "deleted")
+            self.assertIn("deleted", [one.type for one in told])
 
     async def test_cancel_on_reference_path(self) -> None:
         """`.../invitations/{id}/cancel` cancels too, but only for the caller."""
@@ -440,6 +446,7 @@ class EndingTests(TalkTestCase):
                         ("conversation", "localParticipant", "deleted", ""),
                         ("communication", "conversation", "updated", ""),
                         ("communication", "conversation", "deleted", ""),
+                        ("communication", "missedItems", "updated", ""),
                     ],
                 )
                 disconnected = told[0].shown
@@ -453,4 +460,4 @@ class EndingTests(TalkTestCase):
         """When one side signs out the other is told that the conversation is over."""
         await self.talk(self.alice, self.bob)
         self.accepted(await self.alice.delete(), 204)
-        self.assertEqual((await self.bob.events())[-1].type, "deleted")
+        self.assertIn("deleted", [one.type for one in await self.bob.events()])

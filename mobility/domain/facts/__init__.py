@@ -30,6 +30,7 @@ from mobility.domain.facts.conversations import (
     RosterShown,
     TypingChanged,
 )
+from mobility.domain.facts.history import MissedItemsChanged, UnreadChanged
 from mobility.domain.facts.people import (
     CommunicationChanged,
     ContactListChanged,
@@ -68,6 +69,8 @@ Fact = (
     | SessionChanged
     | RenegotiationChanged
     | ParticipantMediaChanged
+    | MissedItemsChanged
+    | UnreadChanged
 )
 
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in Fact.__args__}
@@ -101,6 +104,7 @@ __all__ = [
     "MeChanged",
     "MessageCompleted",
     "MessagingChanged",
+    "MissedItemsChanged",
     "NegotiationChanged",
     "OnlineMeetingChanged",
     "ParticipantChanged",
@@ -115,6 +119,7 @@ __all__ = [
     "SessionChanged",
     "SubscriptionChanged",
     "TypingChanged",
+    "UnreadChanged",
     "decode",
     "encode",
 ]

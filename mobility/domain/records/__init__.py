@@ -29,6 +29,12 @@ from mobility.domain.records.forwarding import (
     Delegation,
     TeamMember,
 )
+from mobility.domain.records.history import (
+    ConversationLog,
+    Leftover,
+    ReadMark,
+    VoicemailCount,
+)
 from mobility.domain.records.meetings import (
     Meeting,
     MeetingExtension,
@@ -76,6 +82,10 @@ Record = (
     | CallReport
     | Renegotiation
     | CallForwarding
+    | ConversationLog
+    | ReadMark
+    | VoicemailCount
+    | Leftover
 )
 
 __all__ = [
@@ -87,11 +97,13 @@ __all__ = [
     "CallSide",
     "Contact",
     "Conversation",
+    "ConversationLog",
     "Delegation",
     "DistributionGroup",
     "Group",
     "Instance",
     "Invitation",
+    "Leftover",
     "Leg",
     "Meeting",
     "MeetingExtension",
@@ -101,6 +113,7 @@ __all__ = [
     "Presence",
     "PresenceSubscription",
     "PrivacyRelationship",
+    "ReadMark",
     "Receipt",
     "Record",
     "Renegotiation",
@@ -109,4 +122,5 @@ __all__ = [
     "User",
     "VoiceGrant",
     "VoiceSetting",
+    "VoicemailCount",
 ]

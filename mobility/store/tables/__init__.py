@@ -19,11 +19,13 @@ from mobility.domain.records import (
     CallSide,
     Contact,
     Conversation,
+    ConversationLog,
     Delegation,
     DistributionGroup,
     Group,
     Instance,
     Invitation,
+    Leftover,
     Leg,
     Meeting,
     MeetingExtension,
@@ -33,6 +35,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    ReadMark,
     Receipt,
     Record,
     Renegotiation,
@@ -40,6 +43,7 @@ from mobility.domain.records import (
     Token,
     User,
     VoiceGrant,
+    VoicemailCount,
     VoiceSetting,
 )
 from mobility.store.tables.application import (
@@ -68,6 +72,12 @@ from mobility.store.tables.forwarding import (
     call_forwardings,
     delegations,
     team_members,
+)
+from mobility.store.tables.history import (
+    conversation_logs,
+    leftovers,
+    read_marks,
+    voicemail_counts,
 )
 from mobility.store.tables.meeting import (
     meeting_extensions,
@@ -123,6 +133,10 @@ TABLE_OF: dict[type[Record], Table] = {
     CallReport: call_reports,
     Renegotiation: renegotiations,
     CallForwarding: call_forwardings,
+    ConversationLog: conversation_logs,
+    ReadMark: read_marks,
+    VoicemailCount: voicemail_counts,
+    Leftover: leftovers,
 }
 
 __all__ = [
@@ -136,12 +150,14 @@ __all__ = [
     "calls",
     "contact_groups",
     "contacts",
+    "conversation_logs",
     "conversations",
     "counters",
     "delegations",
     "distribution_groups",
     "instances",
     "invitations",
+    "leftovers",
     "legs",
     "meeting_extensions",
     "meetings",
@@ -152,6 +168,7 @@ __all__ = [
     "presence_subscriptions",
     "presences",
     "privacy_relationships",
+    "read_marks",
     "receipts",
     "renegotiations",
     "settings",
@@ -162,4 +179,5 @@ __all__ = [
     "users",
     "voice_grants",
     "voice_settings",
+    "voicemail_counts",
 ]

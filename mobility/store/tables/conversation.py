@@ -69,6 +69,7 @@ invitations = Table(
     column("custom_content", Text),
     column("progress", Text),
     Index("invitations_state", "state"),
+    Index("invitations_expires_at", "expires_at"),
 )
 
 messages = Table(

@@ -1,0 +1,65 @@
+"""What is over, wired together: the history of users, what they have read, what is forgotten."""
+
+from collections.abc import Callable
+
+from mobility.config.history import HistoryConfig
+from mobility.config.services import DAY_S
+from mobility.domain.applications import Applications
+from mobility.domain.conversations import Conversations
+from mobility.domain.history import History
+from mobility.domain.ledger import Ledger, Snapshot, Unit
+from mobility.domain.reach import Reach
+from mobility.domain.records import User
+from mobility.domain.unread import Unread
+from mobility.domain.users import Users
+from mobility.store.archive import SqliteArchive
+from mobility.ucwa.idempotency import RECEIPT_LIFE_S
+
+PURGE_INTERVAL_S = 600.0
+"""How often expired tokens, old receipts and the past that nobody needs leave the store (our
+choice)."""
+
+
+class Past:
+    """The history of a front end; `unread` is there once it follows the conversations."""
+
+    unread: Unread
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        archive: SqliteArchive,
+        users: Users,
+        applications: Applications,
+        reach: Reach,
+        settings: HistoryConfig,
+        epoch: Callable[[], float],
+    ) -> None:
+        self._epoch = epoch
+        self._ledger = ledger
+        self._archive = archive
+        self._applications = applications
+        self._settings = settings
+        self.history = History(
+            ledger, archive, users, applications, reach, settings.conversation_history
+        )
+
+    def follow(self, conversations: Conversations, stored: Snapshot) -> None:
+        """Remember what ends of these conversations from now on."""
+        conversations.partings.append(self.history.parted)
+        conversations.call_endings.append(self.history.called)
+        self.unread = Unread(
+            self._ledger, self._archive, self._applications, conversations, self.history
+        )
+        self.unread.load(stored.read_marks, stored.last_said, stored.left)
+
+    async def purge(self) -> None:
+        """Forget what is old, and what nobody needs any more."""
+        now, settings = self._epoch(), self._settings
+        await self._archive.purge(now, RECEIPT_LIFE_S)
+        await self._archive.purge_history(now, settings.days * DAY_S, settings.per_user)
+
+    async def drop_receipts(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed: its repeated requests are known no longer (a Farewell)."""
+        unit.remove(*await self._archive.receipts(user.uri))
+        return lambda: None

@@ -1,0 +1,167 @@
+"""History: past conversations and what was missed, read, continued and removed."""
+
+from collections.abc import Sequence
+
+from tests.conformance.clocks import Stopped
+from tests.conformance.person import Person
+from tests.conformance.scenarios.messaging import embedded, invite, say, talk
+from tests.conformance.shown import Shown
+from tests.conformance.stage import Scenario, Stage
+
+COUNTS = (
+    "conversationLogsCount",
+    "missedConversationsCount",
+    "unreadMissedConversationsCount",
+    "unreadVoicemailsCount",
+    "voiceMailsCount",
+)
+"""The numbers of missedItems."""
+
+PAGE = 50
+"""More messages than this do not fit on one page of transcripts."""
+
+
+async def counts(person: Person) -> dict[str, int]:
+    """The counts of what a person has missed."""
+    shown = await person.get(person.part("communication"), "missedItems")
+    return {name: int(str(shown.properties[name])) for name in COUNTS}
+
+
+async def latest(person: Person) -> Shown:
+    """The latest past conversation."""
+    logs = await person.get(person.part("communication"), "conversationLogs", limit=1)
+    links = logs.links.get("conversationLog", ())
+    if len(links) != 1:
+        raise Stopped(f"conversationLogs?limit=1 has {len(links)} links")
+    return await person.fetch(links[0].href, "conversationLog")
+
+
+async def past(stage: Stage) -> None:
+    """Two people talk at length; later both read what was said, page by page."""
+    alice, bob = await stage.people(2)
+    before = await counts(alice)
+    hers, his = await talk(alice, bob, "past")
+    for number in range(PAGE):
+        await say(bob if number % 2 else alice, his if number % 2 else hers, f"line {number}")
+    await alice.post(hers, "stopMessaging")
+    await bob.hears("deleted", "conversation")
+    for person in (alice, bob):
+        await person.hears("updated", "missedItems")
+    if (await counts(alice))["conversationLogsCount"] != before["conversationLogsCount"] + 1:
+        raise Stopped("a conversation that is over is not counted")
+    for person, direction in ((alice, "Outgoing"), (bob, "Incoming")):
+        log = await latest(person)
+        expected = {"direction": direction, "status": "Archived", "type": "MessageLog"}
+        for name, value in expected.items():
+            if log.text(name) != value:
+                raise Stopped(f"{name} of the log is {log.text(name)!r}, not {value!r}")
+        for recipient in log.embedded["conversationLogRecipient"]:
+            await person.get(recipient)
+            await person.get(recipient, "contact")
+        page = await person.get(log, "conversationLogTranscripts")
+        told = await _read(person, page.embedded["conversationLogTranscript"][:2])
+        following = await person.get(page, "nextConversationLogTranscripts")
+        told += await _read(person, following.embedded["conversationLogTranscript"])
+        if told != 3:
+            raise Stopped(f"{told} transcripts were read, not 3")
+
+
+async def _read(person: Person, transcripts: Sequence[Shown]) -> int:
+    """Look at transcripts one by one; how many there were."""
+    for one in transcripts:
+        shown = await person.get(one)
+        for content in shown.embedded["messageTranscript"]:
+            await person.get(content)
+        who = "me" if "me" in shown.links else "contact"
+        await person.get(shown, who)
+    return len(transcripts)
+
+
+async def missed(stage: Stage) -> None:
+    """A message that nobody answered is missed until it is read."""
+    alice, bob = await stage.people(2)
+    before = await counts(bob)
+    await invite(alice, bob, "missed")
+    await stage.pass_time(31)
+    await alice.hears("completed", "messagingInvitation", operationId="missed")
+    await bob.hears("updated", "missedItems")
+    await _expect(bob, before, 1, 1)
+    log = await latest(bob)
+    if (log.text("status"), log.text("previewMessage")) != ("Missed", "Hello there"):
+        raise Stopped(f"the log is {log.text('status')}: {log.text('previewMessage')}")
+    await bob.post(log, "markAsRead")
+    await bob.hears("updated", "missedItems")
+    await _expect(bob, before, 1, 0)
+    await bob.delete(log)
+    await bob.hears("updated", "missedItems")
+    await _expect(bob, before, 0, 0)
+    await bob.refused(404, "GET", log)
+
+
+async def _expect(person: Person, before: dict[str, int], missed: int, unread: int) -> None:
+    """The counts have grown by so many."""
+    after = await counts(person)
+    grown = {name: after[name] - before[name] for name in COUNTS}
+    expected = {
+        "conversationLogsCount": missed,
+        "missedConversationsCount": missed,
+        "unreadMissedConversationsCount": unread,
+        "unreadVoicemailsCount": 0,
+        "voiceMailsCount": 0,
+    }
+    if grown != expected:
+        raise Stopped(f"missedItems has grown by {grown}, not {expected}")
+
+
+async def unreachable(stage: Stage) -> None:
+    """A message for somebody who is away is there when that one comes back."""
+    alice, bob = await stage.people(2)
+    await bob.leave()
+    values = {"to": bob.uri, "operationId": "away"}
+    links = {"message": "data:text/plain,While%20you%20were%20out"}
+    await alice.post(alice.part("communication"), "startMessaging", values, links)
+    await alice.hears("completed", "messagingInvitation", operationId="away")
+    bob = await stage.person(1)
+    log = await latest(bob)
+    if log.text("previewMessage") != "While you were out":
+        raise Stopped(f"the latest log says {log.text('previewMessage')!r}")
+    await bob.post(log, "markAsRead")
+
+
+async def continued(stage: Stage) -> None:
+    """A past conversation goes on in the same thread."""
+    alice, bob = await stage.people(2)
+    hers, _ = await talk(alice, bob, "before")
+    await alice.post(hers, "stopMessaging")
+    await bob.hears("updated", "missedItems")
+    log = await latest(bob)
+    sent = await bob.post(
+        log, "continueMessaging", {"operationId": "again"}, {"message": "data:text/plain,So"}
+    )
+    await bob.fetch(sent.headers["location"], "messagingInvitation")
+    started = embedded(await bob.hears("started", "messagingInvitation", operationId="again"))
+    if started.text("threadId") != log.text("threadId"):
+        raise Stopped("the conversation goes on in another thread")
+    ringing = embedded(await alice.hears("started", "messagingInvitation", direction="Incoming"))
+    await alice.post(ringing, "accept")
+    await bob.hears("completed", "messagingInvitation", operationId="again")
+
+
+async def replayed(stage: Stage) -> None:
+    """A client asks for what it has not read, and is told of it again."""
+    alice, bob = await stage.people(2)
+    hers, _ = await talk(alice, bob, "replayed")
+    await say(alice, hers, "Once more")
+    for _ in range(2):  # the invitation's message, and this one
+        await bob.hears("completed", "message", direction="Incoming")
+    await bob.post(bob.part("communication"), "replayMessage")
+    await bob.hears("completed", "message", direction="Incoming")
+
+
+SCENARIOS = (
+    Scenario("history: a past conversation", past),
+    Scenario("history: missed", missed),
+    Scenario("history: unreachable", unreachable),
+    Scenario("history: continued", continued),
+    Scenario("history: replayed", replayed),
+)
