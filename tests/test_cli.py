@@ -309,6 +309,37 @@ class AloneTests(UserTestCase):
         self.assertNotIn(DAVE, self.users())
 
 
+class VoiceAloneTests(UserTestCase):
+    """Voice routing while no front end runs."""
+
+    def run_voice(self, *arguments: str) -> tuple[int, Any]:
+        """Status, and the JSON that was printed or the error."""
+        config = str(self.front_end.config)
+        result = command("voice", *arguments, "--json", "--config", config)
+        if not result.stdout:
+            return result.returncode, json.loads(result.stderr)["error"]
+        return result.returncode, json.loads(result.stdout)
+
+    def test_life(self) -> None:
+        """Objects are added, changed and forgotten in the store itself, each change by version."""
+        self.assertEqual(0, self.run_voice("usage", "add", "Local")[0])
+        status, changed = self.run_voice("policy", "set", "global", "--usages", "Local")
+        self.assertEqual((0, ["Local"], 1), (status, changed["usages"], changed["version"]))
+        status, error = self.run_voice("policy", "set", "global", "--usages", "", "--version", "0")
+        self.assertEqual((1, True), (status, "at version 1, not 0" in error))
+        status, found = self.run_voice("test", "--from", ALICE, "+4930123456")
+        self.assertEqual((1, "NoRoute"), (status, found["failure"]))
+        self.assertEqual(0, self.run_voice("policy", "remove", "global")[0])
+        self.assertEqual(0, self.run_voice("usage", "remove", "local")[0])
+        self.assertEqual((0, {"usages": []}), self.run_voice("usage", "list"))
+
+    def test_wrong(self) -> None:
+        """What is wrong is told with the nearest right name, status 2."""
+        status, error = self.run_voice("gateway", "add", "gw.test", "--transport", "tsl")
+        self.assertEqual(2, status)
+        self.assertEqual("transport is 'tsl', must be tls or tcp; is tls meant?", error)
+
+
 class RunningTests(UserTestCase):
     """Users while a front end runs."""
 

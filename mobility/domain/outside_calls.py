@@ -46,7 +46,7 @@ class OutsideCalls:
     @property
     def may_call_emergency(self) -> bool:
         """Whether there is any gateway that an emergency call can be placed through."""
-        return bool(self._voice.gateways)
+        return self._voice.has_gateway
 
     async def start(
         self,

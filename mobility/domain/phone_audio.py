@@ -85,8 +85,8 @@ class PhoneCall:
 class _Target:
     """Whom a call is for: a user here, or a number outside with the ways to it."""
 
-    uri: str
-    name: str
+    uri: str = attrs.field(repr=False)
+    name: str = attrs.field(repr=False)
     itinerary: Itinerary | None = None
 
 

@@ -212,11 +212,16 @@ class Voice:
         found = (cast(Gateway, one.thing) for one in self.all("gateways"))
         return tuple(one for one in found if one.enabled)
 
+    @property
+    def has_gateway(self) -> bool:
+        """Whether any gateway is enabled."""
+        return any(cast(Gateway, one.thing).enabled for one in self._stored["gateways"].values())
+
     def can_call_out(self, user: User) -> bool:
         """Whether a user may call numbers of the telephone network at all, and some gateway is
         there for it."""
         usages = self.policy_of(user).usages
-        return user.enterprise_voice and bool(usages) and bool(self.gateways)
+        return user.enterprise_voice and bool(usages) and self.has_gateway
 
     def normalised(self, user: User, dialled: str) -> str:
         """The number that a user means.  400 NormalizationFailed when it is none."""

@@ -147,7 +147,13 @@ _SHARING = "no operation of UCWA begins to share, and what others share comes wi
 
 _MIXING = "there is no server that mixes the media of a conference"
 
+_REPLACED = (
+    "the other end of a call that goes on would have to be offered the media of a telephone, which "
+    "its client need not take; who wants the telephone answers or begins the call with it"
+)
+
 ABSENT_RESOURCES: dict[str, str] = {
+    **dict.fromkeys(("replaceWithPhoneAudio", "replacesPhoneAudio"), _REPLACED),
     "escalateAudio": _MIXING,
     "escalateAudioVideo": _MIXING,
     "videoFreeze": _MIXING,

@@ -15,7 +15,7 @@ class CallTerms:
     modality: str
     media: tuple[str, ...]
     offer: str = attrs.field(repr=False, default="")
-    session_context: str = ""
+    session_context: str = attrs.field(repr=False, default="")
     audio_muted: bool = False
     video_muted: bool = False
     on_behalf_of: str = ""

@@ -55,7 +55,7 @@ class CallSide:
     device_id: str
     conversation_id: str
     user_uri: str
-    context: str = ""
+    context: str = attrs.field(repr=False, default="")
     description: str = attrs.field(repr=False, default="")
     streams: str = ""
     content_id: str = ""
