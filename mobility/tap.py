@@ -307,6 +307,7 @@ class MobilityService(MultiService):
             lambda: len(front_end.distribution_groups),
         )
         gauge("mobility_tokens", "Tokens that can be used.", lambda: len(front_end.tokens))
+        gauge("mobility_guests", "People without an account.", lambda: len(front_end.guests))
         gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
         gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
         telephones = front_end.telephones

@@ -63,7 +63,13 @@ class Doors:
         self._join_url = join_url
 
     def get(self, request: Request) -> Response:
-        """The meeting, in the form that was asked for; 404 without one, 429 after many misses."""
+        """The meeting, in the form that was asked for; 404 without one, 429 after many misses.
+
+        Over plain HTTP nothing is told but where it is answered: people type addresses without a
+        scheme.
+        """
+        if not request.site.secure:
+            return self._moved(request)
         form = form_of(request.headers.get("accept", ""))
         key = request.path_parameters["meeting"]
         wait_s = self._keys.wait_s(key, request)
@@ -77,6 +83,14 @@ class Doors:
         door = self._door(request, meeting)
         write = {Form.PAGE: page.meeting_page, Form.JSON: documents.json, Form.XML: documents.xml}
         return _answer(200, form, write[form](door))
+
+    def _moved(self, request: Request) -> Response:
+        """308 to the same place over TLS, whether there is such a meeting or not."""
+        named = (request.path_parameters[name] for name in ("organizer", "meeting"))
+        place = "/".join(quote(name, safe="") for name in named)
+        secure = self._join_url.startswith("https:")
+        start = self._join_url if secure else self._web.external_url + PATH
+        return Response(308, headers=[("Location", f"{start}/{place}"), *page.HEADERS])
 
     def _door(self, request: Request, meeting: OnlineMeeting) -> Door:
         record = meeting.record
@@ -108,9 +122,9 @@ class Doors:
 
 
 def routes(doors: Doors) -> list[Route]:
-    """The one route of join URLs; not served on plain HTTP."""
+    """The one route of join URLs."""
     path = f"{PATH}/{{organizer}}/{{meeting}}"
-    return [Route("meet", "GET", path, doors.get, Authorisation.OWN)]
+    return [Route("meet", "GET", path, doors.get, Authorisation.OWN, plain=True)]
 
 
 def form_of(accept: str) -> Form:

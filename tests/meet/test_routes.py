@@ -3,9 +3,10 @@
 from urllib.parse import urlsplit
 
 from mobility.config.meetings import MeetingsConfig
+from mobility.http.message import Site
 from mobility.meet.documents import XML_TYPE
 from mobility.meet.routes import Form, form_of
-from mobility.testing import MemoryResponse
+from mobility.testing import WEB, MemoryClient, MemoryResponse, memory_site
 from tests.ucwa.service import Client, UcwaTestCase, uri
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -107,6 +108,21 @@ class JoinUrlTests(UcwaTestCase):
         self.clock.advance(8 * 3600)
         self.assertEqual((await self.knock(path)).status, 404)
 
+    async def test_plain_http(self) -> None:
+        """Over plain HTTP a browser is sent to TLS, for a meeting that exists as for any other."""
+        path = await self.scheduled()
+        plain = MemoryClient(
+            memory_site(
+                self.service.front_end.routes,
+                clock=self.clock,
+                site=Site("external", secure=False),
+            )
+        )
+        for place in (path, "/meet/b%C3%B6b/X%2FY"):
+            response = await plain.request("GET", place, headers={"Accept": BROWSER})
+            self.assertEqual((response.status, response.body), (308, b""))
+            self.assertEqual(response.header("Location"), f"{WEB.external_url}{place}")
+
     async def test_trying_keys(self) -> None:
         """Who tries many ids has to wait, whatever the next one is; a real one counts nothing."""
         path = await self.scheduled()
@@ -143,6 +159,20 @@ class NoGuestsTests(UcwaTestCase):
         self.assertNotIn(b"as a guest", page.body)
         shown = await self.service.http.request("GET", path, headers={"Accept": JSON})
         self.assertEqual(shown.json()["guests"], "Disabled")
+
+
+class PlainJoinUrlTests(UcwaTestCase):
+    """Where join URLs begin with plain HTTP."""
+
+    meetings = MeetingsConfig(join_url="http://meet.example.test/meet")
+
+    async def test_no_circle(self) -> None:
+        """Plain HTTP never sends a browser to plain HTTP."""
+        site = Site("external", secure=False)
+        routes = self.service.front_end.routes
+        plain = MemoryClient(memory_site(routes, clock=self.clock, site=site))
+        response = await plain.request("GET", "/meet/alice/X")
+        self.assertEqual(response.header("Location"), f"{WEB.external_url}/meet/alice/X")
 
 
 class FormTests(UcwaTestCase):
