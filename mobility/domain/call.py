@@ -16,6 +16,7 @@ from mobility.domain.facts import (
     CallChanged,
     ConversationChanged,
     Fact,
+    MessagingChanged,
     NegotiationChanged,
     ParticipantChanged,
     ParticipantMediaChanged,
@@ -186,6 +187,8 @@ def tell_answered(
         for fact in media_facts(conversation, leg, "added", name_of):
             unit.append(stream, fact)
     unit.append(stream, call_fact(conversation, leg))
+    if conversation.may_write_to(leg) is not None:
+        unit.append(stream, MessagingChanged(conversation.id, "Disconnected", may_add=True))
     unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
 
 

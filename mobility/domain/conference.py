@@ -298,7 +298,7 @@ def tell_added(
     leg = after.legs[invitation.from_application_id]
     stream = leg.application_id
     unit.append(stream, invitation_fact(after, asked, leg, "started", name_of))
-    unit.append(stream, MessagingChanged(after.id, "Connecting", conference=True))
+    unit.append(stream, MessagingChanged(after.id, "Connecting", may_add=True))
     writers = _writers(after)
     for participant in after.roster():
         if participant.uri in writers:
@@ -362,7 +362,7 @@ def messaging_fact(conversation: ActiveConversation, leg: Leg) -> MessagingChang
         leg.messaging,
         formats_of(leg) if connected else (),
         conversation.may_send(leg),
-        conversation.is_conference,
+        conversation.is_conference or conversation.may_write_to(leg) is not None,
     )
 
 

@@ -28,6 +28,7 @@ from mobility.domain.facts import (
     TypingChanged,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.lines import is_line
 from mobility.domain.message_facts import tell_message
 from mobility.domain.outcomes import Outcome
 from mobility.domain.readership import Readings
@@ -192,6 +193,22 @@ class ActiveConversation:
             leads = leg.state == CONFERENCED and self.leads(leg.user_uri)
             return leads and not is_guest(leg.user_uri)
         return leg.state == "Connected" and self.call is None
+
+    def may_write_to(self, leg: Leg) -> Leg | None:
+        """The other one in a call, whom `leg` does not write to yet; None without one.
+
+        Nobody writes to a telephone.
+        """
+        if self.is_conference or leg.call != "Connected" or leg.messaging != "Disconnected":
+            return None
+        return next(
+            (
+                one
+                for one in self.others(leg)
+                if one.call == "Connected" and not is_line(one.application_id)
+            ),
+            None,
+        )
 
     def may_call(self, leg: Leg) -> bool:
         """Whether a call can be added: between two parties, and one at a time."""
@@ -411,22 +428,6 @@ def tell_ended(
         gone = calling_after(gone, Calling.LEFT)
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
     unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
-
-
-def tell_messaging_over(
-    unit: Unit,
-    before: ActiveConversation,
-    after: ActiveConversation,
-    leg: Leg,
-    name_of: NameOf,
-) -> None:
-    """Two parties end their messages and go on with a call: what `leg` is told."""
-    stream = leg.application_id
-    unit.append(stream, MessagingChanged(before.id, "Disconnected"))
-    for uri in (leg.user_uri, *before.peers(leg)):
-        own = uri == leg.user_uri
-        unit.append(stream, _messaging_of(before, uri, name_of, own, "deleted"))
-    unit.append(stream, ConversationChanged("updated", after.snapshot(after.legs[stream])))
 
 
 def tell_gone(

@@ -7,13 +7,13 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Endpoint
+from mobility.domain.call_messages import tell_messaging_in_call, tell_messaging_over
 from mobility.domain.conference import tell_added, tell_stopped
 from mobility.domain.conversation import (
     CONFERENCED,
     ActiveConversation,
     tell_connected,
     tell_ended,
-    tell_messaging_over,
     tell_started,
 )
 from mobility.domain.conversations import Conversations
@@ -238,15 +238,19 @@ class Messaging:
         now: float,
         receipt: Receipt | None = None,
     ) -> Invitation:
-        """UCWA addMessaging: take part in the messages of a conference.
+        """UCWA addMessaging: take part in the messages of a conference, or write to the other one
+        of a call, whose device takes messages too.
 
-        409 outside conferences and when messaging is connected already.
+        409 when messaging is connected already, and where nobody could read.
         """
         conversations = self._conversations
         conversations.find(endpoint, conversation_id)
         async with conversations.lock(conversation_id):
             conversation, leg = conversations.find(endpoint, conversation_id)
-            if leg.state != CONFERENCED or leg.messaging == "Connected":
+            other = conversation.may_write_to(leg)
+            if other is not None and not conversations.carries(other.application_id, ["Messaging"]):
+                raise Refusal("Conflict", None, "The other device takes no messages.")
+            if other is None and (leg.state != CONFERENCED or leg.messaging == "Connected"):
                 raise Refusal("Conflict", None, "Messaging cannot be added now.")
             draft, unit = conversation.draft(), Unit()
             asked = Invitation(
@@ -254,7 +258,7 @@ class Messaging:
                 conversation_id=conversation.id,
                 from_uri=leg.user_uri,
                 from_application_id=endpoint.id,
-                to_uri=conversation.organizer_uri,
+                to_uri=conversation.organizer_uri if other is None else other.user_uri,
                 operation_id=operation_id,
                 created_at=now,
                 expires_at=now,
@@ -263,6 +267,14 @@ class Messaging:
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
             draft.invitations[invitation.id] = invitation
+            if other is not None:
+                formats = self.formats.common(leg, other)
+                for one in (leg, other):
+                    added = messaging_after(one, Messaged.ADDED, Messaged.CONNECTED)
+                    draft.legs[one.application_id] = attrs.evolve(added, formats=formats)
+                tell_messaging_in_call(unit, draft, asked, conversations.names_in(conversation))
+                await conversations.change(unit, conversation, draft)
+                return invitation
             added = messaging_after(leg, Messaged.ADDED, Messaged.CONNECTED)
             draft.legs[endpoint.id] = attrs.evolve(added, formats=self.formats.common(leg))
             tell_added(unit, conversation, draft, asked, conversations.names_in(conversation))

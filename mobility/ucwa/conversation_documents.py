@@ -102,7 +102,7 @@ def messaging(hrefs: Hrefs, shown: MessagingChanged) -> Document:
     rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
     if shown.state != "Disconnected":
         rels["stopMessaging"] = link(f"{own}/terminate")
-    elif shown.conference:
+    elif shown.may_add:
         rels["addMessaging"] = link(f"{own}/addMessaging")
     if shown.state == "Connected":
         rels |= links(setIsTyping=f"{own}/typing", typingParticipants=f"{own}/typingParticipants")

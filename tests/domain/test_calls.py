@@ -174,6 +174,7 @@ class AnswerTests(CallTestCase):
                 "Audio of Bob added SendReceive",
                 "Video of Bob added SendReceive",
                 "call Connected",
+                "messaging Disconnected",
                 "invitation completed Outgoing Connected by Bob",
             ],
         )
@@ -482,6 +483,49 @@ class AddTests(CallTestCase):
             )
         )
         self.refused(asked, "Forbidden")
+
+
+class WriteTests(CallTestCase):
+    """Two who are in a call write to one another."""
+
+    def write(self, device: Endpoint, cid: str) -> Deferred[Invitation]:
+        return running(self.world.messaging.add(device, cid, "op", self.world.now))
+
+    def test_added(self) -> None:
+        """Messaging is connected for both at once, and outlives the call."""
+        invitation = self.connected()
+        cid = invitation.conversation_id
+        done(self.write(self.bob, cid))
+        self.assertEqual(
+            self.world.told(self.bob),
+            [
+                "invitation started Outgoing Connecting",
+                "messaging Connecting",
+                "participantMessaging added Alice",
+                "participantMessaging added Bob",
+                "messaging Connected",
+                "conversation updated Connected",
+                "invitation completed Outgoing Connected by Alice",
+            ],
+        )
+        self.assertIn("messaging Connected", self.world.told(self.alice))
+        self.refused(self.write(self.alice, cid), "Conflict")
+        done(self.stop(self.alice, invitation))
+        done(self.world.send(self.alice, cid))
+
+    def test_not_to_a_line(self) -> None:
+        """Who takes part by a telephone cannot be written to."""
+        line = self.world.conversations.lines.open(
+            "tel:+14255550100", "Switchboard", lambda fact: None
+        )
+        invitation = self.call(line)
+        done(self.accept(self.desk, invitation))
+        self.refused(self.write(self.desk, invitation.conversation_id), "Conflict")
+
+    def test_before_the_answer(self) -> None:
+        """While it rings nobody writes."""
+        invitation = self.call(self.alice)
+        self.refused(self.write(self.alice, invitation.conversation_id), "Conflict")
 
 
 class LineTests(CallTestCase):

@@ -41,14 +41,14 @@ class ConversationChanged:
 class MessagingChanged:
     """The messaging modality of a conversation is now in `state` (a CallState).
 
-    `may_send` is false while attendees may not send; `conference` says messaging can be added.
+    `may_send` is false while attendees may not send; `may_add` says messaging can be added.
     """
 
     conversation_id: str
     state: str
     formats: tuple[str, ...] = ()
     may_send: bool = True
-    conference: bool = False
+    may_add: bool = False
 
 
 @attrs.frozen(slots=True)

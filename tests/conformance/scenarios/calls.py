@@ -6,7 +6,7 @@ from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.exchange import Exchange
 from tests.conformance.person import Person, link
-from tests.conformance.scenarios.messaging import embedded, talk
+from tests.conformance.scenarios.messaging import embedded, say, talk
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
 from tests.descriptions import sdp
@@ -231,6 +231,20 @@ async def added(stage: Stage) -> None:
     await bob.hears("deleted", "conversation")
 
 
+async def written(stage: Stage) -> None:
+    """Two who are in a call write, hang up, and go on writing."""
+    alice, bob = await stage.people(2, *MODALITIES)
+    hers, _ = await connected(alice, bob, "written")
+    messaging = await alice.get(await alice.get(hers, "conversation"), "messaging")
+    await alice.post(messaging, "addMessaging", {"operationId": "also"})
+    await alice.hears("completed", "messagingInvitation", operationId="also")
+    await bob.hears("updated", "messaging", state="Connected")
+    await alice.post(hers, "stopAudioVideo")
+    await say(alice, await alice.get(messaging), "Still here")
+    await bob.hears("completed", "message", direction="Incoming")
+    await alice.post(await alice.get(messaging), "stopMessaging")
+
+
 async def on_behalf(stage: Stage) -> None:
     """A delegate calls for its delegator."""
     carol, bob = await stage.person(2, *MODALITIES), await stage.person(1, *MODALITIES)
@@ -275,6 +289,7 @@ SCENARIOS = (
     Scenario("calls: held and resumed", negotiated),
     Scenario("calls: audio held and resumed", audio_held),
     Scenario("calls: added to a conversation", added),
+    Scenario("calls: written to", written),
     Scenario("calls: for a delegator", on_behalf),
     Scenario("calls: reported on", reported),
     Scenario("calls: media relays", relays),
