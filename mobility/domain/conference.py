@@ -31,7 +31,14 @@ from mobility.domain.facts import (
 from mobility.domain.ledger import Unit
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
-from mobility.domain.states import Invited
+from mobility.domain.states import (
+    Invited,
+    Involved,
+    admission,
+    invitation_after,
+    leg_after,
+    participant_after,
+)
 from mobility.errors import Refusal
 
 DENIED = Outcome(
@@ -235,6 +242,28 @@ def tell_inside(
     unit.append(stream, _roster(conversation, leg, "added"))
     if invitation is not None:
         unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
+
+
+def let_in(unit: Unit, draft: ActiveConversation, waiting: Participant, name_of: NameOf) -> None:
+    """Who waits in the lobby comes in, with each application that waits there.
+
+    One that rings goes on, since another leader has asked the person in.  Raises IllegalTransition
+    for who does not wait.
+    """
+    inside = participant_after(waiting, admission(waiting))
+    inside = attrs.evolve(inside, after_message=draft.message_count)
+    others = [leg for leg in inside_of(draft) if leg.user_uri != waiting.uri]
+    draft.participants[waiting.uri] = inside
+    tell_moved(unit, draft, waiting, inside, others)
+    for leg in draft.legs_of(waiting.uri):
+        if leg.state == "InLobby":
+            come = leg_after(leg, Involved.CAME_IN)
+            draft.legs[leg.application_id] = come
+            invitation = draft.invitation_of(leg)
+            if invitation is not None:
+                invitation = invitation_after(invitation, Invited.ADMITTED)
+                draft.invitations[invitation.id] = invitation
+            tell_inside(unit, draft, invitation, come, name_of)
 
 
 def tell_escalated(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:

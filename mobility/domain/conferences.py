@@ -18,6 +18,7 @@ from mobility.domain.conference import (
     OVER,
     Place,
     inside_of,
+    let_in,
     must_lead,
     new_leg,
     place_of,
@@ -50,7 +51,6 @@ from mobility.domain.states import (
     Attended,
     Invited,
     Involved,
-    admission,
     invitation_after,
     leg_after,
     participant_after,
@@ -150,18 +150,18 @@ class Conferences:
         """UCWA addParticipant: ask somebody in; what is between two parties escalates first.
 
         409 when the conversation is not connected, 403 for an attendee, 409 AlreadyExists for who
-        is in the conference, 409 TooManyParticipants above the limit.
+        is in the conference or its lobby or rings already, 409 TooManyParticipants above the limit.
         """
         self._conversations.find(endpoint, conversation_id)
         async with self._conversations.lock(conversation_id):
             conversation, leg = self._conversations.find(endpoint, conversation_id)
             if not conversation.may_invite(leg):
                 raise Refusal("Forbidden", None, "This participant cannot ask others in.")
+            if conversation.legs_of(to_uri):
+                raise Refusal("Conflict", "AlreadyExists", "The person is in it or asked already.")
             draft, unit = conversation.draft(), Unit()
             if not conversation.is_conference:
                 await self._escalate(unit, draft, endpoint, now)
-            if to_uri in draft.participants:
-                raise Refusal("Conflict", "AlreadyExists", "The person takes part already.")
             self._check_size(draft, in_lobby=False)
             invitation = self._invitation(draft, endpoint, PARTICIPANT, to_uri, operation_id, now)
             if receipt is not None:
@@ -202,17 +202,10 @@ class Conferences:
                 invitation_after(invitation, Invited.ANSWERED), accepted_by=leg.user_uri
             )
             draft.invitations[invitation.id] = accepted
-            place = place_of(meeting.record, leg.user_uri, anonymous=False)
-            place = Place(place.role, in_lobby=False)  # whoever asked vouches
-            participant = self._participant(
-                draft, meeting, leg.user_uri, self._users.name_of(leg.user_uri), place, now
-            )
-            others = inside_of(conversation)
-            draft.participants[participant.uri] = participant
+            self._come_in(unit, draft, leg.user_uri, meeting, now)
             inside = leg_after(leg, Involved.CAME_IN)
             draft.legs[endpoint.id] = inside
             name_of = self._names(draft)
-            tell_came(unit, draft, participant, others)
             tell_inside(unit, draft, accepted, inside, name_of)
             inviter = conversation.legs.get(invitation.from_application_id)
             if inviter is not None:
@@ -227,24 +220,30 @@ class Conferences:
 
     async def admit(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
         """UCWA admit: who waits in the lobby comes in.  409 for who does not wait."""
+        await self._lead(endpoint, conversation_id, uri, self._admit)
 
-        def admitted(draft: ActiveConversation, unit: Unit, waiting: Participant) -> None:
-            inside = participant_after(waiting, admission(waiting))
-            self._check_size(draft, in_lobby=False)
-            inside = attrs.evolve(inside, after_message=draft.message_count)
-            others = [leg for leg in inside_of(draft) if leg.user_uri != uri]
-            draft.participants[uri] = inside
-            tell_moved(unit, draft, waiting, inside, others)
-            for leg in [one for one in draft.legs.values() if one.user_uri == uri]:
-                come = leg_after(leg, Involved.CAME_IN)
-                draft.legs[leg.application_id] = come
-                invitation = draft.invitation_of(leg)
-                if invitation is not None:
-                    invitation = invitation_after(invitation, Invited.ADMITTED)
-                    draft.invitations[invitation.id] = invitation
-                tell_inside(unit, draft, invitation, come, self._names(draft))
+    def _admit(self, draft: ActiveConversation, unit: Unit, waiting: Participant) -> None:
+        self._check_size(draft, in_lobby=False)
+        let_in(unit, draft, waiting, self._names(draft))
 
-        await self._lead(endpoint, conversation_id, uri, admitted)
+    def _come_in(
+        self, unit: Unit, draft: ActiveConversation, uri: str, meeting: OnlineMeeting, now: float
+    ) -> None:
+        """Somebody accepts to be asked in, who may be inside or in the lobby with another device.
+
+        Whoever asked vouches for the person.
+        """
+        known = draft.participants.get(uri)
+        if known is None:
+            place = place_of(meeting.record, uri, anonymous=False)
+            place = Place(place.role, in_lobby=False)
+            name = self._users.name_of(uri)
+            participant = self._participant(draft, meeting, uri, name, place, now)
+            others = inside_of(draft)
+            draft.participants[uri] = participant
+            tell_came(unit, draft, participant, others)
+        elif known.in_lobby:
+            self._admit(draft, unit, known)
 
     async def reject(self, endpoint: Endpoint, conversation_id: str, uri: str, now: float) -> None:
         """UCWA reject: who waits in the lobby is sent away.  409 for who does not wait."""

@@ -356,6 +356,29 @@ class LobbyTests(Case):
         )
         self.assertEqual(self.refused(self.lead("admit", "bob")), ("Conflict", None))
 
+    def test_asked_while_it_waits(self) -> None:
+        """Who waits with one device and accepts on another to be asked in comes in with both."""
+        invitation = done(self.ask(self.alice, "carol"))
+        desk = self.world.sign_in("carol", "desk")
+        done(self.join(desk))
+        self.assertEqual(self.roles()[uri("carol")], "lobby")
+        self.world.told(self.alice)
+        done(self.accept(self.carol, invitation))
+        self.assertEqual(self.roles()[uri("carol")], "Attendee")
+        states = {leg.state for leg in self.conversation.legs_of(uri("carol"))}
+        self.assertEqual(states, {"Conferenced"})
+        self.assertEqual(self.invitations(desk)[-1][1:], ("completed", "Outgoing", "Connected"))
+
+    def test_admitted_while_it_rings(self) -> None:
+        """Who is admitted with one device goes on ringing on the other."""
+        done(self.ask(self.alice, "carol"))
+        desk = self.world.sign_in("carol", "desk")
+        done(self.join(desk))
+        done(self.lead("admit", "carol"))
+        legs = self.conversation.legs
+        self.assertEqual(legs[desk.id].state, "Conferenced")
+        self.assertEqual(legs[self.carol.id].state, "Incoming")
+
     def test_reject(self) -> None:
         """Who is rejected is told so, and is gone."""
         done(self.lead("reject", "bob"))
@@ -673,6 +696,31 @@ class AskTests(Case):
         done(self.join(self.bob))
         self.assertEqual(self.refused(self.ask(self.bob, "carol")), ("Forbidden", None))
         self.assertEqual(self.refused(self.ask(self.alice, "bob")), ("Conflict", "AlreadyExists"))
+
+    def test_asked_twice(self) -> None:
+        """Nobody is asked who rings already, and nothing is made for a refusal."""
+        first = done(self.ask(self.alice, "bob"))
+        self.assertEqual(self.refused(self.ask(self.alice, "bob")), ("Conflict", "AlreadyExists"))
+        done(self.accept(self.bob, first))
+        two = self.world.connected(self.carol, self.alice)
+        before = len(self.world.stored(Meeting))
+        self.assertEqual(
+            self.refused(self.ask(self.carol, "alice", two)), ("Conflict", "AlreadyExists")
+        )
+        self.assertEqual(len(self.world.stored(Meeting)), before)
+
+    def test_rings_where_the_person_is(self) -> None:
+        """Who came in meanwhile and then accepts on another device stays the one participant."""
+        invitation = done(self.ask(self.alice, "bob"))
+        desk = self.world.sign_in("bob", "desk")
+        done(self.join(desk))
+        joined = self.conversation.participants[uri("bob")]
+        self.world.told(self.alice)
+        done(self.accept(self.bob, invitation))
+        self.assertEqual(self.conversation.participants[uri("bob")], joined)
+        self.assertEqual(len(self.conversation.legs_of(uri("bob"))), 2)
+        told = self.world.told(self.alice)
+        self.assertEqual([one for one in told if "participant added" in one], [])
 
     def test_over_while_it_rings(self) -> None:
         """A conference that ends takes its open invitations with it."""
