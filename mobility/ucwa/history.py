@@ -34,10 +34,11 @@ PAGE_TRANSCRIPTS = 50
 MAX_NUMBER = 999_999_999
 """The largest number of a message that is understood."""
 
-CONTINUES: dict[str, Callable[[Ucwa, "Continuation"], bool]] = {
-    "continueMessaging": lambda _ucwa, _continuation: True,
+CONTINUES: dict[str, Callable[[Ucwa, str], bool]] = {
+    "continueMessaging": lambda _ucwa, _user_uri: True,
+    "continuePhoneAudio": lambda ucwa, user_uri: ucwa.calls.policies.of(user_uri).phone,
 }
-"""The rels that take a conversation between two parties up again, and whether each is possible."""
+"""The rels that take a conversation between two parties up again, and whether a user may."""
 
 
 @attrs.frozen(slots=True)
@@ -81,7 +82,7 @@ async def get_log(ucwa: Ucwa, call: Call) -> Response:
     log = await _log(ucwa, call)
     going_on = continuation_of(log)
     continues = (
-        tuple(rel for rel, possible in CONTINUES.items() if possible(ucwa, going_on))
+        tuple(rel for rel, may in CONTINUES.items() if may(ucwa, log.user_uri))
         if going_on is not None
         else ()
     )

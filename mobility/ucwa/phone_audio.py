@@ -11,6 +11,7 @@ from mobility.http.message import Response
 from mobility.ucwa import phone_documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Handler, Operation, Resource
+from mobility.ucwa.history import continuation
 from mobility.ucwa.hrefs import data_uri
 from mobility.ucwa.me import MAX_PHONE
 from mobility.ucwa.messaging import (
@@ -60,6 +61,22 @@ def starts(*, for_another: bool = False) -> Handler:
 def invited(ucwa: Ucwa, call: Call, invitation_id: str) -> Response:  # noqa: ARG001  # a Repeat
     href = call.hrefs.invitation(invitation_id, "phoneAudioInvitation")
     return Response(201, headers=[("Location", href)])
+
+
+async def go_on(ucwa: Ucwa, call: Call) -> Response:
+    """A call to the other party of a past conversation, in its thread."""
+    body = fields(call.request)
+    number = body.text("phoneNumber", max_length=MAX_PHONE)
+    operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
+    body.check()
+    past = await continuation(ucwa, call)
+    wanted = PhoneCall(
+        past.to_uri, number, operation_id, past.subject, past.importance, past.thread_id
+    )
+    invitation = await _telephones(ucwa).phone_audio.start(
+        call.endpoint, wanted, call.now, call.receipt
+    )
+    return invited(ucwa, call, invitation.id)
 
 
 async def add(ucwa: Ucwa, call: Call) -> Response:
@@ -155,6 +172,20 @@ RESOURCES = (
                 (201,),
                 refusals=_REFUSED,
                 parameters=(*_START, "delegator"),
+                repeat=invited,
+            ),
+        ),
+    ),
+    Resource(
+        "continuePhoneAudio",
+        f"{_COMMUNICATION}/conversationLogs/{{log}}/continuePhoneAudio",
+        (
+            Operation(
+                "POST",
+                go_on,
+                (201,),
+                refusals=(*_REFUSED, ("Conflict", "")),
+                parameters=("operationId", "phoneNumber"),
                 repeat=invited,
             ),
         ),

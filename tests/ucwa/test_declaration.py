@@ -124,6 +124,7 @@ REFERENCE_PATHS = {
     "onlineMeetingInvitation": "is served there by messagingInvitation, as are all invitations",
     "participantInvitation": "as onlineMeetingInvitation",
     "phone": "the reference's sample path names no phone",
+    "continuePhoneAudio": "the reference's sample path names no log",
     "phoneAudio": "the reference's sample path names no conversation",
     **dict.fromkeys(
         ("addPhoneAudio", "holdPhoneAudio", "resumePhoneAudio", "stopPhoneAudio"), "as phoneAudio"

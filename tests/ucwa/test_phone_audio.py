@@ -134,6 +134,27 @@ class StartTests(PhoneTestCase):
         self.assertEqual(1, len(self.service.telephones.placed))
 
 
+class ContinueTests(PhoneTestCase):
+    """continuePhoneAudio."""
+
+    async def test_continued(self) -> None:
+        """A past conversation goes on by telephone, in its thread, for who may."""
+        bob = await self.service.sign_in("bob")
+        messaging = await self.talk(self.alice, bob)
+        thread = (await self.alice.document(messaging.rpartition("/")[0]))["threadId"]
+        self.accepted(await self.alice.post(f"{messaging}/terminate"), 204)
+        await self.service.settle()
+        logs = await self.alice.document("communication/conversationLogs")
+        log = await self.alice.document(logs["_links"]["conversationLog"][0]["href"])
+        href = log["_links"]["continuePhoneAudio"]["href"]
+        shown = await self.alice.document(self.accepted(await self.alice.post(href, {}), 201))
+        self.assertEqual((uri("bob"), thread), (shown["to"], shown["threadId"]))
+        await self.service.let_call("alice", may=False)
+        own = log["_links"]["self"]["href"]
+        self.assertNotIn("continuePhoneAudio", (await self.alice.document(own))["_links"])
+        self.refused(await self.alice.post(href, {}), 403, "Forbidden")
+
+
 class LinkTests(PhoneTestCase):
     """A link is a capability."""
 

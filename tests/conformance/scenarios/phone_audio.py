@@ -3,6 +3,7 @@
 from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.person import Person
+from tests.conformance.scenarios.history import latest
 from tests.conformance.scenarios.messaging import embedded, talk
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
@@ -125,6 +126,20 @@ async def added(stage: Stage) -> None:
     await alice.post(hers, "stopMessaging")
 
 
+async def continued(stage: Stage) -> None:
+    """A past conversation is taken up again with telephones."""
+    alice, bob = await caller(stage), await callee(stage, ANSWERS)
+    hers, _ = await talk(alice, bob, "past")
+    await alice.post(hers, "stopMessaging")
+    await alice.hears("updated", "missedItems")
+    log = await latest(alice)
+    values = {"operationId": "continued", "phoneNumber": ANSWERS}
+    await alice.post(log, "continuePhoneAudio", values)
+    completed = await alice.hears("completed", "phoneAudioInvitation", operationId="continued")
+    await alice.post(await alice.get(embedded(completed), "phoneAudio"), "stopPhoneAudio")
+    await bob.hears("deleted", "conversation")
+
+
 async def on_behalf(stage: Stage) -> None:
     """A delegate calls for its delegator."""
     carol = await caller(stage, 2)
@@ -192,5 +207,6 @@ SCENARIOS = (
     Scenario("phone audio: added to a conversation", added),
     Scenario("phone audio: sent on", sent_on),
     Scenario("phone audio: and calls over IP", over_ip),
+    Scenario("phone audio: continued", continued),
     Scenario("phone audio: on behalf of a delegator", on_behalf),
 )
