@@ -67,6 +67,7 @@ from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.events import EventLog
 from mobility.http.route import Route
+from mobility.idle_sweep import idle_sweep
 from mobility.imaging.darkroom import PillowDarkroom
 from mobility.media.relay import Relays
 from mobility.meet.routes import PATH as JOIN_PATH
@@ -192,10 +193,7 @@ class FrontEnd(MultiService):
             agenda,
             self.users,
             self.conversations,
-            MessageFormats(
-                self.applications,
-                lambda uri: config.ucwa.html_messaging,  # noqa: ARG005  # the same for everybody
-            ),
+            MessageFormats(self.applications, config.ucwa.html_messaging),
             Delivery(self.applications, reach),
             self.past.history,
         )
@@ -382,6 +380,8 @@ class FrontEnd(MultiService):
 
         AgendaService(agenda, reactor, epoch, log).setServiceParent(self)
         Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
+        idle_s = config.ucwa.conversation_idle_s
+        idle_sweep(self.conversations, idle_s, epoch, reactor, log).setServiceParent(self)
         purge = self.past.purge
         Recurring("purge", PURGE_INTERVAL_S, purge, reactor, log).setServiceParent(self)
 

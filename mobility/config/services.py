@@ -40,6 +40,8 @@ class UcwaConfig:
     applications_per_user: int = between(16, 1, 1000)
     instances_per_application: int = between(16, 1, 1000)
     conversations_per_application: int = between(100, 1, 10_000)
+    conversation_idle_s: int = between(12 * 3_600, 60, 30 * DAY_S)
+    """Conversations of two parties in which nobody writes for so long end."""
     html_messaging: bool = True
     """Whether users may send HTML messages (UCWA policies `htmlMessaging`); they are sanitised."""
     subscriptions_per_application: int = between(50, 1, 1000)

@@ -70,6 +70,8 @@ class ActiveConversation:
     first_message: Message | None = None
     """The message an open invitation carries, unless it is only in the store."""
     typing: dict[str, Appointment] = attrs.Factory(dict)
+    used_at: float = 0.0
+    """When somebody last wrote or typed (epoch seconds), 0 when that is not known."""
     call: Call | None = None
     """The call that is being set up or goes on."""
     sides: dict[str, CallSide] = attrs.Factory(dict)

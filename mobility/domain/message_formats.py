@@ -1,26 +1,19 @@
 """Which MessageFormats the applications in a conversation have in common."""
 
-from collections.abc import Callable
-
 from mobility.domain.applications import Applications
 from mobility.domain.records import Leg
 
 
-def _nobody(uri: str) -> bool:  # noqa: ARG001  # of whom it is asked
-    return False
-
-
 class MessageFormats:
-    """Plain, and Html where policy allows it.
+    """Plain, and Html where `html` allows it (UCWA policies `htmlMessaging`)."""
 
-    `allows_html` says of a user whether policy does (UCWA policies `htmlMessaging`).
-    """
-
-    def __init__(
-        self, applications: Applications, allows_html: Callable[[str], bool] = _nobody
-    ) -> None:
+    def __init__(self, applications: Applications, html: bool = False) -> None:
         self._applications = applications
-        self.allows_html = allows_html
+        self._html = html
+
+    def allows_html(self, uri: str) -> bool:  # noqa: ARG002  # the same for everybody
+        """Whether this user may have messages in HTML."""
+        return self._html
 
     def common(self, *legs: Leg) -> str:
         """The formats that all of these applications have, as a comma list."""

@@ -205,6 +205,7 @@ class Messaging:
         _must_be_connected(leg)
         if not conversation.may_send(leg):
             raise Refusal("Forbidden", None, "Only leaders may send messages in this meeting.")
+        conversation.used_at = now
         reached = self._delivery.of(conversation, leg)
         message = _new_message(conversation, leg.user_uri, text, now)
         if reached.failed:
@@ -311,6 +312,7 @@ class Messaging:
         await self._conversations.settled(conversation_id)
         conversation, leg = self._conversations.find(endpoint, conversation_id)
         _must_be_connected(leg)
+        conversation.used_at = now
         await self._typing.begin(conversation, leg, now)
 
     async def _fail_at_once(

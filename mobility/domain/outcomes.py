@@ -48,6 +48,11 @@ OVER = Outcome(
     Reason("RemoteFailure", "CallTerminated", "The call is over."),
     Reason("RemoteFailure", "CallTerminated", "The call is over."),
 )
+IDLE = Outcome(
+    Invited.UNANSWERED,
+    Reason("RemoteFailure", "Timeout", "Nobody has used the conversation for long."),
+    Reason("RemoteFailure", "Timeout", "Nobody has used the conversation for long."),
+)
 ELSEWHERE = Reason("LocalFailure", "ConnectedElsewhere", "Another device answered.")
 UNABLE = Outcome(
     Invited.UNREACHABLE,
