@@ -67,6 +67,9 @@ SPARSE = {
 }
 """Embedded resources of which there may be many, that are left out when there are none, and why."""
 
+UNSTEADY = frozenset({"mediaRelayAccessToken"})
+"""Rels of what is made anew for each GET: credentials."""
+
 MANY = frozenset(
     {
         ("participants", "participant"),

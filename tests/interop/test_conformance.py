@@ -12,7 +12,7 @@ from tests.conformance.sightings import of_record
 class ProgramTests(TestCase):
     """`python -m tests.conformance`."""
 
-    timeout = 400
+    timeout = 900
     maxDiff = None
 
     async def test_own(self) -> None:

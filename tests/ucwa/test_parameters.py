@@ -10,14 +10,12 @@ from typing import Any
 
 import attrs
 
-from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.documents import PUT_TOKEN_VALUE
 from mobility.ucwa.resources import RESOURCES
 from tests.ucwa.inputs import ABSENT, Parameter, json_body, parameters, query, xml_body
-from tests.ucwa.service import UcwaTestCase
-from tests.ucwa.walk import one_of_each
+from tests.ucwa.walk import EverythingTestCase
 
 IGNORED = {
     ("accept", "sessionContext"): "belongs to media, of which a message has none",
@@ -89,18 +87,15 @@ def cases() -> Iterator[Case]:
                     yield Case(resource, operation, parameter, value and value[:2_000], xml=False)
 
 
-class ParameterTests(UcwaTestCase):
+class ParameterTests(EverythingTestCase):
     """Every declared operation, one wrong value after another."""
 
     timeout = 300
     maxDiff = None
-    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
-        self.alice = await self.service.sign_in("alice", available=False)
-        bob = await self.service.sign_in("bob", available=False)
-        self.places = await one_of_each(self, self.alice, bob)
+        self.alice, self.places = await self.walk()
 
     async def test_named(self) -> None:
         """Whatever is wrong with a parameter, the answer names it; nothing is done or logged."""

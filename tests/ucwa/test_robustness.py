@@ -12,15 +12,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.errors import STATUS_OF_CODE
 from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Operation, Resource
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import RESOURCES
 from tests.ucwa.inputs import ABSENT, Parameter, json_body, parameters, query, xml_body
-from tests.ucwa.service import Client, UcwaTestCase
-from tests.ucwa.walk import one_of_each
+from tests.ucwa.service import Client
+from tests.ucwa.walk import EverythingTestCase
 
 REQUESTS = 3_000
 
@@ -266,11 +265,10 @@ def made() -> list[Made]:
     return found
 
 
-class RobustnessTests(UcwaTestCase):
+class RobustnessTests(EverythingTestCase):
     """Every declared resource, in a front end where they all exist."""
 
     timeout = 600
-    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
 
     async def test_every_answer(self) -> None:
         """No 500 and no failure in the log; every error has a body of UCWA with its code."""
@@ -295,9 +293,7 @@ class RobustnessTests(UcwaTestCase):
         applications = self.service.front_end.applications
         for endpoint in list(applications):
             await applications.end(endpoint, self.clock.seconds())
-        alice = await self.service.sign_in("alice", available=False)
-        bob = await self.service.sign_in("bob", available=False)
-        return alice, await one_of_each(self, alice, bob)
+        return await self.walk()
 
     async def answer(self, alice: Client, request: Made, places: dict[str, str]) -> MemoryResponse:
         """Send a request with an id that exists in its path; a parked one is ended by another."""

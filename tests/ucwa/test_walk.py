@@ -1,9 +1,7 @@
 """The walk that the tests of bad input start from: nothing that is declared is left out of them."""
 
-from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.ucwa.resources import RESOURCES
-from tests.ucwa.service import UcwaTestCase
-from tests.ucwa.walk import one_of_each
+from tests.ucwa.walk import EverythingTestCase
 
 UNREAD = {
     "contactPhoto": "nobody has a photo",
@@ -13,16 +11,12 @@ UNREAD = {
 """What a GET without more does not show."""
 
 
-class WalkTests(UcwaTestCase):
+class WalkTests(EverythingTestCase):
     """`one_of_each`."""
-
-    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
 
     async def test_everything(self) -> None:
         """Every declared resource has a place, and every readable one is there."""
-        alice = await self.service.sign_in("alice", available=False)
-        bob = await self.service.sign_in("bob", available=False)
-        places = await one_of_each(self, alice, bob)
+        alice, places = await self.walk()
         self.assertEqual({one.rel for one in RESOURCES if one.operations} - set(places), set())
         unread = set()
         for resource in RESOURCES:

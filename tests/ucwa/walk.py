@@ -6,7 +6,9 @@ Actions that no link shows are found by their declaration, with ids that are the
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
+from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.domain.records import DistributionGroup
 from mobility.testing import MemoryResponse
 from mobility.ucwa.declaration import Resource
@@ -14,6 +16,7 @@ from mobility.ucwa.hrefs import data_uri
 from mobility.ucwa.resources import RESOURCES
 from tests.descriptions import sdp
 from tests.ucwa.service import OUTSIDE, Client, UcwaTestCase, converted, uri
+from tests.ucwa.test_call_media import relays
 
 HREF = re.compile(r'"href": ?"(/[^"]+)"')
 
@@ -29,6 +32,24 @@ CALLS = "communication/startAudioVideo"
 
 SEVERAL = ("conversation", "participant")
 """Resources that are each read, because they lead to different ones."""
+
+
+class EverythingTestCase(UcwaTestCase):
+    """A front end of which everything is configured that shows resources of its own."""
+
+    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        self.media = relays(directory)
+        await super().setUp()
+
+    async def walk(self) -> tuple[Client, dict[str, str]]:
+        """Alice, and where she has one of each kind of resource."""
+        alice = await self.service.sign_in("alice", available=False)
+        bob = await self.service.sign_in("bob", available=False)
+        return alice, await one_of_each(self, alice, bob)
 
 
 async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[str, str]:
