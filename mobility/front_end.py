@@ -43,21 +43,20 @@ from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.engagements import ConversationEngagements
-from mobility.domain.facts import MeChanged, PoliciesChanged
 from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
-from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.ledger import Ledger
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
 from mobility.domain.organization import Organization
+from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.reach import Reach
-from mobility.domain.records import User
 from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
@@ -156,9 +155,7 @@ class FrontEnd(MultiService):
             stored.subscriptions, (endpoint.id for endpoint in self.applications)
         )
         reach = Reach(self.users, self.privacy)
-        self.past = Past(
-            ledger, archive, self.users, self.applications, reach, config.history, epoch
-        )
+        self.past = Past(ledger, archive, self.users, self.applications, reach, config, epoch)
         self.conversations = Conversations(
             ledger,
             archive,
@@ -304,8 +301,9 @@ class FrontEnd(MultiService):
             self.privacy.take_leave,
             self.presence.take_leave,
             self.past.drop_receipts,
+            self.past.devices.forget,
         ]
-        self.users.changes += [self._tell_me, self.organization.follow]
+        self.users.changes += [partial(tell_own, self.applications), self.organization.follow]
         self.users.renames.append(Renames(self.applications, self.conversations).renamed)
         self.users.removals += [
             self.meetings.end_all_of,
@@ -354,6 +352,7 @@ class FrontEnd(MultiService):
             delegates=self.delegates,
             history=self.past.history,
             unread=self.past.unread,
+            devices=self.past.devices,
             meetings=self.meetings,
             forwarding=self.forwarding,
             guests=self.guests,
@@ -382,8 +381,7 @@ class FrontEnd(MultiService):
         Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
         idle_s = config.ucwa.conversation_idle_s
         idle_sweep(self.conversations, idle_s, epoch, reactor, log).setServiceParent(self)
-        purge = self.past.purge
-        Recurring("purge", PURGE_INTERVAL_S, purge, reactor, log).setServiceParent(self)
+        Recurring("purge", PURGE_INTERVAL_S, self.past.purge, reactor, log).setServiceParent(self)
 
     def _directory(
         self,
@@ -444,14 +442,6 @@ class FrontEnd(MultiService):
         """A token was given out: a guest comes, or stays longer."""
         if caller.guest:
             self.guests.admit(caller.user_uri, caller.meeting_uri, caller.expires_at)
-
-    def _tell_me(self, before: User, after: User, unit: Unit) -> None:
-        """A user's own data changed: its applications are told."""
-        if before != after and after.enabled:
-            for endpoint in self.applications.of_user(after.uri):
-                unit.append(endpoint.id, MeChanged())
-                if before.enterprise_voice != after.enterprise_voice:
-                    unit.append(endpoint.id, PoliciesChanged())
 
     def _sign_in(
         self, config: Config, log: EventLog, pseudonym: Callable[[str], str]

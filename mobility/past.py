@@ -1,11 +1,12 @@
-"""What is over, wired together: the history of users, what they have read, what is forgotten."""
+"""What is kept for users while they are away, wired together: history and devices."""
 
 from collections.abc import Callable
 
-from mobility.config.history import HistoryConfig
+from mobility.config import Config
 from mobility.config.services import DAY_S
 from mobility.domain.applications import Applications
 from mobility.domain.conversations import Conversations
+from mobility.domain.devices import Devices
 from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Snapshot, Unit
 from mobility.domain.reach import Reach
@@ -21,9 +22,10 @@ choice)."""
 
 
 class Past:
-    """The history of a front end; `unread` is there once it follows the conversations."""
+    """The history and devices of a front end; all is there once it follows the conversations."""
 
     unread: Unread
+    devices: Devices
 
     def __init__(
         self,
@@ -32,16 +34,16 @@ class Past:
         users: Users,
         applications: Applications,
         reach: Reach,
-        settings: HistoryConfig,
+        config: Config,
         epoch: Callable[[], float],
     ) -> None:
         self._epoch = epoch
         self._ledger = ledger
         self._archive = archive
         self._applications = applications
-        self._settings = settings
+        self._config = config
         self.history = History(
-            ledger, archive, users, applications, reach, settings.conversation_history
+            ledger, archive, users, applications, reach, config.history.conversation_history
         )
 
     def follow(self, conversations: Conversations, stored: Snapshot) -> None:
@@ -52,12 +54,20 @@ class Past:
             self._ledger, self._archive, self._applications, conversations, self.history
         )
         self.unread.load(stored.read_marks, stored.last_said, stored.left)
+        settings = self._config.devices
+        self.devices = Devices(
+            self._ledger,
+            settings.subscription_lifetime_s,
+            settings.subscriptions_per_user,
+            stored.push_subscriptions,
+        )
 
     async def purge(self) -> None:
         """Forget what is old, and what nobody needs any more."""
-        now, settings = self._epoch(), self._settings
+        now, settings = self._epoch(), self._config.history
         await self._archive.purge(now, RECEIPT_LIFE_S)
         await self._archive.purge_history(now, settings.days * DAY_S, settings.per_user)
+        await self.devices.purge(now)
 
     async def drop_receipts(self, user: User, unit: Unit) -> Callable[[], None]:
         """A user is removed: its repeated requests are known no longer (a Farewell)."""

@@ -17,6 +17,7 @@ from mobility.config import (
     UcwaConfig,
     WebConfig,
 )
+from mobility.config.devices import DevicesConfig
 from mobility.config.forwarding import ForwardingConfig
 from mobility.config.history import HistoryConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
@@ -35,6 +36,7 @@ RECORDS: dict[str, type] = {
     "media": MediaConfig,
     "media.relay": MediaRelayConfig,
     "history": HistoryConfig,
+    "devices": DevicesConfig,
     "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from mobility.config.devices import DevicesConfig
 from mobility.config.forwarding import ForwardingConfig, read_forwarding
 from mobility.config.history import HistoryConfig
 from mobility.config.media import MediaConfig, read_media
@@ -54,6 +55,7 @@ class Config:
     forwarding: ForwardingConfig = attrs.Factory(ForwardingConfig)
     media: MediaConfig = attrs.Factory(MediaConfig)
     history: HistoryConfig = attrs.Factory(HistoryConfig)
+    devices: DevicesConfig = attrs.Factory(DevicesConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
@@ -97,6 +99,7 @@ def load(path: Path) -> Config:
         forwarding=read_forwarding(top.table("forwarding")),
         media=read_media(top.table("media")),
         history=top.table("history").record(HistoryConfig),
+        devices=top.table("devices").record(DevicesConfig),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),

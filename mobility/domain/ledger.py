@@ -33,6 +33,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushSubscription,
     ReadMark,
     Receipt,
     Record,
@@ -153,6 +154,7 @@ class Snapshot:
     calls: list[Call] = attrs.Factory(list)
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
+    push_subscriptions: list[PushSubscription] = attrs.Factory(list)
     read_marks: list[ReadMark] = attrs.Factory(list)
     last_said: list[tuple[str, str, int]] = attrs.Factory(list)
     """Of each active conversation and who wrote in it the number of the latest message."""

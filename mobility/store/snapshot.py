@@ -25,6 +25,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushSubscription,
     ReadMark,
     Renegotiation,
     TeamMember,
@@ -117,6 +118,7 @@ def load(connection: Connection, now: float) -> Snapshot:
                 state="Active",
             ),
             message_counts=dict(connection.execute(MESSAGE_COUNTS, ("Active",))),
+            push_subscriptions=_records(connection, PushSubscription),
             read_marks=_records(
                 connection,
                 ReadMark,

@@ -87,6 +87,7 @@ async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | 
     )
     instance_id = registration.instance_id
     endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
+    await ucwa.devices.came_back(user.uri, registration.endpoint_id, request.now)
     if new:
         ucwa.channels.open_instance(endpoint, instance_id)
     return registered(ucwa, endpoint, instance_id, 201 if new else 200)

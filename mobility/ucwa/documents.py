@@ -37,6 +37,9 @@ BUILTIN_GROUPS = {
     ORGANIZATION_GROUP: "myOrganizationGroup",
 }
 """The rels of the groups of which everybody has one, by id."""
+PUSH_EXTENSION = "mobility:pushSubscriptions"
+"""The rel of our own under which a user's devices say how they are woken."""
+
 UNREAD_EXTENSION = "mobility:unread"
 """The rel of our own under which a user's devices agree on what is read."""
 
@@ -132,6 +135,7 @@ def me(endpoint: Endpoint, user: User) -> Document:
             ),
             **links(phones=hrefs.of("me/phones"), photo=hrefs.photo(user.uri)),
             **({} if user.source else {PHOTO_EXTENSION: link(hrefs.of("me/photo"))}),
+            PUSH_EXTENSION: link(hrefs.of("me/pushSubscriptions")),
         },
     }
 

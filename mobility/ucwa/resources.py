@@ -24,6 +24,7 @@ from mobility.ucwa import (
     phone_audio,
     photos,
     privacy,
+    push_subscriptions,
     subscriptions,
     unread,
 )
@@ -53,6 +54,7 @@ RESOURCES: tuple[Resource, ...] = (
     *media_relay.RESOURCES,
     *history.RESOURCES,
     *unread.RESOURCES,
+    *push_subscriptions.RESOURCES,
     *meetings.RESOURCES,
     *meeting_extensions.RESOURCES,
     *meeting_settings.RESOURCES,

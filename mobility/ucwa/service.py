@@ -13,6 +13,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.devices import Devices
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
@@ -62,6 +63,7 @@ class Ucwa:
     """None on a front end that reaches no telephone network."""
     history: History
     unread: Unread
+    devices: Devices
     meetings: Meetings
     guests: Guests
     meeting_settings: MeetingsConfig

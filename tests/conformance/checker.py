@@ -63,7 +63,9 @@ class Checker:
             yield "has no Allow"
         page = self.catalogue.pages.get(exchange.rel)
         if page is None:
-            if is_extension(exchange.rel):
+            if is_extension(exchange.rel) and exchange.body and exchange.status != 204:
+                yield from self._media_type(exchange)
+            elif is_extension(exchange.rel):
                 yield from self._bodiless(exchange)
             else:
                 yield "is of a rel that no page describes"

@@ -90,6 +90,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushSubscription,
     ReadMark,
     Receipt,
     Renegotiation,
@@ -313,6 +314,7 @@ class MemoryLedger:
                 one for one in self.all(Invitation).values() if one.conversation_id in ids
             ],
             message_counts=counts,
+            push_subscriptions=list(self.all(PushSubscription).values()),
             read_marks=[one for one in self.all(ReadMark).values() if one.conversation_id in ids],
             last_said=[(key, who, number) for (key, who), number in said.items()],
             left=[

@@ -21,6 +21,7 @@ from mobility.domain.records import (
     Message,
     Presence,
     PresenceSubscription,
+    PushSubscription,
     ReadMark,
     Record,
     Token,
@@ -62,6 +63,7 @@ class SnapshotTests(StoreCase):
         leg = attrs.evolve(sample(Leg), conversation_id=active.id)
         invitation = attrs.evolve(sample(Invitation), conversation_id=active.id)
         presence = attrs.evolve(sample(Presence), **dict.fromkeys(NUMBERS, 0))
+        device = sample(PushSubscription)
         mark = attrs.evolve(sample(ReadMark), conversation_id=active.id)
         log = attrs.evolve(sample(ConversationLog), conversation_id=active.id)
         last = attrs.evolve(sample(Message), conversation_id=active.id, number=7)
@@ -71,7 +73,7 @@ class SnapshotTests(StoreCase):
         unit = saving(
             user, application, instance, token, subscription, active, leg, invitation, presence
         )
-        unit.save(meeting, extension, mark, log, last, attrs.evolve(last, number=3))
+        unit.save(meeting, extension, device, mark, log, last, attrs.evolve(last, number=3))
         await store.ledger.commit(unit)
         await store.stop()
         self.assertEqual(
@@ -87,6 +89,7 @@ class SnapshotTests(StoreCase):
                 legs=[leg],
                 invitations=[invitation],
                 message_counts={active.id: 7},
+                push_subscriptions=[device],
                 read_marks=[mark],
                 last_said=[(active.id, last.from_uri, 7)],
                 left=[(active.id, log.user_uri)],

@@ -24,6 +24,9 @@ from mobility.domain.records.conversations import (
     Message,
     Participant,
 )
+from mobility.domain.records.devices import (
+    PushSubscription,
+)
 from mobility.domain.records.forwarding import (
     CallForwarding,
     Delegation,
@@ -86,6 +89,7 @@ Record = (
     | ReadMark
     | VoicemailCount
     | Leftover
+    | PushSubscription
 )
 
 __all__ = [
@@ -113,6 +117,7 @@ __all__ = [
     "Presence",
     "PresenceSubscription",
     "PrivacyRelationship",
+    "PushSubscription",
     "ReadMark",
     "Receipt",
     "Record",

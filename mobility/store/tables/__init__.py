@@ -35,6 +35,7 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushSubscription,
     ReadMark,
     Receipt,
     Record,
@@ -67,6 +68,9 @@ from mobility.store.tables.conversation import (
     legs,
     messages,
     participants,
+)
+from mobility.store.tables.device import (
+    push_subscriptions,
 )
 from mobility.store.tables.forwarding import (
     call_forwardings,
@@ -137,6 +141,7 @@ TABLE_OF: dict[type[Record], Table] = {
     ReadMark: read_marks,
     VoicemailCount: voicemail_counts,
     Leftover: leftovers,
+    PushSubscription: push_subscriptions,
 }
 
 __all__ = [
@@ -168,6 +173,7 @@ __all__ = [
     "presence_subscriptions",
     "presences",
     "privacy_relationships",
+    "push_subscriptions",
     "read_marks",
     "receipts",
     "renegotiations",

@@ -17,6 +17,9 @@ COUNTS = (
 )
 """The numbers of missedItems."""
 
+UNREAD = "mobility:unread"
+PUSH, SUBSCRIPTION = "mobility:pushSubscriptions", "mobility:pushSubscription"
+
 PAGE = 50
 """More messages than this do not fit on one page of transcripts."""
 
@@ -158,10 +161,56 @@ async def replayed(stage: Stage) -> None:
     await bob.hears("completed", "message", direction="Incoming")
 
 
+async def agreed(stage: Stage) -> None:
+    """Two devices of one user agree on what is read: our extension mobility:unread."""
+    alice, bob = await stage.people(2)
+    desk = await stage.lurker(1)
+    await desk.register(endpointId="desk")
+    await desk.make_available("PhoneAudio")
+    hers, _ = await talk(alice, bob, "agreed")
+    await say(alice, hers, "Read me")
+    told = await bob.hears("completed", "message", direction="Incoming")
+    unread = desk.part("communication").links[UNREAD][0].href
+    if UNREAD not in bob.part("communication").links:
+        raise Stopped("communication does not link to mobility:unread")
+    values = {"upTo": embedded(told).href}
+    own = bob.part("communication").links[UNREAD][0].href
+    marked = await bob.write("POST", own, UNREAD, values)
+    if marked.status != 204:
+        raise Stopped(f"mobility:unread answered {marked.status} to a POST")
+    await desk.hears("updated", UNREAD)
+    shown = await desk.send("GET", unread, UNREAD)
+    if shown.status != 200:
+        raise Stopped(f"mobility:unread answered {shown.status}")
+
+
+async def woken(stage: Stage) -> None:
+    """A device says how it is woken, and changes its mind: mobility:pushSubscriptions."""
+    alice = await stage.person(0)
+    all_of_them = alice.part("me").links[PUSH][0].href
+    values = {"platform": "fcm", "appId": "com.example.app", "token": "A" * 40}
+    made = await alice.write("POST", all_of_them, PUSH, values)
+    if made.status not in (200, 201):
+        raise Stopped(f"{PUSH} answered {made.status} to a POST")
+    one = alice.read(made).href
+    for method, status in (("PUT", 200), ("GET", 200), ("DELETE", 204), ("GET", 404)):
+        if method == "PUT":
+            answer = await alice.write(method, one, SUBSCRIPTION, {"collapse": "all"})
+        else:
+            answer = await alice.send(method, one, SUBSCRIPTION)
+        if answer.status != status:
+            raise Stopped(f"{method} of a subscription answered {answer.status}, not {status}")
+    listed = await alice.send("GET", all_of_them, PUSH)
+    if listed.status != 200:
+        raise Stopped(f"{PUSH} answered {listed.status}")
+
+
 SCENARIOS = (
     Scenario("history: a past conversation", past),
     Scenario("history: missed", missed),
     Scenario("history: unreachable", unreachable),
     Scenario("history: continued", continued),
     Scenario("history: replayed", replayed),
+    Scenario("history: devices agree", agreed, ours_only=True),
+    Scenario("history: devices to wake", woken, ours_only=True),
 )

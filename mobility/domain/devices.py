@@ -1,0 +1,187 @@
+"""Devices of users that can be woken by a push notification.
+
+A subscription lives apart from applications: it is renewed when its device comes back, and ends
+when it was not for long, when the user takes it away or is removed, and when the same device is
+somebody else's.  Which events wake a device is decided elsewhere; `of` is what that asks.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.locks import Locks
+from mobility.domain.records import PushSubscription, User
+from mobility.errors import Refusal
+
+RENEWAL_S = 86_400.0
+"""A device that comes back renews its subscription once a day at most (our choice: one small write
+a day)."""
+
+
+@attrs.frozen(slots=True)
+class Device:
+    """What a device says of itself; the fields are those of `PushSubscription`."""
+
+    platform: str
+    app_id: str
+    address: str = attrs.field(repr=False)
+    p256dh: str = attrs.field(repr=False, default="")
+    auth: str = attrs.field(repr=False, default="")
+    environment: str = "production"
+    device_name: str = attrs.field(repr=False, default="")
+    collapse: str = "conversation"
+    quiet_from: str = ""
+    quiet_until: str = ""
+    time_zone: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells the device from others, whoever uses it."""
+        return self.platform, self.app_id, self.address
+
+
+class Devices:
+    """The push subscriptions of all users, in memory and in the store.
+
+    A subscription lives `lifetime_s` after it was renewed; with more than `per_user` the one that
+    would end first goes.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lifetime_s: float,
+        per_user: int,
+        stored: Iterable[PushSubscription] = (),
+    ) -> None:
+        self._ledger = ledger
+        self._lifetime_s = lifetime_s
+        self._per_user = per_user
+        self._of_user: dict[str, dict[str, PushSubscription]] = {}
+        self._by_key: dict[tuple[str, str, str], PushSubscription] = {}
+        self._locks = Locks()
+        for one in stored:
+            self._remember(one)
+
+    def of(self, uri: str, now: float) -> list[PushSubscription]:
+        """The subscriptions of a user that hold, oldest first."""
+        found = [one for one in self._of_user.get(uri, {}).values() if one.expires_at > now]
+        return sorted(found, key=lambda one: (one.created_at, one.id))
+
+    def find(self, uri: str, subscription_id: str, now: float) -> PushSubscription:
+        """One subscription of a user; 404 ResourceNotFound without such a one."""
+        found = self._of_user.get(uri, {}).get(subscription_id)
+        if found is None or found.expires_at <= now:
+            raise Refusal("NotFound", "ResourceNotFound", "There is no such subscription.")
+        return found
+
+    async def subscribe(
+        self, uri: str, device: Device, endpoint_id: str, now: float
+    ) -> tuple[PushSubscription, bool]:
+        """The subscription of a device, renewed and as the device says now, and whether it is new.
+
+        A device has one subscription: that of somebody else who used it before ends.
+        """
+        async with self._locks.of("devices"):
+            before = self._by_key.get(device.key)
+            known = before is not None and before.user_uri == uri
+            after = PushSubscription(
+                user_uri=uri,
+                id=before.id if before is not None and known else secrets.token_hex(8),
+                created_at=before.created_at if before is not None and known else now,
+                renewed_at=now,
+                expires_at=now + self._lifetime_s,
+                endpoint_id=endpoint_id,
+                **attrs.asdict(device),
+            )
+            unit = Unit()
+            unit.save(after)
+            gone = [before] if before is not None and not known else []
+            if not known:
+                own = self._of_user.get(uri, {}).values()
+                first = sorted(own, key=lambda one: (one.expires_at, one.id))
+                gone += first[: max(0, len(first) + 1 - self._per_user)]
+            unit.remove(*gone)
+            await self._ledger.commit(unit)
+            for one in gone:
+                self._forget(one)
+            self._remember(after)
+            return after, not known
+
+    async def change(
+        self, uri: str, subscription_id: str, now: float, **changes: str
+    ) -> PushSubscription:
+        """Renew a subscription, with other preferences if `changes` has any.
+
+        404 ResourceNotFound without such a one.
+        """
+        async with self._locks.of("devices"):
+            return await self._renew(self.find(uri, subscription_id, now), now, **changes)
+
+    async def came_back(self, uri: str, endpoint_id: str, now: float) -> None:
+        """A device of the user registers an application: what it subscribed to is renewed."""
+        async with self._locks.of("devices"):
+            for one in self.of(uri, now):
+                if one.endpoint_id == endpoint_id and now - one.renewed_at >= RENEWAL_S:
+                    await self._renew(one, now)
+
+    async def remove(self, uri: str, subscription_id: str, now: float) -> None:
+        """End a subscription of a user; 404 ResourceNotFound without such a one."""
+        async with self._locks.of("devices"):
+            found = self.find(uri, subscription_id, now)
+            await self._drop([found])
+
+    async def purge(self, now: float) -> None:
+        """Forget the subscriptions that were not renewed in time."""
+        async with self._locks.of("devices"):
+            await self._drop([one for one in self._by_key.values() if one.expires_at <= now])
+
+    async def forget(self, user: User, unit: Unit) -> Callable[[], None]:
+        """A user is removed, and its subscriptions with it (a Farewell)."""
+        own = list(self._of_user.get(user.uri, {}).values())
+        unit.remove(*own)
+
+        def forget() -> None:
+            for one in own:
+                self._forget(one)
+
+        return forget
+
+    async def _renew(
+        self, before: PushSubscription, now: float, **changes: str
+    ) -> PushSubscription:
+        after = attrs.evolve(
+            before,
+            renewed_at=now,
+            expires_at=now + self._lifetime_s,
+            **changes,  # type: ignore[arg-type]  # text fields only
+        )
+        unit = Unit()
+        unit.save(after)
+        await self._ledger.commit(unit)
+        self._remember(after)
+        return after
+
+    async def _drop(self, gone: list[PushSubscription]) -> None:
+        if gone:
+            unit = Unit()
+            unit.remove(*gone)
+            await self._ledger.commit(unit)
+            for one in gone:
+                self._forget(one)
+
+    def _remember(self, one: PushSubscription) -> None:
+        self._of_user.setdefault(one.user_uri, {})[one.id] = one
+        self._by_key[one.platform, one.app_id, one.address] = one
+
+    def _forget(self, one: PushSubscription) -> None:
+        own = self._of_user.get(one.user_uri, {})
+        own.pop(one.id, None)
+        if not own:
+            self._of_user.pop(one.user_uri, None)
+        key = one.platform, one.app_id, one.address
+        known = self._by_key.get(key)
+        if known is not None and (known.user_uri, known.id) == (one.user_uri, one.id):
+            del self._by_key[key]

@@ -1,0 +1,129 @@
+"""Push subscriptions: one a device, renewed when it comes back, and gone when it does not."""
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.domain.devices import RENEWAL_S, Device, Devices
+from mobility.domain.ledger import Unit
+from mobility.domain.records import PushSubscription, User
+from mobility.errors import Refusal, Unavailable
+from tests.domain.doubles import MemoryLedger, done, running
+
+ALICE, BOB = "sip:alice@example.test", "sip:bob@example.test"
+LIFE_S = 1_000_000.0
+NOW = 1_700_000_000.0
+
+
+def device(number: int = 1) -> Device:
+    return Device("fcm", "com.example.app", f"token-{number}", device_name="phone")
+
+
+class DevicesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.ledger = MemoryLedger()
+        self.devices = self.opened()
+
+    def opened(self) -> Devices:
+        """The devices as another process finds them in the store."""
+        stored = self.ledger.snapshot().push_subscriptions
+        return Devices(self.ledger, LIFE_S, 3, stored)
+
+    def subscribe(
+        self, uri: str = ALICE, number: int = 1, now: float = NOW
+    ) -> tuple[PushSubscription, bool]:
+        return done(running(self.devices.subscribe(uri, device(number), "phone", now)))
+
+    def names(self, uri: str, now: float = NOW) -> list[str]:
+        return [one.address for one in self.devices.of(uri, now)]
+
+    def test_new_and_known(self) -> None:
+        """A device that subscribes again keeps its id, and lives on from then."""
+        first, new = self.subscribe()
+        second, again = self.subscribe(now=NOW + 500)
+        self.assertEqual((new, again, second.id), (True, False, first.id))
+        self.assertEqual(second.created_at, NOW)
+        self.assertEqual(second.expires_at, NOW + 500 + LIFE_S)
+        self.assertEqual(self.devices.of(ALICE, NOW), [second])
+
+    def test_survives(self) -> None:
+        """A restart forgets nothing."""
+        subscription, _ = self.subscribe()
+        self.assertEqual(self.opened().of(ALICE, NOW), [subscription])
+
+    def test_somebody_elses(self) -> None:
+        """A device that another user takes over is the first one's no more."""
+        self.subscribe(ALICE)
+        self.subscribe(BOB)
+        self.assertEqual((self.names(ALICE), self.names(BOB)), ([], ["token-1"]))
+        self.assertEqual(len(self.ledger.all(PushSubscription)), 1)
+
+    def test_too_many(self) -> None:
+        """With one more than allowed the one that would end first goes."""
+        for number in range(5):
+            self.subscribe(number=number, now=NOW + number)
+        self.assertEqual(self.names(ALICE), ["token-2", "token-3", "token-4"])
+
+    def test_comes_back(self) -> None:
+        """A device that registers again is renewed, once a day at most, and others are not."""
+        self.subscribe()
+        for endpoint_id, later in (("desk", RENEWAL_S), ("phone", RENEWAL_S - 1)):
+            done(running(self.devices.came_back(ALICE, endpoint_id, NOW + later)))
+        self.assertEqual(self.devices.of(ALICE, NOW)[0].renewed_at, NOW)
+        done(running(self.devices.came_back(ALICE, "phone", NOW + RENEWAL_S)))
+        self.assertEqual(self.devices.of(ALICE, NOW)[0].expires_at, NOW + RENEWAL_S + LIFE_S)
+
+    def test_expires(self) -> None:
+        """What was not renewed is not there any more, and leaves the store."""
+        subscription, _ = self.subscribe()
+        late = NOW + LIFE_S
+        self.assertEqual(self.devices.of(ALICE, late), [])
+        refusal = self.failureResultOf(
+            running(self.devices.change(ALICE, subscription.id, late)), Refusal
+        ).value
+        self.assertEqual((refusal.code, refusal.subcode), ("NotFound", "ResourceNotFound"))
+        done(running(self.devices.purge(late)))
+        self.assertEqual(self.ledger.all(PushSubscription), {})
+
+    def test_change_and_remove(self) -> None:
+        """Preferences are changed, subscriptions removed, both by their user alone."""
+        subscription, _ = self.subscribe()
+        changed = done(
+            running(self.devices.change(ALICE, subscription.id, NOW + 1, collapse="all"))
+        )
+        self.assertEqual((changed.collapse, changed.device_name), ("all", "phone"))
+        attempt = running(self.devices.remove(BOB, subscription.id, NOW))
+        self.failureResultOf(attempt, Refusal)
+        done(running(self.devices.remove(ALICE, subscription.id, NOW)))
+        self.assertEqual(self.names(ALICE), [])
+
+    def test_removed_user(self) -> None:
+        """A user who is removed leaves no device behind, once that is stored."""
+        self.subscribe()
+        unit = Unit()
+        forget = done(running(self.devices.forget(User(ALICE, "Alice"), unit)))
+        self.assertEqual(self.names(ALICE), ["token-1"])
+        done(self.ledger.commit(unit))
+        forget()
+        self.assertEqual((self.names(ALICE), self.ledger.all(PushSubscription)), ([], {}))
+
+    def test_full_disk(self) -> None:
+        """What cannot be stored did not happen."""
+        before, _ = self.subscribe()
+        self.ledger.failing = True
+        for attempt in (
+            self.devices.subscribe(ALICE, device(2), "phone", NOW),
+            self.devices.subscribe(BOB, device(1), "phone", NOW),
+            self.devices.change(ALICE, before.id, NOW, collapse="all"),
+            self.devices.remove(ALICE, before.id, NOW),
+        ):
+            self.failureResultOf(running(attempt), Unavailable)
+        self.assertEqual(self.devices.of(ALICE, NOW), [before])
+        self.assertEqual(self.devices.of(BOB, NOW), [])
+
+    def test_secrets_are_not_shown(self) -> None:
+        """Neither tokens nor keys stand in what a record shows of itself."""
+        subscription, _ = self.subscribe()
+        secret = attrs.evolve(subscription, p256dh="key-1", auth="key-2")
+        for text in ("token-1", "key-1", "key-2"):
+            self.assertNotIn(text, repr(secret))
+            self.assertNotIn(text, repr(attrs.evolve(device(), p256dh="key-1", auth="key-2")))
