@@ -83,7 +83,7 @@ def starts(media: tuple[str, ...], *, for_another: bool = False) -> Handler:
         for_uri = user_uri(delegator) if delegator else ""
         if for_uri is None:
             body.fail("delegator", "must be a SIP URI")
-        wanted = _wanted(body, to_uri or "", media)
+        wanted = wanted_of(body, to_uri or "", media)
         if for_uri and not ucwa.delegates.may_act_for(call.endpoint.user_uri, for_uri):
             raise Refusal("Forbidden", "NoDelegatesConfigured", "You do not act for this person.")
         wanted = attrs.evolve(wanted, on_behalf_of=for_uri or "")
@@ -109,7 +109,7 @@ def adds(media: tuple[str, ...]) -> Handler:
         to_uri = user_uri(to) if to else next(iter(peers), None)
         if to and to_uri not in peers:
             body.fail("to", "must be the other participant")
-        wanted = _wanted(body, to_uri or "", media)
+        wanted = wanted_of(body, to_uri or "", media)
         invitation = await ucwa.calls.add(
             call.endpoint, conversation.id, wanted, call.now, call.receipt
         )
@@ -128,7 +128,7 @@ async def start_emergency_call(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     to = body.text("to", required=True, max_length=MAX_ADDRESS)
     civic = {name: body.text(name, max_length=MAX_CIVIC) for name in CIVIC}
-    wanted = _wanted(body, to, AUDIO)
+    wanted = wanted_of(body, to, AUDIO)
     if ucwa.telephony is None:
         raise Refusal(
             "Forbidden",
@@ -234,7 +234,7 @@ def _answer(call: Call) -> Answer:
     return Answer(body_description(call.request), context, offer_id)
 
 
-def _wanted(body: Fields, to_uri: str, media: tuple[str, ...]) -> Wanted:
+def wanted_of(body: Fields, to_uri: str, media: tuple[str, ...]) -> Wanted:
     """What the body asks of a call.
 
     Raises PeerFault: 400 that lists every wrong parameter, or InvalidMediaDescription for a wrong

@@ -34,9 +34,28 @@ PAGE_TRANSCRIPTS = 50
 MAX_NUMBER = 999_999_999
 """The largest number of a message that is understood."""
 
+CALLS = {
+    "continueAudio": ("Audio",),
+    "continueAudioVideo": ("Audio", "Video"),
+    "continueVideo": ("Video",),
+}
+"""The rels that call the other party again, to the media they ask for."""
+
+
+def _may_call(media: tuple[str, ...]) -> Callable[[Ucwa, str], bool]:
+    """Whether policy lets a user call with these media."""
+
+    def may(ucwa: Ucwa, user_uri: str) -> bool:
+        policy = ucwa.calls.policies.of(user_uri)
+        return all(policy.allows(medium) for medium in media)
+
+    return may
+
+
 CONTINUES: dict[str, Callable[[Ucwa, str], bool]] = {
     "continueMessaging": lambda _ucwa, _user_uri: True,
     "continuePhoneAudio": lambda ucwa, user_uri: ucwa.calls.policies.of(user_uri).phone,
+    **{rel: _may_call(media) for rel, media in CALLS.items()},
 }
 """The rels that take a conversation between two parties up again, and whether a user may."""
 

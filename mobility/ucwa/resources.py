@@ -3,6 +3,7 @@
 from mobility.ucwa import (
     application,
     batch,
+    call_continuations,
     call_forwarding,
     call_reports,
     call_sessions,
@@ -49,6 +50,7 @@ RESOURCES: tuple[Resource, ...] = (
     *phone_audio.RESOURCES,
     *calls.RESOURCES,
     *call_sessions.RESOURCES,
+    *call_continuations.RESOURCES,
     *content_sharing.RESOURCES,
     *call_reports.RESOURCES,
     *media_relay.RESOURCES,

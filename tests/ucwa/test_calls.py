@@ -394,6 +394,32 @@ class SessionTests(CallTestCase):
             self.refused(response, 400, "BadRequest", "InvalidMediaDescription")
 
 
+class ContinueTests(CallTestCase):
+    """Calls from the log of a past conversation."""
+
+    async def test_again(self) -> None:
+        """A call that is over is taken up again, in its thread; what policy forbids is absent."""
+        conversation = await self.call()
+        stop = f"{conversation}/audioVideo/stopAudioVideo"
+        self.accepted(await self.alice.post(stop), 204)
+        for client in (self.alice, self.bob):
+            await client.events()
+        logs = await self.alice.document("communication/conversationLogs")
+        log = await self.alice.document(logs["_links"]["conversationLog"][0]["href"])
+        links = {"mediaOffer": {"href": data_uri(OFFER, "application/sdp")}}
+        href = log["_links"]["continueAudioVideo"]["href"]
+        self.assertEqual(self.wrong_parameters(await self.alice.post(href, {})), {"mediaOffer"})
+        self.accepted(await self.alice.post(href, {"_links": links}), 201)
+        again = await self.rung(self.bob)
+        self.assertEqual(again["threadId"], log["threadId"])
+        response = await self.alice.post(href, {"_links": links})
+        self.refused(response, 409, "Conflict", "ThreadIdAlreadyExists")
+        self.service.front_end.call_policies.of = lambda _: CallPolicy(video=False)
+        shown = await self.alice.document(log["_links"]["self"]["href"])
+        self.assertIn("continueAudio", shown["_links"])
+        self.assertNotIn("continueVideo", shown["_links"])
+
+
 class AddTests(CallTestCase):
     async def test_in_a_conversation(self) -> None:
         """Two who write call one another, hang up, and go on writing."""

@@ -6,6 +6,7 @@ from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.exchange import Exchange
 from tests.conformance.person import Person, link
+from tests.conformance.scenarios.history import latest
 from tests.conformance.scenarios.messaging import embedded, say, talk
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
@@ -245,6 +246,26 @@ async def written(stage: Stage) -> None:
     await alice.post(await alice.get(messaging), "stopMessaging")
 
 
+async def again(stage: Stage) -> None:
+    """A past call is taken up again, in each way."""
+    alice, bob = await stage.people(2, *MODALITIES)
+    hers, _ = await connected(alice, bob, "first", "startAudio")
+    await alice.post(hers, "stopAudio")
+    await bob.hears("deleted", "conversation")
+    for rel, streams in (
+        ("continueAudio", ("audio",)),
+        ("continueVideo", ("video",)),
+        ("continueAudioVideo", BOTH),
+    ):
+        log = await latest(alice)
+        values = {"operationId": rel, "sessionContext": "hers"}
+        sent = await alice.post(log, rel, values, offer(*streams))
+        await alice.fetch(sent.headers["location"], "audioVideoInvitation")
+        started = await alice.hears("started", "audioVideoInvitation", operationId=rel)
+        await alice.post(embedded(started), "cancel")
+        await bob.hears("completed", "audioVideoInvitation")
+
+
 async def on_behalf(stage: Stage) -> None:
     """A delegate calls for its delegator."""
     carol, bob = await stage.person(2, *MODALITIES), await stage.person(1, *MODALITIES)
@@ -290,6 +311,7 @@ SCENARIOS = (
     Scenario("calls: audio held and resumed", audio_held),
     Scenario("calls: added to a conversation", added),
     Scenario("calls: written to", written),
+    Scenario("calls: taken up again", again),
     Scenario("calls: for a delegator", on_behalf),
     Scenario("calls: reported on", reported),
     Scenario("calls: media relays", relays),
