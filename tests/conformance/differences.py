@@ -161,6 +161,10 @@ ABSENT_RESOURCES: dict[str, str] = {
     "escalateAudioVideo": _MIXING,
     "videoFreeze": _MIXING,
     "videoLockedOnParticipant": _MIXING,
+    "participantPanoramicVideo": (
+        "it is the second video of a camera that sends a meeting room into a conference, and there "
+        "is no server that mixes the media of one"
+    ),
     "replacesAudioVideo": "no operation of UCWA transfers a call, so none replaces another",
     "applicationSharer": _SHARING,
     "applicationSharingRenegotiation": _SHARING,
