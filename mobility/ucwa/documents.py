@@ -191,6 +191,7 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
         adhoc = f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}"
         starts = {
             **calls,
+            "replayMessage": link(f"{own}/replayMessage"),
             "startOnlineMeeting": link(adhoc),
             "startMessaging": revised(f"{own}/messagingInvitations", 2),
             **links(conversationLogs=f"{own}/conversationLogs", missedItems=f"{own}/missedItems"),
@@ -217,7 +218,6 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
             **links(
                 self=own,
                 conversations=f"{own}/conversations?filter=active",
-                replayMessage=f"{own}/replayMessage",
                 mediaPolicies=hrefs.of("mediaPolicies"),
                 joinOnlineMeeting=f"{own}/onlineMeetingInvitations",
             ),

@@ -1,6 +1,6 @@
 """The documents of the history: one function a rel, pure, from domain values."""
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.addresses import is_guest, user_uri
 from mobility.domain.history import OUTGOING, Page, Recipient, Transcript, recipients_of
 from mobility.domain.ledger import HistoryCounts
 from mobility.domain.readership import unread as count_unread
@@ -60,11 +60,16 @@ def conversation_log(
     }
 
 
+def _may_be_contact(uri: str) -> bool:
+    """Whether somebody of this URI is found among the people: no telephone, and no guest."""
+    return user_uri(uri) is not None and not is_guest(uri)
+
+
 def recipient(hrefs: Hrefs, log: ConversationLog, other: Recipient) -> Document:
     """Another party of a past conversation, with links to the contact it may be."""
     address = other.uri.partition(":")[2]
     rels = links(self=f"{log_href(hrefs, log.id)}/conversationLogRecipient/{address}")
-    if user_uri(other.uri) is not None:
+    if _may_be_contact(other.uri):
         person = hrefs.person(other.uri)
         rels |= links(
             contact=person,
@@ -108,7 +113,7 @@ def transcript(hrefs: Hrefs, log: ConversationLog, shown: Transcript, *, html: b
     rels = links(self=own)
     if author == log.user_uri:
         rels |= links(me=hrefs.of("me"))
-    elif user_uri(author) is not None:
+    elif _may_be_contact(author):
         rels |= links(contact=hrefs.person(author))
     inner = transcript_content(hrefs, log, shown, html=html)
     return {

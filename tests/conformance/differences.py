@@ -156,9 +156,6 @@ _REPLACED = (
 )
 
 ABSENT_RESOURCES: dict[str, str] = {
-    "audioTranscript": "served, but a script cannot place a call yet",
-    "conversationExtensionResult": "no page says what shows it, and nothing links to it",
-    "errorTranscript": "served for a message that the store has lost; a script cannot lose one",
     **dict.fromkeys(("replaceWithPhoneAudio", "replacesPhoneAudio"), _REPLACED),
     "escalateAudio": _MIXING,
     "escalateAudioVideo": _MIXING,

@@ -406,6 +406,27 @@ class MeetingTests(GuestTestCase):
         self.assertIn("Welcome", message.resource["_links"]["plainMessage"]["href"])
         self.assertNotIn("contact", message.resource["_links"])
 
+    async def test_history(self) -> None:
+        """In the history a guest is named, and is nobody's contact; a guest has no history."""
+        hers = await self.inside(self.alice)
+        guest = await self.service.guest(self.meeting)
+        his = converted(hers, self.alice, guest)
+        await self.join(guest, anonymousDisplayName="Gil")
+        for client, conversation in ((self.alice, hers), (guest, his)):
+            self.accepted(await client.post(f"{conversation}/messaging/addMessaging"), 201)
+        self.accepted(await guest.send(f"{his}/messaging", "Hello"), 201)
+        self.accepted(await self.alice.delete(hers), 204)
+        logs = await self.alice.document("communication/conversationLogs")
+        (log,) = [link["href"] for link in logs["_links"]["conversationLog"]]
+        (recipient,) = (await self.alice.document(log))["_embedded"]["conversationLogRecipient"]
+        self.assertEqual(recipient["displayName"], "Gil")
+        self.assertEqual(set(recipient["_links"]), {"self"})
+        transcripts = await self.alice.document(f"{log}/conversationLogTranscripts")
+        (entry,) = transcripts["_embedded"]["conversationLogTranscript"]
+        self.assertNotIn("contact", entry["_links"])
+        response = await guest.get("communication/conversationLogs")
+        self.refused(response, 403, "Forbidden", "AnonymousNotAllowed")
+
     async def test_without_a_name(self) -> None:
         """A guest who gives none has a name all the same."""
         guest = await self.service.guest(self.meeting)
