@@ -129,6 +129,7 @@ LINK_NAMES = {
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
     "delegator": "contact",
     "derivedAudioVideo": "audioVideo",
+    "derivedConversation": "conversation",
     "derivedPhoneAudio": "phoneAudio",
     "failedDeliveryParticipant": "participant",
     "forwardedBy": "contact",
@@ -177,10 +178,12 @@ ABSENT_RESOURCES: dict[str, str] = {
     "audioTranscript": "served, but a script cannot place a call yet",
     "conversationExtensionResult": "no page says what shows it, and nothing links to it",
     "errorTranscript": "served for a message that the store has lost; a script cannot lose one",
+    "transferredBy": "no operation of UCWA transfers a call, so no invitation comes of one",
     "userAcknowledged": "its page describes no operation and no property, and no page links to it",
 }
 """Rels that are not served, and why: the end of a sentence that begins "deliberately absent
 because".  Their operations and events are absent with them."""
+
 ABSENT_OPERATIONS: dict[tuple[str, str], str] = {}
 """Documented operations of served rels that are not, and why, likewise."""
 

@@ -169,6 +169,7 @@ async def sent_on(stage: Stage) -> None:
     await alice.post(immediate[0], "immediateForwardToDelegates")
     await call(bob, "sent on", alice.uri)
     completed = await bob.hears("completed", "phoneAudioInvitation", operationId="sent on")
+    await bob.get(embedded(completed), "derivedConversation")
     audio = await bob.get(embedded(completed), "derivedPhoneAudio")
     await bob.post(audio, "stopPhoneAudio")
     await carol.hears("deleted", "conversation")
