@@ -35,13 +35,13 @@ from mobility.sip.refusal import SipRefusal
 from mobility.sip.transaction import Event, Transaction
 from mobility.sip.transactions import Transactions
 from mobility.sip.uri import UnknownScheme
-from mobility.sip.validation import check
+from mobility.sip.validation import MethodMismatch, check
 
 EVENTS: Catalogue = {
     "sip.request": {
         "id": "of the request, unique while the process runs",
         "listener": "the listener's name",
-        "method": "of the request",
+        "method": "of the request, cut to 32 characters",
         "status": "of the final response",
         "peer": "the name in the peer's certificate, or its address",
         "call": "Call-ID, cut to 64 characters",
@@ -65,6 +65,7 @@ SUPPORTED = ("outbound", "path")
 _SUPPORTED = ", ".join(SUPPORTED)
 
 MAX_CALL_ID_SHOWN = 64
+MAX_METHOD_SHOWN = 32
 
 Handler = Callable[["Incoming"], Awaitable[None] | None]
 
@@ -177,7 +178,7 @@ class Core:
             message = parse(frame.head, frame.body)
             check(message)
         except Malformed as error:
-            self._refuse_malformed(frame.head, flow, _status_of(error), str(error))
+            self._refuse_malformed(frame.head, flow, self._status_of(error), str(error))
             return
         if isinstance(message, Request):
             _mark_source(message, flow)
@@ -278,6 +279,15 @@ class Core:
         if lacking:
             raise SipRefusal(420, fields={"Unsupported": [", ".join(lacking)]})
 
+    def _status_of(self, error: Malformed) -> int:
+        """How a malformed request is answered; one of an unknown method is that above all."""
+        if isinstance(error, WrongVersion):
+            return 505
+        if isinstance(error, MethodMismatch):
+            known = error.method in self._handlers or error.method in _KNOWN_METHODS
+            return 400 if known or error.method == "ACK" else 501
+        return 416 if isinstance(error, UnknownScheme) else 400
+
     def _options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
         fields = [("Allow", self.allow), ("Supported", _SUPPORTED)]
@@ -315,7 +325,9 @@ class Core:
         elif isinstance(error, Refusal):
             refusal = SipRefusal(error.status)
         else:
-            self._log.failure("sip.failed", failure, method=incoming.request.method[:32])
+            self._log.failure(
+                "sip.failed", failure, method=incoming.request.method[:MAX_METHOD_SHOWN]
+            )
             refusal = SipRefusal(500)
         if not incoming.answered:
             incoming.tag = incoming.tag or self.new_tag()
@@ -328,7 +340,7 @@ class Core:
             "sip.request",
             id=self._numbers,
             listener=incoming.flow.listener,
-            method=incoming.request.method,
+            method=incoming.request.method[:MAX_METHOD_SHOWN],
             status=status,
             peer=peer_of(incoming.flow),
             call=incoming.request.call_id[:MAX_CALL_ID_SHOWN],
@@ -347,18 +359,13 @@ def peer_of(flow: Flow) -> str:
     return min(flow.names) if flow.names else flow.source[0]
 
 
-def _status_of(error: Malformed) -> int:
-    if isinstance(error, WrongVersion):
-        return 505
-    return 416 if isinstance(error, UnknownScheme) else 400
-
-
 def _mark_source(request: Request, flow: Flow) -> None:
     """Say in the topmost Via where the request came from (RFC 3261 section 18.2.1, RFC 3581)."""
     via = request.via
     host, port = flow.source
     line = request.fields["Via"][0]
-    if line.endswith(";rport") and "," not in line:  # what nearly every peer sends
+    plain = "," not in line and "received" not in via.parameters
+    if plain and line.endswith(";rport"):  # what nearly every peer sends
         request.fields["Via"][0] = f"{line}={port};received={host}"
         return
     wants_port = "rport" in via.parameters

@@ -15,7 +15,7 @@ from enum import Enum
 
 import attrs
 
-from mobility.sip.grammar import Malformed, quote
+from mobility.sip.grammar import Malformed, quote, storable
 from mobility.sip.headers import Authorisation
 
 ALGORITHMS: Mapping[str, Callable[[bytes], str]] = {
@@ -108,8 +108,10 @@ class Challenger:
         if given.get("qop") != "auth":
             raise Malformed("credentials without qop=auth")
         for name in ("username", "nonce", "nc", "cnonce", "uri", "response"):
-            if not given.get(name):
+            if not storable(given.get(name) or "\0"):
                 raise Malformed(f"credentials without {name}")
+        if not given["response"].isascii():
+            raise Malformed("a response that is no digest")
         count = given["nc"]
         if len(count) != 8 or not set(count) <= set("0123456789abcdefABCDEF"):
             raise Malformed("a wrong nonce count")

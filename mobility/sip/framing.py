@@ -17,6 +17,7 @@ MAX_HEAD_BYTES = 32_768
 """Of its start line and header fields (our choice: half of a message)."""
 
 _END = b"\r\n\r\n"
+_FOLD = re.compile(rb"\r\n[ \t]+")
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
@@ -50,7 +51,8 @@ def content_length(head: bytes) -> int | None:
 
     Raises Unframeable for one that is no number, too large, or not the same twice.
     """
-    found = _LENGTH.findall(head)
+    folded = b"\r\n " in head or b"\r\n\t" in head
+    found = _LENGTH.findall(_FOLD.sub(b" ", head) if folded else head)
     if not found:
         return None
     if len(found) > 1:
@@ -99,7 +101,7 @@ class Framer:
                         fault = Unframeable(513, "a head that is too large", buffer[at:])
                     break
                 self._searched = 0
-                self._head = buffer[at:end]
+                self._head = buffer[at:end].lstrip(b"\r\n")  # half of an empty line
                 at = end + 4
                 if len(self._head) > MAX_HEAD_BYTES:
                     fault = Unframeable(513, "a head that is too large", self._head)

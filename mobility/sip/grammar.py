@@ -16,6 +16,7 @@ QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(
     rf'[ \t]*({TOKEN.pattern})[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^";,<>= \t]+))?[ \t]*', re.ASCII
 )
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NEEDS_CARE = re.compile(r'[,"<]')
 _PIECE = re.compile(r'[^,"<]+|"(?:[^"\\]|\\.)*"|<[^>]*>|(,)')
 
@@ -39,6 +40,16 @@ def unquote(text: str) -> str:
         return text
     inner = text[1:-1]
     return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if "\\" in inner else inner
+
+
+def storable(text: str) -> bool:
+    """Whether a database takes the text: it has no NUL, and no bytes that are no UTF-8."""
+    return _UNSTORABLE.search(text) is None
+
+
+def readable(text: str) -> str:
+    """The text with what is not storable replaced, for people to read."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def split_values(text: str) -> list[str]:

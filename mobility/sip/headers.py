@@ -18,6 +18,7 @@ from mobility.sip.grammar import (
     number,
     parse_parameters,
     quote,
+    readable,
     unquote,
 )
 from mobility.sip.uri import CACHED, MAX_CACHED, SipUri, Uri, parse_host_port, parse_uri
@@ -41,7 +42,7 @@ _PLAIN_VIA = re.compile(
     r";branch=([A-Za-z0-9\-.!%*_+`'~]{1,128})(;rport)?"
 )
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", re.ASCII)
-_DISPLAY = re.compile(r"(?:[A-Za-z0-9\-.!%*_+`'~]+[ \t]*)*")
+_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*")
 _ADDR_SPEC = re.compile(r"[^\s<>\",;?]+")
 
 Parameters = Mapping[str, str | None]
@@ -147,7 +148,7 @@ def _address(text: str) -> NameAddr:
         quoted = QUOTED.match(text)
         if quoted is None:
             raise Malformed("an open quote")
-        name = unquote(quoted.group())
+        name = readable(unquote(quoted.group()))
         rest = text[quoted.end() :].lstrip(" \t")
         if rest[:1] != "<":
             raise Malformed("a display name without an address in brackets")

@@ -90,8 +90,9 @@ _NAMES: Final = {
     **{compact.upper(): name for compact, name in _COMPACT.items()},
 }
 
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*\r\n[ \t]+")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)", re.IGNORECASE)
+_BARE_NUL = re.compile(r"(?<!\\)\0")
 _CONTROL = re.compile(r"[\r\n\0]")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
@@ -264,7 +265,7 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     ends = max(len(lines) - 1, 0)
     if rest.count("\n") != ends or rest.count("\r") != ends:
         raise Malformed("a bare CR or LF")
-    if "\0" in text:
+    if "\0" in text and _BARE_NUL.search(text):
         raise Malformed("a NUL")
     fields: Fields = {}
     for line in lines:
@@ -287,7 +288,8 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
 def salvage(head: bytes) -> Request | None:
     """A request that cannot be processed, as far as it takes to answer it.
 
-    None for responses, and where nothing says whom the answer is for.
+    None for responses, and where there is no Via or CSeq, without which no client finds the
+    request that is answered (RFC 3261 section 17.1.3).
     """
     text = head[:MAX_SALVAGED_BYTES].decode("utf-8", "surrogateescape")
     start, _, rest = text.partition("\r\n")
@@ -301,7 +303,7 @@ def salvage(head: bytes) -> Request | None:
             continue
         if not _CONTROL.search(value):
             fields.setdefault(name, []).append(value)
-    if not all(name in fields for name in ("Via", "From", "To", "Call-ID", "CSeq")):
+    if "Via" not in fields or "CSeq" not in fields:
         return None
     method = fields["CSeq"][0].rpartition(" ")[2]
     return Request(fields=fields, method=start.split(" ")[0] or method, uri="")

@@ -12,7 +12,7 @@ from mobility.domain.users import Users
 from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
-from mobility.sip.grammar import Malformed, number, quote, unquote
+from mobility.sip.grammar import Malformed, number, quote, readable, storable, unquote
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
@@ -120,6 +120,9 @@ class Registrar:
         now: float,
     ) -> Registering:
         """RFC 3261 section 10.3 step 7: all contacts of the request, or none."""
+        path = ", ".join(request.values("Path"))
+        if not storable(path):
+            raise Malformed("a Path that cannot be kept")
         saved: dict[str, Binding] = {}
         removed: list[str] = []
         for contact in contacts:
@@ -140,8 +143,8 @@ class Registrar:
                 expires_at=now + lifetime_s,
                 instance=contact.instance,
                 reg_id=contact.reg_id,
-                path=", ".join(request.values("Path")),
-                user_agent=(request.first("User-Agent") or "")[:MAX_USER_AGENT],
+                path=path,
+                user_agent=readable(request.first("User-Agent") or "")[:MAX_USER_AGENT],
             )
             saved[binding.id] = binding
         count = len({*live, *saved} - set(removed))
@@ -184,8 +187,8 @@ def _contact(value: str, default_s: int) -> _Contact:
     expires = address.parameters.get("expires")
     instance = unquote(address.parameters.get("+sip.instance") or "")
     reg_id = address.parameters.get("reg-id")
-    if len(instance) > MAX_INSTANCE:
-        raise Malformed("a +sip.instance that is too long")
+    if len(instance) > MAX_INSTANCE or not storable(instance):
+        raise Malformed("a +sip.instance that cannot be kept")
     return _Contact(
         uri=address.sip,
         expires_s=default_s if expires is None else seconds(expires),

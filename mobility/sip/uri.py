@@ -29,6 +29,7 @@ _HOST_NAME = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-_]{0,61}[A-Za-z0-9])?\.)*"
     r"[A-Za-z0-9](?:[A-Za-z0-9\-_]{0,61}[A-Za-z0-9])?\.?"
 )
+_THREE_COLONS = re.compile(r":::(?=[0-9]{1,3}\.)")
 _TEL = re.compile(r"\+[0-9\-.()]{1,40}|[0-9A-Fa-f*#\-.()]{1,40}")
 _OPAQUE = re.compile(r"[!-;=?-~]+")
 
@@ -191,6 +192,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     """`host[:port]`; the host in lower case, IPv6 in brackets.  Raises Malformed."""
     if text[:1] == "[":
         literal, bracket, rest = text[1:].partition("]")
+        literal = _THREE_COLONS.sub("::", literal)  # RFC 3261's grammar, RFC 5118 section 4.10
         try:
             IPv6Address(literal)
         except AddressValueError:

@@ -4,14 +4,25 @@ The typed readers raise as they go; here everything that must hold for any messa
 once, so that what comes later need not.
 """
 
+import re
 from collections.abc import Callable
 
 from mobility.sip.grammar import Malformed, split_values
 from mobility.sip.headers import NameAddr, Parametrised, Via, seconds
 from mobility.sip.message import Request, Response
-from mobility.sip.uri import OtherUri, UnknownScheme, parse_uri
+from mobility.sip.uri import OtherUri, SipUri, UnknownScheme, parse_uri
 
 MAX_FORWARDS = 255
+
+_CALL_ID = re.compile(r"[!-~]+")
+
+
+class MethodMismatch(Malformed):
+    """The CSeq is of another method than the request, which is `method` (400, or 501)."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__("a CSeq of another method")
+        self.method = method
 
 
 def check(message: Request | Response) -> None:
@@ -35,9 +46,12 @@ def check(message: Request | Response) -> None:
     cseq = message.cseq
     if isinstance(message, Request):
         if cseq.method != message.method:
-            raise Malformed("a CSeq of another method")
-        if isinstance(parse_uri(message.uri), OtherUri):
+            raise MethodMismatch(message.method)
+        uri = parse_uri(message.uri)
+        if isinstance(uri, OtherUri):
             raise UnknownScheme("a Request-URI of an unknown scheme")
+        if isinstance(uri, SipUri) and uri.headers:
+            raise Malformed("a Request-URI with header fields")
 
 
 def _vias(line: str) -> None:
@@ -54,7 +68,7 @@ def _addresses(line: str) -> None:
 
 
 def _call_id(text: str) -> None:
-    if not text or " " in text:
+    if _CALL_ID.fullmatch(text) is None:
         raise Malformed("a wrong Call-ID")
 
 
@@ -70,6 +84,7 @@ _CHECKERS: dict[str, Callable[[str], object]] = {
     "Contact": _addresses,
     "Route": _addresses,
     "Record-Route": _addresses,
+    "Path": _addresses,
     "Content-Type": Parametrised.parse,
     "Event": Parametrised.parse,
     "Subscription-State": Parametrised.parse,
@@ -78,5 +93,7 @@ _CHECKERS: dict[str, Callable[[str], object]] = {
 }
 """How the lines of header fields are read that need not be there."""
 
-_ONCE = frozenset(_CHECKERS) - {"Via", "Contact", "Route", "Record-Route"} | {"From", "To", "CSeq"}
+_MANY = frozenset({"Via", "Contact", "Route", "Record-Route", "Path"})
+
+_ONCE = frozenset(_CHECKERS) - _MANY | {"From", "To", "CSeq"}
 """Header fields that may come once at most."""
