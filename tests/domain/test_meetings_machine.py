@@ -219,7 +219,8 @@ class Meeters(RuleBasedStateMachine):
             target = one_of(people, whom)
             before = Sight.of(conversation)
             action = getattr(self.world.conferences, act)
-            worked = self.attempt(action(endpoint, conversation.id, target))
+            when = (self.now,) if act in ("reject", "eject") else ()
+            worked = self.attempt(action(endpoint, conversation.id, target, *when))
             self.judge_lead(endpoint, conversation, before, worked)
 
     def set_audience(self, by: int, setting: str, value: str) -> None:
@@ -265,7 +266,9 @@ class Meeters(RuleBasedStateMachine):
                 self.attempt(self.world.conferences.accept(endpoint, invitation.id, self.now))
             else:
                 self.attempt(
-                    self.world.conversations.decline(endpoint, invitation.id, pick % 2 == 0)
+                    self.world.conversations.decline(
+                        endpoint, invitation.id, pick % 2 == 0, self.now
+                    )
                 )
 
     def add_messaging(self, pick: int) -> None:
