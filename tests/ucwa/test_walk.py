@@ -4,6 +4,9 @@ from mobility.ucwa.resources import RESOURCES
 from tests.ucwa.walk import EverythingTestCase
 
 UNREAD = {
+    "audioTranscript": "the transcript that is found tells of messages",
+    "errorTranscript": "as audioTranscript",
+    "nextConversationLogTranscripts": "the past conversation was short",
     "contactPhoto": "nobody has a photo",
     "participantMessaging": "the participant that is found first does not write",
     "search": "what is looked for must be said",

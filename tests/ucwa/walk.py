@@ -55,14 +55,20 @@ class EverythingTestCase(UcwaTestCase):
 async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[str, str]:
     """Where Alice has a resource of each rel.
 
-    Bob talks to her, rings, and is in a call with her; she watches him, has a group of her own, a
-    meeting with an extension that she leads, in whose lobby Carol waits, and delegates; she calls
-    a telephone.  Her application was not made available before, or for messages only.
+    Bob has talked to her and does again, rings, and is in a call with her; she watches him, has a
+    group of her own, a meeting with an extension that she leads, in whose lobby Carol waits, and
+    delegates; she calls a telephone.  Her application was not made available before, or for
+    messages only.
     """
     hrefs = Hrefs(alice)
     await test.service.let_phone("alice", "bob")
     for client in (alice, bob):
         await client.post("me/makeMeAvailable", EVERY_MODALITY)
+        await client.events()
+    past = await test.talk(alice, bob, "Hello")
+    await alice.send(past, "Good bye")
+    await alice.post(f"{past}/terminate")
+    for client in (alice, bob):
         await client.events()
     hrefs.add(await test.talk(alice, bob, "Hello"))
     await _people(test, alice, bob, hrefs)
