@@ -217,6 +217,29 @@ class LogTests(HistoryCase):
         self.assertEqual(len(await self.hrefs(self.alice)), 1)
 
 
+class GuestTests(HistoryCase):
+    """Guests of meetings, who are nobody's contacts."""
+
+    async def test_no_contact(self) -> None:
+        """A guest is shown by its name, without links to a contact that there is not."""
+        body = {"subject": "Plans", "accessLevel": "Everyone"}
+        meeting = (await self.alice.post("onlineMeetings/myOnlineMeetings", body)).json()
+        guest = await self.service.guest(meeting)
+        values = {"onlineMeetingUri": meeting["onlineMeetingUri"], "operationId": "1"}
+        for client in (self.alice, guest):
+            join = "communication/onlineMeetingInvitations"
+            self.accepted(await client.post(join, values), 201)
+        own = next(e.href for e in await self.alice.events() if e.rel == "conversation")
+        self.accepted(await self.alice.post(f"{own}/messaging/addMessaging"), 201)
+        self.accepted(await self.alice.send(f"{own}/messaging", "Hello"), 201)
+        self.accepted(await self.alice.delete(own), 204)
+        log = await self.log(self.alice)
+        (shown,) = log["_embedded"]["conversationLogRecipient"]
+        self.assertTrue(shown["sipUri"].endswith("@anonymous.invalid"), shown)
+        self.assertEqual(set(shown["_links"]), {"self"})
+        self.assertEqual((await self.alice.get(shown["_links"]["self"]["href"])).json(), shown)
+
+
 class MissedTests(HistoryCase):
     """missedItems, markAsRead and DELETE."""
 

@@ -42,18 +42,21 @@ async def walk(stage: Stage) -> None:
 async def everything(person: Person) -> list[Shown]:
     """All resources that links of the application lead to."""
     catalogue = person.catalogue
-    waiting = deque([("application", person.application.href)])
+    waiting = deque([("application", person.application.href, "applications")])
     visited: dict[str, Shown] = {}
     while waiting and len(visited) < MOST:
-        rel, href = waiting.popleft()
+        rel, href, source = waiting.popleft()
         if href in visited:
             continue
-        visited[href] = await person.fetch(href, rel)
+        answer = await person.send("GET", href, rel)
+        if answer.status != 200:
+            raise Stopped(f"{source} links to a {rel} that answers {answer.status}: {href}")
+        visited[href] = person.read(answer)
         for one in visited[href].resources():
             for name, links in one.links.items():
                 page = catalogue.pages.get(name)
                 if name not in NOT_WALKED and page is not None and "GET" in page.operations:
-                    waiting += ((name, link.href) for link in links)
+                    waiting += ((name, link.href, one.rel) for link in links)
     return list(visited.values())
 
 
