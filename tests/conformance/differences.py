@@ -175,7 +175,6 @@ ABSENT_RESOURCES: dict[str, str] = {
     ),
     "participantApplicationSharing": _SHARING,
     "participantDataCollaboration": _SHARING,
-    "audioTranscript": "served, but a script cannot place a call yet",
     "conversationExtensionResult": "no page says what shows it, and nothing links to it",
     "errorTranscript": "served for a message that the store has lost; a script cannot lose one",
     "transferredBy": "no operation of UCWA transfers a call, so no invitation comes of one",
