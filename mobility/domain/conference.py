@@ -146,7 +146,7 @@ class _Telling:
         if fact is None:
             fact = participant_fact(self._participant, leg, change, within, **views)
             self._facts[key] = fact
-        self._unit.append(leg.application_id, fact)
+        self._unit.append(leg.application_id, fact, shared=True)
 
 
 def seen(
@@ -292,7 +292,7 @@ def tell_meeting(unit: Unit, conversation: ActiveConversation) -> None:
     """The organizer changed the meeting while people are in it."""
     fact = OnlineMeetingChanged(conversation.id, "updated")
     for leg in inside_of(conversation):
-        unit.append(leg.application_id, fact)
+        unit.append(leg.application_id, fact, shared=True)
 
 
 def tell_settings(unit: Unit, conversation: ActiveConversation) -> None:

@@ -453,11 +453,10 @@ def tell_typing(
     unit: Unit, conversation: ActiveConversation, leg: Leg, name_of: NameOf, change: str
 ) -> None:
     """The others are told that `leg`'s user types or stopped."""
-    for other in conversation.hearers(leg):
-        unit.append(
-            other.application_id,
-            TypingChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), change),
-        )
+    fact = TypingChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), change)
+    hearers = conversation.hearers(leg)
+    for other in hearers:
+        unit.append(other.application_id, fact, shared=len(hearers) > 1)
 
 
 def _participant(

@@ -55,12 +55,15 @@ class Entry:
     """A fact on its way to one stream; the writer fills in `position`.
 
     `message` is the message whose body belongs to the fact (MessageCompleted, InvitationChanged).
+    `shared` says that several streams hear of it alike, so that it is worth to be encoded once; it
+    is not stored.
     """
 
     stream_id: str
     fact: Fact
     message: Message | None = None
     position: int = 0
+    shared: bool = False
 
 
 @attrs.define(slots=True)
@@ -86,8 +89,10 @@ class Unit:
     def remove(self, *records: Record) -> None:
         self.removes.extend(records)
 
-    def append(self, stream_id: str, fact: Fact, message: Message | None = None) -> None:
-        self.entries.append(Entry(stream_id, fact, message))
+    def append(
+        self, stream_id: str, fact: Fact, message: Message | None = None, *, shared: bool = False
+    ) -> None:
+        self.entries.append(Entry(stream_id, fact, message, 0, shared))
 
     def presence(self, presence: Presence, *stamp: str) -> None:
         """`stamp`: any of "presence_number", "note_number", "location_number", "media_number"."""

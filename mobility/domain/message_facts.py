@@ -18,12 +18,12 @@ def tell_sent(unit: Unit, message: Message, leg: Leg, name_of: NameOf, operation
 def tell_message(unit: Unit, message: Message, legs: Iterable[Leg], name_of: NameOf) -> None:
     """The message reached `legs`; a sender's other applications see it as its own."""
     incoming = message_fact(message, "Incoming", name_of)
-    own = []
-    for leg in legs:
-        if leg.user_uri == message.from_uri:
-            own.append(leg)
-        else:
-            unit.append(leg.application_id, incoming, message)
+    legs = list(legs)
+    own = [leg for leg in legs if leg.user_uri == message.from_uri]
+    others = [leg for leg in legs if leg.user_uri != message.from_uri]
+    shared = len(others) > 1
+    for leg in others:
+        unit.append(leg.application_id, incoming, message, shared=shared)
     if own:
         outgoing = message_fact(message, "Outgoing", name_of)
         for leg in own:

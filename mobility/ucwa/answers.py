@@ -99,7 +99,7 @@ class Answers:
         own = events_href(endpoint, instance_id, answer.number, answer.since)
         following = events_href(endpoint, instance_id, answer.number + 1, answer.cursor)
         entries: list[Entry] = [pending.event for pending in answer.events]  # type: ignore[misc]
-        if all(is_shared(entry.fact) for entry in entries):
+        if not entries or _are_shared(entries):
             told = tuple([(entry.fact, entry.message) for entry in entries])
             html = endpoint.record.shows_html and any(
                 entry.message is not None and entry.message.format == "Html" for entry in entries
@@ -140,6 +140,11 @@ class Answers:
                 )
             )
         )
+
+
+def _are_shared(entries: Sequence[Entry]) -> bool:
+    """Whether others are told the same, so that it is worth to be encoded for all at once."""
+    return any(entry.shared for entry in entries) and all(is_shared(one.fact) for one in entries)
 
 
 def _template(told: Told, changes: Changes, xml: bool, html: bool, guest: bool) -> list[bytes]:
