@@ -295,6 +295,22 @@ class HostileTests(TortureTestCase):
         connection.dataReceived(whole + self.options())
         self.assertEqual(self.statuses(pipe.value()), (200, 200))
 
+    def test_bare_nul(self) -> None:
+        """A NUL is malformed where no backslash is before it."""
+        for text, status in ((b'"a\0" ', 400), (b'"a\\\0" ', 200)):
+            data = OPTIONS.replace(b"From: ", b"From: " + text)
+            connection, pipe = self.connect()
+            connection.dataReceived(data.replace(b"-1-77", b"-%d" % status))
+            self.assertEqual(self.statuses(pipe.value()), (status,))
+
+    def test_half_an_empty_line(self) -> None:
+        """Half of an empty line before a message harms it no more than an empty line."""
+        connection, pipe = self.connect()
+        for half in (b"\r", b"\n"):
+            connection.dataReceived(half)
+            connection.dataReceived(self.options())
+        self.assertEqual(self.statuses(pipe.value()), (200, 200))
+
     def test_long_runs(self) -> None:
         """Reading is linear in what comes: long runs of letters and spaces are no trap.  (They
         took hours and seconds when the reading was not.)"""
