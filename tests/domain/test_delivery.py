@@ -95,35 +95,37 @@ class ConferenceTests(Case):
         super().setUp()
         world = self.world
         invitation = done(running(world.conferences.join(self.alice, "", Join(), world.now)))
-        self.id = invitation.conversation_id
-        meeting_uri = world.conversation(self.alice, self.id).record.meeting_uri
+        self.conversation_id = invitation.conversation_id
+        meeting_uri = world.conversation(self.alice, self.conversation_id).record.meeting_uri
         for endpoint in (self.bob, self.carol):
             done(running(world.conferences.join(endpoint, meeting_uri, Join(), world.now)))
         for endpoint in (self.alice, self.bob, self.carol):
-            done(running(world.messaging.add(endpoint, self.id, "", world.now)))
+            done(running(world.messaging.add(endpoint, self.conversation_id, "", world.now)))
 
     def test_some_fail(self) -> None:
         """It reaches the others; the sender is told of who is gone and who may not sign in."""
         self.carol.ending = 1
-        self.assertEqual(done(self.world.send(self.alice, self.id)).failed, uri("carol"))
+        self.assertEqual(
+            done(self.world.send(self.alice, self.conversation_id)).failed, uri("carol")
+        )
         self.assertEqual(self.failed(self.alice), ["Carol"])
         self.assertEqual(self.read(self.bob), ["Hi"])
         self.carol.ending = 0
         self.world.users.departures.clear()  # as before the others are told
         done(self.disable("bob"))
-        self.assertEqual(done(self.world.send(self.alice, self.id)).failed, uri("bob"))
+        self.assertEqual(done(self.world.send(self.alice, self.conversation_id)).failed, uri("bob"))
         self.assertEqual(self.read(self.carol), ["Hi"])
 
     def test_blocked(self) -> None:
         """In a conference all hear one another, whoever has blocked whom."""
         known = self.world.privacy.level(uri("bob"), uri("alice"))
         done(running(self.world.privacy.assign(uri("bob"), uri("alice"), BLOCKED, known)))
-        self.assertEqual(done(self.world.send(self.alice, self.id)).failed, "")
+        self.assertEqual(done(self.world.send(self.alice, self.conversation_id)).failed, "")
         self.assertEqual([self.read(one) for one in (self.bob, self.carol)], [["Hi"], ["Hi"]])
 
     def test_who_does_not_write(self) -> None:
         """Who takes no part in the messages misses nothing."""
-        done(running(self.world.messaging.stop(self.carol, self.id, self.world.now)))
-        message = done(self.world.send(self.alice, self.id))
+        done(running(self.world.messaging.stop(self.carol, self.conversation_id, self.world.now)))
+        message = done(self.world.send(self.alice, self.conversation_id))
         self.assertEqual(message.failed, "")
         self.assertEqual(self.read(self.carol), [])

@@ -21,7 +21,7 @@ class IdleTests(TestCase):
         )
         for endpoint in (self.alice, self.bob, self.carol):
             endpoint.parked = 1
-        self.id = self.world.connected(self.alice, self.bob, "Hello")
+        self.conversation_id = self.world.connected(self.alice, self.bob, "Hello")
         self.sweep()
 
     def sweep(self) -> None:
@@ -47,10 +47,10 @@ class IdleTests(TestCase):
     def test_used(self) -> None:
         """What is written or typed keeps it for as long again."""
         self.world.now += IDLE_S - 1
-        done(self.world.send(self.bob, self.id))
+        done(self.world.send(self.bob, self.conversation_id))
         self.world.now += IDLE_S - 1
         self.sweep()
-        done(self.world.begin_typing(self.alice, self.id))
+        done(self.world.begin_typing(self.alice, self.conversation_id))
         self.world.now += IDLE_S - 1
         self.sweep()
         self.assertEqual(self.states(), ["Active"])
@@ -70,7 +70,7 @@ class IdleTests(TestCase):
     def test_others_stay(self) -> None:
         """Conferences, and what still rings, are not ended."""
         done(running(self.world.conferences.join(self.carol, "", Join(), self.world.now)))
-        done(self.world.terminate(self.alice, self.id))
+        done(self.world.terminate(self.alice, self.conversation_id))
         self.world.now += IDLE_S
         done(self.world.call(self.alice, "carol"))
         for _ in range(3):
