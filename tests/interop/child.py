@@ -25,6 +25,9 @@ PORTS = range(10_000, 32_000)
 """Where tests listen when the port must be known before: below the ports that Linux gives to
 outgoing connections (32,768 on)."""
 
+FRONT_ENDS_BELOW = 30_000
+"""Those of front ends are below this, all others above."""
+
 
 def program(name: str, package: str) -> str:
     """The path of a program that Debian's `package` has.
@@ -58,7 +61,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 def free_port() -> int:
     """A loopback port on which nobody listens."""
     while True:
-        port = random.choice(PORTS)
+        port = random.randrange(FRONT_ENDS_BELOW, PORTS.stop)
         if is_free(port):
             return port
 

@@ -24,7 +24,7 @@ from twisted.web.client import (
 )
 
 from mobility.demo import Script
-from tests.interop.child import PORTS, RETRY_S, Child, is_free
+from tests.interop.child import FRONT_ENDS_BELOW, PORTS, RETRY_S, Child, is_free
 
 LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
 PASSWORD = "correct horse battery staple"
@@ -41,10 +41,19 @@ CUT_OFF = (
 """How requests fail when the server is not there, or dies under them."""
 
 
+LANES = 64
+"""Offsets of one process of the tests differ by this.  Those of the next process lie LANE beside
+them: no two of the ports that a front end listens on are so far apart, so that nobody takes the
+ports of a front end that is about to start again."""
+LANE = 4
+
+
 def free_offset() -> int:
     """A port offset at which every port of a front end is free."""
+    worker = Path.cwd().name  # trial -j has a directory of this name for each process
+    lane = LANE * int(worker) if worker.isdecimal() else 0
     while True:
-        offset = random.randrange(PORTS.start, PORTS.stop - LISTENED[-1])
+        offset = random.randrange(PORTS.start, FRONT_ENDS_BELOW - LISTENED[-1], LANES) + lane
         if all(is_free(port + offset) for port in LISTENED):
             return offset
 

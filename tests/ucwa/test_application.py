@@ -238,7 +238,14 @@ class ApplicationTests(UcwaTestCase):
         shown = await alice.document()
         self.assertEqual(
             set(shown["_embedded"]["me"]["_links"]),
-            {"self", "makeMeAvailable", "phones", "photo", "mobility:photo"},
+            {
+                "self",
+                "makeMeAvailable",
+                "phones",
+                "photo",
+                "mobility:photo",
+                "mobility:pushSubscriptions",
+            },
         )
         self.assertEqual(shown["_embedded"]["communication"]["supportedModalities"], [])
         for path, body in (
@@ -266,6 +273,7 @@ class ApplicationTests(UcwaTestCase):
                 "phones",
                 "photo",
                 "mobility:photo",
+                "mobility:pushSubscriptions",
             },
         )
         communication = shown["_embedded"]["communication"]

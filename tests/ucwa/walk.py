@@ -78,6 +78,8 @@ async def one_of_each(test: UcwaTestCase, alice: Client, bob: Client) -> dict[st
     await bob.post("communication/messagingInvitations", rung)
     await hrefs.hear()
     subscriptions = f"{alice.href}/people/presenceSubscriptions"
+    device = {"platform": "fcm", "appId": "com.example.app", "token": "A" * 40}
+    hrefs.of(await alice.post("me/pushSubscriptions", device))
     chosen = {"group": hrefs.group, "presenceSubscriptions": subscriptions}
     return await _walked(alice, hrefs) | chosen
 
