@@ -3,18 +3,21 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz.target import SEEDS, Broken, answered, framed, torment
+from tests.sip.rfc4475 import MESSAGES
 
 
 class SeedTests(SynchronousTestCase):
     def test_seeds(self) -> None:
         """Everything that must hold holds for every seed."""
-        seeds = sorted(path for directory in SEEDS for path in directory.iterdir())
+        seeds = dict(MESSAGES)
+        for directory in SEEDS:
+            seeds.update((path.name, path.read_bytes()) for path in directory.iterdir())
         self.assertGreater(len(seeds), 61)
-        for seed in seeds:
+        for name, seed in seeds.items():
             try:
-                torment(seed.read_bytes())
+                torment(seed)
             except Exception as error:
-                raise AssertionError(seed.name) from error
+                raise AssertionError(name) from error
 
     def test_sees(self) -> None:
         """The target looks: an answer that is a request is found, and faults have a status."""

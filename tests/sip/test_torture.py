@@ -8,6 +8,7 @@ from mobility.sip.framing import Frame, datagram
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response, parse
 from mobility.sip.uri import parse_sip_uri
+from tests.sip.rfc4475 import LENGTH_IS_THE_POINT, MESSAGES
 from tests.sip.samples import OPTIONS
 from tests.sip.stack import DOMAIN, PROXY, SOURCE, Stack
 from tests.sip.torture import CASES, COUNTED, DATA, cuts
@@ -16,6 +17,7 @@ LATER_S = 70.0
 """When every transaction of now is over."""
 
 _STATUS = re.compile(rb"^SIP/2\.0 ([2-6]\d\d) ", re.MULTILINE)
+_LENGTH = re.compile(rb"^(?:Content-Length|l) *: *(-?\d+)\r?$", re.MULTILINE | re.IGNORECASE)
 
 
 def message(name: str) -> bytes:
@@ -54,9 +56,9 @@ class TortureTestCase(Stack, SynchronousTestCase):
 class OutcomeTests(TortureTestCase):
     def test_all(self) -> None:
         """Every message of both documents has its outcome in the table, once."""
-        files = sorted(path.stem for path in DATA.glob("*/*.dat"))
-        self.assertEqual(sorted(case.name for case in CASES), files)
-        self.assertEqual(len(files), 49 + 12)
+        files = [path.stem for path in DATA.glob("*/*.dat")]
+        self.assertEqual(sorted(case.name for case in CASES), sorted([*MESSAGES, *files]))
+        self.assertEqual((len(MESSAGES), len(files)), (49, 12))
 
     def test_datagram(self) -> None:
         """Each is answered, or not, as the table says, when it comes as a datagram."""
@@ -328,5 +330,24 @@ class HostileTests(TortureTestCase):
 class DataTests(SynchronousTestCase):
     def test_line_ends(self) -> None:
         """The messages have the line ends of SIP, whatever brought them here."""
-        for path in sorted(DATA.glob("*/*.dat")):
-            self.assertIn(b"\r\n\r\n", path.read_bytes(), path.name)
+        for case in CASES:
+            self.assertIn(b"\r\n\r\n", case.data, case.name)
+        for name in MESSAGES.keys() - {"mpart01"}:
+            self.assertNotRegex(MESSAGES[name], rb"(?<!\r)\n|\r(?!\n)", name)
+
+    def test_lengths(self) -> None:
+        """Content-Length is the body's in every message of RFC 4475 that is not about it."""
+        for name, data in MESSAGES.items():
+            rest, counts = data, []
+            while rest:
+                head, _, rest = rest.partition(b"\r\n\r\n")
+                given = _LENGTH.findall(head)
+                counts.append(len(given))
+                if name in LENGTH_IS_THE_POINT:
+                    self.assertNotEqual(given, [b"%d" % len(rest)], name)
+                    break
+                self.assertEqual(len(given), 1, name)
+                self.assertGreaterEqual(len(rest), int(given[0]), name)
+                rest = rest[int(given[0]) :]
+            else:
+                self.assertEqual(counts, [1, 1] if name == "dblreq" else [1], name)

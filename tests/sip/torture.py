@@ -1,13 +1,15 @@
 """The torture test messages of RFC 4475 and RFC 5118, and what becomes of each here.
 
-The bytes are those of the documents, in `data`.  RFC 5118 counts three of its bodies wrong; that is
-kept, and tested as what it is: a wrong Content-Length.
+Those of RFC 4475 are written out in `rfc4475`, those of RFC 5118 are in `data`.  RFC 5118 counts
+three of its bodies wrong; that is kept, and tested as what it is: a wrong Content-Length.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+
+from tests.sip.rfc4475 import MESSAGES
 
 DATA = Path(__file__).with_name("data")
 
@@ -27,6 +29,8 @@ class Case:
 
     @property
     def data(self) -> bytes:
+        if self.name in MESSAGES:
+            return MESSAGES[self.name]
         (path,) = DATA.glob(f"*/{self.name}.dat")
         return path.read_bytes()
 
