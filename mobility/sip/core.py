@@ -153,8 +153,6 @@ class Core:
         self.serve("OPTIONS", self._options)
         self.serve("CANCEL", self._cancel)
         self.dialogs: dict[DialogId, Conversant] = {}
-        self.accepts: list[str] = []
-        """Media types of bodies that some handler takes."""
         self.departures: list[Callable[[Flow], None]] = []
         """Told of each connection that is gone."""
 
@@ -291,8 +289,6 @@ class Core:
     def _options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
         fields = [("Allow", self.allow), ("Supported", _SUPPORTED)]
-        if self.accepts:
-            fields.append(("Accept", ", ".join(self.accepts)))
         incoming.respond(200, fields)
 
     def _cancel(self, incoming: Incoming) -> None:

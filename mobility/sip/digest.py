@@ -45,11 +45,6 @@ class Verdict(Enum):
     BAD = "bad"
 
 
-def ha1(algorithm: str, username: str, realm: str, password: str) -> str:
-    """What a server keeps instead of the password (RFC 7616 section 3.4.2), in hex."""
-    return ALGORITHMS[algorithm](f"{username}:{realm}:{password}".encode())
-
-
 @attrs.frozen(slots=True)
 class Claim:
     """Credentials that have the form they must have; who they are for is still to be found out.

@@ -6,20 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.auth.passwords import digest_hashes
 from mobility.sip.digest import (
     MAX_COUNTED_NONCES,
     NONCE_LIFETIME_S,
     Challenger,
     Claim,
     Verdict,
-    ha1,
 )
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Authorisation
 
 REALM = "example.test"
 SECRET = b"a secret of the server"
-BOB = {name: ha1(name, "bob", REALM, "good") for name in ("MD5", "SHA-256")}
+HASHES = digest_hashes(f"sip:bob@{REALM}", "good")
+BOB = {"MD5": HASHES.md5, "SHA-256": HASHES.sha256}
 
 
 class DigestTestCase(SynchronousTestCase):
