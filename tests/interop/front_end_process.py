@@ -171,10 +171,14 @@ class FrontEndProcess:
 
     async def logged(self, name: str, **fields: object) -> dict[str, Any]:
         """Wait for a log line with this event name and these fields; the first one."""
+        return (await self.logged_times(1, name, **fields))[0]
+
+    async def logged_times(self, number: int, name: str, **fields: object) -> list[dict[str, Any]]:
+        """Wait until so many such lines, or more, are logged; all of them."""
         while True:
             found = self.events(name, **fields)
-            if found:
-                return found[0]
+            if len(found) >= number:
+                return found
             if self.child.status is not None:
-                raise RuntimeError(f"it ended without logging {name} {fields}")
+                raise RuntimeError(f"it ended with {len(found)} lines of {name} {fields}")
             await deferLater(reactor, RETRY_S)

@@ -52,7 +52,9 @@ class BaresipTests(TestCase):
             await phone.says("200 OK")
             await phone.stop()
             listener = f"phones-{transport}"
-            lines = self.process.events("sip.request", listener=listener, method="REGISTER")
+            lines = await self.process.logged_times(
+                4, "sip.request", listener=listener, method="REGISTER"
+            )
             self.assertEqual([line["status"] for line in lines], [401, 200] * 2)
 
     async def test_wrong_password(self) -> None:
