@@ -12,13 +12,7 @@ import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
-from mobility.auth.anonymous import AnonymousGrant
-from mobility.auth.challenge import Authenticator, Challenge
 from mobility.auth.clients import Clients
-from mobility.auth.endpoint import TokenEndpoint
-from mobility.auth.endpoint import routes as token_routes
-from mobility.auth.grants import Grant, LocalPasswords, PasswordGrant
-from mobility.auth.lockout import Lockout
 from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
 from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
@@ -76,6 +70,7 @@ from mobility.operate.telephones import LoggedTelephones
 from mobility.past import PURGE_INTERVAL_S, Past
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
+from mobility.sign_in import AnonymousCallers, lockout, sign_in
 from mobility.store.open import open_store
 from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
 from mobility.ucwa.ports import Dispatch
@@ -284,7 +279,7 @@ class FrontEnd(MultiService):
         stages.load()
 
         self.directory = self._directory(config, reactor, log, pseudonym)
-        self.lockout = _lockout(config)
+        self.lockout = lockout(config)
         self.passwords = Passwords(config.auth.password_threads, reactor)
         self.passwords.setServiceParent(self)
         self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
@@ -292,8 +287,18 @@ class FrontEnd(MultiService):
         self.guests.farewells.append(self.tokens.revoke_all_of)
         self.tokens.load(stored.tokens)
         self.guests.settle(now)
-        self.meeting_keys = MeetingKeys(_lockout(config), Clients(config.web.trusted_proxies))
-        self.authenticator, self._token_routes = self._sign_in(config, log, pseudonym)
+        self.meeting_keys = MeetingKeys(lockout(config), Clients(config.web.trusted_proxies))
+        self.authenticator, token_routes = sign_in(
+            config,
+            self.users,
+            self.passwords,
+            self.lockout,
+            self.tokens,
+            AnonymousCallers(self.meetings, self.guests, self.meeting_keys),
+            self.directory,
+            log,
+            pseudonym,
+        )
         self.users.revocations.append(self.tokens.revoke)
         self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
         self.users.farewells += [
@@ -371,7 +376,7 @@ class FrontEnd(MultiService):
         )
         self.routes: list[Route] = [
             *autodiscover_routes(config, self.users, self.authenticator),
-            *self._token_routes,
+            *token_routes,
             *meet_routes(doors),
             *ucwa_routes(ucwa, self.authenticator.authenticate),
         ]
@@ -443,37 +448,6 @@ class FrontEnd(MultiService):
         if caller.guest:
             self.guests.admit(caller.user_uri, caller.meeting_uri, caller.expires_at)
 
-    def _sign_in(
-        self, config: Config, log: EventLog, pseudonym: Callable[[str], str]
-    ) -> tuple[Authenticator, list[Route]]:
-        auth = config.auth
-        local = LocalPasswords(self.passwords, self.users, log, pseudonym)
-        grant = PasswordGrant(
-            self.users,
-            local if self.directory is None else self.directory.passwords(local),
-            self.lockout,
-            Clients(config.web.trusted_proxies),
-            config.sip_domains,
-            auth.token_lifetime_s,
-            log,
-            pseudonym,
-        )
-        grants: list[Grant] = [grant]
-        if config.meetings.anonymous:
-            anonymous = AnonymousGrant(
-                self.meetings,
-                self.guests,
-                self.tokens,
-                self.meeting_keys,
-                auth.anonymous_token_lifetime_s,
-                log,
-            )
-            grants.insert(0, anonymous)
-        names = [one.name for one in grants]
-        challenge = Challenge(config.web, config.sip_domains, names)
-        endpoint = TokenEndpoint(grants, self.tokens, config.server_fqdn, log, pseudonym)
-        return Authenticator(self.tokens, challenge), token_routes(endpoint)
-
     def startService(self) -> None:
         self.store.start()
         super().startService()
@@ -483,8 +457,3 @@ class FrontEnd(MultiService):
         self.channels.stop()
         stopped: Deferred[None] = super().stopService()
         return stopped.addCallback(lambda _: self.store.stop())
-
-
-def _lockout(config: Config) -> Lockout:
-    auth = config.auth
-    return Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s)

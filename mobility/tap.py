@@ -17,16 +17,17 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as TwistedOptions
 
 from mobility import __version__
+from mobility.administration import administration_routes, make_data_dir
 from mobility.config import Config, load
 from mobility.errors import OperatorFault
-from mobility.events import Catalogue, EventLog
+from mobility.events import Catalogue
 from mobility.front_end import FrontEnd
 from mobility.http.connections import Connections, connection_limit
 from mobility.http.message import Request, Response, Site
 from mobility.http.route import Route
 from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
-from mobility.operate import delegates, descriptors, directory, groups, health, status, users, voice
+from mobility.operate import descriptors, directory, health, status
 from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
@@ -35,10 +36,11 @@ from mobility.operate.listeners import Listener
 from mobility.operate.log import STDOUT, LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
-from mobility.operate.users import UserAdministration
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
-from mobility.sip.service import DatagramListener, SipServices, SipSide
+from mobility.sip.service import SipServices, SipSide
+from mobility.sip_listeners import SipListener, sip_listeners
+from mobility.standing import Standing
 from mobility.store.lock import exclusive_lock
 
 EVENTS: Catalogue = {
@@ -121,32 +123,6 @@ def _refused(fault: OperatorFault) -> Refused:
     return Refused(fault)
 
 
-def user_routes(
-    front_end: FrontEnd,
-    config: Config,
-    access: OperatorAccess,
-    log: EventLog,
-    pseudonym: Callable[[str], str],
-) -> list[Route]:
-    """The operator API of users and of voice routing on a front end, served or driven by an
-    offline command."""
-    mirrored = front_end.directory
-    administration = UserAdministration(
-        front_end.users,
-        front_end.passwords,
-        config.sip_domains,
-        log,
-        pseudonym,
-        directories=() if mirrored is None else (mirrored.source,),
-    )
-    return [
-        *users.routes(administration, access),
-        *groups.routes(front_end.distribution_groups, access, log, pseudonym),
-        *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
-        *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
-    ]
-
-
 class MobilityService(MultiService):
     """One front end in operation: listeners, log, metrics, health and signals around it.
 
@@ -192,20 +168,30 @@ class MobilityService(MultiService):
         access = OperatorAccess(key)
         self._draining = ""
         self.health = self._health()
-        self._gauges()
+        self.listeners: list[Listener] = []
+        self._web_listeners: list[Listener] = []
+        self._listen_sip(config, certificates, pseudonym)
+        standing = Standing(
+            self.front_end,
+            self._connections,
+            self.sip,
+            self.listeners,
+            self.sip_listeners,
+            self._started_at,
+        )
+        standing.add_to(self.metrics)
         self._listen(
             config,
             certificates,
             [
                 *self.front_end.routes,
                 *health.routes(self.health, self.metrics),
-                status.route(access, self.health, self._counts),
-                *user_routes(self.front_end, config, access, self.log, pseudonym),
+                status.route(access, self.health, standing.counts),
+                *administration_routes(self.front_end, config, access, self.log, pseudonym),
                 *self._directory_routes(access),
             ],
             pseudonym,
         )
-        self._listen_sip(config, certificates, pseudonym)
         self._add_signals(certificates)
 
     def _listen(
@@ -218,8 +204,6 @@ class MobilityService(MultiService):
         """A site and a listener for each `[[listen]]` table; the route says on which it is."""
         self._sites: dict[str, HttpSite] = {}
         self._services: dict[Site, RequestService] = {}
-        self.listeners: list[Listener] = []
-        self._web_listeners: list[Listener] = []
         for number, settings in enumerate(config.listeners):
             site = HttpSite(
                 settings.site,
@@ -247,38 +231,19 @@ class MobilityService(MultiService):
     def _listen_sip(
         self, config: Config, certificates: Certificates, pseudonym: Callable[[str], str]
     ) -> None:
-        """A listener for each `[[sip.listen]]` table."""
         front_end = self.front_end
         services = SipServices(
             front_end.users, front_end.bindings, front_end.lockout, front_end.nonce_secret
         )
         self.sip = SipSide(
-            config.sip,
-            config.sip_domains,
-            services,
-            self._reactor,
-            self.log,
-            pseudonym,
+            config.sip, config.sip_domains, services, self._reactor, self.log, pseudonym
         )
-        self.sip_listeners: list[Listener | DatagramListener] = []
-        for number, settings in enumerate(config.sip.listeners):
-            where, dotted = str(config.source), f"sip.listen[{number}]"
-            listener: Listener | DatagramListener
-            if settings.transport == "udp":
-                datagrams = self.sip.datagrams(settings)
-                listener = DatagramListener(
-                    settings, where, dotted, datagrams, self._reactor, self.log
-                )
-            else:
-                server = self.sip.server(settings)
-                tls = certificates.sip_listeners.get(settings.name)
-                listener = Listener(settings, where, dotted, server, tls, self._reactor, self.log)
-                listener.check()
+        self.sip_listeners = sip_listeners(config, self.sip, certificates, self._reactor, self.log)
+        for listener in self.sip_listeners:
             listener.setServiceParent(self)
-            self.sip_listeners.append(listener)
 
     @property
-    def _all_listeners(self) -> list[Listener | DatagramListener]:
+    def _all_listeners(self) -> list[SipListener]:
         return [*self.listeners, *self.sip_listeners]
 
     def _add_signals(self, certificates: Certificates) -> None:
@@ -297,56 +262,6 @@ class MobilityService(MultiService):
         checks.add(lambda: "" if ledger.available else "the store cannot be written")
         checks.add(lambda: ", ".join(filter(None, (one.problem for one in self._all_listeners))))
         return checks
-
-    def _gauges(self) -> None:
-        front_end, gauge = self.front_end, self.metrics.gauge
-        gauge("mobility_users", "Users known.", lambda: len(front_end.users))
-        gauge(
-            "mobility_distribution_groups",
-            "Distribution groups known.",
-            lambda: len(front_end.distribution_groups),
-        )
-        gauge("mobility_tokens", "Tokens that can be used.", lambda: len(front_end.tokens))
-        gauge("mobility_guests", "People without an account.", lambda: len(front_end.guests))
-        gauge("mobility_applications", "Applications.", lambda: len(front_end.applications))
-        gauge("mobility_parked", "Pending event requests.", lambda: front_end.channels.parked)
-        telephones = front_end.telephones
-        if telephones is not None:
-            gauge("mobility_telephones", "Telephones in calls.", lambda: len(telephones))
-        gauge("mobility_connections", "Open connections.", lambda: len(self._connections))
-        gauge(
-            "mobility_sip_connections", "Open SIP connections.", lambda: len(self.sip.connections)
-        )
-        gauge(
-            "mobility_sip_transactions",
-            "SIP transactions under way.",
-            lambda: len(self.sip.core.transactions),
-        )
-        self.metrics.store(front_end.store.stats)
-        mirrored = front_end.directory
-        if mirrored is not None:
-            gauge("mobility_directory_up", "1 if it answers.", lambda: mirrored.reachable)
-            gauge(
-                "mobility_directory_synced_timestamp_seconds",
-                "When the directory was last read with success.",
-                lambda: mirrored.replicator.synced_at,
-            )
-
-    def _counts(self) -> dict[str, object]:
-        """What `mobility status` shows."""
-        mirrored = self.front_end.directory
-        return {
-            **({} if mirrored is None else {"directory": mirrored.standing()}),
-            "started_at": self._started_at,
-            "users": len(self.front_end.users),
-            "tokens": len(self.front_end.tokens),
-            "applications": len(self.front_end.applications),
-            "parked": self.front_end.channels.parked,
-            "connections": len(self._connections),
-            "sip_connections": len(self.sip.connections),
-            "listeners": {one.settings.name: one.address for one in self.listeners},
-            "sip_listeners": {one.settings.name: one.address for one in self.sip_listeners},
-        }
 
     def _directory_routes(self, access: OperatorAccess) -> list[Route]:
         found = self.front_end.directory
@@ -428,15 +343,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
-
-
-def make_data_dir(config: Config) -> None:
-    """The data directory, for this user alone.  Raises OperatorFault."""
-    try:
-        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperatorFault(
-            str(config.source),
-            f"is {str(config.data_dir)!r}, which cannot be made: {error.strerror}",
-            "data_dir",
-        ) from error

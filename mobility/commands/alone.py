@@ -12,6 +12,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from mobility.administration import administration_routes, make_data_dir
 from mobility.commands.calls import Answer, Call, Conversation
 from mobility.config import Config
 from mobility.events import EventLog
@@ -25,7 +26,6 @@ from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_
 from mobility.operate.log import LogFile
 from mobility.reactor import IReactor
 from mobility.store.lock import exclusive_lock
-from mobility.tap import make_data_dir, user_routes
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Alone:
         )
         self._service = RequestService(
             SITE,
-            user_routes(self._front_end, config, OperatorAccess(key), log, pseudonym),
+            administration_routes(self._front_end, config, OperatorAccess(key), log, pseudonym),
             authenticate=self._front_end.authenticator.authenticate,
             cross_domain=CrossDomain((), (), config.server_fqdn),
             log=log,

@@ -242,7 +242,7 @@ class XFrameTests(TestCase):
         challenged = await self.chromium.call("reach", user, {"headers": json_only})
         self.assertEqual(challenged.get("status"), 401, challenged)
         self.assertIn('MsRtcOAuth href="', challenged["challenge"])
-        preflights = self.process.events("http.request", method="OPTIONS")
+        preflights = await self.process.logged_times(1, "http.request", method="OPTIONS")
         self.assertEqual([line["status"] for line in preflights], [204])
 
     @pictured
@@ -254,8 +254,8 @@ class XFrameTests(TestCase):
         for given in ({}, options):
             answer = await self.chromium.call("reach", f"{self.process.external}/", given)
             self.assertEqual(answer, {"rejected": "TypeError: Failed to fetch"})
-        lines = self.process.events("http.request", listener="external")
-        refused = [line["method"] for line in lines if line["status"] == 403]
+        lines = await self.process.logged_times(2, "http.request", listener="external", status=403)
+        refused = [line["method"] for line in lines]
         self.assertEqual(refused, ["GET", "OPTIONS"])
 
     @pictured

@@ -206,7 +206,8 @@ class HttpTests(CurlTestCase):
         self.assertEqual(wrong.values("Allow"), ["GET, HEAD, OPTIONS"])
         for answer in (missing, wrong):
             request_id = answer.document["debugInfo"]["requestId"]
-            self.assertEqual(len(self.process.events("http.request", id=request_id)), 1)
+            lines = await self.process.logged_times(1, "http.request", id=request_id)
+            self.assertEqual(len(lines), 1)
 
     async def test_refuses_old_tls(self) -> None:
         """TLS 1.1 is not spoken."""

@@ -86,7 +86,8 @@ class DiskFullTests(TestCase):
         await waiting
         self.assertEqual(bob.read, alice.acknowledged)
         self.assertEqual(alice.read, bob.acknowledged)
-        self.assertEqual(len(self.process.events("store.unavailable", reason="SQLITE_FULL")), 1)
+        lines = await self.process.logged_times(1, "store.unavailable", reason="SQLITE_FULL")
+        self.assertEqual(len(lines), 1)
         self.assertEqual(self.process.events("http.failure"), [])
         self.assertEqual(await self.process.child.stop(), 0)
 

@@ -102,7 +102,7 @@ class StopTests(ProcessTestCase):
         document = await polling
         self.assertEqual(set(document), {"_links"})
         self.assertEqual(set(document["_links"]), {"self", "next"})
-        self.assertEqual(self.process.events("service.draining")[0]["parked"], 1)
+        self.assertEqual((await self.process.logged("service.draining"))["parked"], 1)
         self.assertEqual(self.process.events("service.drain_timeout"), [])
         await self.start()
         polling = Deferred.fromCoroutine(phone.poll())
@@ -297,7 +297,7 @@ class SystemTests(ProcessTestCase):
         """The soft limit on open files becomes the hard one, and the log says from what to what."""
         await self.start("ulimit -Sn 300")
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        (line,) = self.process.events("descriptors.limit")
+        line = await self.process.logged("descriptors.limit")
         self.assertEqual((line["was"], line["soft"]), (300, hard))
         limits = Path(f"/proc/{self.process.child.pid}/limits").read_text()
         self.assertRegex(limits, rf"(?m)^Max open files +{hard} +{hard} ")

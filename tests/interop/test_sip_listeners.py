@@ -132,7 +132,7 @@ class ListenerTests(TestCase):
                 answer = await deferToThread(caller.ask, OPTIONS)
                 self.assertTrue(answer.startswith(b"SIP/2.0 200 OK"), answer)
                 caller.close()
-        peers = [line["peer"] for line in self.process.events("sip.request")]
+        peers = [line["peer"] for line in await self.process.logged_times(4, "sip.request")]
         self.assertEqual(sorted(set(peers)), ["127.0.0.1", "sip.example.test"])
 
     async def test_required_certificate(self) -> None:

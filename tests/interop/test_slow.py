@@ -91,7 +91,8 @@ class SlowTests(TestCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), answer)
             self.assertIn(b"\r\nConnection: close\r\n", answer)
             self.assertIn(b'"code":"ClientTimeout"', answer)
-        self.assertEqual(len(self.process.events("http.request", status=408)), CONNECTIONS)
+        lines = await self.process.logged_times(CONNECTIONS, "http.request", status=408)
+        self.assertEqual(len(lines), CONNECTIONS)
 
     async def test_slow_heads(self) -> None:
         """200 connections that send their headers byte by byte are answered 408 and closed,

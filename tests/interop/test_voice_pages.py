@@ -38,6 +38,5 @@ class VoicePagesTests(TestCase):
         for ran in await played([begin, *found], directory):
             self.assertTrue(ran.as_shown, f"{ran.example.command}\n{ran.status}\n{ran.printed}")
         await process.logged("voice.granted")
-        changes = {(one["kind"], one["name"]) for one in process.events("voice.changed")}
-        self.assertIn(("dial-plans", "site:Redmond"), changes)
+        await process.logged("voice.changed", kind="dial-plans", name="site:Redmond")
         self.assertEqual(process.events("http.failure"), [])

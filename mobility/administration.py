@@ -1,0 +1,49 @@
+"""The operator API over a front end, served by a process or driven by an offline command."""
+
+from collections.abc import Callable
+
+from mobility.config import Config
+from mobility.errors import OperatorFault
+from mobility.events import EventLog
+from mobility.front_end import FrontEnd
+from mobility.http.route import Route
+from mobility.operate import delegates, groups, users, voice
+from mobility.operate.access import OperatorAccess
+from mobility.operate.users import UserAdministration
+
+
+def administration_routes(
+    front_end: FrontEnd,
+    config: Config,
+    access: OperatorAccess,
+    log: EventLog,
+    pseudonym: Callable[[str], str],
+) -> list[Route]:
+    """Users, groups, delegates and voice routing."""
+    mirrored = front_end.directory
+    administration = UserAdministration(
+        front_end.users,
+        front_end.passwords,
+        config.sip_domains,
+        log,
+        pseudonym,
+        directories=() if mirrored is None else (mirrored.source,),
+    )
+    return [
+        *users.routes(administration, access),
+        *groups.routes(front_end.distribution_groups, access, log, pseudonym),
+        *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
+        *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
+    ]
+
+
+def make_data_dir(config: Config) -> None:
+    """The data directory, for this user alone.  Raises OperatorFault."""
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorFault(
+            str(config.source),
+            f"is {str(config.data_dir)!r}, which cannot be made: {error.strerror}",
+            "data_dir",
+        ) from error
