@@ -159,7 +159,7 @@ class FrontEndProcess:
         await Script(root, self.client(test), reactor, said.append, PASSWORD).run("example.test")
         test.assertIn("alice signs out", said[-1])
 
-    def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
+    def events(self, name: str, /, **fields: object) -> list[dict[str, Any]]:
         """The log lines of this process so far that have this event name and these fields."""
         whole, _, _ = self.child.out.rpartition(b"\n")
         lines = [json.loads(line) for line in whole.splitlines()]
@@ -169,11 +169,13 @@ class FrontEndProcess:
             if line["event"] == name and all(line[key] == fields[key] for key in fields)
         ]
 
-    async def logged(self, name: str, **fields: object) -> dict[str, Any]:
+    async def logged(self, name: str, /, **fields: object) -> dict[str, Any]:
         """Wait for a log line with this event name and these fields; the first one."""
         return (await self.logged_times(1, name, **fields))[0]
 
-    async def logged_times(self, number: int, name: str, **fields: object) -> list[dict[str, Any]]:
+    async def logged_times(
+        self, number: int, name: str, /, **fields: object
+    ) -> list[dict[str, Any]]:
         """Wait until so many such lines, or more, are logged; all of them."""
         while True:
             found = self.events(name, **fields)
