@@ -1,11 +1,14 @@
 """What many watchers are told of one change, and in which portions."""
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 
+from mobility.config import UcwaConfig
 from mobility.testing import MemoryResponse
 from mobility.ucwa.channel import MEDIUM_S
-from mobility.ucwa.events import WAKEUPS_A_TURN
-from tests.ucwa.service import Client, UcwaTestCase, uri
+from mobility.ucwa.events import TOLD_A_TURN, WAKEUPS_A_TURN
+from tests.ucwa.service import Client, Told, UcwaTestCase, uri
 
 XML = "application/vnd.microsoft.com.ucwa+xml"
 
@@ -72,3 +75,42 @@ class WatchersTests(UcwaTestCase):
         for client, answer in zip(self.watchers, parked, strict=True):
             (event,) = client.take(await answer)
             self.assertEqual(event.brief, ("people", "contactPresence", "updated"))
+
+
+class CrowdTests(UcwaTestCase):
+    """Bob watches Alice and Carol from more applications than are told in one turn."""
+
+    ucwa = UcwaConfig(applications_per_user=TOLD_A_TURN + 5)
+    availabilities = iter(("Busy", "DoNotDisturb", "Away"))
+
+    async def test_all_are_told(self) -> None:
+        """Everybody hears of the changes, whose answers do not wait for the telling."""
+        alice, carol = [await self.service.sign_in(name) for name in ("alice", "carol")]
+        token = await self.service.token("bob")
+        watchers = [Client(self.service, "bob", token) for _ in range(TOLD_A_TURN + 5)]
+        body = {"duration": 30, "uris": [uri("alice"), uri("carol")]}
+        for number, client in enumerate(watchers):
+            self.assertEqual((await client.register(EndpointId=str(number))).status, 201)
+            subscribed = await client.post("people/presenceSubscriptions", body)
+            self.assertEqual(subscribed.status, 201)
+        await self.hear(watchers)
+        for authors in ([alice], [alice, carol]):
+            told = self.hear(watchers, authors)
+            for client, events in zip(watchers, await told, strict=True):
+                people = f"{client.href}/people"
+                self.assertEqual(
+                    {event.href for event in events},
+                    {f"{people}/{one.name}@example.test/presence" for one in authors},
+                )
+
+    async def hear(
+        self, watchers: list[Client], authors: Sequence[Client] = ()
+    ) -> list[list[Told]]:
+        """What each is told, all at the same time, while the authors change their presence."""
+        parked = [client.park() for client in watchers]
+        for author in authors:
+            body = {"availability": next(self.availabilities)}
+            self.accepted(await author.post("me/presence", body), 204)
+        await self.service.settle()
+        self.clock.advance(MEDIUM_S)
+        return [client.take(await answer) for client, answer in zip(watchers, parked, strict=True)]
