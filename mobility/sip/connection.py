@@ -42,7 +42,10 @@ class Server(Protocol):
     def fault(self, connection: "SipConnection", fault: Unframeable) -> None:
         """Nothing more can be read; the connection closes after this."""
 
-    def closed(self, connection: "SipConnection") -> None:
+    def ready(self, connection: "SipConnection") -> None:
+        """It can be used: its handshake, if it has one, is over."""
+
+    def closed(self, connection: "SipConnection", reason: Failure) -> None:
         """It is gone."""
 
 
@@ -61,6 +64,7 @@ class SipConnection:
         "allowance",
         "deadline",
         "listener",
+        "local",
         "names",
         "secure",
         "source",
@@ -84,6 +88,7 @@ class SipConnection:
         self.transport = "TLS" if secure else "TCP"
         self.names: frozenset[str] = frozenset()
         self.source = ("", 0)
+        self.local = ("", 0)
         self.deadline = 0.0
 
     # -- Twisted's side -------------------------------------------------------------------------
@@ -92,6 +97,8 @@ class SipConnection:
         self._transport = transport
         peer = transport.getPeer()
         self.source = (getattr(peer, "host", ""), getattr(peer, "port", 0))
+        own = transport.getHost()
+        self.local = (getattr(own, "host", ""), getattr(own, "port", 0))
         self.deadline = self._server.now() + (HANDSHAKE_S if self.secure else IDLE_S)
         if hasattr(transport, "setTcpNoDelay"):
             transport.setTcpNoDelay(True)
@@ -99,6 +106,8 @@ class SipConnection:
             self.abort()
             return
         transport.registerProducer(self, True)  # type: ignore[attr-defined]  # ITCPTransport
+        if not self.secure:
+            self._server.ready(self)
 
     def connectionMade(self) -> None:
         """IProtocol's other way to say that the transport is there."""
@@ -108,6 +117,7 @@ class SipConnection:
         transport = cast(ISSLTransport, self._transport)
         self.names = self._server.names_of(cast(X509 | None, transport.getPeerCertificate()))
         self.deadline = self._server.now() + IDLE_S
+        self._server.ready(self)
 
     def dataReceived(self, data: bytes) -> None:
         frames, fault = self._framer.receive(data)
@@ -132,10 +142,10 @@ class SipConnection:
         elif frames or not waited:
             self.deadline = self._server.now() + MESSAGE_S
 
-    def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002
+    def connectionLost(self, reason: Failure) -> None:
         if self._transport is not None:
             self._transport = None
-            self._server.closed(self)
+            self._server.closed(self, reason)
 
     def pauseProducing(self) -> None:
         """The peer reads more slowly than we write."""

@@ -110,8 +110,8 @@ class Dialog:
         if message.first("Contact") is not None:
             self.target = contact(message)
 
-    def request(self, method: str, via: str) -> Request:
-        """A request within the dialog (section 12.2.1.1); `via` is that of this element.
+    def request(self, method: str) -> Request:
+        """A request within the dialog (section 12.2.1.1), without a Via.
 
         ACK has the number of the last request, which was the INVITE; it is made with
         `acknowledge`, so that an INVITE in between does not confuse it.
@@ -120,19 +120,18 @@ class Dialog:
         if number > MAX_CSEQ:
             raise Malformed("no CSeq left in the dialog")
         self.local_number = number
-        return self._made(method, number, via)
+        return self._made(method, number)
 
-    def acknowledge(self, invite_number: int, via: str) -> Request:
+    def acknowledge(self, invite_number: int) -> Request:
         """The ACK of a 2xx (section 13.2.2.4)."""
-        return self._made("ACK", invite_number, via)
+        return self._made("ACK", invite_number)
 
-    def _made(self, method: str, number: int, via: str) -> Request:
+    def _made(self, method: str, number: int) -> Request:
         uri, routes = str(self.target), [str(route) for route in self.routes]
         if self.routes and "lr" not in self.routes[0].sip.parameters:  # a strict router
             uri = str(attrs.evolve(self.routes[0].sip, headers=""))
             routes = [*routes[1:], f"<{self.target}>"]
         fields = {
-            "Via": [via],
             "Max-Forwards": ["70"],
             "From": [str(self.local)],
             "To": [str(self.remote)],

@@ -9,7 +9,8 @@ class Flow(Protocol):
     """What the core knows of a connection, or of a peer of a datagram socket.
 
     `transport` is as in Via: UDP, TCP or TLS.  `names` are those of the peer's verified
-    certificate, none without one.  `source` is the peer's address and port.
+    certificate, none without one.  `source` is the peer's address and port, `local` where this
+    element can be reached from there: what Via and Contact say.
     """
 
     reliable: bool
@@ -19,6 +20,9 @@ class Flow(Protocol):
     names: frozenset[str]
     source: tuple[str, int]
     allowance: "Allowance"
+
+    @property
+    def local(self) -> tuple[str, int]: ...
 
     def send(self, data: bytes) -> bool:
         """Send the bytes of a message.  False when that is impossible by now."""

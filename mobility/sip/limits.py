@@ -21,3 +21,23 @@ CLOSING_S = 5.0
 
 BUSY_RETRY_S = 10
 """Retry-After of a 503 for too many requests or transactions (our choice)."""
+
+CONNECT_S = 5.0
+"""How long a connection that is opened from here may take (our choice)."""
+
+BACK_OFF_S = 1.0
+"""How long nobody connects to an address that could not be connected to; twice as long after each
+failure (our choice)."""
+
+BACK_OFF_MAX_S = 60.0
+"""And at most so long (our choice)."""
+
+MAX_OUTGOING = 1_000
+"""Connections that are opened from here (our choice: SIP servers, not phones)."""
+
+ATTEMPT_S = 4.0
+"""How long a target may be silent while there is another one (our choice: four requests over UDP
+have been sent by then)."""
+
+MAX_WAYS = 16
+"""Targets of one request that are tried (our choice)."""

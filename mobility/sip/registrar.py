@@ -12,11 +12,20 @@ from mobility.domain.users import Users
 from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
-from mobility.sip.grammar import Malformed, number, quote, readable, storable, unquote
+from mobility.sip.grammar import (
+    Malformed,
+    number,
+    quote,
+    readable,
+    split_values,
+    storable,
+    unquote,
+)
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.uri import SipUri, parse_sip_uri
+from mobility.sip.routing import Way, ways_of
+from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri
 
 DEFAULT_EXPIRES_S = 3_600
 """Of a contact without an expiry (RFC 3261 section 10.2.1.1)."""
@@ -77,6 +86,18 @@ class Registrar:
     def flow_of(self, binding: Binding) -> Flow | None:
         """The connection over which a phone can be reached, None where it has to be opened."""
         return self._flows.get((binding.user_uri, binding.id))
+
+    def address(self, request: Request, binding: Binding) -> list[Way]:
+        """Make `request` one to a phone, and say how it gets there (RFC 3261 section 16.5).
+
+        None where the phone was behind a connection that is gone, and can be reached by no other.
+        """
+        request.uri = binding.contact
+        request.set("Route", *(split_values(binding.path) if binding.path else ()))
+        try:
+            return ways_of(request, self.flow_of(binding))
+        except UnknownScheme:
+            return []
 
     def broken(self, flow: Flow) -> None:
         """A connection is gone: phones behind it are reached some other way, or not."""

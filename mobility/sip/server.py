@@ -1,5 +1,6 @@
 """What stands behind one listener: its connections, or its datagrams, and who is at their ends."""
 
+import socket
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -7,6 +8,7 @@ from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mobility.sip.connection import PONG, SipConnection
@@ -26,6 +28,7 @@ class ConnectionTable:
         self._clock = clock
         self._limit = limit
         self._open: set[SipConnection] = set()
+        self._named: dict[str, dict[SipConnection, None]] = {}
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = clock
 
@@ -41,8 +44,23 @@ class ConnectionTable:
         if not self._sweeping.running:
             self._sweeping.start(SWEEP_S, now=False)
 
+    def name(self, connection: SipConnection) -> None:
+        """The peer has proven who it is."""
+        for name in connection.names:
+            self._named.setdefault(name, {})[connection] = None
+
+    def named(self, name: str) -> SipConnection | None:
+        """The newest connection of a peer that has a certificate for this name (RFC 5923)."""
+        found = self._named.get(name)
+        return next(reversed(found)) if found else None
+
     def discard(self, connection: SipConnection) -> None:
         self._open.discard(connection)
+        for name in connection.names:
+            of_name = self._named.get(name, {})
+            of_name.pop(connection, None)
+            if not of_name:
+                self._named.pop(name, None)
         if not self._open and self._sweeping.running:
             self._sweeping.stop()
 
@@ -110,7 +128,10 @@ class SipServer:
     def fault(self, connection: SipConnection, fault: Unframeable) -> None:
         self._core.fault(fault, connection)
 
-    def closed(self, connection: SipConnection) -> None:
+    def ready(self, connection: SipConnection) -> None:
+        self._table.name(connection)
+
+    def closed(self, connection: SipConnection, reason: Failure) -> None:  # noqa: ARG002
         self._table.discard(connection)
         self._core.broken(connection)
 
@@ -118,7 +139,15 @@ class SipServer:
 class DatagramPeer:
     """A Flow to one peer of a datagram socket."""
 
-    __slots__ = ("_server", "allowance", "listener", "names", "secure", "source", "transport")
+    __slots__ = (
+        "_server",
+        "allowance",
+        "listener",
+        "names",
+        "secure",
+        "source",
+        "transport",
+    )
     reliable = False
 
     def __init__(
@@ -131,6 +160,12 @@ class DatagramPeer:
         self.names: frozenset[str] = frozenset()
         self.secure = False
         self.transport = "UDP"
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """A socket that listens on all addresses has that which leads to the peer."""
+        host, port = self._server.local
+        return (_towards(self.source) if host in _ALL else host), port
 
     def send(self, data: bytes) -> bool:
         return self._server.send(data, self.source)
@@ -150,6 +185,17 @@ class SipDatagrams(DatagramProtocol):
         self._rate = requests_per_s
         self._burst = burst
         self._peers: dict[tuple[str, int], DatagramPeer] = {}
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Where it listens."""
+        own = None if self.transport is None else self.transport.getHost()
+        return getattr(own, "host", ""), getattr(own, "port", 0)
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is for IPv6."""
+        return ":" in self.local[0]
 
     def peer(self, source: tuple[str, int]) -> DatagramPeer:
         """The flow to an address and port."""
@@ -197,6 +243,22 @@ def names_of(certificate: X509 | None) -> frozenset[str]:
     domains = [uri[4:] for uri in uris if uri[:4].lower() == "sip:" and "@" not in uri]
     hosts = extension.value.get_values_for_type(x509.DNSName)
     return frozenset(name.lower() for name in (*domains, *hosts) if not _is_address(name))
+
+
+_ALL = ("", "0.0.0.0", "::")  # noqa: S104  # nothing is bound
+"""Addresses that stand for all."""
+
+
+def _towards(peer: tuple[str, int]) -> str:
+    """The own address from which packets to a peer go; nothing is sent to find out."""
+    family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(peer)
+        except OSError:
+            return peer[0]
+        host: str = probe.getsockname()[0]
+        return host
 
 
 def _is_address(name: str) -> bool:

@@ -12,16 +12,19 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 
 from mobility.auth.lockout import Lockout
-from mobility.config import SipConfig, SipListenerConfig
+from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
 from mobility.domain.users import Users
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
 from mobility.sip.admission import Admission
+from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.framing import MAX_MESSAGE_BYTES
+from mobility.sip.locating import AddressLocator, system_lookup
+from mobility.sip.outgoing import Outgoing
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 
@@ -75,11 +78,24 @@ class SipSide:
             pseudonym,
         )
         self.registrar = Registrar(services.users, services.bindings, admission, settings, epoch)
+        self.outgoing = Outgoing(
+            self.core,
+            self.connections,
+            reactor,
+            log,
+            None,
+            requests_per_s=settings.requests_per_s,
+            burst=settings.burst,
+        )
+        locator = AddressLocator(system_lookup(reactor), _open_transport(settings))
+        self.client = Client(self.core, self.outgoing, locator, reactor, log, entropy)
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""
+        transport = "TLS" if listener.tls else "TCP"
+        self.outgoing.ports.setdefault(transport, tcp_address(listener.endpoint)[1])
         return SipServer(
             listener.name,
             self.core,
@@ -92,12 +108,19 @@ class SipSide:
 
     def datagrams(self, listener: SipListenerConfig) -> SipDatagrams:
         """What a datagram listener serves."""
-        return SipDatagrams(
+        datagrams = SipDatagrams(
             listener.name,
             self.core,
             requests_per_s=self._settings.requests_per_s,
             burst=self._settings.burst,
         )
+        self.outgoing.datagrams.append(datagrams)
+        return datagrams
+
+
+def _open_transport(settings: SipConfig) -> str:
+    """How a target is reached that leaves it open (RFC 3263 section 4.1): over UDP, if it can."""
+    return "UDP" if any(one.transport == "udp" for one in settings.listeners) else "TCP"
 
 
 class DatagramListener(Service):

@@ -31,6 +31,7 @@ class Wire:
     listener: str = "primary"
     names: frozenset[str] = frozenset()
     source: tuple[str, int] = ("192.0.2.7", 40_000)
+    local: tuple[str, int] = ("192.0.2.1", 5089)
     closed: bool = False
 
     def send(self, data: bytes) -> bool:

@@ -1,0 +1,347 @@
+"""Requests of ours: the user agent client (RFC 3261 sections 8.1, 9.1 and 13.2; RFC 3263).
+
+A request is made without a Via, by `Client.request` out of dialogs and by `Dialog.request` within
+one.  `Client.send` gives it to one way after the other (`mobility.sip.routing.Way`: a connection
+that is there, or a target) until one answers:
+
+- Each try is a transaction of its own, with all its timers and, over UDP, its retransmissions.  The
+  next way is tried on 503, on a transport error, and when nothing was heard for `ATTEMPT_S` while
+  there is a next one.
+- `on_response` is called with each provisional response but 100, and with the final one.  Where
+  there is none it is called with one made here: 408 for silence, 503 where nobody could be
+  reached (RFC 3261 section 8.1.3.1), 487 for what was cancelled first; `Sending.local` is true
+  then.  It is called later than `send` returns, or before, and must not raise.
+- An INVITE may be answered by several 2xx, and by the same one again: each calls `on_response`, and
+  each time the caller sends the ACK (`Dialog.acknowledge`) with `Client.pass_on`.  The ACK of
+  another final response is the transaction's.  `Client.hang_up` ends a 2xx that nobody wants.
+- `Sending.cancel` ends an INVITE; the CANCEL goes out when a provisional response has come.  What
+  rings, rings for ever without it.
+
+For a request within a dialog: `client.send(request, ways_of(request, flow), on_response)`, where
+`flow` is the one the other side was last heard on.  For a registered phone:
+`registrar.address(request, binding)` gives the ways.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from mobility.events import Catalogue, EventLog
+from mobility.sip.core import MAX_CALL_ID_SHOWN, MAX_METHOD_SHOWN, Core, peer_of
+from mobility.sip.dialog import Dialog, Entropy, new_tag
+from mobility.sip.flow import Flow
+from mobility.sip.grammar import Malformed
+from mobility.sip.headers import NameAddr
+from mobility.sip.limits import ATTEMPT_S, MAX_WAYS
+from mobility.sip.locating import Locator, Unreachable
+from mobility.sip.message import Request, Response
+from mobility.sip.outgoing import Outgoing
+from mobility.sip.routing import Hop, Target, Way, ways_of
+from mobility.sip.transaction import LIFETIME_S, Event, Transaction, cancellation
+
+EVENTS: Catalogue = {
+    "sip.sent": {
+        "method": "of the request",
+        "status": "of the final response, ours if nobody answered",
+        "peer": "who was asked last: the name in its certificate, or its address",
+        "call": "Call-ID, cut to 64 characters",
+        "tries": "how many ways were tried",
+        "ms": "from the request to its final response",
+    },
+}
+
+MAX_DATAGRAM_BYTES = 1_300
+"""A larger request goes over TCP if that can be (RFC 3261 section 18.1.1)."""
+
+OnResponse = Callable[[Response], None]
+
+
+@attrs.define(slots=True, eq=False)
+class Sending:
+    """A request on its way.
+
+    `request` is what was last sent, with its Via.  `flow` is where it went, None before there is
+    one.  `local` says whether the final response was made here.
+    """
+
+    client: "Client" = attrs.field(repr=False)
+    request: Request
+    on_response: OnResponse = attrs.field(repr=False)
+    began_at: float
+    flow: Flow | None = None
+    local: bool = False
+    finished: bool = False
+    tries: int = 0
+    cancelled: tuple[str, ...] | None = None
+    attempt: "_Attempt | None" = attrs.field(default=None, repr=False)
+
+    def cancel(self, *reasons: str) -> None:
+        """End an INVITE; `reasons` are values of Reason (RFC 3326).
+
+        Another request is only not tried again.
+        """
+        if self.finished or self.cancelled is not None:
+            return
+        self.cancelled = reasons
+        if self.attempt is None:
+            self.finish(self.made(487))
+        elif self.attempt.heard and self.request.method == "INVITE":
+            self.attempt.cancel()
+
+    def made(self, status: int) -> Response:
+        """A response that nobody has sent."""
+        self.local = True
+        return self.request.respond(status, self.client.new_tag())
+
+    def finish(self, response: Response) -> None:
+        """Hand on the final response."""
+        if not self.finished:
+            self.finished = True
+            self.client.log_sent(self, response)
+            self.on_response(response)
+
+
+class Client:
+    """Sends requests."""
+
+    def __init__(
+        self,
+        core: Core,
+        outgoing: Outgoing,
+        locator: Locator,
+        clock: IReactorTime,
+        log: EventLog,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self.core = core
+        self.clock = clock
+        self._outgoing = outgoing
+        self._locator = locator
+        self._log = log
+        self._entropy = entropy
+
+    def new_tag(self) -> str:
+        return new_tag(self._entropy)
+
+    def request(
+        self, method: str, uri: str, from_: NameAddr, to: NameAddr, body: bytes = b""
+    ) -> Request:
+        """A request that is in no dialog; `from_` gets a tag if it has none."""
+        if not from_.tag:
+            from_ = attrs.evolve(from_, parameters={**from_.parameters, "tag": self.new_tag()})
+        fields = {
+            "Max-Forwards": ["70"],
+            "From": [str(from_)],
+            "To": [str(to)],
+            "Call-ID": [self._entropy(16).hex()],
+            "CSeq": [f"1 {method}"],
+        }
+        return Request(fields=fields, body=body, method=method, uri=uri)
+
+    def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> Sending:
+        """Send a request without a Via (see the module)."""
+        sending = Sending(self, request, on_response, self.clock.seconds())
+        trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
+        trying.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="send"))
+        return sending
+
+    async def ask(self, request: Request, ways: Sequence[Way]) -> Response:
+        """The final response to a request that is no INVITE."""
+        answered: Deferred[Response] = Deferred()
+
+        def answer(response: Response) -> None:
+            if response.is_final:
+                answered.callback(response)
+
+        self.send(request, ways, answer)
+        return await answered
+
+    def pass_on(self, request: Request, ways: Sequence[Way]) -> None:
+        """Send an ACK, which has no transaction, over the first way that there is."""
+        passing = Deferred.fromCoroutine(self._pass_on(request, list(ways[:MAX_WAYS])))
+        passing.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="ACK"))
+
+    def hang_up(self, invite: Request, response: Response, flow: Flow | None) -> None:
+        """Acknowledge a 2xx to an INVITE that nobody wants, and end its dialog.
+
+        `invite` and `flow` are those of the Sending.
+        """
+        try:
+            dialog = Dialog.calling(invite, response, secure=False)
+            ack = dialog.acknowledge(invite.cseq.number)
+            bye = dialog.request("BYE")
+            self.pass_on(ack, ways_of(ack, flow))
+            self.send(bye, ways_of(bye, flow), _nothing)
+        except Malformed:
+            return  # whoever answers so hears nothing, and gives up by itself
+
+    # -- one way after the other ------------------------------------------------------------------
+
+    async def _try(self, sending: Sending, request: Request, ways: list[Way]) -> None:
+        deadline = sending.began_at + LIFETIME_S
+        last: Response | None = None
+        for number, way in enumerate(ways):
+            hops = await self._hops(way, request)
+            for place, hop in enumerate(hops):
+                if self.clock.seconds() >= deadline:
+                    break
+                flow = await self._flow(hop)
+                if sending.finished or (last is not None and sending.cancelled is not None):
+                    break
+                if flow is not None:
+                    more = place + 1 < len(hops) or number + 1 < len(ways)
+                    last = await self._attempt(sending, request, flow, more=more)
+                    if last is None:
+                        return
+        sending.attempt = None
+        sending.finish(last or sending.made(503))
+
+    async def _hops(self, way: Way, request: Request) -> Sequence[Hop | Flow]:
+        """What a way stands for; large requests try TCP before UDP."""
+        if not isinstance(way, Target):
+            return [way]
+        try:
+            hops = await self._locator.hops(way)
+        except Unreachable:
+            return []
+        if len(bytes(request)) <= MAX_DATAGRAM_BYTES:
+            return hops
+        over_tcp = [attrs.evolve(hop, transport="TCP") for hop in hops if hop.transport == "UDP"]
+        return [*over_tcp, *hops]
+
+    async def _flow(self, hop: Hop | Flow) -> Flow | None:
+        if not isinstance(hop, Hop):
+            return hop
+        try:
+            return await self._outgoing.flow(hop)
+        except Unreachable:
+            return None
+
+    async def _attempt(
+        self, sending: Sending, request: Request, flow: Flow, *, more: bool
+    ) -> Response | None:
+        """One try; None if it was the last, else what is the answer if there is no better one."""
+        sending.request = self._with_via(request, flow)
+        sending.flow, sending.local = flow, False
+        sending.tries += 1
+        attempt = sending.attempt = _Attempt(sending, sending.request, flow)
+        attempt.begin(more=more)
+        return await attempt.done
+
+    def _with_via(self, request: Request, flow: Flow) -> Request:
+        host, port = flow.local
+        via = self.core.via(flow.transport, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        fields = {"Via": [via], **{name: lines[:] for name, lines in request.fields.items()}}
+        return Request(fields=fields, body=request.body, method=request.method, uri=request.uri)
+
+    async def _pass_on(self, request: Request, ways: list[Way]) -> None:
+        for way in ways:
+            for hop in await self._hops(way, request):
+                flow = await self._flow(hop)
+                if flow is not None and flow.send(bytes(self._with_via(request, flow))):
+                    return
+
+    def log_sent(self, sending: Sending, response: Response) -> None:
+        """One line for a request of ours that has been answered."""
+        self._log.emit(
+            "sip.sent",
+            method=sending.request.method[:MAX_METHOD_SHOWN],
+            status=response.status,
+            peer="" if sending.flow is None else peer_of(sending.flow),
+            call=sending.request.call_id[:MAX_CALL_ID_SHOWN],
+            tries=sending.tries,
+            ms=round((self.clock.seconds() - sending.began_at) * 1000, 3),
+        )
+
+
+@attrs.define(slots=True, eq=False)
+class _Attempt:
+    """One transaction of a Sending (an Asker).  `done` is None once the answer was handed on."""
+
+    sending: Sending
+    request: Request
+    flow: Flow
+    done: "Deferred[Response | None]" = attrs.Factory(Deferred)
+    heard: bool = False
+    given_up: bool = False
+    cancelling: bool = False
+    timer: IDelayedCall | None = None
+
+    def begin(self, *, more: bool) -> None:
+        client = self.sending.client
+        if more:
+            self.timer = client.clock.callLater(ATTEMPT_S, self._give_up)
+        client.core.transactions.request(self.request, self.flow, self)
+
+    def responded(self, transaction: Transaction, response: Response) -> None:  # noqa: ARG002
+        self.heard = True
+        if not self.cancelling or response.is_final:
+            self._stop_timer()
+        sending = self.sending
+        is_invite = self.request.method == "INVITE"
+        if response.status < 200:
+            if is_invite and (self.given_up or sending.cancelled is not None):
+                self.cancel()
+            elif response.status > 100 and not sending.finished:
+                sending.on_response(response)
+        elif is_invite and response.status < 300:
+            self._accepted(response)
+        elif response.status == 503 and sending.cancelled is None:
+            self._settle(response)
+        elif not self.given_up:
+            sending.finish(response)
+            self._settle(None)
+
+    def failed(self, transaction: Transaction, event: Event) -> None:  # noqa: ARG002
+        self._stop_timer()
+        self._settle(self.sending.made(408 if event is Event.TIMEOUT else 503))
+
+    def cancel(self) -> None:
+        """CANCEL the INVITE (RFC 3261 section 9.1)."""
+        if self.cancelling:
+            return
+        self.cancelling = True
+        client, cancel = self.sending.client, cancellation(self.request)
+        cancel.set("Reason", *(self.sending.cancelled or ()))
+        client.core.transactions.request(cancel, self.flow)
+        self.timer = client.clock.callLater(LIFETIME_S, self._never_ended)
+
+    def _accepted(self, response: Response) -> None:
+        """A 2xx of an INVITE: the first one, it again, or one of another branch of a fork."""
+        sending = self.sending
+        if self.given_up:
+            sending.client.hang_up(self.request, response, self.flow)
+        elif sending.finished and not sending.local:
+            sending.on_response(response)
+        else:
+            sending.finish(response)
+            self._settle(None)
+
+    def _stop_timer(self) -> None:
+        timer, self.timer = self.timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        """Nothing was heard: another way is tried, and what still comes of this one is undone."""
+        self.timer, self.given_up = None, True
+        self._settle(self.sending.made(408))
+
+    def _never_ended(self) -> None:
+        """A CANCEL was sent, and nothing came of it."""
+        self.timer = None
+        if not self.given_up:
+            self.given_up = True
+            self.sending.finish(self.sending.made(487))
+            self._settle(None)
+
+    def _settle(self, response: Response | None) -> None:
+        if not self.done.called:
+            self.done.callback(response)
+
+
+def _nothing(response: Response) -> None:
+    """Nobody waits for it."""

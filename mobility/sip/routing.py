@@ -1,0 +1,90 @@
+"""Where a request goes next, before anybody asks the DNS (RFC 3261 section 8.1.2, RFC 3263).
+
+Sans-IO.  A `Target` is what a URI says of the next element; `mobility.sip.locating` finds the
+`Hop`s that it stands for: addresses that can be connected to.
+"""
+
+import attrs
+
+from mobility.sip.flow import Flow
+from mobility.sip.message import Request
+from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri, parse_uri
+
+PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
+"""Of a host that names none (RFC 3261 section 19.1.2)."""
+
+
+@attrs.frozen(slots=True)
+class Target:
+    """A host that a request is to be sent to.
+
+    `host` is in lower case, IPv6 in brackets.  `port` None and `transport` "" are for the DNS to
+    say; `transport` is else UDP, TCP or TLS.  Over TLS the peer's certificate must be for
+    `identity`, which is the host unless something else is asked for.
+    """
+
+    host: str
+    port: int | None = None
+    transport: str = ""
+    identity: str = ""
+
+    @property
+    def name(self) -> str:
+        """Whom the peer has to be."""
+        return self.identity or self.host.strip("[]")
+
+
+@attrs.frozen(slots=True)
+class Hop:
+    """An address that a request can be sent to; `name` is that of its certificate over TLS."""
+
+    transport: str
+    address: str
+    port: int
+    name: str
+
+
+Way = Flow | Target
+"""A connection that is there, or a host that one can be opened to."""
+
+
+def target_of(uri: SipUri) -> Target:
+    """Where a URI leads.  Raises UnknownScheme for a transport that is not spoken here."""
+    transport = uri.transport.upper()
+    if uri.secure and transport in ("", "TCP"):
+        transport = "TLS"
+    if transport not in ("", *PORTS) or (uri.secure and transport == "UDP"):
+        raise UnknownScheme("a URI of a transport that is not spoken here")
+    host = uri.parameters.get("maddr") or uri.host
+    return Target(host, uri.port, transport)
+
+
+def next_hop(request: Request) -> SipUri:
+    """The URI of the element that gets a request first.  Raises Malformed, UnknownScheme."""
+    if "Route" in request.fields:
+        return request.addresses("Route")[0].sip
+    return parse_sip_uri(request.uri)
+
+
+def ways_of(request: Request, flow: Flow | None = None) -> list[Way]:
+    """How a request reaches the element that its Route or Request-URI names.
+
+    `flow` is the connection over which the other side has been heard.  A phone behind NAT can be
+    reached over nothing else, so it comes first, unless it is that of a SIP server (which has a
+    certificate) and leads to another one than is named.  Raises Malformed, UnknownScheme.
+    """
+    if flow is None:
+        return [target_of(next_hop(request))]
+    try:
+        target = target_of(next_hop(request))
+    except UnknownScheme:
+        return [flow]
+    host = target.host.strip("[]")
+    if not flow.names or host in flow.names or host == flow.source[0]:
+        return [flow, target]
+    return [target, flow]
+
+
+def is_routable(uri: str) -> bool:
+    """Whether a Request-URI says by itself where it leads.  Raises Malformed."""
+    return isinstance(parse_uri(uri), SipUri)

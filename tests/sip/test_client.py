@@ -1,0 +1,288 @@
+"""Requests of ours, without a network."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.sip.client import Client, Sending
+from mobility.sip.core import Core
+from mobility.sip.dialog import Dialog
+from mobility.sip.flow import Allowance, Flow
+from mobility.sip.framing import Frame
+from mobility.sip.headers import NameAddr
+from mobility.sip.limits import ATTEMPT_S
+from mobility.sip.locating import Unreachable
+from mobility.sip.message import Request, Response, parse
+from mobility.sip.outgoing import Outgoing
+from mobility.sip.routing import Hop, Target, ways_of
+from mobility.sip.transaction import LIFETIME_S
+from mobility.testing import MemoryLog
+
+
+@attrs.define(eq=False)
+class Peer:
+    """Somebody at the end of a flow; `got` are the requests that came."""
+
+    core: Core
+    host: str = "192.0.2.20"
+    reliable: bool = True
+    alive: bool = True
+    names: frozenset[str] = frozenset()
+    got: list[Request] = attrs.Factory(list)
+    allowance: Allowance = attrs.Factory(lambda: Allowance(0, 1))
+    secure: bool = False
+    transport: str = "TCP"
+    listener: str = "phones"
+    local: tuple[str, int] = ("192.0.2.1", 5060)
+
+    @property
+    def source(self) -> tuple[str, int]:
+        return self.host, 5060
+
+    def send(self, data: bytes) -> bool:
+        if self.alive:
+            head, _, body = data.partition(b"\r\n\r\n")
+            message = parse(head, body)
+            if isinstance(message, Request):
+                self.got.append(message)
+        return self.alive
+
+    def close(self) -> None:
+        self.alive = False
+
+    @property
+    def methods(self) -> list[str]:
+        return [one.method for one in self.got]
+
+    def answer(self, status: int, tag: str = "p", number: int = -1) -> None:
+        """Answer a request, the latest one unless another is meant."""
+        response = self.got[number].respond(status, tag if status > 100 else "")
+        response.set("Contact", f"<sip:{self.host}:5070>")
+        head, _, body = bytes(response).partition(b"\r\n\r\n")
+        self.core.frame(Frame(head, body), cast(Flow, self))
+
+
+@attrs.define
+class Places:
+    """A Locator and connections in one: each host has its Peer."""
+
+    peers: dict[str, Peer] = attrs.Factory(dict)
+    asked: list[Hop] = attrs.Factory(list)
+    waiting: Deferred[None] | None = None
+
+    async def hops(self, target: Target) -> list[Hop]:
+        if self.waiting is not None:
+            await self.waiting
+        if target.host == "nowhere":
+            raise Unreachable("no address")
+        return [Hop(target.transport or "TCP", target.host, target.port or 5060, target.name)]
+
+    async def flow(self, hop: Hop) -> Flow:
+        self.asked.append(hop)
+        peer = self.peers.get(hop.address)
+        if peer is None or peer.transport != hop.transport:
+            raise Unreachable("refused")
+        return cast(Flow, peer)
+
+
+class ClientTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.log = MemoryLog()
+        self.entropy = 0
+        self.core = Core(self.clock, self.log, self.random)
+        self.places = Places()
+        outgoing = cast(Outgoing, self.places)
+        self.client = Client(self.core, outgoing, self.places, self.clock, self.log, self.random)
+        self.responses: list[Response] = []
+
+    def random(self, size: int) -> bytes:
+        self.entropy += 1
+        return self.entropy.to_bytes(size, "big")
+
+    def peer(self, host: str = "a", **more: object) -> Peer:
+        peer = self.places.peers[host] = Peer(self.core, host, **more)
+        return peer
+
+    def made(self, method: str) -> Request:
+        ours, theirs = NameAddr.parse("<sip:us@example.test>"), NameAddr.parse("<sip:them@a>")
+        return self.client.request(method, "sip:them@a", ours, theirs)
+
+    def send(self, method: str, *ways: Target | Peer) -> Sending:
+        flows = cast(Sequence[Flow | Target], ways)
+        return self.client.send(self.made(method), flows, self.responses.append)
+
+    @property
+    def statuses(self) -> list[int]:
+        return [one.status for one in self.responses]
+
+
+class SendTests(ClientTestCase):
+    def test_answered(self) -> None:
+        """A request goes to the first target; its answer ends it, with one line in the log."""
+        peer = self.peer()
+        sending = self.send("OPTIONS", Target("a"), Target("b"))
+        (request,) = peer.got
+        self.assertEqual((request.via.transport, request.via.sent_by), ("TCP", "192.0.2.1:5060"))
+        self.assertTrue(request.from_.tag)
+        peer.answer(200)
+        self.assertEqual(self.statuses, [200])
+        self.assertTrue(sending.finished and not sending.local)
+        (line,) = self.log.named("sip.sent")
+        self.assertEqual((line["status"], line["peer"], line["tries"]), (200, "a", 1))
+        self.clock.advance(100)
+        self.assertEqual(self.statuses, [200])
+        self.assertEqual(len(self.core.transactions), 0)
+
+    def test_next_target(self) -> None:
+        """No address, a refused connection, a broken one and 503 lead to the next target, each with
+        a branch of its own."""
+        self.peer("dead", alive=False)
+        busy, good = self.peer("busy"), self.peer("good")
+        hosts = ("nowhere", "closed", "dead", "busy", "good")
+        self.send("OPTIONS", *(Target(host) for host in hosts))
+        self.clock.advance(0)
+        busy.answer(503)
+        self.assertEqual(self.statuses, [])
+        good.answer(404)
+        self.assertEqual(self.statuses, [404])
+        self.assertNotEqual(busy.got[0].via.branch, good.got[0].via.branch)
+
+    def test_silence(self) -> None:
+        """A target that says nothing is left for the next one soon; the last one has its time."""
+        first, last = self.peer("a"), self.peer("b")
+        sending = self.send("MESSAGE", Target("a"), Target("b"))
+        self.clock.advance(ATTEMPT_S)
+        self.assertEqual((first.methods, last.methods), (["MESSAGE"], ["MESSAGE"]))
+        first.answer(200)
+        self.assertEqual(self.statuses, [])
+        self.clock.advance(LIFETIME_S)
+        self.assertEqual(self.statuses, [408])
+        self.assertTrue(sending.local)
+
+    def test_nobody(self) -> None:
+        """Where nobody can be reached the answer is a 503 of our own."""
+        sending = self.send("MESSAGE", Target("nowhere"))
+        self.assertEqual(self.statuses, [503])
+        self.assertTrue(sending.local)
+
+    def test_last_refusal(self) -> None:
+        """A 503 of the last target is its answer."""
+        peer = self.peer()
+        sending = self.send("MESSAGE", Target("a"))
+        peer.answer(503)
+        self.assertEqual((self.statuses, sending.local), ([503], False))
+
+    def test_bounded(self) -> None:
+        """However many targets are silent, it is over after twice the life of a transaction."""
+        for number in range(16):
+            self.peer(str(number))
+        self.send("MESSAGE", *(Target(str(number)) for number in range(16)))
+        for _ in range(int(2 * LIFETIME_S)):
+            self.clock.advance(1)
+        self.assertEqual(self.statuses, [408])
+
+    def test_datagrams(self) -> None:
+        """Over UDP a request is sent again; a large one tries TCP first."""
+        peer = self.peer(transport="UDP", reliable=False)
+        self.send("MESSAGE", Target("a", None, "UDP"))
+        self.clock.pump([0.5, 1.0])
+        self.assertEqual(len(peer.got), 3)
+        request = self.made("MESSAGE")
+        request.body = b"x" * 1_300
+        self.client.send(request, [Target("a", None, "UDP")], self.responses.append)
+        self.assertEqual([hop.transport for hop in self.places.asked], ["UDP", "TCP", "UDP"])
+
+    def test_ask(self) -> None:
+        """A final response can be waited for."""
+        peer = self.peer()
+        answer = Deferred.fromCoroutine(self.client.ask(self.made("OPTIONS"), [Target("a")]))
+        peer.answer(180)
+        self.assertNoResult(answer)
+        peer.answer(200)
+        self.assertEqual(self.successResultOf(answer).status, 200)
+
+
+class InviteTests(ClientTestCase):
+    def test_answers(self) -> None:
+        """Provisional responses come through but 100; each 2xx does, also of another branch and
+        again, and is acknowledged by who called."""
+        peer = self.peer()
+        sending = self.send("INVITE", Target("a"))
+        for status, tag in ((100, ""), (180, "x"), (183, "y"), (200, "x"), (200, "y"), (200, "x")):
+            peer.answer(status, tag)
+        self.assertEqual(self.statuses, [180, 183, 200, 200, 200])
+        dialog = Dialog.calling(sending.request, self.responses[2], secure=False)
+        ack = dialog.acknowledge(1)
+        self.client.pass_on(ack, ways_of(ack, sending.flow))
+        self.assertEqual(peer.got[-1].method, "ACK")
+        self.assertEqual(peer.got[-1].uri, "sip:a:5070")
+
+    def test_refused(self) -> None:
+        """The ACK of a refusal goes by itself."""
+        peer = self.peer()
+        self.send("INVITE", Target("a"))
+        peer.answer(486)
+        self.assertEqual((self.statuses, peer.methods), ([486], ["INVITE", "ACK"]))
+
+    def test_cancel(self) -> None:
+        """A CANCEL waits for a provisional response and carries its reason; 487 follows."""
+        peer = self.peer()
+        sending = self.send("INVITE", Target("a"))
+        sending.cancel('SIP;cause=200;text="Call completed elsewhere"')
+        self.assertEqual(peer.methods, ["INVITE"])
+        peer.answer(100)
+        self.assertEqual(peer.methods, ["INVITE", "CANCEL"])
+        self.assertIn("cause=200", peer.got[1].first("Reason") or "")
+        self.assertEqual(peer.got[1].via.branch, peer.got[0].via.branch)
+        peer.answer(200)
+        peer.answer(487, number=0)
+        self.assertEqual(self.statuses, [487])
+
+    def test_cancel_unsent(self) -> None:
+        """What has not gone out is over at once, and does not go out later."""
+        peer = self.peer()
+        self.places.waiting = Deferred()
+        sending = self.send("INVITE", Target("a"))
+        sending.cancel()
+        self.assertEqual(self.statuses, [487])
+        self.places.waiting.callback(None)
+        self.assertEqual(peer.got, [])
+
+    def test_cancel_ignored(self) -> None:
+        """Who ignores a CANCEL is not waited for."""
+        peer = self.peer()
+        sending = self.send("INVITE", Target("a"))
+        peer.answer(180)
+        sending.cancel()
+        peer.answer(200)
+        peer.answer(180, number=0)
+        self.clock.advance(LIFETIME_S)
+        self.assertEqual(self.statuses, [180, 487])
+
+    def test_cancel_race(self) -> None:
+        """A 2xx that crosses the CANCEL is handed on: hanging up is the caller's."""
+        peer = self.peer()
+        sending = self.send("INVITE", Target("a"))
+        peer.answer(180)
+        sending.cancel()
+        peer.answer(200, number=0)
+        self.assertEqual(self.statuses, [180, 200])
+        self.client.hang_up(sending.request, self.responses[-1], sending.flow)
+        self.assertEqual(peer.methods, ["INVITE", "CANCEL", "ACK", "BYE"])
+
+    def test_late(self) -> None:
+        """A target that was given up is cancelled when it rings and hung up on when it answers."""
+        slow, other = self.peer("a"), self.peer("b")
+        self.send("INVITE", Target("a"), Target("b"))
+        self.clock.advance(ATTEMPT_S)
+        other.answer(180)
+        slow.answer(180)
+        slow.answer(200, number=0)
+        self.assertEqual(slow.methods, ["INVITE", "CANCEL", "ACK", "BYE"])
+        other.answer(200)
+        self.assertEqual(self.statuses, [180, 200])
