@@ -37,16 +37,23 @@ SANS_IO = {
     "ucwa.channel",
     "ucwa.multipart",
     "sip.dialog",
+    "sip.dialog_info",
     "sip.digest",
     "sip.flow",
     "sip.framing",
     "sip.grammar",
     "sip.headers",
     "sip.message",
+    "sip.message_summary",
+    "sip.pidf",
+    "sip.publication",
+    "sip.resource_lists",
+    "sip.subscription",
     "sip.transaction",
     "sip.transactions",
     "sip.uri",
     "sip.validation",
+    "sip.xml_elements",
 }
 """Modules that import nothing of Twisted at all."""
 
