@@ -15,10 +15,14 @@ from mobility import __version__
 from mobility.errors import OperatorFault
 
 COMMANDS = {
+    "csr": "mobility.commands.csr:csr",
     "demo": "mobility.commands.demo:demo",
     "directory": "mobility.commands.directory:directory",
+    "dns-plan": "mobility.commands.dns_plan:dns_plan",
+    "firewall": "mobility.commands.firewall:firewall",
     "group": "mobility.commands.group:group",
     "init": "mobility.commands.init:init",
+    "proxy-config": "mobility.commands.proxy_config:proxy_config",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",
     "voice": "mobility.commands.voice:voice",

@@ -1,4 +1,5 @@
-"""HAProxy in TCP mode with the PROXY protocol, set up as docs/examples/haproxy.cfg says."""
+"""HAProxy in TCP mode with the PROXY protocol, set up as `mobility proxy-config
+haproxy` says."""
 
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.child import RETRY_S, Child, free_port, program, run
 from tests.interop.curl import Curl
-from tests.interop.examples import example
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.phone import Phone
+from tests.interop.proxies import proxy_config
 
 CLIENT = "127.0.0.2"
 """Where clients connect from, unlike HAProxy."""
@@ -35,25 +36,15 @@ class HaproxyTests(TestCase):
         self.process.start()
         self.addCleanup(self.process.kill)
         await self.process.ready()
-        text = example(
-            "haproxy.cfg",
-            {
-                "maxconn 40000": "maxconn 100",
-                "10.0.0.5:443": f"127.0.0.1:{https}",
-                "10.0.0.5:80": f"127.0.0.1:{http}",
-                "10.0.0.10:4443": f"127.0.0.1:{self.behind[4443]}",
-                "10.0.0.10:8080": f"127.0.0.1:{self.behind[8080]}",
-                "/etc/haproxy/mobility-ca.pem": str(self.process.ca),
-            },
-        )
+        text = proxy_config(self.process, "haproxy", http_port=http)
         file = self.process.directory / "haproxy.cfg"
         file.write_text(text)
         self.haproxy = Child([haproxy, "-db", "-f", str(file)], self.process.directory)
         self.addCleanup(self.haproxy.stop)
         await self.haproxy.listening(https)
 
-    async def test_the_example_is_without_fault(self) -> None:
-        """HAProxy has nothing to say against the example."""
+    async def test_the_configuration_is_without_fault(self) -> None:
+        """HAProxy has nothing to say against what the command prints."""
         file = self.process.directory / "haproxy.cfg"
         outcome = await run([program("haproxy", "haproxy"), "-c", "-f", str(file)])
         self.assertEqual((outcome.status, outcome.err), (0, ""))

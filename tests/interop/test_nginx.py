@@ -1,8 +1,7 @@
-"""nginx as reverse proxy, set up as docs/examples/nginx.conf says."""
+"""nginx as reverse proxy, set up as `mobility proxy-config nginx` says."""
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -10,32 +9,15 @@ from twisted.trial.unittest import TestCase
 
 from tests.interop.child import Child, free_port, program
 from tests.interop.curl import Curl
-from tests.interop.examples import example
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.phone import Phone, events_of
+from tests.interop.proxies import nginx_directory, proxy_config
 
 CLIENT = "127.0.0.2"
 """Where clients connect from, unlike nginx."""
 
 SPOOFED = "203.0.113.9"
 """An address that a client makes up (RFC 5737 TEST-NET-3)."""
-
-FRAME = """\
-error_log stderr;
-pid {directory}/nginx.pid;
-daemon off;
-worker_processes 1;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/mobility.conf;
-}}
-"""
 
 
 class NginxTestCase(TestCase):
@@ -49,23 +31,11 @@ class NginxTestCase(TestCase):
         self.process = FrontEndProcess(Path(self.mktemp()), f"--external-url={self.published}")
         self.curl = Curl(self.process.ca)
 
-    async def start_nginx(self, places: Mapping[str, str]) -> None:
-        """Start it with the example, made to fit and with `places` replaced as well."""
+    async def start_nginx(self) -> None:
+        """Start it with what the command prints."""
         nginx = program("nginx", "nginx-light")
-        directory = Path(self.mktemp()).absolute()
-        directory.mkdir()
-        tls = self.process.directory / "tls"
-        own = {
-            "10.0.0.10:8080": f"127.0.0.1:{self.process.port(8080)}",
-            "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
-            "listen 80": f"listen 127.0.0.1:{self.http}",
-            "proxy_ssl_name web.example.com": "proxy_ssl_name localhost",
-            "/etc/nginx/tls/web.example.com.pem": f"{tls}/server.pem",
-            "/etc/nginx/tls/web.example.com.key": f"{tls}/server.key",
-            "/etc/nginx/tls/mobility-ca.pem": f"{tls}/ca.pem",
-        }
-        (directory / "mobility.conf").write_text(example("nginx.conf", {**own, **places}))
-        (directory / "nginx.conf").write_text(FRAME.format(directory=directory))
+        text = proxy_config(self.process, "nginx", http_port=self.http)
+        directory = nginx_directory(Path(self.mktemp()), text)
         arguments = ["-e", "stderr", "-p", str(directory), "-c", str(directory / "nginx.conf")]
         self.nginx = Child([nginx, *arguments], directory)
         self.addCleanup(self.nginx.stop)
@@ -85,12 +55,12 @@ class NginxTestCase(TestCase):
 
 
 class TcpTests(NginxTestCase):
-    """As the example is: TLS from nginx to the front end."""
+    """TLS from nginx to the front end."""
 
     async def setUp(self) -> None:
         super().setUp()
         self.process.add_to("web", 'trusted_proxies = ["127.0.0.1"]')
-        await self.start_nginx({"10.0.0.10:4443": f"127.0.0.1:{self.process.port(4443)}"})
+        await self.start_nginx()
 
     async def test_a_conversation(self) -> None:
         """Two people find the service, sign in, meet, and write to each other through nginx."""
@@ -183,12 +153,7 @@ secure = true
 """,
         )
         self.process.add_to("web", 'trusted_proxies = ["unix"]')
-        await self.start_nginx(
-            {
-                "10.0.0.10:4443": f"unix:{socket}",
-                "https://mobility_external": "http://mobility_external",
-            }
-        )
+        await self.start_nginx()
         await self.start()
 
     async def test_a_conversation(self) -> None:

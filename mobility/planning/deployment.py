@@ -1,0 +1,156 @@
+"""The deployment that a configuration describes: its names, and where they lead."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import attrs
+
+from mobility.config import Config, ListenerConfig, SipListenerConfig, tcp_address
+
+HTTPS_PORT = 443
+HTTP_PORT = 80
+
+LONGEST_EVENT_REQUEST_S = 1800
+"""How long a client may let a request for events wait (UCWA rel `events`, `timeout`)."""
+
+PROXY_TIMEOUT_S = LONGEST_EVENT_REQUEST_S + 60
+"""How long a proxy must wait for an answer: longer than the longest request for events."""
+
+
+@attrs.frozen(slots=True, order=True)
+class Place:
+    """A host and a TCP port."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The https URL of it, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}" + ("" if self.port == HTTPS_PORT else f":{self.port}")
+
+
+@attrs.frozen(slots=True)
+class WebListener:
+    """Where one listener of a web site takes connections.
+
+    `address` is "" for all addresses.  `port` is 0 where it cannot be told, as of a socket that
+    systemd opens; `path` is that of a UNIX socket, else "".
+    """
+
+    name: str
+    site: str
+    secure: bool
+    tls: bool
+    address: str = ""
+    port: int = 0
+    path: str = ""
+    proxy_protocol: bool = False
+
+
+@attrs.frozen(slots=True)
+class SipListener:
+    """Where one SIP listener takes connections; `transport` is tls, tcp or udp."""
+
+    name: str
+    transport: str
+    address: str
+    port: int
+
+
+@attrs.frozen(slots=True)
+class Deployment:
+    """What a configuration says of the whole.  Names are as DNS has them: ASCII, in lower case."""
+
+    sip_domains: tuple[str, ...]
+    server_fqdn: str
+    internal: Place
+    external: Place
+    meet_host: str
+    """The host of join URLs, when it is not that of `external`, else ""."""
+    web: tuple[WebListener, ...]
+    sip: tuple[SipListener, ...]
+    trusted_proxies: tuple[str, ...] = ()
+
+    def listeners(self, site: str, *, secure: bool) -> tuple[WebListener, ...]:
+        """The listeners of a site that answer with (or without) HTTPS links."""
+        return tuple(one for one in self.web if one.site == site and one.secure == secure)
+
+
+def discovery_external(sip_domain: str) -> str:
+    """The name that clients outside ask for first."""
+    return f"lyncdiscover.{sip_domain}"
+
+
+def discovery_internal(sip_domain: str) -> str:
+    """The name that clients inside ask for first."""
+    return f"lyncdiscoverinternal.{sip_domain}"
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def dns_name(host: str) -> str:
+    """A host name as DNS and certificates write it: A-labels (RFC 5890), in lower case."""
+    try:
+        return host.encode("idna").decode().lower()
+    except UnicodeError:
+        return host.lower()
+
+
+def deployment_of(config: Config) -> Deployment:
+    """The deployment that a configuration describes."""
+    external = _place(config.web.external_url)
+    meet = dns_name(urlsplit(config.meetings.join_url).hostname or "")
+    return Deployment(
+        sip_domains=tuple(dns_name(domain) for domain in config.sip_domains),
+        server_fqdn=dns_name(config.server_fqdn),
+        internal=_place(config.web.internal_url),
+        external=external,
+        meet_host="" if meet == external.host else meet,
+        web=tuple(_web_listener(one) for one in config.listeners),
+        sip=tuple(_sip_listener(one) for one in config.sip.listeners),
+        trusted_proxies=config.web.trusted_proxies,
+    )
+
+
+def _place(url: str) -> Place:
+    parts = urlsplit(url)
+    return Place(dns_name(parts.hostname or ""), parts.port or HTTPS_PORT)
+
+
+def _web_listener(listener: ListenerConfig) -> WebListener:
+    bare = listener.endpoint.removeprefix("haproxy:")
+    behind = bare != listener.endpoint
+    address, port, path = "", 0, ""
+    if bare.startswith(("tcp:", "tcp6:")):
+        address, port = tcp_address(bare)
+    elif bare.startswith("unix:"):
+        path = _unix_path(bare)
+    site = listener.site
+    return WebListener(
+        listener.name, site.name, site.secure, listener.tls, address, port, path, behind
+    )
+
+
+def _unix_path(endpoint: str) -> str:
+    """The path in a unix: endpoint string, whose colons are written with a backslash."""
+    words = endpoint.replace(r"\:", "\0").split(":")[1:]
+    named = next((w.removeprefix("address=") for w in words if w.startswith("address=")), "")
+    return (named or words[0]).replace("\0", ":")
+
+
+def _sip_listener(listener: SipListenerConfig) -> SipListener:
+    if listener.transport == "udp":
+        address, port = listener.udp_address
+    else:
+        bare = listener.endpoint.removeprefix("haproxy:")
+        address, port = tcp_address(bare) if bare.startswith("tcp") else ("", 0)
+    return SipListener(listener.name, listener.transport, address, port)

@@ -1,0 +1,94 @@
+"""OpenSSL and BIND on what `mobility csr` and `mobility dns-plan` write."""
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.interop.child import program, run
+from tests.interop.front_end_process import command
+from tests.planning.deployments import write
+
+ZONE = """\
+$TTL 3600
+@ IN SOA ns hostmaster 1 3600 900 604800 300
+@ IN NS ns
+ns IN A 192.0.2.53
+$INCLUDE {fragment}
+"""
+
+
+class OpensslTests(TestCase):
+    """Requests and the certificates that come of them."""
+
+    timeout = 120
+
+    async def openssl(self, *arguments: object) -> str:
+        """What openssl prints; it must be content."""
+        done = await run([program("openssl", "openssl"), *(str(one) for one in arguments)])
+        self.assertEqual(0, done.status, done.err)
+        return done.out + done.err
+
+    async def test_request_and_certificate(self) -> None:
+        """OpenSSL verifies each request, signs it, and verifies the certificate for each name."""
+        directory = Path(self.mktemp()).absolute()
+        file = write(directory)
+        ca = directory / "ca.pem"
+        await self.openssl(
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-subj", "/CN=test CA", "-keyout", directory / "ca.key", "-out", ca, "-days", "2"),
+            *("-addext", "keyUsage=critical,keyCertSign"),
+        )
+        for role, kind in (("front-end", "ec"), ("director", "ec"), ("proxy", "rsa")):
+            request = directory / f"{role}.csr"
+            made = command(
+                *("csr", "--json", f"--config={file}", f"--role={role}", f"--key-type={kind}"),
+                *(f"--key={directory / role}.key", f"--output={request}"),
+            )
+            self.assertEqual(0, made.returncode, made.stderr)
+            said = await self.openssl("req", "-in", request, "-verify", "-noout", "-text")
+            self.assertIn("verify OK", said)
+            leaf = directory / f"{role}.pem"
+            await self.openssl(
+                *("x509", "-req", "-in", request, "-CA", ca, "-CAkey", directory / "ca.key"),
+                *("-days", "1", "-copy_extensions", "copy", "-out", leaf),
+            )
+            verify = ("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca)
+            for name in json.loads(made.stdout)["names"]:
+                await self.openssl(*verify, "-verify_hostname", name, leaf)
+
+
+class BindTests(TestCase):
+    """Zone file fragments."""
+
+    timeout = 120
+
+    async def test_fragments(self) -> None:
+        """named-checkzone loads each fragment in a zone of its name, and all records are there."""
+        checkzone = program("named-checkzone", "bind9-utils")
+        file = write(Path(self.mktemp()).absolute())
+        made = command(
+            *("dns-plan", "--json", f"--config={file}", "--proxy-address=198.51.100.5"),
+            *("--proxy-address=2001:db8::5", "--proxy-inside-address=10.1.0.5", "--cname"),
+            *("--edge=sip.example.com", "--edge-address=198.51.100.6"),
+        )
+        self.assertEqual(0, made.returncode, made.stderr)
+        for side, plan in json.loads(made.stdout).items():
+            loaded = ""
+            for zone, text in plan["zones"].items():
+                fragment = file.parent / f"{side}.{zone}.fragment"
+                fragment.write_text(text)
+                whole = file.parent / f"{side}.{zone}"
+                whole.write_text(ZONE.format(fragment=fragment))
+                # -D prints the zone as loaded; -k and -i judge names and what SRV leads to.
+                done = await run([checkzone, "-D", "-k", "fail", "-i", "local", zone, str(whole)])
+                self.assertEqual(0, done.status, done.out + done.err)
+                loaded += done.out
+            lines = [line.split() for line in loaded.splitlines()]
+            for record in plan["records"]:
+                found = [
+                    line
+                    for line in lines
+                    if line[0] == f"{record['name']}." and record["kind"] in line
+                ]
+                self.assertTrue(found, record)
