@@ -32,7 +32,8 @@ from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
-from mobility.domain.conversations import ConversationLimits, Conversations
+from mobility.domain.conversation_book import ConversationLimits
+from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups

@@ -4,7 +4,7 @@ Every decision becomes one unit of work; memory follows once it is stored.  Chan
 conversation's state wait for one another; messages only wait for a change that is under way.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import attrs
@@ -12,14 +12,15 @@ import attrs
 from mobility.domain import outcomes
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
-from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.applications import Applications
 from mobility.domain.call import CallEnd, call_over, settle_call, tell_call_over
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conference import take_leave
-from mobility.domain.conversation import CALL, ActiveConversation, NameOf, tell_gone
+from mobility.domain.conversation import CALL, ActiveConversation, tell_gone
+from mobility.domain.conversation_book import ConversationBook, ConversationLimits
 from mobility.domain.conversation_rows import from_rows, put_changes, put_new
 from mobility.domain.ledger import Archive, Ledger, Unit
-from mobility.domain.lines import Device, Lines, is_line
+from mobility.domain.lines import Device, is_line
 from mobility.domain.locks import Lock, Locks
 from mobility.domain.outcomes import Outcome, outcome_of
 from mobility.domain.reach import Reach
@@ -54,17 +55,8 @@ Parting = Callable[[Unit, ActiveConversation, ActiveConversation, Outcome, float
 """Puts what is remembered of those who leave a conversation into the unit of work."""
 
 
-@attrs.frozen(slots=True)
-class ConversationLimits:
-    """Times (seconds) and the number of conversations an application may take part in."""
-
-    invitation_timeout_s: float
-    typing_timeout_s: float
-    per_application: int
-
-
-class Conversations:
-    """The active conversations of this front end."""
+class Conversations(ConversationBook):
+    """The active conversations of this front end, and every change of them."""
 
     def __init__(
         self,
@@ -76,23 +68,16 @@ class Conversations:
         reach: Reach,
         limits: ConversationLimits,
     ) -> None:
+        super().__init__(users, applications, reach, limits)
         self._ledger = ledger
         self._archive = archive
         self._agenda = agenda
-        self._users = users
-        self._applications = applications
-        self.reach = reach
-        self.limits = limits
-        self._conversations: dict[str, ActiveConversation] = {}
-        self._of_invitation: dict[str, ActiveConversation] = {}
-        self._of_meeting: dict[str, ActiveConversation] = {}
         self._locks = Locks()
         self.closings: list[Closing] = []
         self.call_endings: list[CallEnding] = []
         self.partings: list[Parting] = []
         self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
         """Called when nothing rings any more for a call that others may ring for, with why."""
-        self.lines = Lines()
 
     def load(
         self,
@@ -132,60 +117,6 @@ class Conversations:
             if lost:
                 await self.drop(conversation, lost, outcomes.LOST, now)
 
-    def __iter__(self) -> Iterator[ActiveConversation]:
-        return iter(list(self._conversations.values()))
-
-    def of(self, endpoint: Endpoint) -> list[tuple[ActiveConversation, Leg]]:
-        """The conversations an application takes part in, oldest first, each with its leg."""
-        mine = [self._conversations[key] for key in endpoint.conversations]
-        mine.sort(key=lambda conversation: conversation.record.created_at)
-        return [(one, one.legs[endpoint.id]) for one in mine if endpoint.id in one.legs]
-
-    def find(self, endpoint: Device, conversation_id: str) -> tuple[ActiveConversation, Leg]:
-        """A conversation and the application's leg; 404 ConversationNotFound when it has none."""
-        conversation = self._conversations.get(conversation_id)
-        leg = conversation.legs.get(endpoint.id) if conversation is not None else None
-        if conversation is None or leg is None:
-            raise Refusal("NotFound", "ConversationNotFound", "There is no such conversation.")
-        return conversation, leg
-
-    def find_invitation(
-        self, endpoint: Device, invitation_id: str
-    ) -> tuple[ActiveConversation, Invitation, Leg]:
-        """An invitation that the application sent or got, of a conversation that is still active;
-        404 otherwise."""
-        conversation = self._of_invitation.get(invitation_id)
-        leg = conversation.legs.get(endpoint.id) if conversation is not None else None
-        if conversation is None or leg is None:
-            raise Refusal("NotFound", "ResourceNotFound", "There is no such invitation.")
-        invitation = conversation.invitations[invitation_id]
-        rings = conversation.call is not None and conversation.call.id == invitation_id
-        sent = invitation.from_application_id == endpoint.id
-        if invitation_id != leg.invitation_id and not sent and not rings:
-            raise Refusal("NotFound", "ResourceNotFound", "The invitation is not this device's.")
-        return conversation, invitation, leg
-
-    def of_meeting(self, uri: str) -> ActiveConversation | None:
-        """The conference of the meeting with this URI, if it goes on."""
-        return self._of_meeting.get(uri)
-
-    def names_in(self, conversation: ActiveConversation) -> NameOf:
-        """Display names as the conversation knows them: the anonymous have theirs only there."""
-        participants, name_of = conversation.participants, self.name_of
-
-        def name(uri: str) -> str:
-            participant = participants.get(uri)
-            return participant.name if participant is not None else name_of(uri)
-
-        return name
-
-    def name_of(self, uri: str) -> str:
-        """The display name of a user or of who is at the other end of a line."""
-        return self._users.name_of(uri) or self.lines.name_of(uri)
-
-    def __len__(self) -> int:
-        return len(self._conversations)
-
     def lock(self, conversation_id: str) -> Lock:
         """Held by who changes the conversation's state."""
         return self._locks.of(conversation_id)
@@ -196,33 +127,6 @@ class Conversations:
         if lock is not None:
             async with lock:
                 pass
-
-    def check_room(self, endpoint: Device) -> None:
-        """409 TooManyConversations when the application takes part in as many as it may."""
-        if not self._has_room(endpoint):
-            raise Refusal("Conflict", "TooManyConversations", "Too many conversations.")
-
-    def check_start(self, device: Device, thread_id: str) -> None:
-        """409 TooManyConversations, or ThreadIdAlreadyExists for a thread with a conversation."""
-        self.check_room(device)
-        mine = (self._conversations[key] for key in device.conversations)
-        if thread_id and any(one.record.thread_id == thread_id for one in mine):
-            raise Refusal("Conflict", "ThreadIdAlreadyExists", "This thread has a conversation.")
-
-    def carries(self, device_id: str, modalities: Iterable[str]) -> bool:
-        """Whether a device takes one of the modalities; lines take what there is."""
-        endpoint = self._applications.find(device_id)
-        if endpoint is None:
-            return self.lines.find(device_id) is not None
-        carried = endpoint.record.modalities.split(",")
-        return not endpoint.ending and any(one in carried for one in modalities)
-
-    def reachable(self, uri: str, modality: str, caller_uri: str) -> list[Endpoint]:
-        """The applications of a user that this caller's invitation of this modality can ring."""
-        if self.reach.obstacle(uri, caller_uri) is not None:
-            return []
-        endpoints = self._applications.reachable(uri, modality)
-        return [endpoint for endpoint in endpoints if self._has_room(endpoint)]
 
     async def begin(self, unit: Unit, conversation: ActiveConversation) -> None:
         """Store a new conversation with its legs and invitations, and take it into memory.
@@ -465,35 +369,3 @@ class Conversations:
                     self._open(conversation, invitation)
                 else:
                     await self.withdraw(conversation, invitation, outcomes.UNANSWERED, now)
-
-    def _remember(self, conversation: ActiveConversation) -> None:
-        self._conversations[conversation.id] = conversation
-        if conversation.is_conference:
-            self._of_meeting[conversation.record.meeting_uri] = conversation
-
-    def _hang_on(self, leg: Leg) -> None:
-        device = self._device(leg.application_id)
-        if device is not None:
-            device.conversations.add(leg.conversation_id)
-
-    def _let_go(self, leg: Leg) -> None:
-        device = self._device(leg.application_id)
-        if device is not None:
-            device.conversations.discard(leg.conversation_id)
-
-    def _device(self, device_id: str) -> Device | None:
-        return self._applications.find(device_id) or self.lines.find(device_id)
-
-    def _has_room(self, endpoint: Device) -> bool:
-        return len(endpoint.conversations) < self.limits.per_application
-
-    def _forget(self, conversation: ActiveConversation) -> None:
-        for leg in conversation.legs.values():
-            self._let_go(leg)
-        for appointment in conversation.typing.values():
-            appointment.cancel()
-        conversation.typing.clear()
-        del self._conversations[conversation.id]
-        self._of_meeting.pop(conversation.record.meeting_uri, None)
-        for invitation_id in conversation.invitations:
-            self._of_invitation.pop(invitation_id, None)
