@@ -21,6 +21,7 @@ ALLOWED = {
     "auth": {"auth", "domain", "http"},
     "imaging": {"imaging", "domain"},
     "media": {"media", "domain"},
+    "clearing_house": {"clearing_house", "push", "http", "store", "toml_table"},
     "directory": {"directory", "domain", "auth", "schedule", "toml_table"},
     **{adapter: {adapter, "domain", "auth", "http", "media"} for adapter in ADAPTERS},
 }
@@ -36,6 +37,8 @@ SANS_IO = {
     "media.sdp",
     "ucwa.channel",
     "ucwa.multipart",
+    "push.wire",
+    "push.wire_json",
     "sip.dialog",
     "sip.dialog_info",
     "sip.digest",
