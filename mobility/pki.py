@@ -66,8 +66,12 @@ def certificate_authority(name: str, now: datetime) -> Identity:
 
 
 def server_certificate(authority: Identity, hosts: Iterable[str], now: datetime) -> Identity:
-    """A TLS server's certificate for `hosts`: DNS names and IP addresses, the first one first."""
-    return _leaf(authority, list(dict.fromkeys(hosts)), [ExtendedKeyUsageOID.SERVER_AUTH], now)
+    """A TLS server's certificate for `hosts`: DNS names and IP addresses, the first one first.
+
+    It is good for a client, too: a SIP server presents it to those it connects to.
+    """
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return _leaf(authority, list(dict.fromkeys(hosts)), usages, now)
 
 
 def peer_certificate(authority: Identity, host: str, now: datetime) -> Identity:

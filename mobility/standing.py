@@ -8,6 +8,7 @@ from mobility.front_end import FrontEnd
 from mobility.http.connections import Connections
 from mobility.operate.listeners import Listener
 from mobility.operate.metrics import Metrics
+from mobility.sip.probing import Presence
 from mobility.sip.service import SipSide
 from mobility.sip_listeners import SipListener
 
@@ -46,6 +47,16 @@ class Standing:
             "SIP transactions under way.",
             lambda: len(sip.core.transactions),
         )
+        gauge(
+            "mobility_sip_peers_up",
+            "SIP servers and gateways that answer.",
+            lambda: sip.probing.count(Presence.UP),
+        )
+        gauge(
+            "mobility_sip_peers_down",
+            "SIP servers and gateways that do not.",
+            lambda: sip.probing.count(Presence.DOWN),
+        )
         metrics.store(front_end.store.stats)
         mirrored = front_end.directory
         if mirrored is not None:
@@ -68,6 +79,7 @@ class Standing:
             "parked": self.front_end.channels.parked,
             "connections": len(self.connections),
             "sip_connections": len(self.sip.connections),
+            "sip_peers": self.sip.probing.standing(),
             "listeners": {one.settings.name: one.address for one in self.listeners},
             "sip_listeners": {one.settings.name: one.address for one in self.sip_listeners},
         }

@@ -38,6 +38,7 @@ from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
+from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
 from mobility.sip_listeners import SipListener, sip_listeners
 from mobility.standing import Standing
@@ -233,14 +234,26 @@ class MobilityService(MultiService):
     ) -> None:
         front_end = self.front_end
         services = SipServices(
-            front_end.users, front_end.bindings, front_end.lockout, front_end.nonce_secret
+            front_end.users,
+            front_end.bindings,
+            front_end.lockout,
+            front_end.nonce_secret,
+            lambda: front_end.voice.gateways,
         )
         self.sip = SipSide(
-            config.sip, config.sip_domains, services, self._reactor, self.log, pseudonym
+            config.sip,
+            config.sip_domains,
+            services,
+            self._reactor,
+            self.log,
+            pseudonym,
+            tls=certificates.peers,
         )
         self.sip_listeners = sip_listeners(config, self.sip, certificates, self._reactor, self.log)
         for listener in self.sip_listeners:
             listener.setServiceParent(self)
+        probes = Recurring("sip probes", TICK_S, self.sip.probing.tick, self._reactor, self.log)
+        probes.setServiceParent(self)
 
     @property
     def _all_listeners(self) -> list[SipListener]:

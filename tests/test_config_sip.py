@@ -16,6 +16,21 @@ name = "phones"
 transport = "udp"
 endpoint = "udp:15060:interface=127.0.0.1"
 """
+ROUTE = """
+[[sip.route]]
+name = "partner"
+domains = ["partner.test"]
+prefixes = ["+49", "0"]
+
+[[sip.route.target]]
+host = "one.partner.test"
+port = 5071
+
+[[sip.route.target]]
+host = "192.0.2.1"
+transport = "udp"
+priority = 1
+"""
 
 
 class SipConfigTests(ConfigTestCase):
@@ -44,5 +59,31 @@ class SipConfigTests(ConfigTestCase):
             (TLS + "colour = 1", "sip.listen[0].colour"),
             ('\n[sip]\ntrusted_peers = ["Peer.Example.Test"]', "sip.trusted_peers"),
             ("\n[sip]\nburst = 0", "sip.burst"),
+        ):
+            self.assertEqual(self.fault(GOOD + text).key, key)
+
+    def test_routes(self) -> None:
+        """Routes with their targets, of TLS unless another transport is named."""
+        (route,) = self.load(GOOD + ROUTE).sip.routes
+        self.assertEqual((route.domains, route.prefixes), (("partner.test",), ("+49", "0")))
+        self.assertEqual(
+            [(one.host, one.port, one.transport, one.priority) for one in route.targets],
+            [("one.partner.test", 5071, "tls", 0), ("192.0.2.1", 0, "udp", 1)],
+        )
+
+    def test_wrong_routes(self) -> None:
+        """What leads nowhere is refused, with its key."""
+        nothing = ROUTE.replace('domains = ["partner.test"]', "").replace("prefixes", "colours")
+        for text, key in (
+            (ROUTE + ROUTE, "sip.route[1].name"),
+            (nothing.replace('["+49", "0"]', "1"), "sip.route[0].colours"),
+            (ROUTE.partition("[[sip.route.target")[0], "sip.route[0].target"),
+            (ROUTE.replace('"+49"', '"a"'), "sip.route[0].prefixes"),
+            (ROUTE.replace('"partner.test"', '"Partner.test"'), "sip.route[0].domains"),
+            (ROUTE.replace("192.0.2.1", "192.0.2.1/24"), "sip.route[0].target[1].host"),
+            (ROUTE.replace('"udp"', '"sctp"'), "sip.route[0].target[1].transport"),
+            ("\n[sip]\nresolvers = ['ns.example.test']", "sip.resolvers"),
+            ("\n[sip]\npeer_key = 'tls/peer.key'", "sip.peer_key"),
+            (PHONES + "advertise = 'sip:a'", "sip.listen[0].advertise"),
         ):
             self.assertEqual(self.fault(GOOD + text).key, key)

@@ -22,7 +22,7 @@ from mobility.config.forwarding import ForwardingConfig
 from mobility.config.history import HistoryConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
-from mobility.config.sip import SipConfig, SipListenerConfig
+from mobility.config.sip import SipConfig, SipListenerConfig, SipRouteConfig, SipTargetConfig
 from mobility.directory.settings import LdapConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -44,6 +44,8 @@ RECORDS: dict[str, type] = {
     "directory.ldap": LdapConfig,
     "sip": SipConfig,
     "sip.listen": SipListenerConfig,
+    "sip.route": SipRouteConfig,
+    "sip.route.target": SipTargetConfig,
 }
 """The tables of the file and the record that each becomes."""
 
@@ -74,7 +76,7 @@ def fields() -> dict[str, "attrs.Attribute[Any]"]:
         f"{table}.{field.name}": field
         for table, record in RECORDS.items()
         for field in attrs.fields(cast(Any, record))
-        if field.name not in ("listeners", "relays")
+        if field.name not in ("listeners", "relays", "routes", "targets")
     }
 
 

@@ -80,6 +80,7 @@ key = "tls/server.key"
 
 [sip]
 trusted_peers = [$peer]   # SIP servers, by certificate, that may send for anybody
+peer_ca = "tls/ca.pem"         # who signs the certificates of those that are connected to
 
 [[sip.listen]]                 # UcwaSipExternalListeningPort
 name = "sip-external"

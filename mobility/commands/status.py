@@ -32,6 +32,7 @@ def status(config: Config, as_json: bool) -> int:
         ),
         *_directory(content.get("directory")),
         *(f"{name}: {address or 'closed'}" for name, address in content["listeners"].items()),
+        *(f"{one['route']}: {one['peer']} is {one['state']}" for one in content["sip_peers"]),
     ]
     show(content, "\n".join(lines), as_json=as_json)
     return 0 if content["ready"] else 1

@@ -1,6 +1,7 @@
-"""`[sip]` and `[[sip.listen]]`: the listeners of the SIP side and whom it trusts."""
+"""`[sip]`, `[[sip.listen]]` and `[[sip.route]]`: listeners, whom they trust, and other servers."""
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import attrs
@@ -8,11 +9,13 @@ import attrs
 from mobility.config.web import read_endpoint
 from mobility.domain.addresses import is_domain
 from mobility.toml_table import Table, between, one_of
+from mobility.urls import is_host
 
 MUTUAL_TLS = ("request", "require", "none")
 TRANSPORTS = ("tls", "tcp", "udp")
 DIGESTS = ("SHA-256", "MD5")
 
+_PREFIX = re.compile(r"\+?[0-9]{0,15}")
 _UDP = re.compile(r"udp:([0-9]{1,5})(?::interface=(.+))?")
 
 
@@ -35,6 +38,8 @@ class SipListenerConfig:
     client_ca: Path | None = None
     digest: tuple[str, ...] = DIGESTS
     """The algorithms that phones are challenged with, the preferred one first (RFC 8760)."""
+    advertise: str = ""
+    """The host that Via and Contact name; without it the address of the connection."""
 
     @property
     def tls(self) -> bool:
@@ -50,10 +55,38 @@ class SipListenerConfig:
 
 
 @attrs.frozen(slots=True)
+class SipTargetConfig:
+    """One `[[sip.route.target]]` table: a server that requests are sent to."""
+
+    host: str
+    port: int = between(0, 0, 65_535)
+    """0 leaves it to the DNS, or to the transport."""
+    transport: str = one_of("tls", "tcp", "udp")
+    priority: int = between(0, 0, 65_535)
+    """Targets with the lowest are tried first (as in RFC 2782)."""
+    weight: int = between(1, 0, 65_535)
+    """How often one of the same priority is the first."""
+
+
+@attrs.frozen(slots=True)
+class SipRouteConfig:
+    """One `[[sip.route]]` table: to which servers requests for domains or numbers go."""
+
+    name: str
+    targets: tuple[SipTargetConfig, ...]
+    domains: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """What telephone numbers begin with; the longest that fits counts."""
+    probe_s: float = between(30.0, 0.0, 3_600.0)
+    """How often its targets are asked whether they are there; 0 is never."""
+
+
+@attrs.frozen(slots=True)
 class SipConfig:
     """`[sip]`."""
 
     listeners: tuple[SipListenerConfig, ...] = ()
+    routes: tuple[SipRouteConfig, ...] = ()
     trusted_peers: tuple[str, ...] = ()
     """Names in certificates of SIP servers that may send for anybody (RFC 5922)."""
     requests_per_s: float = between(2_000.0, 0.0, 1_000_000.0)
@@ -67,6 +100,17 @@ class SipConfig:
     """The longest registration that is given."""
     contacts_per_user: int = between(10, 1, 100)
     """How many phones a user may register."""
+    peer_ca: Path | None = None
+    """Who signs the certificates of servers that are connected to; else whom the system trusts."""
+    peer_certificate: Path | None = None
+    """What such servers are shown; else the certificate of the first TLS listener."""
+    peer_key: Path | None = None
+    resolvers: tuple[str, ...] = ()
+    """Addresses of name servers; without any those that the system asks."""
+    domain_lookup: bool = False
+    """Whether requests for domains without a route go where the DNS says (RFC 3263)."""
+    gateway_probe_s: float = between(30.0, 0.0, 3_600.0)
+    """How often gateways are asked whether they are there; 0 is never."""
 
 
 def read_sip(table: Table) -> SipConfig:
@@ -77,7 +121,20 @@ def read_sip(table: Table) -> SipConfig:
         if any(listener.name == other.name for other in listeners):
             raise one.fault("name", "must not be the name of another listener")
         listeners.append(listener)
-    sip = table.record(SipConfig, listeners=tuple(listeners))
+    routes: list[SipRouteConfig] = []
+    for one in table.tables("route"):
+        route = _route(one)
+        if any(route.name == other.name for other in routes):
+            raise one.fault("name", "must not be the name of another route")
+        routes.append(route)
+    names = ("peer_ca", "peer_certificate", "peer_key")
+    files = {name: table.read(name, Path, None) for name in names}
+    if (files["peer_certificate"] is None) != (files["peer_key"] is None):
+        raise table.fault("peer_key", "and sip.peer_certificate must be given together")
+    sip = table.record(SipConfig, listeners=tuple(listeners), routes=tuple(routes), **files)
+    for address in sip.resolvers:
+        if not _is_address(address):
+            raise table.fault("resolvers", f"{address!r} must be an IP address")
     for name in sip.trusted_peers:
         if not is_domain(name) or name != name.lower():
             raise table.fault("trusted_peers", f"{name!r} must be a host name in lower case")
@@ -101,6 +158,9 @@ def _listener(table: Table) -> SipListenerConfig:
     digest = table.read("digest", tuple[str, ...], DIGESTS)
     if not digest or len(set(digest)) != len(digest) or not set(digest) <= set(DIGESTS):
         raise table.fault("digest", "must be SHA-256, MD5 or both")
+    advertise = table.read("advertise", str, "")
+    if advertise and not is_host(advertise):
+        raise table.fault("advertise", "must be a host name or an IP address")
     table.finish()
     if transport == "tls":
         needed = ["certificate", "key", *(["client_ca"] if mutual_tls != "none" else [])]
@@ -113,7 +173,42 @@ def _listener(table: Table) -> SipListenerConfig:
                 raise table.fault(field, 'must not be given where transport is not "tls"')
         if mutual_tls != "none":
             raise table.fault("mutual_tls", 'must be "none" where transport is not "tls"')
-    return SipListenerConfig(name, endpoint, transport, mutual_tls, digest=digest, **files)
+    return SipListenerConfig(
+        name, endpoint, transport, mutual_tls, digest=digest, advertise=advertise, **files
+    )
+
+
+def _route(table: Table) -> SipRouteConfig:
+    targets = tuple(_target(one) for one in table.tables("target"))
+    route = table.record(SipRouteConfig, targets=targets)
+    if not route.name:
+        raise table.fault("name", "must not be empty")
+    if not route.domains and not route.prefixes:
+        raise table.fault("domains", "must name a domain, or prefixes must name one")
+    for domain in route.domains:
+        if not is_domain(domain) or domain != domain.lower():
+            raise table.fault("domains", f"{domain!r} must be a domain name in lower case")
+    for prefix in route.prefixes:
+        if _PREFIX.fullmatch(prefix) is None:
+            raise table.fault("prefixes", f"{prefix!r} must be + and digits, or digits")
+    if not targets:
+        raise table.fault("target", "must be there once at least, as [[sip.route.target]]")
+    return route
+
+
+def _target(table: Table) -> SipTargetConfig:
+    target = table.record(SipTargetConfig)
+    if not is_host(target.host):
+        raise table.fault("host", "must be a host name or an IP address")
+    return target
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _udp_endpoint(table: Table) -> str:

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from mobility.config import Config
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
+from mobility.operate.peer_tls import PeerTls
 
 EVENTS: Catalogue = {
     "tls.loaded": {
@@ -31,7 +32,8 @@ EVENTS: Catalogue = {
         "not_after": "when the certificate ends",
     },
     "tls.reload_failed": {
-        "listener": "the listener's name; it goes on with the certificate it has",
+        "listener": "the listener's name; it goes on with the certificate it has (`outgoing`: "
+        "connections to other SIP servers)",
         "reason": "file, key and rule",
     },
 }
@@ -233,6 +235,8 @@ class Certificates:
                 self.sip_listeners[one.name] = tls
                 tls.log_loaded(log)
 
+        self.peers = PeerTls(config)
+
     def reload(self) -> None:
         """Take the files as they are now; a listener whose files are bad keeps what it has."""
         for tls in (*self.listeners.values(), *self.sip_listeners.values()):
@@ -242,6 +246,10 @@ class Certificates:
                 self._log.emit("tls.reload_failed", listener=tls.name, reason=str(fault))
             else:
                 tls.log_loaded(self._log)
+        try:
+            self.peers.reload()
+        except OperatorFault as fault:
+            self._log.emit("tls.reload_failed", listener=self.peers.name, reason=str(fault))
 
 
 def _day(certificate: x509.Certificate) -> str:

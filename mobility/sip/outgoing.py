@@ -69,8 +69,9 @@ class _BackOff:
 class Outgoing:
     """Flows to hops.
 
-    `datagrams` are the sockets that requests over UDP can leave by, `ports` those that other
-    elements can connect to, by transport: what Via and Contact say.
+    `datagrams` are the sockets that requests over UDP can leave by.  `places` are host and port
+    that other elements can connect to, by transport, which Via and Contact say; where the host is
+    "" it is the address of the connection.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Outgoing:
         self._rate = requests_per_s
         self._burst = burst
         self.datagrams: list[SipDatagrams] = []
-        self.ports: dict[str, int] = {}
+        self.places: dict[str, tuple[str, int]] = {}
         self._flows: dict[Hop, SipConnection] = {}
         self._opening: dict[Hop, list[Deferred[Flow]]] = {}
         self._back_offs: dict[Hop, _BackOff] = {}
@@ -227,8 +228,8 @@ class _Opened:
     def opened(self, connection: SipConnection) -> bool:
         if self._table.full:
             return False
-        host, port = connection.local
-        connection.local = host, self._outgoing.ports.get(connection.transport, port)
+        host, port = self._outgoing.places.get(connection.transport, ("", connection.local[1]))
+        connection.local = host or connection.local[0], port
         self._table.add(connection)
         return True
 

@@ -91,8 +91,10 @@ class SipServer:
         secure: bool,
         requests_per_s: float,
         burst: int,
+        advertise: str = "",
     ) -> None:
         self._name = name
+        self._advertise = advertise
         self._core = core
         self._table = table
         self._clock = clock
@@ -116,6 +118,8 @@ class SipServer:
     def opened(self, connection: SipConnection) -> bool:
         if self._table.full:
             return False
+        if self._advertise:
+            connection.local = self._advertise, connection.local[1]
         self._table.add(connection)
         return True
 
@@ -165,6 +169,8 @@ class DatagramPeer:
     def local(self) -> tuple[str, int]:
         """A socket that listens on all addresses has that which leads to the peer."""
         host, port = self._server.local
+        if self._server.advertise:
+            return self._server.advertise, port
         return (_towards(self.source) if host in _ALL else host), port
 
     def send(self, data: bytes) -> bool:
@@ -179,8 +185,11 @@ class SipDatagrams(DatagramProtocol):
 
     noisy = False
 
-    def __init__(self, name: str, core: Core, *, requests_per_s: float, burst: int) -> None:
+    def __init__(
+        self, name: str, core: Core, *, requests_per_s: float, burst: int, advertise: str = ""
+    ) -> None:
         self.name = name
+        self.advertise = advertise
         self._core = core
         self._rate = requests_per_s
         self._burst = burst

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 from twisted.application.service import Service
@@ -15,6 +15,7 @@ from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
 from mobility.domain.users import Users
+from mobility.domain.voice_objects import Gateway
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
@@ -23,10 +24,12 @@ from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.framing import MAX_MESSAGE_BYTES
-from mobility.sip.locating import AddressLocator, system_lookup
-from mobility.sip.outgoing import Outgoing
+from mobility.sip.locating import DnsLocator, system_records
+from mobility.sip.outgoing import ClientTls, Outgoing
+from mobility.sip.probing import Probing
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
+from mobility.sip.static_routes import StaticRoutes
 
 EVENTS: Catalogue = {
     "sip.datagrams_started": {
@@ -44,6 +47,7 @@ class SipServices:
     bindings: Bindings
     lockout: Lockout
     nonce_secret: bytes = attrs.field(repr=False)
+    gateways: Callable[[], Iterable[Gateway]]
 
 
 class SipSide:
@@ -58,9 +62,11 @@ class SipSide:
         log: EventLog,
         pseudonym: Callable[[str], str],
         *,
+        tls: ClientTls | None = None,
         epoch: Callable[[], float] = time.time,
         entropy: Entropy = os.urandom,
     ) -> None:
+        """`tls` is the client side of TLS, None for none."""
         entropy = Pool(entropy)
         self._settings = settings
         self._reactor = reactor
@@ -83,19 +89,25 @@ class SipSide:
             self.connections,
             reactor,
             log,
-            None,
+            tls,
             requests_per_s=settings.requests_per_s,
             burst=settings.burst,
         )
-        locator = AddressLocator(system_lookup(reactor), _open_transport(settings))
+        records = system_records(reactor, settings.resolvers)
+        locator = DnsLocator(records, _spoken(settings, tls), entropy)
         self.client = Client(self.core, self.outgoing, locator, reactor, log, entropy)
+        self.routes = StaticRoutes(
+            settings, services.gateways, lambda target: self.probing.is_down(target), entropy
+        )
+        self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""
         transport = "TLS" if listener.tls else "TCP"
-        self.outgoing.ports.setdefault(transport, tcp_address(listener.endpoint)[1])
+        place = listener.advertise, tcp_address(listener.endpoint)[1]
+        self.outgoing.places.setdefault(transport, place)
         return SipServer(
             listener.name,
             self.core,
@@ -104,6 +116,7 @@ class SipSide:
             secure=listener.tls,
             requests_per_s=self._settings.requests_per_s,
             burst=self._settings.burst,
+            advertise=listener.advertise,
         )
 
     def datagrams(self, listener: SipListenerConfig) -> SipDatagrams:
@@ -113,14 +126,20 @@ class SipSide:
             self.core,
             requests_per_s=self._settings.requests_per_s,
             burst=self._settings.burst,
+            advertise=listener.advertise,
         )
         self.outgoing.datagrams.append(datagrams)
         return datagrams
 
 
-def _open_transport(settings: SipConfig) -> str:
-    """How a target is reached that leaves it open (RFC 3263 section 4.1): over UDP, if it can."""
-    return "UDP" if any(one.transport == "udp" for one in settings.listeners) else "TCP"
+def _spoken(settings: SipConfig, tls: ClientTls | None) -> set[str]:
+    """The transports that requests can go over."""
+    spoken = {"TCP"}
+    if any(one.transport == "udp" for one in settings.listeners):
+        spoken.add("UDP")
+    if tls is not None:
+        spoken.add("TLS")
+    return spoken
 
 
 class DatagramListener(Service):

@@ -1,5 +1,7 @@
 """Connections that are opened from here, over loopback sockets."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 from twisted.internet import reactor
@@ -7,20 +9,26 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorUDP
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
+from mobility import pki
+from mobility.config import Config, SipConfig, SipListenerConfig, StoreConfig, WebConfig
+from mobility.operate.certificates import Certificates
+from mobility.operate.peer_tls import PeerTls
 from mobility.reactor import IReactor
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.headers import NameAddr
 from mobility.sip.locating import AddressLocator, Unreachable, system_lookup
 from mobility.sip.message import Response
-from mobility.sip.outgoing import Outgoing
+from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.routing import Hop, Target
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.testing import MemoryLog
 
 LOOPBACK = "127.0.0.1"
+US = NameAddr.parse("<sip:us@example.test>")
 
 
 def random(size: int) -> bytes:
@@ -34,14 +42,14 @@ random.number = 0
 class Element:
     """One SIP element: its core, its listeners and what it opens."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ClientTls | None = None) -> None:
         self.log = MemoryLog()
         here = cast(IReactor, reactor)
         clock = Clock()  # transactions do not time out here
         self.core = Core(clock, self.log, random)
         self.table = ConnectionTable(here, 20)
         self.outgoing = Outgoing(
-            self.core, self.table, here, self.log, None, requests_per_s=0, burst=1
+            self.core, self.table, here, self.log, tls, requests_per_s=0, burst=1
         )
         locator = AddressLocator(system_lookup(here), "TCP")
         self.client = Client(self.core, self.outgoing, locator, clock, self.log, random)
@@ -60,10 +68,30 @@ class Element:
         socket = SipDatagrams("udp", self.core, requests_per_s=0, burst=1)
         self.udp = cast(IReactorUDP, reactor).listenUDP(0, socket, interface=LOOPBACK)
         self.outgoing.datagrams.append(socket)
-        self.outgoing.ports["TCP"] = self.tcp.getHost().port
+        self.ports = [self.tcp, self.udp]
+        self.outgoing.places["TCP"] = "", self.tcp.getHost().port
+
+    def listen_tls(self, config: Config) -> int:
+        """Listen with the certificate of the configuration, and take clients of any."""
+        server = SipServer(
+            "tls",
+            self.core,
+            self.table,
+            cast(IReactor, reactor),
+            secure=True,
+            requests_per_s=0,
+            burst=1,
+        )
+        (tls,) = Certificates(config, self.log).sip_listeners.values()
+        port = cast(IReactorTCP, reactor).listenTCP(
+            0, TLSMemoryBIOFactory(tls, isClient=False, wrappedFactory=server), interface=LOOPBACK
+        )
+        self.ports.append(port)
+        number: int = port.getHost().port
+        return number
 
     async def close(self) -> None:
-        for port in (self.tcp, self.udp):
+        for port in self.ports:
             await maybeDeferred(port.stopListening)
         for connection in tuple(self.table._open):
             connection.abort()
@@ -76,6 +104,78 @@ class Element:
             lambda one: done.callback(None) if one is flow and not done.called else None
         )
         return done
+
+
+def identity(directory: Path, authority: pki.Identity, host: str) -> Config:
+    """The configuration of a server whose certificate is for `host`."""
+    made = pki.server_certificate(authority, [host], datetime.now(UTC))
+    files = {name: directory / f"{host}.{name}" for name in ("pem", "key", "ca")}
+    files["pem"].write_bytes(made.certificate_pem)
+    files["key"].write_bytes(made.key_pem)
+    files["ca"].write_bytes(authority.certificate_pem)
+    listener = SipListenerConfig(
+        host, "tcp:0", certificate=files["pem"], key=files["key"], client_ca=files["ca"]
+    )
+    return Config(
+        source=directory / "mobility.toml",
+        data_dir=directory,
+        sip_domains=("example.test",),
+        server_fqdn="fe.example.test",
+        listeners=(),
+        web=WebConfig("https://int.example.test", "https://ext.example.test"),
+        store=StoreConfig(directory / "x.sqlite"),
+        sip=SipConfig(listeners=(listener,), peer_ca=files["ca"]),
+    )
+
+
+class TlsTests(TestCase):
+    """Mutual TLS between two elements."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        authority = pki.certificate_authority("test CA", datetime.now(UTC))
+        ours = identity(directory, authority, "us.example.test")
+        theirs = identity(directory, authority, "localhost")
+        self.ours, self.theirs = Element(PeerTls(ours)), Element(PeerTls(theirs))
+        for element in (self.ours, self.theirs):
+            element.listen()
+            self.addCleanup(element.close)
+        self.port = self.theirs.listen_tls(theirs)
+        self.stranger = identity(
+            directory, pki.certificate_authority("other CA", datetime.now(UTC)), "stranger"
+        )
+
+    async def test_both_know(self) -> None:
+        """Each side knows the other by its certificate, and what is opened one way is used the
+        other way, too (RFC 5923)."""
+        flow = await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, self.port, "localhost"))
+        self.assertEqual(flow.names, {"localhost"})
+        request = self.ours.client.request("OPTIONS", "sip:localhost", US, US)
+        self.assertEqual((await self.ours.client.ask(request, [flow])).status, 200)
+        (line,) = self.theirs.log.named("sip.request")
+        self.assertEqual(line["peer"], "us.example.test")
+        back = await self.theirs.outgoing.flow(Hop("TLS", LOOPBACK, 9, "us.example.test"))
+        request = self.theirs.client.request("OPTIONS", "sip:us.example.test", US, US)
+        self.assertEqual((await self.theirs.client.ask(request, [back])).status, 200)
+        self.assertEqual(len(self.theirs.outgoing), 0)
+
+    async def test_wrong_name(self) -> None:
+        """A server whose certificate is for another name is not spoken to."""
+        with self.assertRaises(Unreachable):
+            await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, self.port, "other.example.test"))
+        (line,) = self.ours.log.named("sip.connect_failed")
+        self.assertEqual((line["peer"], line["transport"]), ("other.example.test", "TLS"))
+
+    async def test_wrong_signer(self) -> None:
+        """Nor is one whose certificate nobody vouches for."""
+        stranger = Element(PeerTls(self.stranger))
+        stranger.listen()
+        self.addCleanup(stranger.close)
+        with self.assertRaises(Unreachable):
+            await stranger.outgoing.flow(Hop("TLS", LOOPBACK, self.port, "localhost"))
 
 
 class OutgoingTests(TestCase):

@@ -1,0 +1,126 @@
+"""To whom requests for people and numbers elsewhere are sent: `[[sip.route]]` and the gateways."""
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import attrs
+
+from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
+from mobility.domain.voice_objects import Gateway
+from mobility.sip.dialog import Entropy
+from mobility.sip.locating import weighted
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.routing import Target, Way, target_of
+from mobility.sip.uri import OtherUri, SipUri, TelUri, Uri
+
+
+@attrs.frozen(slots=True)
+class Watched:
+    """A target that is asked now and then whether it is there; `owner` is its route or gateway."""
+
+    owner: str
+    target: Target
+    probe_s: float
+
+
+class StaticRoutes:
+    """Which targets lead to a URI, those that are there before those that are not.
+
+    `is_down` says which are not (`mobility.sip.probing`).
+    """
+
+    def __init__(
+        self,
+        settings: SipConfig,
+        gateways: Callable[[], Iterable[Gateway]],
+        is_down: Callable[[Target], bool],
+        entropy: Entropy,
+    ) -> None:
+        self._settings = settings
+        self._gateways = gateways
+        self._is_down = is_down
+        self._entropy = entropy
+        self._by_domain: dict[str, SipRouteConfig] = {}
+        self._by_prefix: dict[str, SipRouteConfig] = {}
+        for route in settings.routes:
+            for domain in route.domains:
+                self._by_domain.setdefault(domain, route)
+            for prefix in route.prefixes:
+                self._by_prefix.setdefault(prefix, route)
+
+    def reaches(self, uri: SipUri | TelUri) -> bool:
+        """Whether there is somebody to send requests for the URI to."""
+        try:
+            self.ways(uri)
+        except SipRefusal:
+            return False
+        return True
+
+    def ways(self, uri: Uri) -> list[Way]:
+        """How requests for a URI that is none of our users' go on.
+
+        Raises SipRefusal where nothing leads there.
+        """
+        if isinstance(uri, OtherUri):
+            raise SipRefusal(416)
+        if isinstance(uri, TelUri):
+            return self._by_number(uri.number)
+        route = self._by_domain.get(uri.host)
+        if route is not None:
+            return self._targets(route)
+        if not self._settings.domain_lookup:
+            raise SipRefusal(404)
+        return [target_of(uri)]
+
+    def to_gateway(self, gateway: Gateway) -> list[Way]:
+        """How a gateway is reached."""
+        return [target_of_gateway(gateway)]
+
+    def trusted_for(self, domain: str, names: Iterable[str]) -> bool:
+        """Whether a server with a certificate for these names speaks for a domain: one of the
+        domain's own names, or one of its route's targets (RFC 5922)."""
+        route = self._by_domain.get(domain)
+        hosts = {one.host for one in route.targets} if route is not None else set()
+        return not {domain, *hosts}.isdisjoint(names)
+
+    def watched(self) -> list[Watched]:
+        """Whom to probe."""
+        found = [
+            Watched(route.name, _target(one), route.probe_s)
+            for route in self._settings.routes
+            for one in route.targets
+            if route.probe_s
+        ]
+        every_s = self._settings.gateway_probe_s
+        if every_s:
+            found += [
+                Watched(one.name, target_of_gateway(one), every_s) for one in self._gateways()
+            ]
+        return found
+
+    def _by_number(self, number: str) -> list[Way]:
+        for length in range(len(number), -1, -1):
+            route = self._by_prefix.get(number[:length])
+            if route is not None:
+                return self._targets(route)
+        raise SipRefusal(404)
+
+    def _targets(self, route: SipRouteConfig) -> list[Way]:
+        """By priority, and within it by chance; those that are down come last."""
+        left = sorted(route.targets, key=lambda one: one.priority)
+        ordered: list[Target] = []
+        while left:
+            same = [one for one in left if one.priority == left[0].priority]
+            chosen = same[weighted([one.weight for one in same], self._entropy)]
+            ordered.append(_target(chosen))
+            left.remove(chosen)
+        return cast(list[Way], sorted(ordered, key=self._is_down))
+
+
+def target_of_gateway(gateway: Gateway) -> Target:
+    return Target(gateway.name, gateway.port, gateway.transport.upper())
+
+
+def _target(settings: SipTargetConfig) -> Target:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return Target(host, settings.port or None, settings.transport.upper())
