@@ -22,6 +22,7 @@ COMMANDS = {
     "firewall": "mobility.commands.firewall:firewall",
     "group": "mobility.commands.group:group",
     "init": "mobility.commands.init:init",
+    "mcx": "mobility.commands.mcx:mcx",
     "proxy-config": "mobility.commands.proxy_config:proxy_config",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",

@@ -63,6 +63,7 @@ from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.idle_sweep import idle_sweep
 from mobility.imaging.darkroom import PillowDarkroom
+from mobility.mcx_side import McxSide
 from mobility.media.relay import Relays
 from mobility.meet.routes import PATH as JOIN_PATH
 from mobility.meet.routes import Doors
@@ -375,6 +376,9 @@ class FrontEnd(MultiService):
             group_size_to_expand=config.ucwa.group_size_to_expand,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
         )
+        self.mcx = McxSide(config, ledger, stored.legacy_clients, reactor, epoch, log)
+        self.mcx.setServiceParent(self)
+        self.subtrees = [self.mcx.subtree]
         self.routes: list[Route] = [
             *autodiscover_routes(config, self.users, self.authenticator),
             *token_routes,

@@ -57,6 +57,16 @@ class Standing:
             "SIP servers and gateways that do not.",
             lambda: sip.probing.count(Presence.DOWN),
         )
+        mcx = front_end.mcx
+        gauge("mobility_mcx_clients", "User agents that asked for /Mcx/.", lambda: len(mcx.clients))
+        gauge("mobility_mcx_requests_under_way", "Passed on to a pool.", lambda: mcx.under_way)
+        pool = mcx.pool
+        if pool is not None:
+            gauge(
+                "mobility_mcx_pool_up",
+                "1 if the legacy pool answers.",
+                lambda: bool(pool.reachable),
+            )
         metrics.store(front_end.store.stats)
         mirrored = front_end.directory
         if mirrored is not None:
@@ -72,6 +82,7 @@ class Standing:
         mirrored = self.front_end.directory
         return {
             **({} if mirrored is None else {"directory": mirrored.standing()}),
+            "mcx": self.front_end.mcx.standing(),
             "started_at": self.started_at,
             "users": len(self.front_end.users),
             "tokens": len(self.front_end.tokens),

@@ -165,6 +165,8 @@ class MobilityService(MultiService):
         self.front_end.setServiceParent(self)
         if self.front_end.directory is not None:
             self.front_end.directory.setServiceParent(self)
+        if self.front_end.mcx.watch is not None:
+            self.front_end.mcx.watch.setServiceParent(self)
         self._connections = Connections(self._reactor, connection_limit(config.web.max_connections))
         access = OperatorAccess(key)
         self._draining = ""
@@ -217,6 +219,7 @@ class MobilityService(MultiService):
                 log=self.log,
                 clock=self._reactor,
                 connections=self._connections,
+                subtrees=self.front_end.subtrees,
             )
             tls = certificates.listeners.get(settings.name)
             where, dotted = str(config.source), f"listen[{number}]"
@@ -274,6 +277,9 @@ class MobilityService(MultiService):
         checks.add(lambda: self._draining)
         checks.add(lambda: "" if ledger.available else "the store cannot be written")
         checks.add(lambda: ", ".join(filter(None, (one.problem for one in self._all_listeners))))
+        pool = self.front_end.mcx.pool
+        if pool is not None:
+            checks.remark(lambda: pool.problem)
         return checks
 
     def _directory_routes(self, access: OperatorAccess) -> list[Route]:
@@ -329,6 +335,7 @@ class MobilityService(MultiService):
             await listener.stopService()
         drained = {one.settings.name: self._sites[one.settings.name].drain() for one in web}
         self.front_end.channels.drain()
+        self.front_end.mcx.drain()
         await self._in_time(drained)
         await super().stopService()
         self._lock.release()

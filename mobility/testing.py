@@ -26,12 +26,14 @@ from zope.interface import implementer
 from mobility.config import WebConfig
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
+from mobility.http.body_reader import BodyReader, ChunkedBody, SizedBody
 from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
 from mobility.http.errors import Unauthorised
 from mobility.http.message import Caller, Request, Site
 from mobility.http.route import Route
 from mobility.http.site import HttpSite
+from mobility.http.subtree import Subtree
 
 CLIENT_ADDRESS = "192.0.2.1"
 """Where a `MemoryClient` connects from unless told otherwise (RFC 5737 TEST-NET-1)."""
@@ -254,10 +256,14 @@ def read_responses(data: bytes, methods: Sequence[str] = ()) -> list[MemoryRespo
         if status >= 200:
             method = methods[len(responses)] if len(responses) < len(methods) else "GET"
             length = 0 if method == "HEAD" else int(response.header("content-length") or 0)
-            if len(rest) < length:
+            body: BodyReader = SizedBody(length, length)
+            if response.header("transfer-encoding") == "chunked":
+                body = ChunkedBody(len(rest))
+            left = body.feed(rest)
+            if left is None:
                 break
-            responses.append(attrs.evolve(response, body=rest[:length]))
-            rest = rest[length:]
+            responses.append(attrs.evolve(response, body=body.body()))
+            rest = left
         data = rest
     return responses
 
@@ -276,6 +282,7 @@ def memory_site(
     authenticate: Callable[[Request], Caller] = refuse_everyone,
     log: MemoryLog | None = None,
     max_connections: int = 1000,
+    subtrees: Iterable[Subtree] = (),
 ) -> HttpSite:
     """A site in memory, named `memory`; a user's pseudonym is `~` and the URI.
 
@@ -293,6 +300,7 @@ def memory_site(
         clock=clock,
         connections=Connections(clock, max_connections),
         epoch=clock.seconds,
+        subtrees=subtrees,
     )
 
 

@@ -20,6 +20,7 @@ from mobility.config import (
 from mobility.config.devices import DevicesConfig
 from mobility.config.forwarding import ForwardingConfig
 from mobility.config.history import HistoryConfig
+from mobility.config.mcx import McxConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.sip import SipConfig, SipListenerConfig, SipRouteConfig, SipTargetConfig
@@ -35,6 +36,7 @@ RECORDS: dict[str, type] = {
     "forwarding": ForwardingConfig,
     "media": MediaConfig,
     "media.relay": MediaRelayConfig,
+    "mcx": McxConfig,
     "history": HistoryConfig,
     "devices": DevicesConfig,
     "meetings.dial_in": DialInRegion,

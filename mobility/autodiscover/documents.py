@@ -19,6 +19,7 @@ USER_PATH = ROOT_PATH + "/user"
 OAUTH_USER_PATH = ROOT_PATH + "/oauth/user"
 DOMAIN_PATH = ROOT_PATH + "/domain"
 XFRAME_PATH = "/Autodiscover/XFrame/XFrame.html"
+MCX_PATH = "/Mcx/McxService.svc"
 UCWA_PATH = "/ucwa/v1/applications"
 UCWA_OAUTH_PATH = "/ucwa/oauth/v1/applications"
 """`applications` of UCWA as the classic tokens and as the HAL relation name it; both lead there."""
@@ -134,21 +135,27 @@ def _redirect(kind: str, places: Places, own: str, href: str) -> Answer:
     )
 
 
-def user(places: Places, sip: tuple[SipAccess, ...], *, guest: bool = False) -> Answer:
+def user(
+    places: Places, sip: tuple[SipAccess, ...], *, guest: bool = False, mcx: bool = False
+) -> Answer:
     """User of a person homed here (3.1.5.3, 3.1.5.5), or of a guest of somebody's meeting.
 
     Mobility links name the external site wherever the client is, so that a phone that leaves the
-    office keeps its URLs; only Autodiscover itself has an internal link.
+    office keeps its URLs; only Autodiscover itself has an internal link.  `mcx` says that clients
+    of the Mobility Service are still served.
     """
     own = places.discovery(USER_PATH)
     xframe = places.external + XFRAME_PATH
     ucwa = places.external + (UCWA_GUEST_PATH if guest else UCWA_PATH)
+    legacy = places.external + MCX_PATH
+    mobility = (Link("Internal/Mcx", legacy), Link("External/Mcx", legacy)) if mcx else ()
     oauth = places.external + (UCWA_OAUTH_GUEST_PATH if guest else UCWA_OAUTH_PATH)
     return Answer(
         "User",
         places.access_location,
         (
             *_autodiscover(places),
+            *mobility,
             Link("Internal/Ucwa", ucwa),
             Link("External/Ucwa", ucwa),
             Link("Ucwa", ucwa),

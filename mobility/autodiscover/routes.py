@@ -36,6 +36,7 @@ class Autodiscover:
         self._authenticator = authenticator
         self._homes = Homes(config.sip_domains, config.autodiscover.redirects, config.web)
         self._sip = _sip_access(config.autodiscover.sip_internal, config.autodiscover.sip_external)
+        self._mcx = bool(config.mcx.forward_to)
         self._frame: Page = page(config.web.cross_domain_origins, config.server_fqdn)
 
     def root(self, request: Request) -> Response:
@@ -115,7 +116,7 @@ class Autodiscover:
         places = self._places(request, _carried_domain(request) or domain_of(caller.user_uri))
         if home != HERE:
             return _answer(request, documents.user_redirect(places, home))
-        return _answer(request, documents.user(places, self._sip))
+        return _answer(request, documents.user(places, self._sip, mcx=self._mcx))
 
     def _places(self, request: Request, original_domain: str) -> Places:
         return Places(

@@ -26,11 +26,13 @@ def status(config: Config, as_json: bool) -> int:
     lines = [
         f"mobility {content['version']}, running since {_time(content['started_at'])}",
         "ready" if content["ready"] else "not ready: " + "; ".join(content["reasons"]),
+        *content.get("remarks", ()),
         *(
             f"{content[name]:>8} {name}"
             for name in ("users", "tokens", "applications", "parked", "connections")
         ),
         *_directory(content.get("directory")),
+        _mcx(content["mcx"]),
         *(f"{name}: {address or 'closed'}" for name, address in content["listeners"].items()),
         *(f"{one['route']}: {one['peer']} is {one['state']}" for one in content["sip_peers"]),
     ]
@@ -45,6 +47,14 @@ def _directory(standing: Mapping[str, Any] | None) -> Iterator[str]:
         read = f"read {_time(at)} from {standing['server']}" if at else "not read yet"
         problem = f"; {standing['problem']}" if standing["problem"] else ""
         yield f"directory: {read}{problem}"
+
+
+def _mcx(standing: Mapping[str, Any]) -> str:
+    """What becomes of clients of the Mobility Service."""
+    if standing["retired"]:
+        return f"mcx: retired; {standing['clients']} kinds of clients have asked for it"
+    state = {True: "answers", False: "does not answer", None: "was not asked yet"}
+    return f"mcx: passed on to {standing['forward_to']}, which {state[standing['reachable']]}"
 
 
 def _time(epoch: float) -> str:

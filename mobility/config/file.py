@@ -11,6 +11,7 @@ import attrs
 from mobility.config.devices import DevicesConfig
 from mobility.config.forwarding import ForwardingConfig, read_forwarding
 from mobility.config.history import HistoryConfig
+from mobility.config.mcx import McxConfig, read_mcx
 from mobility.config.media import MediaConfig, read_media
 from mobility.config.meetings import MeetingsConfig, read_meetings
 from mobility.config.services import (
@@ -54,6 +55,7 @@ class Config:
     meetings: MeetingsConfig = attrs.Factory(MeetingsConfig)
     forwarding: ForwardingConfig = attrs.Factory(ForwardingConfig)
     media: MediaConfig = attrs.Factory(MediaConfig)
+    mcx: McxConfig = attrs.Factory(McxConfig)
     history: HistoryConfig = attrs.Factory(HistoryConfig)
     devices: DevicesConfig = attrs.Factory(DevicesConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
@@ -98,6 +100,7 @@ def load(path: Path) -> Config:
         meetings=read_meetings(top.table("meetings")),
         forwarding=read_forwarding(top.table("forwarding")),
         media=read_media(top.table("media")),
+        mcx=read_mcx(top.table("mcx"), web),
         history=top.table("history").record(HistoryConfig),
         devices=top.table("devices").record(DevicesConfig),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),

@@ -25,6 +25,7 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    LegacyClient,
     Meeting,
     MeetingExtension,
     Message,
@@ -172,6 +173,7 @@ class Snapshot:
     voice_settings: list[VoiceSetting] = attrs.Factory(list)
     voice_grants: list[VoiceGrant] = attrs.Factory(list)
     call_forwardings: list[CallForwarding] = attrs.Factory(list)
+    legacy_clients: list[LegacyClient] = attrs.Factory(list)
     heads: dict[str, tuple[int, int]] = attrs.Factory(dict)
     """Of each stream, the position below which it was trimmed, and its last position."""
     presence_number: int = 0

@@ -29,6 +29,10 @@ class BodyReader(Protocol):
 
     def body(self) -> bytes: ...
 
+    def take(self) -> bytes:
+        """What has come since the last `take`; it is kept no longer."""
+        ...
+
 
 class SizedBody:
     """A body of `length` bytes."""
@@ -54,6 +58,10 @@ class SizedBody:
 
     def body(self) -> bytes:
         return bytes(self._data)
+
+    def take(self) -> bytes:
+        taken, self._data = bytes(self._data), bytearray()
+        return taken
 
 
 class ChunkedBody:
@@ -96,6 +104,10 @@ class ChunkedBody:
 
     def body(self) -> bytes:
         return bytes(self._body)
+
+    def take(self) -> bytes:
+        taken, self._body = bytes(self._body), bytearray()
+        return taken
 
     def _take_line(self, piece: bytes) -> bool:
         """Add to the current line; true when it was the empty line that ends the body."""

@@ -24,17 +24,15 @@ from zope.interface import implementer
 
 from mobility.errors import Answerable, PeerFault
 from mobility.http.body_reader import BodyReader, ChunkedBody, SizedBody
-from mobility.http.errors import ProtocolFault, malformed
-from mobility.http.head import CHUNKED, Head, read_head
+from mobility.http.errors import ProtocolFault
+from mobility.http.head import CHUNKED, Head, head_end, read_head
 from mobility.http.limits import (
     BODY_BYTES_PER_S,
     HANDSHAKE_S,
-    HEADER_BYTES,
     LINGER_S,
     PIPELINED_BYTES,
     PIPELINED_REQUESTS,
     REFUSED_BODY_BYTES,
-    REQUEST_LINE_BYTES,
     SEND_PIECE_BYTES,
     SEND_STALL_S,
 )
@@ -82,8 +80,27 @@ class Exchange(Protocol):
         ...
 
     @property
-    def fault(self) -> Answerable | None:
-        """What `run` will answer with, when that is known before the body."""
+    def settled(self) -> bool:
+        """Whether the answer is known before the body has come."""
+        ...
+
+    @property
+    def passing(self) -> bool:
+        """Whether the body is handed on piece by piece with `passed`, between `start` and `run`."""
+        ...
+
+    def start(self) -> None: ...
+
+    def passed(self, data: bytes) -> None: ...
+
+    def blocked(self) -> None:
+        """The peer does not read what was sent to it."""
+        ...
+
+    def unblocked(self) -> None: ...
+
+    def decline(self) -> None:
+        """Give the answer that is known now and close; the body will not be read."""
         ...
 
     def run(self, body: bytes) -> None:
@@ -137,6 +154,7 @@ class HttpChannel:
         "_body",
         "_closes",
         "_exchange",
+        "_held",
         "_input",
         "_paused",
         "_phase",
@@ -165,6 +183,7 @@ class HttpChannel:
         self._since = 0.0
         self._unsent: memoryview | None = None
         self._blocked = False
+        self._held = False
         self._closes = False
         self._paused = False
         self._reading = False
@@ -205,7 +224,7 @@ class HttpChannel:
             held += data
         else:
             self._input = bytearray(held) + data
-        if phase is Phase.ANSWERING or phase is Phase.SENDING or self._blocked:
+        if phase is Phase.ANSWERING or phase is Phase.SENDING or self._blocked or self._held:
             if len(self._input) > PIPELINED_BYTES:
                 self._pause()
         else:
@@ -226,13 +245,19 @@ class HttpChannel:
         self._blocked = True
         if self._phase is Phase.IDLE:
             self._enter(Phase.SENDING, SEND_STALL_S)
+        elif self._exchange is not None and self._exchange.passing:
+            self.deadline = self._server.now() + SEND_STALL_S
+            self._exchange.blocked()
 
     def resumeProducing(self) -> None:
         """The peer has read what the transport held."""
         self._blocked = False
         if self._phase is Phase.SENDING:
             self._send_on()
-        if self._input:
+        elif self._exchange is not None and self._exchange.passing:
+            self._wait_for_body()
+            self._exchange.unblocked()
+        if self._input or self._paused:
             self.proceed()
 
     def stopProducing(self) -> None:
@@ -260,6 +285,7 @@ class HttpChannel:
             return
         cut_short = self._phase is Phase.BODY or self._phase is Phase.HEAD
         self._exchange = self._body = None
+        self._held = False
         self._closes = not keep_alive
         if cut_short:
             self._input = b""
@@ -270,8 +296,34 @@ class HttpChannel:
         if self._unsent is None:
             self._transport.write(data)
         self._send_on()
-        if self._phase is Phase.IDLE and self._input and not self._reading:
+        if self._phase is Phase.IDLE and (self._input or self._paused) and not self._reading:
             self.proceed()
+
+    def send_part(self, data: bytes) -> None:
+        """Send a part of the answer to a request that is passed on; `send` ends it."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def hold(self) -> None:
+        """Read no more of the body until `release`: whoever takes it is behind."""
+        if not self._held:
+            self._held = True
+            self.deadline = inf
+            self._pause()
+
+    def release(self) -> None:
+        """Read on after `hold`."""
+        if self._held:
+            self._held = False
+            self._since = self._server.now()
+            self._wait_for_body()
+            self.proceed()
+
+    def abort(self) -> None:
+        """Cut the connection: what was sent of the answer cannot be completed."""
+        if self._transport is not None:
+            self.deadline = inf
+            self._transport.abortConnection()
 
     def close(self) -> None:
         """Close in good order, or abort if the peer has not let go after `SEND_STALL_S`."""
@@ -288,13 +340,12 @@ class HttpChannel:
         late = PeerFault("ClientTimeout", None, "The request did not come in time.")
         if self._phase is Phase.HEAD:
             self._refuse(late)
-        elif self._phase is Phase.BODY and self._exchange is not None:
+        elif self._phase is Phase.BODY and self._exchange is not None and not self._blocked:
             self._exchange.refuse(late)
         elif self._phase in (Phase.OPENED, Phase.IDLE, Phase.LINGERING):
             self.close()
         else:
-            self.deadline = inf
-            self._transport.abortConnection()
+            self.abort()
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -305,7 +356,7 @@ class HttpChannel:
         self._reading = True
         served = 0
         try:
-            while self._input and self._phase in _READING and not self._blocked:
+            while self._input and self._phase in _READING and not (self._blocked or self._held):
                 if served == PIPELINED_REQUESTS:
                     self._server.soon(self)
                     return
@@ -314,7 +365,7 @@ class HttpChannel:
                     break
         finally:
             self._reading = False
-        if self._paused and self._phase in _READING and self._transport is not None:
+        if self._paused and not self._held and self._phase in _READING and self._transport:
             self._paused = False
             self._transport.resumeProducing()
 
@@ -322,7 +373,7 @@ class HttpChannel:
         """Whether a whole head was there and has been dealt with."""
         received = self._input
         try:
-            end = _head_end(received, self._scanned)
+            end = head_end(received, self._scanned)
             if end == 0:
                 self._scanned = len(received)
                 if self._phase is Phase.IDLE and len(received) > 2:
@@ -345,15 +396,16 @@ class HttpChannel:
         if head.length == 0:
             self._phase = Phase.ANSWERING
             self.deadline = inf
+            if exchange.passing:
+                exchange.start()
             exchange.run(b"")
             return
         self._since = self._server.now()
         self._enter(Phase.BODY, self._server.body_timeout_s)
-        fault = exchange.fault
-        if fault is not None and (
+        if exchange.settled and (
             head.expects_continue or not 0 < head.length <= REFUSED_BODY_BYTES
         ):
-            exchange.refuse(fault)
+            exchange.decline()
             return
         try:
             if head.length == CHUNKED:
@@ -365,6 +417,8 @@ class HttpChannel:
             return
         if head.expects_continue and not self._input and self._transport is not None:
             self._transport.write(_CONTINUE)
+        if exchange.passing:
+            exchange.start()
 
     def _read_body(self) -> bool:
         body, exchange = self._body, self._exchange
@@ -378,17 +432,31 @@ class HttpChannel:
                 self._phase = Phase.ANSWERING
             exchange.refuse(fault)
             return False
+        if exchange.passing:
+            exchange.passed(body.take())
+            if self._exchange is not exchange:  # answered meanwhile
+                return False
         if rest is None:
-            self.deadline = (
-                self._since + self._server.body_timeout_s + body.received / BODY_BYTES_PER_S
-            )
+            if not self._held:
+                self._wait_for_body()
             return False
         self._input = rest
         self._body = None
+        self._held = False
         self._phase = Phase.ANSWERING
         self.deadline = inf
         exchange.run(body.body())
         return True
+
+    def _wait_for_body(self) -> None:
+        """The peer has its time to send on; none is running while it waits for an answer."""
+        body = self._body
+        received = 0 if body is None else body.received / BODY_BYTES_PER_S
+        self.deadline = (
+            inf
+            if body is None or self._held
+            else self._since + self._server.body_timeout_s + received
+        )
 
     def _refuse(self, fault: Answerable) -> None:
         """Answer to what is no request; what is malformed is closed at once, the rest lingers."""
@@ -423,34 +491,3 @@ class HttpChannel:
     def _enter(self, phase: Phase, wait_s: float) -> None:
         self._phase = phase
         self.deadline = self._server.now() + wait_s
-
-
-def _head_end(received: bytes | bytearray, scanned: int) -> int:
-    """The index after the empty line that ends the head, or 0 while it has not come.
-
-    One empty line before the request line is skipped (RFC 9112 section 2.2); the first `scanned`
-    bytes were looked at before.  Raises `ProtocolFault`: 414, 431, or 400 for a bare LF.
-    """
-    start = 2 if received.startswith(b"\r\n") else 0
-    line_end = received.find(b"\n", start, start + REQUEST_LINE_BYTES + 2)
-    if line_end < 0:
-        if len(received) - start > REQUEST_LINE_BYTES + 1:
-            raise ProtocolFault(
-                414, "EntityTooLarge", f"The request line is over {REQUEST_LINE_BYTES} bytes."
-            )
-        return 0
-    fields = line_end + 1
-    most = fields + HEADER_BYTES + 2
-    end = received.find(b"\r\n\r\n", max(line_end - 1, scanned - 3), most)
-    stop = most if end < 0 else end + 4
-    fresh = max(start, scanned)
-    breaks = received.count(b"\n", fresh, stop)
-    if breaks != received.count(b"\r\n", max(fresh - 1, 0), stop):
-        raise malformed("A line of the head does not end with CRLF.")
-    if end >= 0:
-        return end + 4
-    if len(received) >= most:
-        raise ProtocolFault(
-            431, "EntityTooLarge", f"The header fields are over {HEADER_BYTES} bytes."
-        )
-    return 0

@@ -53,14 +53,23 @@ class Office(Protocol):
     ) -> bytes: ...
 
     def ended(
-        self, exchange: "HttpExchange", status: int, sent: int, ms: float, parked_ms: float
+        self, exchange: "Answered", status: int, sent: int, ms: float, parked_ms: float
     ) -> None: ...
 
 
-class HttpExchange:
-    """Answers once: by its handler, by a fault found before, or not at all when the client went.
+class Answered(Protocol):
+    """What the access line tells of an exchange."""
 
-    `fault` is what the request will be refused with whatever its body.
+    request: Request
+
+    @property
+    def route_name(self) -> str: ...
+
+
+class HttpExchange:
+    """Answers once: by its handler, by what was found before, or not at all when the client went.
+
+    It is `settled` when it will be answered so whatever its body.
     """
 
     __slots__ = (
@@ -77,6 +86,8 @@ class HttpExchange:
         "_site",
         "request",
     )
+
+    passing = False
 
     def __init__(
         self,
@@ -110,8 +121,24 @@ class HttpExchange:
         return self._plan.body_limit
 
     @property
-    def fault(self) -> Answerable | None:
-        return self._plan.fault
+    def settled(self) -> bool:
+        return self._plan.fault is not None or self._plan.response is not None
+
+    def start(self) -> None:
+        """Nothing is passed on."""
+
+    def passed(self, data: bytes) -> None:
+        """Nothing is passed on."""
+
+    def blocked(self) -> None:
+        """An answer is sent as a whole."""
+
+    def unblocked(self) -> None:
+        """An answer is sent as a whole."""
+
+    def decline(self) -> None:
+        self._keep_alive = False
+        self.run(b"")
 
     def run(self, body: bytes) -> None:
         self._running = True

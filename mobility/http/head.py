@@ -11,7 +11,7 @@ import attrs
 import httptools
 
 from mobility.http.errors import ProtocolFault, malformed
-from mobility.http.limits import HEADER_FIELDS
+from mobility.http.limits import HEADER_BYTES, HEADER_FIELDS, REQUEST_LINE_BYTES
 
 CHUNKED = -1
 """`Head.length` of a body that comes in chunks."""
@@ -164,3 +164,34 @@ def _keeps_alive(connection: str | None, minor: int) -> bool:
         return minor == 1
     options = {option.strip() for option in connection.lower().split(",")}
     return "close" not in options and (minor == 1 or "keep-alive" in options)
+
+
+def head_end(received: bytes | bytearray, scanned: int) -> int:
+    """The index after the empty line that ends the head, or 0 while it has not come.
+
+    One empty line before the request line is skipped (RFC 9112 section 2.2); the first `scanned`
+    bytes were looked at before.  Raises `ProtocolFault`: 414, 431, or 400 for a bare LF.
+    """
+    start = 2 if received.startswith(b"\r\n") else 0
+    line_end = received.find(b"\n", start, start + REQUEST_LINE_BYTES + 2)
+    if line_end < 0:
+        if len(received) - start > REQUEST_LINE_BYTES + 1:
+            raise ProtocolFault(
+                414, "EntityTooLarge", f"The request line is over {REQUEST_LINE_BYTES} bytes."
+            )
+        return 0
+    fields = line_end + 1
+    most = fields + HEADER_BYTES + 2
+    end = received.find(b"\r\n\r\n", max(line_end - 1, scanned - 3), most)
+    stop = most if end < 0 else end + 4
+    fresh = max(start, scanned)
+    breaks = received.count(b"\n", fresh, stop)
+    if breaks != received.count(b"\r\n", max(fresh - 1, 0), stop):
+        raise malformed("A line of the head does not end with CRLF.")
+    if end >= 0:
+        return end + 4
+    if len(received) >= most:
+        raise ProtocolFault(
+            431, "EntityTooLarge", f"The header fields are over {HEADER_BYTES} bytes."
+        )
+    return 0

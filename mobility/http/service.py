@@ -17,6 +17,7 @@ from mobility.http.errors import WrongMethod, error_response, too_large
 from mobility.http.message import Caller, Request, Response, Site
 from mobility.http.route import JSON_BODY_BYTES, Authorisation, Route
 from mobility.http.router import Router
+from mobility.http.subtree import Passage, Subtree
 from mobility.http.target import path_segments, query_fields
 
 EVENTS: Catalogue = {
@@ -36,15 +37,19 @@ Authenticate = Callable[[Request], Caller]
 
 @attrs.define(slots=True)
 class Plan:
-    """How a request will be answered: by a route, or already (`fault`, `response`)."""
+    """How a request will be answered: by a route, already (`fault`, `response`), or elsewhere."""
 
     route: Route | None = None
     fault: Answerable | None = None
     response: Response | None = None
+    passage: Passage | None = None
+    subtree: Subtree | None = None
 
     @property
     def name(self) -> str:
-        """The route's name for the access line."""
+        """The name of the route or the directory for the access line."""
+        if self.subtree is not None:
+            return self.subtree.name
         return "-" if self.route is None else self.route.name
 
     @property
@@ -67,8 +72,14 @@ class RequestService:
         authenticate: Authenticate,
         cross_domain: CrossDomain,
         log: EventLog,
+        subtrees: Iterable[Subtree] = (),
     ) -> None:
         self._router = Router(routes, site)
+        self._subtrees = {
+            one.path.strip("/").lower(): one
+            for one in subtrees
+            if site.name in one.sites and (site.secure or one.plain)
+        }
         self._authenticate = authenticate
         self._cross_domain = cross_domain
         self._log = log
@@ -94,6 +105,15 @@ class RequestService:
     def _choose(self, request: Request, plan: Plan) -> None:
         segments = path_segments(request.path)
         request.path = "/" + "/".join(segments)
+        subtree = self._subtrees.get(segments[0].lower()) if segments else None
+        if subtree is not None:
+            plan.subtree = subtree
+            entered = subtree.enter(request, segments)
+            if isinstance(entered, Response):
+                plan.response = entered
+            else:
+                plan.passage = entered
+            return
         request.query = query_fields(request.raw_query)
         found = self._router.find(segments)
         if found is None:
@@ -134,7 +154,7 @@ class RequestService:
         A route that may park is refused.  The Deferred never fails.
         """
         plan = self.plan(request)
-        if plan.may_park:
+        if plan.may_park or plan.passage is not None:
             plan.fault = Refusal("Forbidden", None, "This resource cannot be part of a batch.")
         elif len(request.body) > plan.body_limit:
             plan.fault = plan.fault or too_large(

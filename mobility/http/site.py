@@ -17,13 +17,15 @@ from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
 from mobility.http.crossdomain import CrossDomain
 from mobility.http.errors import error_response
-from mobility.http.exchange import HttpExchange
+from mobility.http.exchange import Answered, HttpExchange
 from mobility.http.head import Head
 from mobility.http.message import Media, Request, Response, Site
 from mobility.http.negotiation import JSON, negotiate
+from mobility.http.passing import PassingExchange
 from mobility.http.proxies import Proxies
 from mobility.http.route import Route
 from mobility.http.service import Authenticate, Plan, RequestService
+from mobility.http.subtree import Subtree
 from mobility.http.target import EMPTY
 
 _FULL = "The service takes no more requests at present."
@@ -36,7 +38,8 @@ class HttpSite:
 
     `authenticate` finds the caller of BEARER routes; `pseudonym` turns a user's URI into what the
     access line may hold; `own_urls` are more URLs that count as ours, for sites that are reached
-    at neither published URL; `epoch` is the time of day, `clock` what waits are measured with.
+    at neither published URL; `subtrees` are directories that are answered as a whole; `epoch` is
+    the time of day, `clock` what waits are measured with.
     """
 
     noisy = False
@@ -56,6 +59,7 @@ class HttpSite:
         connections: Connections,
         epoch: Callable[[], float] = time.time,
         own_urls: Sequence[str] = (),
+        subtrees: Iterable[Subtree] = (),
     ) -> None:
         self.site = site
         self.header_timeout_s = web.header_timeout_s
@@ -65,7 +69,12 @@ class HttpSite:
             (web.internal_url, web.external_url, *own_urls), web.cross_domain_origins, server_fqdn
         )
         self.service = RequestService(
-            site, routes, authenticate=authenticate, cross_domain=self._cross_domain, log=log
+            site,
+            routes,
+            authenticate=authenticate,
+            cross_domain=self._cross_domain,
+            log=log,
+            subtrees=subtrees,
         )
         self.now = self.clock_s = clock.seconds
         self._clock = clock
@@ -124,7 +133,7 @@ class HttpSite:
     def soon(self, channel: HttpChannel) -> None:
         self._clock.callLater(0, channel.proceed)
 
-    def begin(self, channel: HttpChannel, head: Head) -> HttpExchange:
+    def begin(self, channel: HttpChannel, head: Head) -> HttpExchange | PassingExchange:
         headers = head.headers
         path, _, raw_query = head.target.partition("?")
         request = Request(
@@ -143,6 +152,16 @@ class HttpSite:
         refused = channel.surplus or self.draining
         plan = Plan(fault=Unavailable(_FULL)) if refused else self.service.plan(request)
         self._in_flight += 1
+        if plan.passage is not None:
+            return PassingExchange(
+                self,
+                channel,
+                request,
+                plan.name,
+                plan.passage,
+                keep_alive=head.keep_alive,
+                minor_version=head.minor_version,
+            )
         return HttpExchange(
             self,
             channel,
@@ -186,7 +205,7 @@ class HttpSite:
         )
 
     def ended(
-        self, exchange: HttpExchange, status: int, sent: int, ms: float, parked_ms: float
+        self, exchange: Answered, status: int, sent: int, ms: float, parked_ms: float
     ) -> None:
         """An exchange is over: write its access line."""
         request = exchange.request

@@ -22,10 +22,20 @@ class Health:
 
     def __init__(self) -> None:
         self._checks: list[Check] = []
+        self._remarks: list[Check] = []
 
     def add(self, check: Check) -> None:
         """Ask `check`, too, before saying that the front end is ready."""
         self._checks.append(check)
+
+    def remark(self, check: Check) -> None:
+        """Tell what `check` has to say beside readiness: it does not keep the front end from it."""
+        self._remarks.append(check)
+
+    def remarks(self) -> dict[str, list[str]]:
+        """What does not work without making the front end unready, as the answers tell it."""
+        made = [remark for check in self._remarks if (remark := check())]
+        return {"remarks": made} if made else {}
 
     def reasons(self) -> list[str]:
         """Why the front end is not ready; nothing when it is."""
@@ -50,7 +60,8 @@ def routes(health: Health, metrics: Metrics) -> list[Route]:
 
     def readyz(_request: Request) -> Response:
         reasons = health.reasons()
-        return json_response(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+        content = {"ready": not reasons, "reasons": reasons, **health.remarks()}
+        return json_response(503 if reasons else 200, content)
 
     def show_metrics(_request: Request) -> Response:
         return Response(body=metrics.text(), content_type=CONTENT_TYPE)

@@ -17,6 +17,6 @@ def route(access: OperatorAccess, health: Health, counts: Callable[[], dict[str,
     def status(_request: Request) -> Response:
         reasons = health.reasons()
         content = {"version": __version__, "ready": not reasons, "reasons": reasons}
-        return json_response(200, {**content, **counts()})
+        return json_response(200, {**content, **health.remarks(), **counts()})
 
     return access.route("operate.status", "GET", PATH, status)

@@ -19,6 +19,7 @@ from mobility.domain.records import (
     Instance,
     Invitation,
     Leg,
+    LegacyClient,
     Meeting,
     MeetingExtension,
     Participant,
@@ -139,6 +140,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             voice_settings=_records(connection, VoiceSetting),
             voice_grants=_records(connection, VoiceGrant),
             call_forwardings=_records(connection, CallForwarding),
+            legacy_clients=_records(connection, LegacyClient),
             heads={stream_id: (base, head) for stream_id, base, head in connection.execute(BOUNDS)},
             presence_number=connection.execute(COUNTER, (PRESENCE_COUNTER,)).fetchone()[0],
         )

@@ -112,6 +112,13 @@ class DocumentsTests(SynchronousTestCase):
         )
         self.assertEqual(user["SipClientInternalAccess"], {"fqdn": "sip.in.test", "port": 5061})
 
+    def test_mobility_service(self) -> None:
+        """Where clients of the Mobility Service are still served, both its links are external."""
+        user = json.loads(render(documents.user(PLACES, (), mcx=True), Form.CLASSIC))["User"]
+        found = {link["token"]: link["href"] for link in user["Links"] if "Mcx" in link["token"]}
+        href = "https://out.test/Mcx/McxService.svc"
+        self.assertEqual({"Internal/Mcx": href, "External/Mcx": href}, found)
+
     def test_user_in_hal(self) -> None:
         """`self`, `applications` under `/ucwa/oauth/v1`, and the frame beside it."""
         self.assertEqual(

@@ -16,6 +16,7 @@ from mobility.auth.challenge import Authenticator, Challenge
 from mobility.auth.tokens import Tokens
 from mobility.autodiscover.routes import routes
 from mobility.config import AutodiscoverConfig, Config, StoreConfig, WebConfig
+from mobility.config.mcx import McxConfig
 from mobility.domain.records import User
 from mobility.domain.users import Users
 from mobility.http.errors import Unauthorised
@@ -330,6 +331,18 @@ class RoutesTests(SynchronousTestCase):
                     self.assertTrue(
                         links[token].startswith("https://out.example.test:4443/"), token
                     )
+
+    def test_mobility_service_of_a_legacy_pool(self) -> None:
+        """With `mcx.forward_to`, and only then, users find the Mobility Service on this external
+        site."""
+        authorization = self.bearer()
+        self.assertNotIn(
+            "External/Mcx", self.classic(self.get(SERVICE + "/user", authorization=authorization))
+        )
+        self.serve(attrs.evolve(CONFIG, mcx=McxConfig(forward_to="https://old.example.test")))
+        links = self.classic(self.get(SERVICE + "/user", authorization=authorization))
+        href = "https://out.example.test:4443/Mcx/McxService.svc"
+        self.assertEqual([href] * 2, [links["Internal/Mcx"], links["External/Mcx"]])
 
     def test_hal_has_the_applications(self) -> None:
         """What UCWA clients look for."""

@@ -76,6 +76,15 @@ class OperatorSiteTests(SynchronousTestCase):
             (503, {"ready": False, "reasons": ["stopping", "closed"]}), self.shown("/readyz")
         )
 
+    def test_remarks(self) -> None:
+        """What does not keep the front end from serving is told beside readiness."""
+        remarks = [""]
+        self.health.remark(lambda: remarks[0])
+        self.assertEqual((200, {"ready": True, "reasons": []}), self.shown("/readyz"))
+        remarks[0] = "a pool is away"
+        ready = {"ready": True, "reasons": [], "remarks": ["a pool is away"]}
+        self.assertEqual((200, ready), self.shown("/readyz"))
+
     def test_status(self) -> None:
         """Status has version, readiness and counts, for the operator only."""
         self.health.add(lambda: "stopping")

@@ -38,6 +38,7 @@ from mobility.domain.records.history import (
     ReadMark,
     VoicemailCount,
 )
+from mobility.domain.records.legacy import LegacyClient
 from mobility.domain.records.meetings import (
     Meeting,
     MeetingExtension,
@@ -90,6 +91,7 @@ Record = (
     | VoicemailCount
     | Leftover
     | PushSubscription
+    | LegacyClient
 )
 
 __all__ = [
@@ -109,6 +111,7 @@ __all__ = [
     "Invitation",
     "Leftover",
     "Leg",
+    "LegacyClient",
     "Meeting",
     "MeetingExtension",
     "Message",

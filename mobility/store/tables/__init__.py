@@ -27,6 +27,7 @@ from mobility.domain.records import (
     Invitation,
     Leftover,
     Leg,
+    LegacyClient,
     Meeting,
     MeetingExtension,
     Message,
@@ -83,6 +84,7 @@ from mobility.store.tables.history import (
     read_marks,
     voicemail_counts,
 )
+from mobility.store.tables.legacy import legacy_clients
 from mobility.store.tables.meeting import (
     meeting_extensions,
     meetings,
@@ -142,6 +144,7 @@ TABLE_OF: dict[type[Record], Table] = {
     VoicemailCount: voicemail_counts,
     Leftover: leftovers,
     PushSubscription: push_subscriptions,
+    LegacyClient: legacy_clients,
 }
 
 __all__ = [
@@ -163,6 +166,7 @@ __all__ = [
     "instances",
     "invitations",
     "leftovers",
+    "legacy_clients",
     "legs",
     "meeting_extensions",
     "meetings",
