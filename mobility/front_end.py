@@ -182,6 +182,7 @@ class FrontEnd(MultiService):
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
         self.renegotiations.load()
+        self.agenda = agenda
         self.messaging = Messaging(
             ledger,
             agenda,

@@ -10,16 +10,22 @@ from typing import Any
 
 from mobility.domain import call_states, states
 from mobility.domain.states import Machine
+from mobility.sip import leg_states
 
-MACHINES: tuple[Machine[Any], ...] = (*states.MACHINES, *call_states.MACHINES)
+MACHINES: tuple[Machine[Any], ...] = (
+    *states.MACHINES,
+    *call_states.MACHINES,
+    *leg_states.MACHINES,
+)
 """Every machine that has a diagram."""
 
 HEAD = """\
 # State diagrams
 
 What may happen to what, and what comes of it.  Anything else is refused with 409 `Conflict`.  This
-page is made from the tables that run, `mobility/domain/states.py` and `call_states.py`: change
-those and run `python -m mobility.state_diagrams docs/state-diagrams.md`.
+page is made from the tables that run, `mobility/domain/states.py`, `call_states.py` and
+`mobility/sip/leg_states.py`: change those and run
+`python -m mobility.state_diagrams docs/state-diagrams.md`.
 """
 
 

@@ -38,6 +38,7 @@ from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
+from mobility.sip.call_line import Domain
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
 from mobility.sip_listeners import SipListener, sip_listeners
@@ -242,6 +243,14 @@ class MobilityService(MultiService):
             front_end.lockout,
             front_end.nonce_secret,
             lambda: front_end.voice.gateways,
+            Domain(
+                front_end.agenda,
+                front_end.conversations,
+                front_end.calls,
+                front_end.renegotiations,
+                time.time,
+            ),
+            front_end.telephony.outside if front_end.telephony is not None else None,
         )
         self.sip = SipSide(
             config.sip,

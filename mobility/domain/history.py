@@ -17,7 +17,7 @@ from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import MissedItemsChanged, UnreadChanged
 from mobility.domain.ledger import Archive, HistoryCounts, Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.outcomes import Outcome
+from mobility.domain.outcomes import ELSEWHERE, Outcome
 from mobility.domain.reach import Reach
 from mobility.domain.readership import others_of, shown, unread
 from mobility.domain.records import (
@@ -170,8 +170,8 @@ class History:
     def called(self, unit: Unit, end: CallEnd) -> None:
         """A call is over: its parties have it in the history, whether anybody answered or not.
 
-        Who was called and did not answer has missed it, unless the call was declined; that others
-        rang for it too is no matter of theirs.
+        Who was called and did not answer has missed it, unless the call was declined or answered
+        beyond this system; that others rang for it too is no matter of theirs.
         """
         call, invitation = end.call, end.invitation
         callee = call.callee_uri
@@ -179,7 +179,8 @@ class History:
             callee = invitation.to_uri
         modality = "PhoneAudio" if call.modality == PHONE_AUDIO else call.media
         declined = invitation is not None and invitation.state == "Declined"
-        missed = not end.answered and not declined
+        elsewhere = call.outcome == ELSEWHERE.subcode
+        missed = not end.answered and not declined and not elsewhere
         past = PastCall(
             call_id=end.conversation.id,
             direction=OUTGOING,

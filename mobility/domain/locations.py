@@ -3,6 +3,7 @@
 import attrs
 
 from mobility.domain.applications import Endpoint
+from mobility.domain.lines import Device
 from mobility.domain.telephone import Location
 
 NETWORK = ("ip", "mac", "subnetID", "wapBSSID", "rssi", "chassisID", "portID")
@@ -19,12 +20,17 @@ class Locations:
         """UCWA reportMyNetwork: the newest report counts."""
         self._networks[endpoint.id] = tuple(item for item in network.items() if item[1])
 
-    def of(self, endpoint: Endpoint, said: Location | None = None) -> Location:
-        """What is known of where an application is, with what is `said` in a call."""
+    def of(self, device: Device, said: Location | None = None) -> Location:
+        """What is known of where an application is, with what is `said` in a call.
+
+        Of a phone nothing else is known.
+        """
+        if not isinstance(device, Endpoint):
+            return said or Location()
         return attrs.evolve(
             said or Location(),
-            lis_location=endpoint.record.lis_location,
-            network=self._networks.get(endpoint.id, ()),
+            lis_location=device.record.lis_location,
+            network=self._networks.get(device.id, ()),
         )
 
     async def leave(self, endpoint: Endpoint, now: float) -> None:  # noqa: ARG002  # a Departure

@@ -54,6 +54,12 @@ IDLE = Outcome(
     Reason("RemoteFailure", "Timeout", "Nobody has used the conversation for long."),
 )
 ELSEWHERE = Reason("LocalFailure", "ConnectedElsewhere", "Another device answered.")
+COMPLETED_ELSEWHERE = Outcome(
+    Invited.CANCELLED,
+    Reason("LocalFailure", "ConnectedElsewhere", "Another device answered."),
+    ELSEWHERE,
+)
+"""The caller's side says that somebody answered whom it has called too: nobody has missed it."""
 UNABLE = Outcome(
     Invited.UNREACHABLE,
     Reason("RemoteFailure", "Unavailable", "The person has no device that can answer."),

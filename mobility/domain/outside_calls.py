@@ -6,10 +6,10 @@ emergency call is placed whatever policy and limits say, with where the caller i
 
 import attrs
 
-from mobility.domain.applications import Endpoint
 from mobility.domain.calls import Calls, Wanted
 from mobility.domain.conversations import Conversations
 from mobility.domain.handsets import not_a_number, why
+from mobility.domain.lines import Device
 from mobility.domain.locations import Locations
 from mobility.domain.records import Invitation, Receipt
 from mobility.domain.ringing import Plan, Stage
@@ -50,7 +50,7 @@ class OutsideCalls:
 
     async def start(
         self,
-        endpoint: Endpoint,
+        device: Device,
         wanted: Wanted,
         dialled: str,
         now: float,
@@ -61,33 +61,33 @@ class OutsideCalls:
         400 NormalizationFailed for what is no number, 403 where policy or routes do not lead there,
         and what `Calls.start` refuses.
         """
-        user = self._users.find(endpoint.user_uri)
+        user = self._users.find(device.user_uri)
         if user is None:
             raise Refusal("NotFound", None, "There is no such user.")
         itinerary = self._voice.route(user, dialled_in(dialled))
         if itinerary.emergency:
-            return await self.start_emergency(endpoint, wanted, dialled, now, receipt)
+            return await self.start_emergency(device, wanted, dialled, now, receipt)
         if itinerary.failure == "NormalizationFailed":
             raise not_a_number()
         if itinerary.failure:
             raise Refusal("Forbidden", None, f"The number is not called: {why(itinerary)}.")
         if itinerary.user_uri:
             here = attrs.evolve(wanted, to_uri=itinerary.user_uri)
-            return await self._calls.start(endpoint, here, now, receipt)
+            return await self._calls.start(device, here, now, receipt)
         one = self._lines.open(f"tel:{itinerary.number}", itinerary)
         plan = Plan(
             (Stage(0.0, lambda: [one.line]),), self._conversations.limits.invitation_timeout_s
         )
         outside = attrs.evolve(wanted, to_uri=one.line.user_uri, plan=plan)
         try:
-            return await self._calls.start(endpoint, outside, now, receipt)
+            return await self._calls.start(device, outside, now, receipt)
         except BaseException:
             self._lines.close(one)
             raise
 
     async def start_emergency(
         self,
-        endpoint: Endpoint,
+        device: Device,
         wanted: Wanted,
         dialled: str,
         now: float,
@@ -98,7 +98,7 @@ class OutsideCalls:
 
         400 for what is no emergency number, 403 OperationNotSupported without any gateway.
         """
-        user = self._users.find(endpoint.user_uri)
+        user = self._users.find(device.user_uri)
         if user is None:
             raise Refusal("NotFound", None, "There is no such user.")
         itinerary = self._voice.route(user, dialled_in(dialled))
@@ -110,7 +110,7 @@ class OutsideCalls:
                 "OperationNotSupported",
                 "No gateway to emergency services is configured; call them by another telephone.",
             )
-        here = self._locations.of(endpoint, location)
+        here = self._locations.of(device, location)
         one = self._lines.open(f"tel:{itinerary.number}", itinerary, location=here)
         plan = Plan((Stage(0.0, lambda: [one.line]),), EMERGENCY_PATIENCE_S)
         asked = attrs.evolve(
@@ -121,7 +121,7 @@ class OutsideCalls:
             emergency=True,
         )
         try:
-            return await self._calls.start(endpoint, asked, now, receipt)
+            return await self._calls.start(device, asked, now, receipt)
         except BaseException:
             self._lines.close(one)
             raise

@@ -221,6 +221,8 @@ class TelephoneCall:
             self._agenda.at(0.0, self._failed)
             return
         if happening is Happening.ANSWERED:
+            if self.answered:
+                return
             self.answered = True
         if happening in OVER:
             self._end()

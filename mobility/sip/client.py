@@ -32,7 +32,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mobility.events import Catalogue, EventLog
 from mobility.sip.core import MAX_CALL_ID_SHOWN, MAX_METHOD_SHOWN, Core, peer_of
 from mobility.sip.dialog import Dialog, Entropy, new_tag
-from mobility.sip.flow import Flow
+from mobility.sip.flow import Flow, contact_over, sent_by
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import NameAddr
 from mobility.sip.limits import ATTEMPT_S, MAX_WAYS
@@ -55,6 +55,10 @@ EVENTS: Catalogue = {
 
 MAX_DATAGRAM_BYTES = 1_300
 """A larger request goes over TCP if that can be (RFC 3261 section 18.1.1)."""
+
+_REACHED = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
+"""Requests that say at which Contact their sender is reached; who gives none gets that of the
+connection they leave by."""
 
 OnResponse = Callable[[Response], None]
 
@@ -232,9 +236,10 @@ class Client:
         return await attempt.done
 
     def _with_via(self, request: Request, flow: Flow) -> Request:
-        host, port = flow.local
-        via = self.core.via(flow.transport, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        via = self.core.via(flow.transport, sent_by(flow))
         fields = {"Via": [via], **{name: lines[:] for name, lines in request.fields.items()}}
+        if request.method in _REACHED and "Contact" not in fields:
+            fields["Contact"] = [f"<{contact_over(flow)}>"]
         return Request(fields=fields, body=request.body, method=request.method, uri=request.uri)
 
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:

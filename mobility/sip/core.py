@@ -33,7 +33,7 @@ from mobility.sip.limits import BUSY_RETRY_S
 from mobility.sip.message import Request, Response, WrongVersion, parse, salvage
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.transaction import Event, Transaction
-from mobility.sip.transactions import Transactions
+from mobility.sip.transactions import Timer, Transactions
 from mobility.sip.uri import UnknownScheme
 from mobility.sip.validation import MethodMismatch, check
 
@@ -59,7 +59,7 @@ EVENTS: Catalogue = {
     },
 }
 
-SUPPORTED = ("outbound", "path")
+SUPPORTED = ("100rel", "outbound", "path", "timer")
 """Extensions that a peer may require of us."""
 
 _SUPPORTED = ", ".join(SUPPORTED)
@@ -144,10 +144,11 @@ class Core:
     def __init__(self, clock: IReactorTime, log: EventLog, entropy: Entropy) -> None:
         self._clock = clock
         self._log = log
-        self._entropy = entropy
+        self.entropy = entropy
         self._numbers = 0
         self.transactions = Transactions(self, clock.callLater)
         self._handlers: dict[str, Handler] = {}
+        self._within: set[str] = set()
         self.allow = ""
         """The value of Allow."""
         self.serve("OPTIONS", self._options)
@@ -157,16 +158,37 @@ class Core:
         """Told of each connection that is gone."""
 
     def new_tag(self) -> str:
-        return new_tag(self._entropy)
+        return new_tag(self.entropy)
 
     def via(self, transport: str, sent_by: str) -> str:
         """A Via of ours for one request."""
-        return f"SIP/2.0/{transport} {sent_by};branch={new_branch(self._entropy)};rport"
+        return f"SIP/2.0/{transport} {sent_by};branch={new_branch(self.entropy)};rport"
+
+    def now(self) -> float:
+        """Seconds on the clock of timers."""
+        return self._clock.seconds()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Call `action` after so long."""
+        return self._clock.callLater(seconds, action)
+
+    def between(self, least: float, most: float) -> float:
+        """A random number in this range, in steps of a hundredth (RFC 3261 section 14.1)."""
+        steps = int.from_bytes(self.entropy(2), "big") % (round((most - least) * 100) + 1)
+        return least + steps / 100
 
     def serve(self, method: str, handler: Handler) -> None:
         """Let `handler` serve a method."""
         self._handlers[method] = handler
-        self.allow = ", ".join(sorted({*self._handlers, "ACK"}))
+        self._allow()
+
+    def serve_within(self, *methods: str) -> None:
+        """These methods are served within dialogs, by those who have them."""
+        self._within |= {*methods}
+        self._allow()
+
+    def _allow(self) -> None:
+        self.allow = ", ".join(sorted({*self._handlers, *self._within, "ACK"}))
 
     # -- what comes ------------------------------------------------------------------------------
 

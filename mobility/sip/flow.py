@@ -31,6 +31,17 @@ class Flow(Protocol):
         """Send what is left and close; a datagram socket goes on."""
 
 
+def sent_by(flow: Flow) -> str:
+    """Where this element is reached over a flow, as Via says it: host and port."""
+    host, port = flow.local
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def contact_over(flow: Flow) -> str:
+    """The URI at which this element is reached over a flow, as Contact says it."""
+    return f"sip:{sent_by(flow)};transport={flow.transport.lower()}"
+
+
 @attrs.define(slots=True)
 class Allowance:
     """Requests a peer may send: `rate` a second in the long run, `burst` at once (a token bucket).

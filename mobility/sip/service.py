@@ -14,18 +14,23 @@ from twisted.internet.interfaces import IListeningPort
 from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
+from mobility.domain.late_ringing import LateRinging
+from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.users import Users
 from mobility.domain.voice_objects import Gateway
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
 from mobility.sip.admission import Admission
+from mobility.sip.call_line import Domain
+from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.outgoing import ClientTls, Outgoing
+from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
@@ -48,6 +53,8 @@ class SipServices:
     lockout: Lockout
     nonce_secret: bytes = attrs.field(repr=False)
     gateways: Callable[[], Iterable[Gateway]]
+    calls: Domain
+    outside: OutsideCalls | None
 
 
 class SipSide:
@@ -102,6 +109,15 @@ class SipSide:
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
+        self.calls = SipCalls(
+            Reaching(self.core, self.client, self.registrar, services.bindings, domains[0]),
+            Parties(services.users, domains, admission),
+            services.calls,
+            services.outside,
+            LateRinging(services.calls.conversations, services.calls.calls.stages),
+            log,
+            pseudonym,
+        )
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""

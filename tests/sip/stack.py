@@ -1,5 +1,7 @@
 """The SIP side in memory, with a registrar, behind a socket and behind connections."""
 
+from typing import cast
+
 from twisted.internet.task import Clock
 
 from mobility.auth.lockout import Lockout
@@ -7,15 +9,22 @@ from mobility.auth.passwords import digest_hashes
 from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
+from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import User
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
+from mobility.sip.call_line import Domain
+from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.client import Client
 from mobility.sip.connection import SipConnection
 from mobility.sip.core import Core
+from mobility.sip.outgoing import Outgoing
+from mobility.sip.parties import Parties
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.testing import MemoryLog
-from tests.domain.doubles import MemoryLedger
+from tests.domain.doubles import MemoryLedger, World
+from tests.sip.test_client import Places
 from tests.sip.test_connection import Pipe
 
 DOMAIN = "example.com"
@@ -55,6 +64,25 @@ class Stack:
         )
         registrar = Registrar(users, self.bindings, admission, settings, self.clock.seconds)
         self.core.serve("REGISTER", registrar.register)
+        world, places = World(), Places()
+        self.world = world
+        outgoing = cast(Outgoing, places)
+        client = Client(self.core, outgoing, places, self.clock, self.log, self.random)
+        SipCalls(
+            Reaching(self.core, client, registrar, self.bindings, DOMAIN),
+            Parties(users, [DOMAIN], admission),
+            Domain(
+                world.agenda,
+                world.conversations,
+                world.calls,
+                world.renegotiations,
+                self.clock.seconds,
+            ),
+            None,
+            LateRinging(world.conversations, world.calls.stages),
+            self.log,
+            lambda uri: "pseudonym",
+        )
         self.sent: list[bytes] = []
         self.socket = SipDatagrams("phones", self.core, requests_per_s=0, burst=1)
         self.socket.transport = self

@@ -111,15 +111,34 @@ class OutcomeTests(TortureTestCase):
             self.assertEqual(sorted(shown), sorted(contacts), name)
             self.unharmed()
 
+    def test_invited(self) -> None:
+        """INVITEs of a trusted peer are answered for what they are."""
+        for name, status in (
+            ("esc01", 404),
+            ("longreq", 404),
+            ("baddate", 404),
+            ("invut", 415),
+            ("sdp01", 406),
+            ("inv2543", 404),
+            ("mult-ip-in-sdp", 404),
+        ):
+            self.setUp()
+            connection, pipe = self.connect(PROXY)
+            connection.dataReceived(message(name))
+            self.world.advance(1)
+            self.assertEqual(self.statuses(pipe.value()), (status,), name)
+            self.unharmed()
+
     def test_right_count(self) -> None:
         """The messages whose body is counted wrong are valid when it is counted right."""
         for name, length in COUNTED.items():
+            answers = (403, 403) if name == "ipv4-mapped-ipv6" else (407, 407)
             self.setUp()
             data = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % length, message(name))
             self.socket.datagramReceived(data, SOURCE)
             connection, pipe = self.connect()
             connection.dataReceived(data.replace(b"branch=", b"branch=z9hG4bK-stream-"))
-            self.assertEqual(self.statuses(b"".join(self.sent) + pipe.value()), (405, 405), name)
+            self.assertEqual(self.statuses(b"".join(self.sent) + pipe.value()), answers, name)
             self.assertFalse(connection._framer.waits)
 
 

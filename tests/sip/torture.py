@@ -35,27 +35,27 @@ class Case:
         return path.read_bytes()
 
 
-NOT_SERVED = "valid; the core has no INVITE or MESSAGE of its own and refuses them by method"
+STRANGER = "valid; who is not trusted calls from an address of this system or not at all"
 CHALLENGED = "valid; a registrar challenges it"
 
 CASES = (
     # RFC 4475 section 3.1.1: valid messages
-    Case("wsinv", (405,), NOT_SERVED),
+    Case("wsinv", (481,), "valid; a re-INVITE of no dialog"),
     Case("intmeth", (501,), "valid, of an unknown method, with an escaped NUL in a display name"),
-    Case("esc01", (405,), NOT_SERVED),
+    Case("esc01", (403,), STRANGER),
     Case("escnull", (401,), CHALLENGED + ": %00 is a character like others"),
     Case("esc02", (501,), "an escape in a method is none: RE%47IST%45R is no REGISTER"),
     Case("lwsdisp", (200,), "valid: no space is needed before <"),
-    Case("longreq", (405,), NOT_SERVED),
+    Case("longreq", (403,), STRANGER),
     Case(
         "dblreq",
         (401,),
         "what follows the body of a datagram is ignored, and the next message on a stream",
-        over_stream=(401, 405),
+        over_stream=(401, 403),
     ),
     Case("semiuri", (200,), "valid: the semicolon is of the user part"),
     Case("transports", (200,), "valid: only the topmost Via counts"),
-    Case("mpart01", (405,), NOT_SERVED),
+    Case("mpart01", (405,), "valid; the core has no MESSAGE of its own"),
     Case("unreason", (), "a valid response that nobody waits for"),
     Case("noreason", (), "a valid response that nobody waits for"),
     # RFC 4475 section 3.1.2: invalid messages
@@ -80,7 +80,11 @@ CASES = (
         "header fields in the Request-URI may be ignored or refused; who put a Route there wants "
         "it to do something, which it will not",
     ),
-    Case("baddate", (405,), "a Date that is not GMT may be ignored: nothing here reads Date"),
+    Case(
+        "baddate",
+        (403,),
+        STRANGER + "; nothing here reads its Date that is not GMT",
+    ),
     Case("regbadct", (400,), "a Contact with header fields and without brackets"),
     Case("badaspec", (400,), "spaces within brackets: either may be; 400 guesses nothing"),
     Case("baddn", (400,), "a comma in a display name without quotes: either may be"),
@@ -95,7 +99,7 @@ CASES = (
     Case("novelsc", (416,), "a Request-URI of a scheme that is not SIP's"),
     Case("unksm2", (400,), "a registrar needs a SIP URI in To"),
     Case("bext01", (420,), "unknown extensions are required"),
-    Case("invut", (405,), NOT_SERVED + ", before its unknown Content-Type is looked at"),
+    Case("invut", (403,), STRANGER + ", before its unknown Content-Type is looked at"),
     Case("regaut01", (401,), "credentials of an unknown scheme are as good as none"),
     Case("multi01", (400,), "header fields twice that may come once"),
     Case("mcl01", (400,), "Content-Length twice: no way to know which; a stream ends with it"),
@@ -104,8 +108,8 @@ CASES = (
     Case("cparam01", (401,), CHALLENGED + "; unknownparam is the Contact's"),
     Case("cparam02", (401,), CHALLENGED + "; unknownparam is the URI's"),
     Case("regescrt", (401,), CHALLENGED + "; the Route is the Contact URI's"),
-    Case("sdp01", (405,), NOT_SERVED + ", before its Accept is looked at"),
-    Case("inv2543", (405,), NOT_SERVED + "; of RFC 2543, without tag, branch and Content-Length"),
+    Case("sdp01", (403,), STRANGER + ", before its Accept is looked at"),
+    Case("inv2543", (403,), STRANGER + "; of RFC 2543, without tag, branch and Content-Length"),
     # RFC 5118
     Case("ipv6-good", (401,), CHALLENGED),
     Case("ipv6-bad", (400,), "an IPv6 address without brackets"),
@@ -120,8 +124,8 @@ CASES = (
         over_stream=(),
     ),
     Case("mult-ip-in-header", (481,), "valid; a BYE of no dialog"),
-    Case("mult-ip-in-sdp", (405,), NOT_SERVED),
-    Case("ipv4-mapped-ipv6", (405,), NOT_SERVED),
+    Case("mult-ip-in-sdp", (407,), "valid; a caller is challenged"),
+    Case("ipv4-mapped-ipv6", (403,), STRANGER),
     Case("ipv6-bug-abnf-3-colons", (200,), "what the grammar of RFC 3261 allowed by mistake"),
     Case("ipv6-correct-abnf-2-colons", (200,), "valid"),
 )

@@ -1,0 +1,56 @@
+"""What messages of calls carry: session descriptions, Reasons and session intervals."""
+
+from collections.abc import Iterable
+
+from mobility.sip import session_timer
+from mobility.sip.grammar import Malformed
+from mobility.sip.headers import Parametrised
+from mobility.sip.message import Request, Response
+from mobility.sip.refusal import SipRefusal
+
+SDP = "application/sdp"
+
+SUPPORTED = "100rel, timer"
+"""Extensions of calls, as Supported says them."""
+
+
+def description_of(message: Request | Response) -> str:
+    """The session description of a message, "" without one.
+
+    Raises SipRefusal (415) for another body, and Malformed for bytes that are no text.
+    """
+    if not message.body:
+        return ""
+    kind = Parametrised.parse(message.need("Content-Type")).value.lower().replace(" ", "")
+    encoding = (message.first("Content-Encoding") or "identity").lower()
+    if kind != SDP or encoding != "identity":
+        raise SipRefusal(415, fields={"Accept": [SDP], "Accept-Encoding": ["identity"]})
+    try:
+        return message.body.decode()
+    except UnicodeDecodeError:
+        raise Malformed("a session description that is no UTF-8") from None
+
+
+def add(
+    message: Request | Response, fields: Iterable[tuple[str, str]], description: str = ""
+) -> None:
+    """Put header fields and a session description into a message."""
+    for name, value in fields:
+        message.add(name, value)
+    if description:
+        message.set("Content-Type", SDP)
+        message.body = description.encode()
+
+
+def reasons_of(message: Request | Response) -> tuple[Parametrised, ...]:
+    """The Reasons of a message that can be read (RFC 3326)."""
+    try:
+        return tuple(Parametrised.parse(value) for value in message.values("Reason"))
+    except Malformed:
+        return ()
+
+
+def check_session(request: Request) -> None:
+    """422 for a session interval that is too small.  Raises SipRefusal and Malformed."""
+    if session_timer.too_small(request):
+        raise SipRefusal(422, fields={"Min-SE": [str(session_timer.MIN_SE_S)]})

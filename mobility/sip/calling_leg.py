@@ -1,0 +1,276 @@
+"""The leg of an INVITE of ours: it is sent, rings somewhere, and is answered or given up."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from mobility.sip import session_timer
+from mobility.sip.call_messages import add, description_of
+from mobility.sip.core import Core
+from mobility.sip.dialog import Dialog
+from mobility.sip.grammar import Malformed, number
+from mobility.sip.headers import CSeq, NameAddr, RAck
+from mobility.sip.leg import Leg, Owner, Refused, nothing
+from mobility.sip.leg_states import Legged
+from mobility.sip.message import Request, Response
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.reoffer import Path
+
+MAX_EARLY = 16
+"""Early dialogs of one INVITE (our choice: proxies fork to fewer)."""
+
+MAX_ATTEMPTS = 3
+"""INVITEs of one leg: again with credentials, and with a longer session interval."""
+
+Credentials = Callable[[Request, Response], Sequence[tuple[str, str]]]
+"""The header fields that answer the challenge in a 401 or 407 to a request; none for giving up."""
+
+
+@attrs.frozen(slots=True)
+class Invitation:
+    """What an INVITE says: whom it is for, who calls, and what it offers ("" for nothing)."""
+
+    uri: str
+    caller: NameAddr
+    callee: NameAddr
+    offer: str = attrs.field(repr=False, default="")
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class CallingLeg(Leg):
+    """A leg that this end begins."""
+
+    def __init__(
+        self,
+        core: Core,
+        path: Path,
+        owner: Owner,
+        invitation: Invitation,
+        credentials: Credentials | None = None,
+    ) -> None:
+        super().__init__(core, path, owner, "Calling")
+        self._invitation = invitation
+        self._credentials = credentials
+        self._call_id = core.entropy(16).hex()
+        self._tag = core.new_tag()
+        self._number = 0
+        self._attempts = 0
+        self._interval_s = session_timer.SESSION_EXPIRES_S
+        self._extra: tuple[tuple[str, str], ...] = ()
+        self._request: Request | None = None
+        self._early: dict[str, _Early] = {}
+        self._reasons: tuple[str, ...] = ()
+        self.local = invitation.offer
+
+    @property
+    def call_id(self) -> str:
+        return self._call_id
+
+    @property
+    def tag(self) -> str:
+        """The From tag, which with the Call-ID names the leg before there is a dialog."""
+        return self._tag
+
+    def invite(self) -> None:
+        """Send the INVITE."""
+        self._number += 1
+        self._attempts += 1
+        wanted = self._invitation
+        caller = attrs.evolve(
+            wanted.caller, parameters={**wanted.caller.parameters, "tag": self._tag}
+        )
+        request = Request(
+            fields={
+                "Max-Forwards": ["70"],
+                "From": [str(caller)],
+                "To": [str(wanted.callee)],
+                "Call-ID": [self._call_id],
+                "CSeq": [f"{self._number} INVITE"],
+            },
+            method="INVITE",
+            uri=wanted.uri,
+        )
+        expires = ("Session-Expires", str(self._interval_s))
+        least = ("Min-SE", str(max(session_timer.MIN_SE_S, self._least_s)))
+        fields = [*self.own_fields(), expires, least, *wanted.fields, *self._extra]
+        add(request, fields, wanted.offer)
+        self._request = request
+        self.path.invite(request, partial(self._responded, request))
+
+    @property
+    def _least_s(self) -> int:
+        """Min-SE, which a retry after 422 takes over (RFC 4028 section 7.3)."""
+        longer = self._interval_s > session_timer.SESSION_EXPIRES_S
+        return self._interval_s if longer else 0
+
+    def acknowledge(self, answer: str) -> None:
+        if self.state == "Accepted":
+            self.local = answer
+            self._acknowledge(answer)
+            self._becomes(Legged.ACK_SENT)
+            self._offer_next()
+        else:
+            super().acknowledge(answer)
+
+    def hang_up(self, *reasons: str) -> None:
+        match self.state:
+            case "Calling" | "Proceeding":
+                self._reasons = reasons
+                self._becomes(Legged.HUNG_UP)
+                self.path.cancel(*reasons)
+            case "Accepted":
+                self._becomes(Legged.HUNG_UP)
+                self._acknowledge("")
+                self._bye(*reasons)
+                self._end()
+            case "Confirmed":
+                self._becomes(Legged.HUNG_UP)
+                self._bye(*reasons)
+                self._end()
+
+    # -- responses -------------------------------------------------------------------------------
+
+    def _responded(self, request: Request, response: Response) -> None:
+        """A response to an INVITE."""
+        if request is not self._request:
+            return  # to an attempt before the last one
+        if response.status < 200:
+            self._progressed(response)
+        elif response.status < 300:
+            self._accepted(request, response)
+        elif not self.is_over:
+            self._refused(request, response)
+
+    def _progressed(self, response: Response) -> None:
+        if self.state not in ("Calling", "Proceeding"):
+            return
+        self._becomes(Legged.PROGRESSED)
+        try:
+            description = self._early_media(response)
+        except (Malformed, SipRefusal):
+            return  # a provisional response that cannot be read says nothing
+        if description is not None:
+            self.owner.progressed(self, response.status, description)
+
+    def _early_media(self, response: Response) -> str | None:
+        """The description of a provisional response; it is acknowledged if that is asked for.
+
+        None for one that came before.  Raises Malformed and SipRefusal.
+        """
+        description = description_of(response)
+        tag = response.to.tag
+        if not tag or response.first("Contact") is None:
+            return description
+        early = self._early.get(tag)
+        if early is None:
+            if len(self._early) >= MAX_EARLY or self._request is None:
+                return description
+            dialog = Dialog.calling(self._request, response, secure=self.path.secure)
+            early = self._early[tag] = _Early(dialog)
+        if description:
+            early.description = description
+        if "100rel" in response.tokens("Require"):
+            sequence = number(response.need("RSeq"), 2**32 - 1)
+            if early.sequence and sequence != early.sequence + 1:
+                return None  # again, or one before it was lost (RFC 3262 section 4)
+            early.sequence = sequence
+            prack = early.dialog.request("PRACK")
+            prack.set("RAck", str(RAck(sequence, CSeq(self._number, "INVITE"))))
+            self.path.send(prack, nothing)
+        return description
+
+    def _accepted(self, request: Request, response: Response) -> None:
+        """2xx: the first makes the dialog, those of other branches are ended."""
+        tag = response.to.tag
+        dialog: Dialog | None = getattr(self, "dialog", None)
+        if dialog is not None and dialog.remote.tag == tag:
+            ack = self.acks.get(self._number)
+            if ack is not None:
+                self.path.acknowledge(ack)
+            return
+        early = self._early.get(tag)
+        try:
+            made = Dialog.calling(request, response, secure=self.path.secure)
+        except Malformed:
+            if dialog is None and not self.is_over:
+                self._fails(Refused(502))
+            return
+        if early is not None:
+            made.local_number = early.dialog.local_number
+        if dialog is not None or self.state in ("Cancelled", "Ended"):
+            self._end_branch(made)
+            return
+        self.dialog = made
+        self._becomes(Legged.ACCEPTED)
+        self._register()
+        self._allows = response.tokens("Allow")
+        try:
+            description = description_of(response) or (early.description if early else "")
+            self.keep_session(session_timer.agreed(response) or session_timer.ALONE)
+        except (Malformed, SipRefusal):
+            description = ""
+        self.remote = description
+        if self._invitation.offer or not description:
+            self._acknowledge("")
+            self._becomes(Legged.ACK_SENT)
+        self.owner.answered(self, description)
+
+    def _end_branch(self, dialog: Dialog) -> None:
+        """A 2xx that nobody waits for: it is acknowledged, and its dialog ended."""
+        ack = dialog.acknowledge(self._number)
+        self.path.acknowledge(ack)
+        self._bye(*self._reasons, dialog=dialog)
+        if self.state == "Cancelled":
+            self._becomes(Legged.ACCEPTED)
+            self._end()
+
+    def _refused(self, request: Request, response: Response) -> None:
+        if self.state != "Cancelled" and self._attempts < MAX_ATTEMPTS:
+            try:
+                if self._again(request, response):
+                    return
+            except Malformed:
+                pass  # what cannot be read cannot be met: it is a refusal
+        self._fails(Refused(response.status, response))
+
+    def _again(self, request: Request, response: Response) -> bool:
+        """Try with what the response asks for.  Raises Malformed."""
+        if response.status == 422:
+            interval_s = session_timer.wanted(response)
+            if interval_s is None or interval_s == self._interval_s:
+                return False
+            self._interval_s = interval_s
+        elif response.status in (401, 407) and self._credentials is not None and not self._extra:
+            self._extra = tuple(self._credentials(request, response))
+            if not self._extra:
+                return False
+        else:
+            return False
+        self.state = "Calling"
+        self.invite()
+        return True
+
+    def _fails(self, refused: Refused) -> None:
+        told = self.state != "Cancelled"
+        self._becomes(Legged.FAILED)
+        self._end()
+        if told:
+            self.owner.refused(self, refused)
+
+    def _acknowledge(self, answer: str) -> None:
+        ack = self.dialog.acknowledge(self._number)
+        add(ack, (), answer)
+        for name, value in self._extra:  # the ACK has the credentials of its INVITE
+            ack.add(name, value)
+        self.acks = {self._number: ack}
+        self.path.acknowledge(ack)
+
+
+@attrs.define(slots=True)
+class _Early:
+    """An early dialog, the number of its latest reliable response, and its description."""
+
+    dialog: Dialog
+    sequence: int = 0
+    description: str = attrs.field(repr=False, default="")

@@ -1,0 +1,288 @@
+"""Calls over SIP: INVITEs that come, and phones that ring.
+
+Whoever calls takes part in a conversation by a line of its own, and so does each phone that rings:
+two phones that talk to one another do it over two legs, whatever lies between.  Descriptions are
+passed on as they come; media flow between the ends.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from mobility.domain.bindings import Bindings
+from mobility.domain.calls import Wanted
+from mobility.domain.descriptions import Description, media_of
+from mobility.domain.facts import InvitationChanged
+from mobility.domain.late_ringing import LateRinging
+from mobility.domain.lines import Device
+from mobility.domain.outside_calls import OutsideCalls
+from mobility.domain.records import Binding
+from mobility.domain.records import Invitation as DomainInvitation
+from mobility.errors import Answerable, PeerFault, Unavailable
+from mobility.events import Catalogue, EventLog
+from mobility.media.offers import read_description
+from mobility.sip.call_line import CallerLine, CallLine, Domain, PhoneLine
+from mobility.sip.call_messages import SDP, description_of
+from mobility.sip.call_reasons import rank, status_of_refusal
+from mobility.sip.called_leg import CalledLeg
+from mobility.sip.calling_leg import CallingLeg, Invitation
+from mobility.sip.client import Client
+from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
+from mobility.sip.grammar import readable
+from mobility.sip.message import Request
+from mobility.sip.parties import Callee, Caller, Parties, address
+from mobility.sip.path import ClientPath
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.registrar import Registrar
+
+EVENTS: Catalogue = {
+    "sip.call": {
+        "call": "Call-ID of the leg, cut to 64 characters: that of its lines sip.request and "
+        "sip.sent",
+        "conversation": "the id of the conversation that it took part in",
+        "direction": "in for who called, out for what rang",
+        "user": "a pseudonym of whose phone it was, or of who called",
+        "outcome": "completed, or why it was never answered",
+        "ringing_s": "seconds until it was answered or over",
+        "talking_s": "seconds from the answer to the end, 0 without one",
+    },
+}
+
+MAX_SUBJECT = 256
+"""Characters of a Subject that are shown (our choice)."""
+
+UNUSED_S = 60.0
+"""How long a line for a phone is kept that nobody has rung (our choice: the decision that looked
+for it is made at once)."""
+
+IMPORTANCE = {"emergency": "Emergency", "urgent": "Urgent"}
+"""Priority as UCWA says it (RFC 3261 section 20.26); others are Normal."""
+
+
+@attrs.frozen(slots=True)
+class Reaching:
+    """How phones are reached."""
+
+    core: Core
+    client: Client
+    registrar: Registrar
+    bindings: Bindings
+    domain: str
+    """Of the URIs by which numbers are named."""
+
+
+class SipCalls:
+    """Serves INVITE, and finds the phones that ring for users.  It is the Register of lines."""
+
+    def __init__(
+        self,
+        reaching: Reaching,
+        parties: Parties,
+        domain: Domain,
+        outside: OutsideCalls | None,
+        late: LateRinging,
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+    ) -> None:
+        self._reaching = reaching
+        self._parties = parties
+        self._domain = domain
+        self._outside = outside
+        self._late = late
+        self._log = log
+        self._pseudonym = pseudonym
+        self._lines: set[CallLine] = set()
+        """Those that call, and those of phones that were looked for, whether they ring or not."""
+        self._refusals: dict[str, int] = {}
+        reaching.core.serve("INVITE", self.invite)
+        reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
+        domain.calls.stages.own.others.append(self.phones)
+        reaching.bindings.changes.append(self._came)
+
+    def __len__(self) -> int:
+        """How many legs ring or talk."""
+        return len(self._lines)
+
+    # -- who calls -------------------------------------------------------------------------------
+
+    async def invite(self, incoming: Incoming) -> None:
+        """An INVITE out of dialogs.  Raises SipRefusal and Malformed."""
+        request = incoming.request
+        caller = self._parties.caller(incoming)
+        callee = self._parties.callee(request, caller)
+        wanted = self._wanted(request, callee)
+        one = CallerLine(self._domain, self)
+        path = ClientPath(self._reaching.client, flow=incoming.flow)
+        leg = one.leg = CalledLeg(self._reaching.core, path, one, incoming)
+        one.line = self._domain.conversations.lines.open(caller.uri, caller.name, one.hear)
+        self._lines.add(one)
+        try:
+            one.began(await self._start(one, caller, callee, wanted))
+        except Unavailable:
+            self._refuse(one, 503)
+        except Answerable as refusal:
+            self._refuse(one, status_of_refusal(refusal))
+        except BaseException:
+            self._refuse(one, 500)
+            raise
+        if leg.is_over and not one.conversation_id:
+            one.close()
+
+    def _wanted(self, request: Request, callee: Callee) -> Wanted:
+        """What an INVITE asks for.  Raises SipRefusal and Malformed."""
+        _check_accept(request)
+        text = description_of(request)
+        if not text:
+            raise SipRefusal(488, "Not Acceptable Here: no offer")
+        offer = readable_description(text)
+        media = media_of(offer.streams)
+        if not media:
+            raise SipRefusal(488)
+        priority = (request.first("Priority") or "").lower()
+        return Wanted(
+            to_uri=callee.uri,
+            media=media,
+            offer=offer,
+            subject=readable(request.first("Subject") or "")[:MAX_SUBJECT],
+            importance=IMPORTANCE.get(priority, "Normal"),
+        )
+
+    async def _start(
+        self, one: CallerLine, caller: Caller, callee: Callee, wanted: Wanted
+    ) -> DomainInvitation:
+        now = self._domain.epoch()
+        if not callee.dialled:
+            return await self._domain.calls.start(one.line, wanted, now)
+        if self._outside is None or caller.user is None:
+            raise PeerFault("NotFound")
+        return await self._outside.start(one.line, wanted, callee.dialled, now)
+
+    def _refuse(self, one: CallerLine, status: int) -> None:
+        one.outcome = f"refused {status}"
+        one.leg.refuse(status)
+        one.close()
+
+    # -- what rings ------------------------------------------------------------------------------
+
+    def phones(self, user_uri: str, media: tuple[str, ...], caller_uri: str) -> Sequence[Device]:  # noqa: ARG002
+        """The registered phones of a user, as devices (an `OtherDevices`)."""
+        now = self._domain.epoch()
+        found = self._reaching.bindings.of(user_uri, now)
+        return [self._phone(binding, now) for binding in found]
+
+    def _phone(self, binding: Binding, now: float) -> Device:
+        one = PhoneLine(self._domain, self, binding, self._ring)
+        name = self._domain.conversations.name_of(binding.user_uri)
+        one.line = self._domain.conversations.lines.open(binding.user_uri, name, one.hear)
+        self._lines.add(one)
+
+        async def forget(now: float) -> None:  # noqa: ARG001
+            if not one.has_begun:
+                one.finish()
+
+        self._domain.agenda.at(now + UNUSED_S, forget)
+        return one.line
+
+    def _ring(self, one: PhoneLine, fact: InvitationChanged) -> CallingLeg:
+        """Send the INVITE of a call to a phone."""
+        reaching, binding = self._reaching, one.binding
+        request = Request(method="INVITE", uri="")
+        ways = reaching.registrar.address(request, binding)
+        terms = fact.call
+        fields = [("Route", value) for value in request.fields.get("Route", [])]
+        if fact.subject:
+            fields.append(("Subject", one_line(fact.subject)))
+        if fact.importance in ("Emergency", "Urgent"):
+            fields.append(("Priority", fact.importance.lower()))
+        if terms is not None and terms.forwarded_by:
+            by = address(terms.forwarded_by, self._name_of(terms.forwarded_by), reaching.domain)
+            fields.append(("Diversion", f"{by};reason=unknown"))
+        invitation = Invitation(
+            uri=request.uri,
+            caller=address(fact.from_uri, fact.from_name, reaching.domain),
+            callee=address(binding.user_uri, self._name_of(binding.user_uri), reaching.domain),
+            offer=terms.offer if terms is not None else "",
+            fields=tuple(fields),
+        )
+        leg = CallingLeg(reaching.core, ClientPath(reaching.client, ways), one, invitation)
+        one.leg = leg
+        leg.invite()
+        return leg
+
+    def _name_of(self, uri: str) -> str:
+        return self._domain.conversations.name_of(uri)
+
+    def _came(self, user_uri: str) -> None:
+        """The phones of a user have changed: one that comes while a call rings rings too."""
+        self._domain.agenda.at(0.0, partial(self._ring_too, user_uri))
+
+    async def _ring_too(self, user_uri: str, now: float) -> None:
+        rung = {one.binding.id for one in self._lines_of_phones(user_uri)}
+        new = [one for one in self._reaching.bindings.of(user_uri, now) if one.id not in rung]
+        if new:
+            await self._late.ring(user_uri, lambda: [self._phone(one, now) for one in new])
+
+    def _lines_of_phones(self, user_uri: str) -> list[PhoneLine]:
+        return [
+            one
+            for one in self._lines
+            if isinstance(one, PhoneLine) and one.line.user_uri == user_uri
+        ]
+
+    # -- a Register ------------------------------------------------------------------------------
+
+    def answered(self, one: CallLine) -> None:
+        self._refusals.pop(one.invitation_id, None)
+
+    def over(self, one: CallLine, outcome: str) -> None:
+        if one not in self._lines:
+            return
+        self._lines.discard(one)
+        if not one.invitation_id and not isinstance(one, CallerLine):
+            return
+        if isinstance(one, CallerLine) or not any(
+            other.invitation_id == one.invitation_id for other in self._lines
+        ):
+            self._refusals.pop(one.invitation_id, None)
+        now = self._domain.epoch()
+        answered = one.answered_at or now
+        self._log.emit(
+            "sip.call",
+            call=one.leg.call_id[:MAX_CALL_ID_SHOWN],
+            conversation=one.conversation_id,
+            direction="in" if isinstance(one, CallerLine) else "out",
+            user=self._pseudonym(one.line.user_uri),
+            outcome=outcome,
+            ringing_s=round(answered - one.began_at, 1),
+            talking_s=round(now - answered, 1),
+        )
+
+    def worst(self, invitation_id: str, status: int) -> int:
+        known = self._refusals.get(invitation_id, status)
+        best = min(known, status, key=rank)
+        self._refusals[invitation_id] = best
+        return best
+
+    def referred(self, one: CallLine, incoming: Incoming) -> None:  # noqa: ARG002
+        raise SipRefusal(603)
+
+
+def readable_description(text: str) -> Description:
+    """The description in an SDP text.  Raises SipRefusal (488)."""
+    try:
+        return read_description(text)
+    except PeerFault as fault:
+        raise SipRefusal(488, fields={"Warning": [f'399 mobility "{fault.message}"']}) from None
+
+
+def _check_accept(request: Request) -> None:
+    """406 for a caller who takes no session description (RFC 3261 section 21.4.7)."""
+    taken = [value.partition(";")[0].strip().lower() for value in request.values("Accept")]
+    if taken and not {SDP, "application/*", "*/*"}.intersection(taken):
+        raise SipRefusal(406, fields={"Accept": [SDP]})
+
+
+def one_line(text: str) -> str:
+    """Text as a header field can hold it."""
+    return " ".join(text.split())

@@ -1,0 +1,449 @@
+"""One leg of a call over SIP: an INVITE, the dialog it makes, and what goes on within that.
+
+Sans-IO but for the transactions, which the core has: a leg is told of requests and responses, sends
+by its `Path`, and tells its `Owner`, who decides.  Session descriptions are passed through as text.
+This module has what both kinds of legs do within a dialog; `mobility.sip.called_leg` answers
+INVITEs, `mobility.sip.calling_leg` sends them.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from mobility.sip import session_timer
+from mobility.sip.call_messages import (
+    SUPPORTED,
+    add,
+    check_session,
+    description_of,
+    reasons_of,
+)
+from mobility.sip.core import Core, Incoming
+from mobility.sip.dialog import Dialog
+from mobility.sip.grammar import Malformed
+from mobility.sip.headers import Parametrised
+from mobility.sip.leg_states import LEG, Legged
+from mobility.sip.message import Request, Response
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.reoffer import Path, Reoffer
+from mobility.sip.session_timer import Agreed
+from mobility.sip.transactions import Timer
+from mobility.sip.two_hundred import TwoHundred
+
+BUSY_OFFERS_S = 2
+"""Retry-After of a new offer while another one waits for its answer (RFC 3261 section 14.2: a
+random value of up to ten seconds; 491 is what tells peers to wait at random)."""
+
+
+@attrs.frozen(slots=True)
+class Ending:
+    """Why a leg is over: its peer sent BYE or CANCEL with these Reasons, or was lost."""
+
+    event: Legged
+    reasons: tuple[Parametrised, ...] = ()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the call was completed elsewhere (RFC 3326)."""
+        return any(
+            reason.value.upper() == "SIP" and reason.parameter("cause") == "200"
+            for reason in self.reasons
+        )
+
+
+@attrs.frozen(slots=True)
+class Refused:
+    """How an INVITE of ours was refused: the status and the response, None without one."""
+
+    status: int
+    response: Response | None = None
+
+
+class Owner(Protocol):
+    """Who decides about a leg.  It must not raise."""
+
+    def progressed(self, leg: "Leg", status: int, description: str) -> None:
+        """The INVITE of the leg got a provisional response other than 100, "" without early
+        media."""
+
+    def answered(self, leg: "Leg", description: str) -> None:
+        """It got a 2xx: with the answer, or with an offer where the INVITE had none, for which
+        `acknowledge` is waited for; "" for a 2xx that lacks it."""
+
+    def refused(self, leg: "Leg", refused: Refused) -> None:
+        """It got another final response, or none."""
+
+    def offered(self, leg: "Leg", description: str) -> None:
+        """The peer offers anew: `answer_offer` or `refuse_offer` is waited for."""
+
+    def agreed(self, leg: "Leg", description: str) -> None:
+        """The peer has answered what was offered with `reoffer` or late in a 2xx; where `reoffer`
+        offered nothing it has offered, and `acknowledge` is waited for."""
+
+    def disagreed(self, leg: "Leg", status: int) -> None:
+        """It has refused the new offer; what was agreed stays so."""
+
+    def referred(self, leg: "Leg", incoming: Incoming) -> None:
+        """REFER within the dialog: to be answered.  May raise SipRefusal and Malformed."""
+
+    def ended(self, leg: "Leg", ending: Ending) -> None:
+        """The leg is over, and it was not this end that ended it."""
+
+
+class Leg:
+    """What both kinds of legs have in common.  It is the Conversant of its dialog.
+
+    `local` is the description that this end has given last and `remote` that of the peer.
+    """
+
+    dialog: Dialog
+
+    def __init__(self, core: Core, path: Path, owner: Owner, state: str) -> None:
+        self.core = core
+        self.path = path
+        self.owner = owner
+        self.state = state
+        self.local = ""
+        self.remote = ""
+        self.confirmed_at = 0.0
+        self._serving: Incoming | None = None
+        """An INVITE or UPDATE within the dialog whose offer waits for its answer."""
+        self._two_hundred: TwoHundred | None = None
+        """A 2xx of ours that waits for its ACK."""
+        self.asking: Reoffer | None = None
+        """A re-INVITE of ours that is under way."""
+        self._next_offer: list[str | None] = []
+        """A new offer that waits until the one under way is through: the latest alone counts."""
+        self._asks_late = False
+        """Whether the 2xx that waits for its ACK has offered, so that the ACK answers."""
+        self.acks: dict[int, Request] = {}
+        self._allows: frozenset[str] = frozenset()
+        self._session: Timer | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state == "Ended"
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID of the leg."""
+        raise NotImplementedError
+
+    # -- what the owner wants --------------------------------------------------------------------
+
+    def reoffer(self, description: str | None) -> None:
+        """Offer anew, or with None ask the peer to.  `agreed` or `disagreed` follows."""
+        if self.is_over:
+            return
+        self._next_offer = [description]
+        self._offer_next()
+
+    def acknowledge(self, answer: str) -> None:
+        """Answer what the peer offered in a 2xx."""
+        asking = self.asking
+        if asking is not None and asking.waits:
+            self.local = answer
+            asking.acknowledge(answer)
+            self.asking = None
+            self._offer_next()
+
+    def answer_offer(self, description: str) -> None:
+        """Answer the peer's new offer."""
+        incoming, self._serving = self._serving, None
+        if self.is_over:
+            return
+        changed, self.local = description != self.local, description
+        if incoming is None:  # it was offered in an ACK, where no answer can follow
+            if changed:
+                self.reoffer(description)
+            return
+        self._accept(incoming, description)
+        self._offer_next()
+
+    def refuse_offer(self, status: int = 488) -> None:
+        """Do not take the peer's new offer."""
+        incoming, self._serving = self._serving, None
+        if incoming is not None and not incoming.answered:
+            incoming.respond(status)
+            self._offer_next()
+
+    def hang_up(self, *reasons: str) -> None:
+        """End the leg, answered or not; `reasons` are values of Reason.  Once more does nothing."""
+        raise NotImplementedError
+
+    # -- what the core tells ---------------------------------------------------------------------
+
+    def requested(self, incoming: Incoming) -> None:
+        """A request within the dialog.  Raises SipRefusal and Malformed."""
+        request = incoming.request
+        match request.method:
+            case "BYE":
+                incoming.respond(200)
+                self._left(Legged.BYE, request)
+            case "INVITE":
+                self._reinvited(incoming)
+            case "UPDATE":
+                self._updated(incoming)
+            case "PRACK":
+                self._pracked(incoming)
+            case "REFER":
+                if self.state not in ("Confirmed", "Answered"):
+                    raise SipRefusal(481)
+                self.dialog.refresh(request)
+                self.owner.referred(self, incoming)
+            case "INFO":  # no package of it is taken (RFC 6086); tones go with the media
+                if "Info-Package" in request.fields:
+                    raise SipRefusal(469, fields={"Recv-Info": [""]})
+                incoming.respond(200)
+            case "OPTIONS":
+                incoming.respond(200, [("Allow", self.core.allow), ("Supported", SUPPORTED)])
+            case _:
+                raise SipRefusal(405, fields={"Allow": [self.core.allow]})
+
+    def acknowledged(self, ack: Request) -> None:
+        """The ACK of a 2xx of ours."""
+        answered = self._two_hundred
+        if answered is None or ack.cseq.number != answered.number:
+            return
+        answered.stop()
+        self._two_hundred = None
+        late, self._asks_late = self._asks_late, False
+        if self.state in ("Answered", "Leaving"):
+            self._first_ack()
+        if self.is_over:
+            return
+        if late:
+            self._answered_late(ack)
+        self._offer_next()
+
+    def _answered_late(self, ack: Request) -> None:
+        """An ACK that answers what a 2xx offered."""
+        try:
+            answer = description_of(ack)
+        except (Malformed, SipRefusal):
+            answer = ""
+        initial = not self.remote
+        if initial:
+            self.remote = answer
+            self.owner.agreed(self, answer)
+        elif answer and answer != self.remote:
+            self.remote = answer
+            self.owner.offered(self, answer)
+
+    def _first_ack(self) -> None:
+        """The dialog is confirmed, or ends if it was to."""
+        leaving = self.state == "Leaving"
+        self._becomes(Legged.ACK_CAME)
+        if leaving:
+            self._bye()
+            self._end()
+
+    def _unacknowledged(self) -> None:
+        """A 2xx was sent in vain: the dialog ends (RFC 3261 section 13.3.1.4)."""
+        self._two_hundred = None
+        if self.is_over:
+            return
+        told = self.state != "Leaving"
+        self._becomes(Legged.LOST if self.state == "Confirmed" else Legged.NO_ACK)
+        self._bye()
+        self._end()
+        if told:
+            self.owner.ended(self, Ending(Legged.NO_ACK))
+
+    # -- new offers of the peer ------------------------------------------------------------------
+
+    def _reinvited(self, incoming: Incoming) -> None:
+        """RFC 3261 section 14.2."""
+        request = incoming.request
+        if self.asking is not None:
+            raise SipRefusal(491)
+        if self.state != "Confirmed" or self._serving is not None or self._two_hundred is not None:
+            raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
+        check_session(request)
+        description = description_of(request)
+        self.dialog.refresh(request)
+        incoming.cancelled = lambda _: self._withdrawn(incoming)
+        if not description:
+            self._asks_late = True
+            self._accept(incoming, self.local)
+        elif description == self.remote:  # a refresh: the other end need not know
+            self._accept(incoming, self.local)
+        else:
+            self._take(incoming, description)
+
+    def _updated(self, incoming: Incoming) -> None:
+        """RFC 3311 section 5.2."""
+        request = incoming.request
+        check_session(request)
+        description = description_of(request)
+        if description:
+            if self.asking is not None:
+                raise SipRefusal(491)
+            if self.state != "Confirmed" or self._serving is not None:
+                raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
+        self.dialog.refresh(request)
+        if not description:
+            self._accept(incoming, "")
+        elif description == self.remote:
+            self._accept(incoming, self.local)
+        else:
+            self._take(incoming, description)
+
+    def _take(self, incoming: Incoming, description: str) -> None:
+        self._serving = incoming
+        self.remote = description
+        self.owner.offered(self, description)
+
+    def _withdrawn(self, incoming: Incoming) -> None:
+        """The peer has cancelled a re-INVITE that waits."""
+        if self._serving is incoming:
+            self._serving = None
+
+    def _accept(self, incoming: Incoming, description: str) -> None:
+        """200 to an INVITE or UPDATE within the dialog."""
+        request = incoming.request
+        agreed, fields = session_timer.answer(request)
+        fields += self.own_answer()
+        response = incoming.request.respond(200, incoming.tag)
+        add(response, fields, description)
+        self.keep_session(agreed)
+        if request.method == "INVITE":
+            self._two_hundred = TwoHundred(self.core, incoming, response, self._unacknowledged)
+        else:
+            incoming.send(response)
+
+    def _pracked(self, incoming: Incoming) -> None:  # noqa: ARG002  # those who ring have them
+        raise SipRefusal(481)
+
+    # -- new offers of ours ----------------------------------------------------------------------
+
+    def _offer_next(self) -> None:
+        """Send the new offer that waits, if it can be sent now."""
+        busy = self.asking or self._serving or self._two_hundred
+        if self._next_offer and self.state == "Confirmed" and not busy:
+            self.asking = Reoffer(self, self._next_offer.pop())
+            self.asking.send()
+
+    def reoffered(self, asking: "Reoffer", description: str) -> None:
+        """The peer has accepted a re-INVITE of ours."""
+        self.remote = description
+        if asking.description is not None:
+            self.local = asking.description
+            self.asking = None
+        self.owner.agreed(self, description)
+        self._offer_next()
+
+    def not_reoffered(self, status: int) -> None:
+        """It has refused it."""
+        self.asking = None
+        self.owner.disagreed(self, status)
+        self._offer_next()
+
+    def lose(self) -> None:
+        """The peer does not know the dialog any more, or does not answer (RFC 3261 section
+        12.2.1.2)."""
+        if self.is_over:
+            return
+        self._becomes(Legged.LOST)
+        self._bye()
+        self._end()
+        self.owner.ended(self, Ending(Legged.LOST))
+
+    # -- session timers --------------------------------------------------------------------------
+
+    def keep_session(self, agreed: Agreed | None) -> None:
+        if self._session is not None:
+            self._session.cancel()
+            self._session = None
+        if agreed is not None and not self.is_over:
+            act = self._refresh if agreed.ours else self.lose
+            self._session = self.core.later(agreed.due_s, self._due(act))
+
+    def _due(self, act: Callable[[], None]) -> Callable[[], None]:
+        def due() -> None:
+            self._session = None
+            act()
+
+        return due
+
+    def _refresh(self) -> None:
+        """Ask the peer whether it is still there: with UPDATE if it takes that."""
+        if self.is_over:
+            return
+        if "update" in self._allows:
+            request = self.dialog.request("UPDATE")
+            request.set("Supported", SUPPORTED)
+            request.set("Session-Expires", f"{session_timer.SESSION_EXPIRES_S};refresher=uac")
+            self.path.send(request, self._refreshed)
+        elif self.state == "Confirmed" and not self._next_offer:
+            self._next_offer = [self.local]
+            self._offer_next()
+
+    def _refreshed(self, response: Response) -> None:
+        if response.status < 200 or self.is_over:
+            return
+        if response.status in (408, 481, 503):
+            self.lose()
+            return
+        agreed = None
+        if response.status < 300:
+            try:
+                agreed = session_timer.agreed(response)
+            except Malformed:
+                agreed = None  # it is there, which is what was asked
+        self.keep_session(agreed or session_timer.ALONE)
+
+    # -- common ends -----------------------------------------------------------------------------
+
+    def own_fields(self) -> list[tuple[str, str]]:
+        """Header fields of what makes or refreshes the dialog, but for Contact."""
+        return [("Allow", self.core.allow), ("Supported", SUPPORTED)]
+
+    def own_answer(self) -> list[tuple[str, str]]:
+        """Those of a 2xx."""
+        return [("Contact", f"<{self.path.contact}>"), *self.own_fields()]
+
+    def _left(self, event: Legged, request: Request) -> None:
+        """The peer has ended it."""
+        if self.is_over:
+            return
+        told = self.state != "Leaving"
+        self._becomes(event)
+        self._end()
+        if told:
+            self.owner.ended(self, Ending(event, reasons_of(request)))
+
+    def _becomes(self, event: Legged) -> None:
+        self.state = LEG.after(self.state, event)
+        if self.state == "Confirmed":
+            self.confirmed_at = self.core.now()
+
+    def _bye(self, *reasons: str, dialog: Dialog | None = None) -> None:
+        bye = (dialog or self.dialog).request("BYE")
+        if reasons:
+            bye.set("Reason", *reasons)
+        self.path.send(bye, nothing)
+
+    def _register(self) -> None:
+        self.core.dialogs[self.dialog.id] = self
+
+    def _end(self) -> None:
+        """Nothing more comes of it."""
+        if self._two_hundred is not None:
+            self._two_hundred.stop()
+            self._two_hundred = None
+        if self._serving is not None and not self._serving.answered:
+            self._serving.respond(487)
+        self._serving = self.asking = None
+        self._next_offer.clear()
+        if self._session is not None:
+            self._session.cancel()
+            self._session = None
+        dialog: Dialog | None = getattr(self, "dialog", None)
+        if dialog is not None and self.core.dialogs.get(dialog.id) is self:
+            del self.core.dialogs[dialog.id]
+
+
+def nothing(response: Response) -> None:
+    """Whatever comes of it, the leg is over."""

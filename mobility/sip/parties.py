@@ -1,0 +1,143 @@
+"""Who calls over SIP, and who is called (RFC 3261 section 8.2.2, RFC 3325).
+
+A user proves with digest who it is.  A trusted peer says for whom it calls: in P-Asserted-Identity,
+or in From where it asserts nothing.
+"""
+
+from collections.abc import Collection
+
+import attrs
+
+from mobility.domain.addresses import is_guest, user_uri
+from mobility.domain.phones import normalised
+from mobility.domain.records import User
+from mobility.domain.users import Users
+from mobility.domain.voice_routing import looks_dialled
+from mobility.sip.admission import Admission
+from mobility.sip.core import Incoming
+from mobility.sip.grammar import Malformed, readable, storable
+from mobility.sip.headers import NameAddr
+from mobility.sip.message import Request
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.uri import SipUri, TelUri, parse_uri
+
+MAX_NAME = 128
+"""Characters of a display name that are shown (our choice)."""
+
+UNKNOWN = "sip:unknown@unknown.invalid"
+"""Under which somebody is known here who does not say who it is."""
+
+ANONYMOUS = "sip:anonymous@anonymous.invalid"
+"""How it is named to others (RFC 3323 section 4.1.1.3)."""
+
+
+@attrs.frozen(slots=True)
+class Caller:
+    """Who calls: a user here, or somebody beyond under a SIP or tel URI and a name."""
+
+    uri: str = attrs.field(repr=False)
+    name: str = attrs.field(repr=False)
+    user: User | None = None
+
+
+@attrs.frozen(slots=True)
+class Callee:
+    """Who is called: the URI of a user here, or a number as it was dialled, the other ""."""
+
+    uri: str = ""
+    dialled: str = attrs.field(repr=False, default="")
+
+
+class Parties:
+    """Finds them."""
+
+    def __init__(self, users: Users, domains: Collection[str], admission: Admission) -> None:
+        self._users = users
+        self._domains = frozenset(domains)
+        self._admission = admission
+
+    def caller(self, incoming: Incoming) -> Caller:
+        """Who sends a request.  Raises SipRefusal (407, 403) and Malformed."""
+        request = incoming.request
+        from_ = request.from_
+        if self._admission.trusts(incoming.flow):
+            return self._asserted(request, from_)
+        if from_.sip.host not in self._domains:
+            raise SipRefusal(403, "Forbidden: a domain that is not served here")
+        user = self._admission.caller(incoming, from_.sip.host)
+        if user.uri != from_.sip.aor:
+            raise SipRefusal(403, "Forbidden: another user's address")
+        return Caller(user.uri, user.name, user)
+
+    def callee(self, request: Request, caller: Caller) -> Callee:
+        """Whom a request is for.  Raises SipRefusal (404, 416) and Malformed."""
+        uri = parse_uri(request.uri)
+        if isinstance(uri, TelUri):
+            return self._numbered(uri.number, caller)
+        if not isinstance(uri, SipUri):
+            raise SipRefusal(416)
+        if not uri.user:
+            raise SipRefusal(404)
+        user = self._users.find(uri.aor) if uri.host in self._domains else None
+        if user is not None:
+            return Callee(user.uri)
+        if caller.user is None or uri.host in self._domains:
+            dialled = uri.user.partition(";")[0]
+            if looks_dialled(dialled):
+                return self._numbered(dialled, caller)
+        raise SipRefusal(404)
+
+    def _numbered(self, dialled: str, caller: Caller) -> Callee:
+        """A number: users dial by their dial plans, gateways say which line they are called on."""
+        if caller.user is not None:
+            return Callee(dialled=dialled)
+        for number in (dialled, f"+{dialled}"):
+            found = self._users.of_line(normalised(number) or "")
+            if found is not None:
+                return Callee(found.uri)
+        raise SipRefusal(404)
+
+    def _asserted(self, request: Request, from_: NameAddr) -> Caller:
+        """Whom a trusted peer speaks for; a user here is first among several."""
+        named = [*request.addresses("P-Asserted-Identity"), from_]
+        for one in named:
+            uri = uri_of(one)
+            user = self._users.find(uri)
+            if user is not None and user.enabled:
+                return Caller(user.uri, user.name, user)
+        first = named[0]
+        uri = uri_of(first)
+        name = readable(first.name or from_.name)[:MAX_NAME]
+        return Caller(uri, name or uri.partition(":")[2])
+
+
+def uri_of(address: NameAddr) -> str:
+    """The URI under which somebody is known here: a number is a number, in whatever URI."""
+    uri = address.uri
+    if isinstance(uri, TelUri):
+        return f"tel:{uri.number}"
+    if not isinstance(uri, SipUri) or not storable(str(uri)):
+        return UNKNOWN
+    number = uri.user.partition(";")[0]
+    is_number = uri.parameters.get("user") == "phone" or number[:1] == "+"
+    if is_number and looks_dialled(number):
+        return f"tel:{number}"
+    try:
+        known = user_uri(uri.aor)
+    except (Malformed, UnicodeError):
+        known = None
+    return UNKNOWN if known is None or is_guest(known) else known
+
+
+def address(uri: str, name: str, domain: str) -> NameAddr:
+    """How somebody of this system or beyond is named in From and To; numbers are of `domain`."""
+    name = "".join(letter for letter in name if letter.isprintable())[:MAX_NAME]
+    if uri == UNKNOWN:
+        return NameAddr(parse_uri(ANONYMOUS), name)
+    if uri.startswith("tel:"):
+        number = uri[4:].partition(";")[0]
+        return NameAddr(SipUri(domain, number, parameters={"user": "phone"}), name)
+    try:
+        return NameAddr(parse_uri(uri), name)
+    except Malformed:  # an address in letters that SIP does not have
+        return NameAddr(parse_uri(ANONYMOUS), name)

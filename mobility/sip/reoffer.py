@@ -1,0 +1,146 @@
+"""New offers of this end within a call: re-INVITEs (RFC 3261 section 14.1)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mobility.sip import session_timer
+from mobility.sip.call_messages import add, description_of
+from mobility.sip.client import OnResponse
+from mobility.sip.core import Core
+from mobility.sip.dialog import Dialog
+from mobility.sip.grammar import Malformed
+from mobility.sip.message import Request, Response
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.session_timer import Agreed
+
+MAX_RETRIES = 5
+"""How often a new offer that crossed another one (491) is sent again (our choice)."""
+
+
+class Path(Protocol):
+    """How a leg's requests get to its peer; it puts Via into them, and Contact where one belongs.
+
+    `contact` is the URI at which the peer reaches this leg.
+    """
+
+    @property
+    def secure(self) -> bool: ...
+
+    @property
+    def contact(self) -> str: ...
+
+    def invite(self, request: Request, on_response: OnResponse) -> None:
+        """Send the INVITE that begins the leg (as `mobility.sip.client` says)."""
+        ...
+
+    def cancel(self, *reasons: str) -> None:
+        """End that INVITE; a final response comes in any case."""
+        ...
+
+    def send(self, request: Request, on_response: OnResponse) -> None:
+        """Send a request within the dialog."""
+        ...
+
+    def acknowledge(self, ack: Request) -> None:
+        """Send the ACK of a 2xx."""
+        ...
+
+
+class Offering(Protocol):
+    """The leg that offers anew."""
+
+    core: Core
+    dialog: Dialog
+    path: Path
+    asking: "Reoffer | None"
+    acks: dict[int, Request]
+
+    @property
+    def is_over(self) -> bool: ...
+
+    def own_fields(self) -> Sequence[tuple[str, str]]: ...
+
+    def keep_session(self, agreed: Agreed | None) -> None: ...
+
+    def reoffered(self, asking: "Reoffer", description: str) -> None:
+        """The peer has accepted."""
+
+    def not_reoffered(self, status: int) -> None:
+        """It has refused."""
+
+    def lose(self) -> None:
+        """It does not know the dialog any more, or does not answer."""
+
+
+class Reoffer:
+    """A re-INVITE of ours, until it is answered for good."""
+
+    def __init__(self, leg: Offering, description: str | None) -> None:
+        self.description = description
+        self.waits = False
+        """Whether the peer has offered and its offer is to be answered in the ACK."""
+        self._leg = leg
+        self._number = 0
+        self._tries = 0
+
+    def send(self) -> None:
+        leg = self._leg
+        request = leg.dialog.request("INVITE")
+        self._number = request.cseq.number
+        add(request, leg.own_fields(), self.description or "")
+        request.set("Session-Expires", str(session_timer.SESSION_EXPIRES_S))
+        request.set("Min-SE", str(session_timer.MIN_SE_S))
+        self._tries += 1
+        leg.path.send(request, self._responded)
+
+    def _responded(self, response: Response) -> None:
+        leg = self._leg
+        if response.status < 200:
+            return
+        if response.status < 300:
+            self._accepted(response)
+        elif leg.is_over or leg.asking is not self:
+            return
+        elif response.status == 491 and self._tries < MAX_RETRIES:
+            leg.core.later(leg.core.between(2.1, 4.0), self._again)
+        elif response.status in (408, 481, 503):
+            leg.lose()
+        else:
+            leg.not_reoffered(response.status)
+
+    def acknowledge(self, answer: str = "") -> None:
+        """Send the ACK."""
+        leg = self._leg
+        self.waits = False
+        ack = leg.dialog.acknowledge(self._number)
+        add(ack, (), answer)
+        leg.acks = {self._number: ack}
+        leg.path.acknowledge(ack)
+
+    def _accepted(self, response: Response) -> None:
+        leg = self._leg
+        again = leg.acks.get(self._number)
+        if again is not None:
+            leg.path.acknowledge(again)
+            return
+        if leg.is_over or leg.asking is not self or self.waits:
+            if leg.is_over:
+                self.acknowledge()
+            return
+        try:
+            leg.dialog.refresh(response)
+            description = description_of(response)
+            leg.keep_session(session_timer.agreed(response) or session_timer.ALONE)
+        except (Malformed, SipRefusal):
+            self.acknowledge()
+            leg.lose()
+            return
+        if self.description is None and description:
+            self.waits = True
+        else:
+            self.acknowledge()
+        leg.reoffered(self, description)
+
+    def _again(self) -> None:
+        if self._leg.asking is self and not self._leg.is_over:
+            self.send()

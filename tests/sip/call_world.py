@@ -1,0 +1,311 @@
+"""Calls over SIP in memory: the domain, the SIP side, and telephones that tests pick up."""
+
+from typing import cast
+
+import attrs
+from twisted.internet.task import Clock
+
+from mobility.auth.lockout import Lockout
+from mobility.config import SipConfig
+from mobility.domain.applications import Endpoint
+from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.late_ringing import LateRinging
+from mobility.domain.records import Binding
+from mobility.domain.registration import Availability
+from mobility.sip.admission import Admission
+from mobility.sip.call_line import Domain
+from mobility.sip.call_messages import SDP
+from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.client import Client
+from mobility.sip.core import Core
+from mobility.sip.flow import Allowance, Flow
+from mobility.sip.framing import Frame
+from mobility.sip.message import Request, Response, parse
+from mobility.sip.outgoing import Outgoing
+from mobility.sip.parties import Parties
+from mobility.sip.registrar import Registrar
+from mobility.testing import MemoryLog
+from tests.domain.doubles import World, done, running, uri
+from tests.domain.phone_world import PhoneWorld
+from tests.sip.samples import request
+from tests.sip.test_client import Places
+
+PROXY = "proxy.example.test"
+
+
+def sdp(name: str, direction: str = "sendrecv", *, video: bool = False) -> str:
+    """A description of `name`'s, of audio and perhaps video."""
+    streams = [f"m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"]
+    if video:
+        streams.append(f"m=video 4002 RTP/AVP 96\r\na={direction}\r\n")
+    return (
+        f"v=0\r\no={name} 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+        + "".join(streams)
+    )
+
+
+@attrs.define(eq=False)
+class Telephone:
+    """A phone or a gateway at the end of a flow; `got` are requests that came, `answers` responses.
+
+    It says what it is told to, message by message.
+    """
+
+    core: Core
+    name: str
+    host: str = "192.0.2.20"
+    reliable: bool = True
+    alive: bool = True
+    names: frozenset[str] = frozenset({PROXY})
+    got: list[Request] = attrs.Factory(list)
+    answers: list[Response] = attrs.Factory(list)
+    allowance: Allowance = attrs.Factory(lambda: Allowance(0, 1))
+    secure: bool = False
+    transport: str = "TCP"
+    listener: str = "phones"
+    local: tuple[str, int] = ("192.0.2.1", 5060)
+    numbers: int = 0
+    invite: Request | None = None
+
+    @property
+    def source(self) -> tuple[str, int]:
+        return self.host, 5060
+
+    def send(self, data: bytes) -> bool:
+        if self.alive:
+            head, _, body = data.partition(b"\r\n\r\n")
+            message = parse(head, body)
+            if isinstance(message, Request):
+                self.got.append(message)
+            else:
+                self.answers.append(message)
+        return self.alive
+
+    def close(self) -> None:
+        self.alive = False
+
+    @property
+    def methods(self) -> list[str]:
+        """Of the requests that came."""
+        return [one.method for one in self.got]
+
+    @property
+    def statuses(self) -> list[int]:
+        return [one.status for one in self.answers]
+
+    def last(self, method: str) -> Request:
+        """The latest request of a method."""
+        return [one for one in self.got if one.method == method][-1]
+
+    def come(self, message: Request | Response) -> None:
+        """The other end gets a message of this telephone's."""
+        head, _, body = bytes(message).partition(b"\r\n\r\n")
+        self.core.frame(Frame(head, body), cast(Flow, self))
+
+    # As who calls
+
+    def calls(self, to: str, offer: str, *lines: str, call: str = "c") -> Request:
+        """Send an INVITE to a Request-URI."""
+        self.numbers += 1
+        invite = request(
+            "\n".join(
+                (
+                    f"INVITE {to} SIP/2.0",
+                    f"Via: SIP/2.0/TCP {self.host}:5060;branch=z9hG4bK{self.name}{self.numbers}",
+                    "Max-Forwards: 70",
+                    f"From: <{uri(self.name)}>;tag={self.name}",
+                    f"To: <{to}>",
+                    f"Call-ID: {call}-{self.name}",
+                    f"CSeq: {self.numbers} INVITE",
+                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    *lines,
+                )
+            )
+        )
+        if offer:
+            invite.set("Content-Type", SDP)
+            invite.body = offer.encode()
+        self.invite = invite
+        self.come(invite)
+        return invite
+
+    def within(self, method: str, *lines: str, body: str = "", number: int = 0) -> Request:
+        """Send a request within the dialog of the latest call of this telephone's."""
+        invite, answer = self.invite, self.answers
+        assert invite is not None
+        to = next(one for one in reversed(answer) if one.to.tag and one.cseq.method == "INVITE")
+        if not number:
+            self.numbers += 1
+            number = self.numbers
+        made = request(
+            "\n".join(
+                (
+                    f"{method} sip:192.0.2.1:5060 SIP/2.0",
+                    f"Via: SIP/2.0/TCP {self.host}:5060;branch=z9hG4bK{self.name}-{method}{number}",
+                    "Max-Forwards: 70",
+                    f"From: {invite.fields['From'][0]}",
+                    f"To: {to.fields['To'][0]}",
+                    f"Call-ID: {invite.call_id}",
+                    f"CSeq: {number} {method}",
+                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    *lines,
+                )
+            )
+        )
+        if body:
+            made.set("Content-Type", SDP)
+            made.body = body.encode()
+        self.come(made)
+        return made
+
+    def acknowledges(self, body: str = "") -> Request:
+        """Send the ACK of the latest INVITE."""
+        return self.within("ACK", body=body, number=self.answers[-1].cseq.number)
+
+    # As who is called
+
+    def answers_with(
+        self, status: int, description: str = "", *lines: tuple[str, str], tag: str = ""
+    ) -> Response:
+        """Answer the latest INVITE."""
+        return self.responds(self.last("INVITE"), status, description, *lines, tag=tag)
+
+    def responds(
+        self,
+        asked: Request,
+        status: int,
+        description: str = "",
+        *lines: tuple[str, str],
+        tag: str = "",
+    ) -> Response:
+        response = asked.respond(status, (tag or self.name) if status > 100 else "")
+        response.set("Contact", f"<sip:{self.name}@{self.host}:5060>")
+        for name, value in lines:
+            response.add(name, value)
+        if description:
+            response.set("Content-Type", SDP)
+            response.body = description.encode()
+        self.come(response)
+        return response
+
+    def sends(self, method: str, *lines: str, body: str = "") -> Request:
+        """Send a request within the dialog of the latest INVITE that came."""
+        invite = self.last("INVITE")
+        self.numbers += 1
+        number = 100 + self.numbers
+        to = invite.fields["To"][0]
+        own = to if ";tag=" in to else f"{to};tag={self.name}"
+        made = request(
+            "\n".join(
+                (
+                    f"{method} sip:192.0.2.1:5060 SIP/2.0",
+                    f"Via: SIP/2.0/TCP {self.host}:5060;branch=z9hG4bK{self.name}+{method}{number}",
+                    "Max-Forwards: 70",
+                    f"From: {own}",
+                    f"To: {invite.fields['From'][0]}",
+                    f"Call-ID: {invite.call_id}",
+                    f"CSeq: {number} {method}",
+                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    *lines,
+                )
+            )
+        )
+        if body:
+            made.set("Content-Type", SDP)
+            made.body = body.encode()
+        self.come(made)
+        return made
+
+
+class SipWorld:
+    """Alice, Bob and Carol, whose phones are registered as tests say."""
+
+    def __init__(self) -> None:
+        self.world: World = PhoneWorld()
+        self.clock = Clock()
+        self.log = MemoryLog()
+        self.entropy = 0
+        world = self.world
+        self.core = Core(self.clock, self.log, self.random)
+        self.places = Places()
+        outgoing = cast(Outgoing, self.places)
+        client = Client(self.core, outgoing, self.places, self.clock, self.log, self.random)
+        self.bindings = Bindings(world.ledger, world.agenda)
+        settings = SipConfig(trusted_peers=(PROXY,))
+        admission = Admission(
+            world.users,
+            ["example.test"],
+            settings,
+            Lockout(3, 1.0, 60.0),
+            b"secret",
+            self.random,
+            lambda: world.now,
+            self.log,
+            lambda uri: "pseudonym",
+        )
+        registrar = Registrar(world.users, self.bindings, admission, settings, lambda: world.now)
+        domain = Domain(
+            world.agenda,
+            world.conversations,
+            world.calls,
+            world.renegotiations,
+            lambda: world.now,
+        )
+        phones = cast(PhoneWorld, world).phones
+        self.calls = SipCalls(
+            Reaching(self.core, client, registrar, self.bindings, "example.test"),
+            Parties(world.users, ["example.test"], admission),
+            domain,
+            phones.outside,
+            LateRinging(world.conversations, world.calls.stages),
+            self.log,
+            lambda uri: "pseudonym",
+        )
+
+    def random(self, size: int) -> bytes:
+        self.entropy += 1
+        return self.entropy.to_bytes(size, "big")
+
+    def settle(self, seconds: float = 0.1) -> None:
+        """Do what is due, and let so much time pass."""
+        self.world.advance(seconds, step_s=0.02)
+        self.clock.advance(seconds)
+
+    def telephone(self, name: str, host: str = "192.0.2.20") -> Telephone:
+        """A telephone that nobody has registered."""
+        telephone = Telephone(self.core, name, host)
+        self.places.peers[host] = telephone  # type: ignore[assignment]  # it is at a Peer's place
+        return telephone
+
+    def phone(self, name: str, host: str = "192.0.2.21") -> Telephone:
+        """A registered phone of a user."""
+        telephone = self.telephone(name, host)
+        binding = Binding(
+            user_uri=uri(name),
+            id=host,
+            contact=f"sip:{name}@{host}:5060;transport=tcp",
+            call_id=host,
+            cseq=1,
+            registered_at=self.world.now,
+            expires_at=self.world.now + 3_600,
+        )
+        saved = lambda bindings: Registering([binding])  # noqa: E731
+        done(running(self.bindings.register(uri(name), saved, self.world.now)))
+        return telephone
+
+    def application(self, name: str, device: str = "app") -> Endpoint:
+        """An application of a user that takes calls."""
+        endpoint = self.world.sign_in(name, device, available=False)
+        chosen = Availability(("Messaging", "Audio", "Video"))
+        done(running(self.world.applications.make_available(endpoint, chosen, self.world.now)))
+        self.world.told(endpoint)
+        return endpoint
+
+    def heard(self, endpoint: Endpoint, kind: type, **fields: object) -> list[object]:
+        """The facts of a kind in an application's stream with these values."""
+        return [
+            entry.fact
+            for entry in self.world.entries(endpoint)
+            if isinstance(entry.fact, kind)
+            and all(getattr(entry.fact, name) == value for name, value in fields.items())
+        ]
