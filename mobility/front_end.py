@@ -51,6 +51,7 @@ from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
+from mobility.domain.push_watch import WatchedLedger
 from mobility.domain.reach import Reach
 from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
@@ -70,6 +71,7 @@ from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
 from mobility.operate.telephones import LoggedTelephones
 from mobility.past import PURGE_INTERVAL_S, Past
+from mobility.push.clearing_house import ClearingHouse
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.sign_in import AnonymousCallers, lockout, sign_in
@@ -79,6 +81,7 @@ from mobility.ucwa.ports import Dispatch
 from mobility.ucwa.resources import PRIORITIES
 from mobility.ucwa.routes import routes as ucwa_routes
 from mobility.ucwa.service import Ucwa
+from mobility.waking import Waking
 
 NONCE_SECRET = "sip-nonce-secret"  # noqa: S105  # the setting's name
 PHOTO_SECRET = "photo-cookie-secret"  # noqa: S105  # the setting's name
@@ -91,7 +94,8 @@ class FrontEnd(MultiService):
     caller holds the store's lock and the reactor need not run yet; it raises OperatorFault.
     `dispatch` runs a part of a batch as if it had come alone.  `directory` is the directory that
     the configuration names, or None; who wants it to replicate makes it a service of theirs.
-    `telephones` reaches the telephone network; without it there are no telephone calls.
+    `telephones` reaches the telephone network; without it there are no telephone calls.  `house`
+    is a clearing house that takes the place of the configured one.
     """
 
     def __init__(
@@ -104,12 +108,14 @@ class FrontEnd(MultiService):
         dispatch: Dispatch,
         epoch: Callable[[], float] = time.time,
         telephones: TelephoneNetwork | None = None,
+        house: ClearingHouse | None = None,
     ) -> None:
         super().__init__()
         self._epoch = epoch
         self.bus = LocalBus(log)
         self.store = open_store(config.store, reactor=reactor, publish=self.bus.publish, log=log)
-        ledger, archive = self.store.ledger, self.store.archive
+        ledger = WatchedLedger(self.store.ledger, epoch)
+        archive = self.store.archive
         now = epoch()
         stored = self.store.snapshot(now)
         agenda = Agenda()
@@ -128,6 +134,7 @@ class FrontEnd(MultiService):
                 without_events_s=config.ucwa.no_events_expiry_s,
                 per_user=config.ucwa.applications_per_user,
                 instances=config.ucwa.instances_per_application,
+                with_push_s=config.ucwa.push_idle_expiry_s,
             ),
         )
         self.applications.load(stored.applications, stored.instances, stored.heads, now)
@@ -268,6 +275,23 @@ class FrontEnd(MultiService):
             "presence", lambda committed: self.presence.committed(committed.presences)
         )
         self.bus.subscribe("ucwa", self.channels.committed)
+        self.waking = Waking(
+            config,
+            stored,
+            self.store,
+            self.past,
+            self.users,
+            self.applications,
+            agenda,
+            self.channels.received,
+            reactor=reactor,
+            epoch=epoch,
+            log=log,
+            pseudonym=pseudonym,
+            house=house,
+        )
+        self.waking.setServiceParent(self)
+        ledger.watch = self.waking.watch
         self.engagements = ConversationEngagements(agenda, self.applications, self.conversations)
         self.applications.engagements.append(self.engagements.of)
         self.bus.subscribe("engagements", self.engagements.committed)

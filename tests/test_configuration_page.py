@@ -23,6 +23,7 @@ from mobility.config.history import HistoryConfig
 from mobility.config.mcx import McxConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.config.push import PushConfig
 from mobility.config.sip import SipConfig, SipListenerConfig, SipRouteConfig, SipTargetConfig
 from mobility.directory.settings import LdapConfig
 
@@ -39,6 +40,7 @@ RECORDS: dict[str, type] = {
     "mcx": McxConfig,
     "history": HistoryConfig,
     "devices": DevicesConfig,
+    "push": PushConfig,
     "meetings.dial_in": DialInRegion,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,

@@ -14,6 +14,7 @@ from mobility.config.history import HistoryConfig
 from mobility.config.mcx import McxConfig, read_mcx
 from mobility.config.media import MediaConfig, read_media
 from mobility.config.meetings import MeetingsConfig, read_meetings
+from mobility.config.push import PushConfig, read_push
 from mobility.config.services import (
     AuthConfig,
     AutodiscoverConfig,
@@ -58,6 +59,7 @@ class Config:
     mcx: McxConfig = attrs.Factory(McxConfig)
     history: HistoryConfig = attrs.Factory(HistoryConfig)
     devices: DevicesConfig = attrs.Factory(DevicesConfig)
+    push: PushConfig = attrs.Factory(PushConfig)
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
@@ -103,6 +105,7 @@ def load(path: Path) -> Config:
         mcx=read_mcx(top.table("mcx"), web),
         history=top.table("history").record(HistoryConfig),
         devices=top.table("devices").record(DevicesConfig),
+        push=read_push(top.table("push")),
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),

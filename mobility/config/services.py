@@ -33,6 +33,9 @@ class UcwaConfig:
     idle_expiry_s: int = between(3_600, 60, 30 * DAY_S)
     """An idle application that uses its event channel (CsMcxConfiguration's
     SessionShortExpirationInterval)."""
+    push_idle_expiry_s: int = between(259_200, 60, 30 * DAY_S)
+    """An idle application whose device can be woken (CsMcxConfiguration's
+    SessionExpirationInterval)."""
     no_events_expiry_s: int = between(900, 60, 30 * DAY_S)
     """An idle application that never asked for events."""
     invitation_timeout_s: float = between(30.0, 1.0, 600.0)

@@ -41,6 +41,8 @@ class Lifetimes:
     without_events_s: int
     per_user: int
     instances: int
+    with_push_s: int = 0
+    """Where its device can be woken, if that is longer."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -117,6 +119,8 @@ class Applications:
         self.departures: list[Departure] = []
         self.engagements: list[Engagement] = []
         self.devices: list[Devices] = []
+        self.wakes: Callable[[Endpoint], bool] = lambda _: False
+        """Whether the device of an application can be woken."""
 
     def load(
         self,
@@ -466,9 +470,9 @@ class Applications:
 
     def idle_limit_s(self, endpoint: Endpoint) -> int:
         """How long the application may be silent before it ends."""
-        if endpoint.uses_events:
-            return self._lifetimes.with_events_s
-        return self._lifetimes.without_events_s
+        lives, used = self._lifetimes, endpoint.uses_events
+        limit_s = lives.with_events_s if used else lives.without_events_s
+        return max(limit_s, lives.with_push_s) if self.wakes(endpoint) else limit_s
 
     def _watch_life(self, endpoint: Endpoint) -> None:
         async def look(now: float) -> None:

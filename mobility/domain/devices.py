@@ -35,6 +35,7 @@ class Device:
     quiet_from: str = ""
     quiet_until: str = ""
     time_zone: str = ""
+    voip_token: str = attrs.field(repr=False, default="")
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -62,18 +63,36 @@ class Devices:
         self._of_user: dict[str, dict[str, PushSubscription]] = {}
         self._by_key: dict[tuple[str, str, str], PushSubscription] = {}
         self._locks = Locks()
+        self.changes: list[Callable[[str], None]] = []
+        """Called with the URI of a user whose set of devices has changed."""
         for one in stored:
             self._remember(one)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def has(self, uri: str) -> bool:
+        """Whether a user has any, those included that have just expired."""
+        return uri in self._of_user
+
+    def users(self) -> list[str]:
+        """The URIs of all users that have any."""
+        return list(self._of_user)
 
     def of(self, uri: str, now: float) -> list[PushSubscription]:
         """The subscriptions of a user that hold, oldest first."""
         found = [one for one in self._of_user.get(uri, {}).values() if one.expires_at > now]
         return sorted(found, key=lambda one: (one.created_at, one.id))
 
+    def known(self, uri: str, subscription_id: str, now: float) -> PushSubscription | None:
+        """One subscription of a user that holds, or None."""
+        found = self._of_user.get(uri, {}).get(subscription_id)
+        return None if found is None or found.expires_at <= now else found
+
     def find(self, uri: str, subscription_id: str, now: float) -> PushSubscription:
         """One subscription of a user; 404 ResourceNotFound without such a one."""
-        found = self._of_user.get(uri, {}).get(subscription_id)
-        if found is None or found.expires_at <= now:
+        found = self.known(uri, subscription_id, now)
+        if found is None:
             raise Refusal("NotFound", "ResourceNotFound", "There is no such subscription.")
         return found
 
@@ -108,7 +127,10 @@ class Devices:
             for one in gone:
                 self._forget(one)
             self._remember(after)
-            return after, not known
+        if not known:
+            for uri_changed in {uri, *(one.user_uri for one in gone)}:
+                self._tell(uri_changed)
+        return after, not known
 
     async def change(
         self, uri: str, subscription_id: str, now: float, **changes: str
@@ -126,6 +148,37 @@ class Devices:
             for one in self.of(uri, now):
                 if one.endpoint_id == endpoint_id and now - one.renewed_at >= RENEWAL_S:
                     await self._renew(one, now)
+
+    async def signed_out(self, uri: str, endpoint_id: str, now: float) -> None:
+        """A device of the user signs out on purpose: it is not to be woken any more."""
+        async with self._locks.of("devices"):
+            await self._drop([one for one in self.of(uri, now) if one.endpoint_id == endpoint_id])
+
+    async def given_up(
+        self, uri: str, subscription_id: str, as_of: float, unit: Unit, token: str = ""
+    ) -> bool:
+        """The provider does not know the device any more since `as_of`, which `unit` says.
+
+        Whether the subscription ended: one that was renewed later holds.  Where `token` is
+        voip_token alone, the device is not rung any more, and holds too.
+        """
+        async with self._locks.of("devices"):
+            found = self._of_user.get(uri, {}).get(subscription_id)
+            if found is None or found.renewed_at > as_of:
+                if unit:
+                    await self._ledger.commit(unit)
+                return False
+            if token == "voip_token":  # noqa: S105  # a field's name
+                silent = attrs.evolve(found, voip_token="")
+                unit.save(silent)
+                await self._ledger.commit(unit)
+                self._remember(silent)
+                return True
+            unit.remove(found)
+            await self._ledger.commit(unit)
+            self._forget(found)
+        self._tell(uri)
+        return True
 
     async def remove(self, uri: str, subscription_id: str, now: float) -> None:
         """End a subscription of a user; 404 ResourceNotFound without such a one."""
@@ -146,6 +199,8 @@ class Devices:
         def forget() -> None:
             for one in own:
                 self._forget(one)
+            if own:
+                self._tell(user.uri)
 
         return forget
 
@@ -171,6 +226,12 @@ class Devices:
             await self._ledger.commit(unit)
             for one in gone:
                 self._forget(one)
+            for uri in {one.user_uri for one in gone}:
+                self._tell(uri)
+
+    def _tell(self, uri: str) -> None:
+        for told in self.changes:
+            told(uri)
 
     def _remember(self, one: PushSubscription) -> None:
         self._of_user.setdefault(one.user_uri, {})[one.id] = one

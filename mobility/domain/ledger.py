@@ -34,7 +34,10 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushCursor,
+    PushNotice,
     PushSubscription,
+    PushSwitch,
     ReadMark,
     Receipt,
     Record,
@@ -161,6 +164,10 @@ class Snapshot:
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
     push_subscriptions: list[PushSubscription] = attrs.Factory(list)
+    push_notices: list[PushNotice] = attrs.Factory(list)
+    """The notifications that are not over."""
+    push_switches: list[PushSwitch] = attrs.Factory(list)
+    push_cursors: list[PushCursor] = attrs.Factory(list)
     read_marks: list[ReadMark] = attrs.Factory(list)
     last_said: list[tuple[str, str, int]] = attrs.Factory(list)
     """Of each active conversation and who wrote in it the number of the latest message."""
@@ -234,6 +241,14 @@ class Archive(Protocol):
     def receipt(self, user_uri: str, key: str) -> Awaitable[Receipt | None]: ...
 
     def photo(self, user_uri: str) -> Awaitable[Photo | None]: ...
+
+    def push_notices(self, conversation_id: str) -> Awaitable[Sequence[PushNotice]]:
+        """The notifications about messages of a conversation, those that are over too."""
+        ...
+
+    def push_notice(self, notice_id: str) -> Awaitable[PushNotice | None]:
+        """One notification, also if it is over."""
+        ...
 
     def trim(self, upto: dict[str, int]) -> Awaitable[None]:
         """Forget the entries of each stream up to and with the given position."""

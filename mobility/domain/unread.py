@@ -87,6 +87,12 @@ class Unread:
             + counts.unread_voicemails,
         )
 
+    async def badge(self, uri: str) -> int:
+        """How many things a user has not read."""
+        counts = await self._history.counts(uri)
+        active = sum(unread(one, uri) for one in self._active(uri))
+        return active + counts.unread_messages + counts.unread_calls + counts.unread_voicemails
+
     async def mark(self, uri: str, conversation_id: str, number: int) -> None:
         """A user has read a conversation up to message `number`; all its applications are told.
 

@@ -20,7 +20,15 @@ from twisted.python.threadpool import ThreadPool
 
 from mobility.domain.facts import decode
 from mobility.domain.ledger import Entry, HistoryCounts
-from mobility.domain.records import Contact, ConversationLog, Group, Message, Photo, Receipt
+from mobility.domain.records import (
+    Contact,
+    ConversationLog,
+    Group,
+    Message,
+    Photo,
+    PushNotice,
+    Receipt,
+)
 from mobility.errors import Unavailable
 from mobility.store import history, housekeeping, retention, tables
 from mobility.store.connection import connect_reader, is_fault
@@ -38,6 +46,10 @@ goes on trying the same request."""
 CALL_REPORT_LIFE_S = 30 * 86_400.0
 """For how long what clients report of calls is kept (our choice: a month, to find a pattern)."""
 
+MAX_NOTICES = 1_000
+"""Notifications about one conversation that are read at once (our choice: the latest days of it,
+for some devices)."""
+
 T = TypeVar("T")
 
 _entries = tables.stream_entries.columns
@@ -46,6 +58,7 @@ _groups = tables.contact_groups.columns
 _contacts = tables.contacts.columns
 _receipts = tables.receipts.columns
 _photos = tables.photos.columns
+_notices = tables.push_notices.columns
 
 ENTRIES = compiled(
     select(_entries.position, _entries.kind, _entries.data, *tables.messages.columns)
@@ -108,6 +121,20 @@ RECEIPT = compiled(
 
 PHOTO = compiled(
     select(*tables.photos.columns).where(_photos.user_uri == bindparam("user")), "user"
+)
+
+NOTICES = compiled(
+    select(*tables.push_notices.columns)
+    .where(_notices.conversation_id == bindparam("conversation"))
+    .order_by(_notices.created_at.desc(), _notices.id)
+    .limit(bindparam("limit"))
+    .offset(literal_column("0")),
+    "conversation",
+    "limit",
+)
+
+NOTICE = compiled(
+    select(*tables.push_notices.columns).where(_notices.id == bindparam("notice")), "notice"
 )
 
 
@@ -260,6 +287,25 @@ class SqliteArchive:
 
         return self._read(read)
 
+    def push_notices(self, conversation_id: str) -> Deferred[Sequence[PushNotice]]:
+        """The notifications about messages of a conversation, those that are over too, newest
+        first and at most MAX_NOTICES."""
+
+        def read(connection: Connection) -> Sequence[PushNotice]:
+            rows = connection.execute(NOTICES, (conversation_id, MAX_NOTICES))
+            return [PushNotice(*row) for row in rows]
+
+        return self._read(read)
+
+    def push_notice(self, notice_id: str) -> Deferred[PushNotice | None]:
+        """One notification, also if it is over, or None."""
+
+        def read(connection: Connection) -> PushNotice | None:
+            row = connection.execute(NOTICE, (notice_id,)).fetchone()
+            return None if row is None else PushNotice(*row)
+
+        return self._read(read)
+
     def trim(self, upto: dict[str, int]) -> Deferred[None]:
         """Forget the entries of each stream up to and with the given position.
 
@@ -296,6 +342,17 @@ class SqliteArchive:
         """Forget logs older than `keep_s`, those of a user beyond the latest `per_user`, and what
         nobody needs of conversations and invitations that are over; how many rows there were."""
         return Deferred.fromCoroutine(self._purge_history(now, keep_s, per_user))
+
+    def purge_notices(self, upto: float) -> Deferred[int]:
+        """Forget the notifications that were over by then; how many there were."""
+        return Deferred.fromCoroutine(self._purge_notices(upto))
+
+    async def _purge_notices(self, upto: float) -> int:
+        purged, rows = 0, housekeeping.PURGE_ROWS
+        while rows == housekeeping.PURGE_ROWS:
+            rows = await self._ledger.run(housekeeping.purge(housekeeping.OLD_NOTICES, upto))
+            purged += rows
+        return purged
 
     async def _purge_history(self, now: float, keep_s: float, per_user: int) -> int:
         purged = await self._repeat(retention.purge_old_logs(now - keep_s))

@@ -7,9 +7,9 @@ of work get in between, and says how many it deleted.
 from collections.abc import Sequence
 from sqlite3 import Cursor
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal_column, select
 
-from mobility.domain.records import CallReport, Receipt, Record, Token
+from mobility.domain.records import CallReport, PushNotice, Receipt, Record, Token
 from mobility.store import statements, tables
 from mobility.store.plan import Memory
 from mobility.store.statements import FORMS, compiled
@@ -53,6 +53,17 @@ def _not_after(record_class: type[Record], time: str) -> tuple[str, str]:
 EXPIRED_TOKENS = _not_after(Token, "expires_at")
 OLD_RECEIPTS = _not_after(Receipt, "created_at")
 OLD_CALL_REPORTS = _not_after(CallReport, "created_at")
+
+_notices = tables.push_notices.columns
+OLD_NOTICES = (
+    compiled(
+        select(_notices.id).where(
+            _notices.changed_at <= bindparam("time"), _notices.state == literal_column("'ended'")
+        ),
+        "time",
+    ),
+    FORMS[PushNotice].remove,
+)
 
 
 def purge(kind: tuple[str, str], time: float) -> Operation[int]:

@@ -158,7 +158,11 @@ def get_application(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def delete_application(ucwa: Ucwa, call: Call) -> Response:
+    """Sign-out on purpose: with the application goes what wakes its device."""
     instance_id = call.request.query.get("instanceid")
+    endpoint = call.endpoint
+    if instance_id is None or set(endpoint.instances) == {instance_id}:
+        await ucwa.devices.signed_out(endpoint.user_uri, endpoint.record.endpoint_id, call.now)
     if instance_id is None:
         await ucwa.applications.end(call.endpoint, call.now)
     else:

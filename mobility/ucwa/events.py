@@ -195,6 +195,10 @@ class EventChannels:
         )
         self._perform(seat, actions)
 
+    def received(self, application_id: str, position: int) -> bool:
+        """Whether a client of the application has confirmed what is at a position of its stream."""
+        return any(seat.channel.confirmed.position >= position for seat in self._of(application_id))
+
     def disconnected(self, endpoint: Endpoint, instance_id: str, parked: Parked) -> None:
         """The client of a pending GET went away."""
         seat = self._seats.get(endpoint.id, {}).get(instance_id)

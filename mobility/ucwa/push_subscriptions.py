@@ -73,6 +73,7 @@ async def post_subscription(ucwa: Ucwa, call: Call) -> Response:
         app_id=app_id,
         address=_address(body, platform),
         **keys,
+        voip_token=_voip_token(body, platform),
         environment=body.choice("environment", ENVIRONMENTS) or ENVIRONMENTS[0],
         **_preferences(body, {}),
     )
@@ -128,6 +129,14 @@ def _address(body: Fields, platform: str) -> str:
     if endpoint and not _is_endpoint(endpoint, platform):
         body.fail("endpoint", f"must be an https URL of a {platform} service")
     return endpoint
+
+
+def _voip_token(body: Fields, platform: str) -> str:
+    """The PushKit token of an iOS app, which lets it ring."""
+    token = body.text("voipToken", max_length=MAX_TOKEN)
+    if token and (platform != "apns" or _TOKENS["apns"].fullmatch(token) is None):
+        body.fail("voipToken", "must be a PushKit token of apns")
+    return token.lower()
 
 
 def _is_endpoint(url: str, platform: str) -> bool:
@@ -244,6 +253,7 @@ RESOURCES = (
                     "endpoint",
                     "p256dh",
                     "auth",
+                    "voipToken",
                     "environment",
                     *_PREFERENCES,
                 ),

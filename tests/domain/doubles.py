@@ -91,7 +91,10 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushCursor,
+    PushNotice,
     PushSubscription,
+    PushSwitch,
     ReadMark,
     Receipt,
     Renegotiation,
@@ -271,6 +274,13 @@ class MemoryLedger:
     def photo(self, user_uri: str) -> Deferred[Photo | None]:
         return succeed(self.all(Photo).get((user_uri,)))
 
+    def push_notices(self, conversation_id: str) -> Deferred[Sequence[PushNotice]]:
+        found = self.all(PushNotice).values()
+        return succeed([one for one in found if one.conversation_id == conversation_id])
+
+    def push_notice(self, notice_id: str) -> Deferred[PushNotice | None]:
+        return succeed(self.all(PushNotice).get((notice_id,)))
+
     def trim(self, upto: dict[str, int]) -> Deferred[None]:
         for stream_id, position in upto.items():
             entries = self.streams[stream_id]
@@ -316,6 +326,9 @@ class MemoryLedger:
             ],
             message_counts=counts,
             push_subscriptions=list(self.all(PushSubscription).values()),
+            push_notices=[one for one in self.all(PushNotice).values() if one.state != "ended"],
+            push_switches=list(self.all(PushSwitch).values()),
+            push_cursors=list(self.all(PushCursor).values()),
             read_marks=[one for one in self.all(ReadMark).values() if one.conversation_id in ids],
             last_said=[(key, who, number) for (key, who), number in said.items()],
             left=[

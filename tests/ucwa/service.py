@@ -27,9 +27,11 @@ from mobility.config import Config, StoreConfig, UcwaConfig
 from mobility.config.forwarding import ForwardingConfig
 from mobility.config.media import MediaConfig
 from mobility.config.meetings import MeetingsConfig
+from mobility.config.push import PushConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
 from mobility.http.message import Request, Response
+from mobility.push.clearing_house import ClearingHouse
 from mobility.testing import (
     WEB,
     MemoryClient,
@@ -106,8 +108,14 @@ class Service:
         *,
         media: MediaConfig | None = None,
         telephones: bool = True,
+        push: PushConfig | None = None,
+        house: ClearingHouse | None = None,
     ) -> None:
-        """`telephones` says whether the front end reaches a telephone network, one in memory."""
+        """`telephones` says whether the front end reaches a telephone network, one in memory.
+
+        `house` is the clearing house that it reaches.
+        """
+        self.house = house
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.clock = HandClock(START)
@@ -126,6 +134,7 @@ class Service:
             meetings=meetings or MeetingsConfig(),
             forwarding=ForwardingConfig(voicemail=VOICEMAIL),
             media=media or MediaConfig(),
+            push=push or PushConfig(),
         )
         self._open()
 
@@ -145,6 +154,7 @@ class Service:
             dispatch=dispatch,
             epoch=self.clock.seconds,
             telephones=self._telephones,
+            house=self.house,
         )
         self.site = memory_site(
             self.front_end.routes,

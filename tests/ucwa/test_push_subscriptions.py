@@ -107,12 +107,22 @@ class PushSubscriptionTests(UcwaTestCase):
     async def test_lasts(self) -> None:
         """A subscription outlives its application and a restart, and is renewed by the device."""
         made = await self.alice.post(PATH, FCM)
-        self.accepted(await self.alice.delete(), 204)
         await self.service.restart()
         self.clock.advance(86_400)
+        await self.service.settle()
+        self.assertEqual(self.service.front_end.applications.of_user(self.alice.uri), [])
         alice = await self.service.sign_in("alice")
         (shown,) = await self.listed(alice)
         self.assertGreater(shown["expires"], made.json()["expires"])
+
+    async def test_sign_out(self) -> None:
+        """Who signs out on purpose is not woken any more on that device, and is on others."""
+        await self.alice.post(PATH, FCM)
+        tablet = await self.service.sign_in("alice", EndpointId="tablet")
+        await tablet.post(PATH, WEB)
+        self.accepted(await self.alice.delete(), 204)
+        (left,) = await self.listed(tablet)
+        self.assertEqual(left["platform"], "webpush")
 
     async def test_another_user(self) -> None:
         """Nobody sees another one's devices; one that changes hands changes owners."""

@@ -54,6 +54,7 @@ from mobility.domain.records.people import (
     User,
 )
 from mobility.domain.records.phones import Binding
+from mobility.domain.records.push import PushCursor, PushNotice, PushSwitch
 from mobility.domain.records.voice import VoiceGrant, VoiceSetting
 
 Record = (
@@ -92,6 +93,9 @@ Record = (
     | Leftover
     | PushSubscription
     | LegacyClient
+    | PushNotice
+    | PushSwitch
+    | PushCursor
 )
 
 __all__ = [
@@ -120,7 +124,10 @@ __all__ = [
     "Presence",
     "PresenceSubscription",
     "PrivacyRelationship",
+    "PushCursor",
+    "PushNotice",
     "PushSubscription",
+    "PushSwitch",
     "ReadMark",
     "Receipt",
     "Record",

@@ -10,11 +10,12 @@ class PushSubscription:
     """How one device of a user is reached while nothing of it is connected.
 
     `platform` is apns, fcm, webpush, unifiedpush or wns.  `address` is the provider's token or the
-    URL it gave out, `p256dh` and `auth` the keys of a Web Push subscription in base64url (RFC
-    8291).  `app_id` names the app with its provider, `environment` is production or sandbox.
-    `endpoint_id` is that of the applications the device registers.  `collapse` says which pending
-    notifications one replaces.  Between `quiet_from` and `quiet_until` (HH:MM by the clocks of
-    `time_zone`; "" for never) the device is not to be disturbed.
+    URL it gave out, `voip_token` the one by which APNs lets an app ring, `p256dh` and `auth` the
+    keys of a Web Push subscription in base64url (RFC 8291).  `app_id` names the app with its
+    provider, `environment` is production or sandbox.  `endpoint_id` is that of the applications the
+    device registers.  `collapse` says which pending notifications one replaces.  Between
+    `quiet_from` and `quiet_until` (HH:MM by the clocks of `time_zone`; "" for never) the device is
+    not to be disturbed.
     """
 
     KEY: ClassVar = ("user_uri", "id")
@@ -35,3 +36,4 @@ class PushSubscription:
     quiet_from: str = ""
     quiet_until: str = ""
     time_zone: str = ""
+    voip_token: str = attrs.field(repr=False, default="")

@@ -36,7 +36,10 @@ from mobility.domain.records import (
     Presence,
     PresenceSubscription,
     PrivacyRelationship,
+    PushCursor,
+    PushNotice,
     PushSubscription,
+    PushSwitch,
     ReadMark,
     Receipt,
     Record,
@@ -100,6 +103,11 @@ from mobility.store.tables.people import (
     users,
 )
 from mobility.store.tables.phones import bindings
+from mobility.store.tables.push import (
+    push_cursors,
+    push_notices,
+    push_switches,
+)
 from mobility.store.tables.system import (
     PRESENCE_COUNTER,
     counters,
@@ -145,6 +153,9 @@ TABLE_OF: dict[type[Record], Table] = {
     Leftover: leftovers,
     PushSubscription: push_subscriptions,
     LegacyClient: legacy_clients,
+    PushNotice: push_notices,
+    PushSwitch: push_switches,
+    PushCursor: push_cursors,
 }
 
 __all__ = [
@@ -177,7 +188,10 @@ __all__ = [
     "presence_subscriptions",
     "presences",
     "privacy_relationships",
+    "push_cursors",
+    "push_notices",
     "push_subscriptions",
+    "push_switches",
     "read_marks",
     "receipts",
     "renegotiations",

@@ -24,4 +24,5 @@ push_subscriptions = Table(
     column("quiet_from", Text),
     column("quiet_until", Text),
     column("time_zone", Text),
+    column("voip_token", Text),
 )

@@ -1,0 +1,459 @@
+"""The outbox: every notification from the unit of work that causes it until nobody needs it.
+
+A notification is a row that is stored with the fact it tells of.  Memory follows the commit:
+
+    waiting --- the clearing house has it ---> accepted --- a provider has it ---> sent
+       |                                          |                                 |
+       +------ read, fetched, expired, ... -------+----------- read, old -----------+--> ended
+
+What waits for a conversation's messages stands for later ones too until it is handed over.  What
+was handed over is kept as long as it may be on a screen, so that reading it elsewhere takes it off.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.push_notices import (
+    ACCEPTED,
+    ENDED,
+    SENT,
+    WAITING,
+    Accepted,
+    Draft,
+    Hops,
+    Kept,
+    Refused,
+    Result,
+    Said,
+    Wake,
+    remember,
+)
+from mobility.domain.push_rules import (
+    AGGREGATED_S,
+    BADGE,
+    CALL,
+    LOWEST_RANK,
+    MEETING,
+    TEST,
+    WITHDRAWAL,
+    WITHDRAWAL_S,
+    PushSettings,
+    is_loud,
+    lifetime_s,
+    quiet_until,
+    timing,
+    topic_of,
+)
+from mobility.domain.push_shelf import Shelf
+from mobility.domain.records import PushNotice, PushSubscription
+
+PLANNED_S = 0.05
+"""When what is being changed is looked at again (our choice: a commit takes less)."""
+
+RETRY_S = 5.0
+"""When what could not be stored is tried again, as `mobility.schedule`."""
+
+Fetched = Callable[[str, int], bool]
+"""Whether the client of an application has received the entry at a position of its stream."""
+
+FindDevice = Callable[[str, str, float], PushSubscription | None]
+"""The subscription of a user by its id, None once it is over."""
+
+
+class PushOutbox:
+    """The notifications of all devices."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        find: FindDevice,
+        obstacle: Callable[[PushSubscription], str],
+        fetched: Fetched,
+        settings: PushSettings,
+        hops: Hops,
+    ) -> None:
+        """`obstacle` says what keeps a device from being woken, "" for nothing."""
+        self._ledger = ledger
+        self._find = find
+        self._obstacle = obstacle
+        self._fetched = fetched
+        self.settings = settings
+        self._hops = hops
+        self._shelf = Shelf()
+        self.changed: Callable[[], None] = _nobody
+        """Called when something may be due earlier than before."""
+
+    def load(self, notices: Iterable[PushNotice]) -> None:
+        """Take the stored notifications into memory; what waits is due when it was."""
+        for notice in sorted(notices, key=lambda one: one.created_at):
+            self._shelf.insert(Kept(notice))
+
+    # What is asked of it
+
+    def __len__(self) -> int:
+        return len(self._shelf)
+
+    @property
+    def waiting(self) -> int:
+        """How many were not handed over yet."""
+        return len(self._shelf.waiting)
+
+    def oldest(self) -> float | None:
+        """When the notification came that has waited longest, None without one that waits."""
+        return self._shelf.oldest()
+
+    def of_user(self, uri: str) -> list[PushNotice]:
+        """What waits for a user's devices or may be on their screens, oldest first."""
+        found = [kept.notice for kept in self._shelf.of_user(uri)]
+        return sorted(found, key=lambda notice: notice.created_at)
+
+    def find(self, notice_id: str) -> PushNotice | None:
+        """A notification that is not over."""
+        kept = self._shelf.find(notice_id)
+        return None if kept is None else kept.notice
+
+    def due_at(self) -> float | None:
+        """When the next one is to be looked at."""
+        return self._shelf.due_at()
+
+    # What is put into units of work
+
+    def wake(self, draft: Draft, device: PushSubscription, wake: Wake) -> str:
+        """A device is to be told of what the unit does; the id of its notification, "" if it is
+        not told."""
+        obstacle = self._obstacle(device)
+        kind, now = wake.kind, draft.now
+        expires_at = wake.expires_at or now + lifetime_s(kind, self.settings)
+        plan = timing(kind, device, now, expires_at, grace_s=self._grace_s(wake))
+        if obstacle or plan.silent:
+            self._hops.skipped(device, wake, obstacle or plan.silent)
+            return ""
+        about = wake.conversation_id or wake.cause
+        topic = topic_of(device, kind, about, wake.number)
+        for kept in self._shelf.about(device.user_uri, wake.cause):
+            notice = kept.notice
+            if notice.subscription_id != device.id or notice.topic != topic:
+                continue
+            if notice.kind == kind and kind in (CALL, MEETING):
+                return notice.id
+            if notice.state != WAITING or kept.taken:
+                continue
+            if notice.kind == kind:
+                return self._extend(draft, kept, wake, expires_at)
+            if notice.kind == BADGE:
+                self._end(draft, kept, "superseded")
+        notice = PushNotice(
+            id=secrets.token_hex(16),
+            user_uri=device.user_uri,
+            subscription_id=device.id,
+            kind=kind,
+            topic=topic,
+            cause=wake.cause,
+            created_at=now,
+            due_at=plan.due_at,
+            expires_at=expires_at,
+            changed_at=now,
+            conversation_id=wake.conversation_id,
+            first=wake.number,
+            number=wake.number,
+            from_uri=wake.from_uri,
+            rule=plan.rule,
+        )
+        self._add(draft, notice, wake)
+        return notice.id
+
+    def read(self, draft: Draft, uri: str, cause: str, upto: int, reason: str) -> None:
+        """A user knows what is about `cause`, messages up to number `upto` (0 for all that is no
+        message): what waits is not sent, and what was sent is taken off the screens."""
+        for kept in list(self._shelf.about(uri, cause)):
+            notice = kept.notice
+            if notice.kind in (BADGE, WITHDRAWAL) or notice.number > upto:
+                continue
+            if kept.taken:
+                kept.cleared = reason
+            elif notice.state == WAITING:
+                self._end(draft, kept, reason)
+            else:
+                self._clear(draft, kept, reason)
+
+    def rings_no_more(self, draft: Draft, invitation_id: str, reason: str) -> None:
+        """An invitation is over for everybody whose devices were rung."""
+        for uri in self._shelf.rung_by(invitation_id):
+            self.read(draft, uri, invitation_id, 0, reason)
+
+    def device_gone(self, draft: Draft, uri: str, subscription_id: str) -> None:
+        """A subscription is over, and what was for it."""
+        for kept in self._shelf.of_user(uri):
+            if kept.notice.subscription_id == subscription_id:
+                self._end(draft, kept, "device gone")
+
+    # What the sending side does
+
+    async def take(self, now: float, limit: int, lowest: int = LOWEST_RANK) -> list[PushNotice]:
+        """At most `limit` notifications that are to be handed over now, calls first, and none of a
+        rank below `lowest`.
+
+        They are under way until `settle` says what became of them.  What is not to be sent any
+        more ends here: it has expired, an application has fetched it, or it is forbidden now.
+        """
+        chosen: list[Kept] = []
+        draft = Draft(Unit(), now)
+        looked: list[Kept] = []
+        for kept in self._shelf.due(now, lowest):
+            again_at, reason = self._review(kept, now)
+            if kept.planned:
+                looked.append(kept)
+            elif reason:
+                self._end(draft, kept, reason)
+            elif again_at > now:
+                self._shelf.schedule(kept, again_at)
+            else:
+                kept.taken = True
+                chosen.append(kept)
+                if len(chosen) == limit:
+                    break
+        for kept in looked:
+            self._shelf.schedule(kept, now + PLANNED_S)
+        try:
+            await self._commit(draft)
+        except BaseException:
+            for kept in (*chosen, *draft.touched):
+                kept.taken = False
+                self._shelf.schedule(kept, now + RETRY_S)
+            raise
+        return [kept.notice for kept in chosen]
+
+    async def settle(self, results: Iterable[tuple[str, Result]], now: float) -> None:
+        """What became of notifications that were taken."""
+        draft = Draft(Unit(), now)
+        under_way: list[Kept] = []
+        for notice_id, result in results:
+            kept = self._shelf.waiting.get(notice_id)
+            if kept is None or not kept.taken:
+                continue
+            under_way.append(kept)
+            if isinstance(result, Accepted):
+                self._accepted(draft, kept)
+            elif isinstance(result, Refused):
+                self._end(draft, kept, result.reason, hop="refused")
+            elif kept.cleared:
+                self._end(draft, kept, kept.cleared)
+            else:
+                kept.attempts += result.counts
+                kept.taken = False
+                self._shelf.schedule(kept, min(result.at, kept.notice.expires_at))
+        try:
+            await self._commit(draft)
+        except BaseException:
+            for kept in under_way:  # what the clearing house has it knows again by its id
+                if kept.taken:
+                    kept.taken = False
+                    self._shelf.schedule(kept, now + RETRY_S)
+            raise
+
+    def attempts_of(self, notice_id: str) -> int:
+        """How often it was tried in vain."""
+        kept = self._shelf.waiting.get(notice_id)
+        return 0 if kept is None else kept.attempts
+
+    def heard(self, draft: Draft, notice_id: str, reason: str) -> PushNotice | None:
+        """What a provider said of a notification: it took it ("") or refused it, and why."""
+        kept = self._shelf.find(notice_id)
+        if kept is None or kept.notice.state == SENT:
+            return None
+        notice = kept.notice
+        if reason:
+            self._end(draft, kept, reason, hop="refused")
+        elif kept.cleared:
+            self._clear(draft, kept, kept.cleared)
+        elif is_loud(notice.kind):
+            handed_at = notice.handed_at or draft.now
+            after = attrs.evolve(notice, state=SENT, changed_at=draft.now, handed_at=handed_at)
+            self._save(draft, kept, after, "sent")
+        else:
+            self._hops.passed("sent", notice)
+            self._end(draft, kept, "sent")
+        return notice
+
+    async def purge(self, now: float) -> None:
+        """What is on screens for longer than it is worth does not matter any more."""
+        draft = Draft(Unit(), now)
+        for kept in list(self._shelf.shown.values()):
+            if kept.notice.expires_at <= now and not kept.planned:
+                self._end(draft, kept, "old")
+        await self._commit(draft)
+
+    async def commit(self, draft: Draft) -> None:
+        """Store a draft of the outbox's own."""
+        await self._commit(draft)
+
+    # In memory
+
+    def _review(self, kept: Kept, now: float) -> tuple[float, str]:
+        """When a notification that is due is to be sent, and why it is not sent at all."""
+        notice = kept.notice
+        if notice.expires_at <= now:
+            return now, "expired"
+        device = self._find(notice.user_uri, notice.subscription_id, now)
+        if device is None:
+            return now, "device gone"
+        if obstacle := self._obstacle(device):
+            return now, obstacle
+        if kept.said:
+            while kept.said and self._is_fetched(kept.said[0]):
+                del kept.said[0]
+            if not kept.said:
+                return now, "fetched by an application"
+            if kept.said[0].until > now:
+                return kept.said[0].until, ""
+        if is_loud(notice.kind) and (quiet := quiet_until(device, now)):
+            return (now, "quiet hours") if quiet >= notice.expires_at else (quiet, "")
+        return now, ""
+
+    def _grace_s(self, wake: Wake) -> float:
+        """How long the applications of the user may fetch what happened first."""
+        if not wake.near:
+            return 0.0
+        return self.settings.grace_s + (AGGREGATED_S if wake.slowly else 0.0)
+
+    def _is_fetched(self, said: Said) -> bool:
+        return any(self._fetched(stream, position) for stream, position in said.places)
+
+    def _extend(self, draft: Draft, kept: Kept, wake: Wake, expires_at: float) -> str:
+        """A notification that waits stands for another message as well."""
+        notice = kept.notice
+        after = attrs.evolve(
+            notice,
+            number=max(notice.number, wake.number),
+            from_uri=wake.from_uri,
+            expires_at=expires_at,
+            changed_at=draft.now,
+        )
+        draft.unit.save(after)
+        draft.touch(kept)
+
+        def effect() -> None:
+            remember(kept, wake, draft.now + self._grace_s(wake))
+            if kept.gone:  # it ended meanwhile: what is stored now is new
+                self._shelf.insert(Kept(after, kept.said[-1:]))
+            else:
+                kept.notice = attrs.evolve(after, first=min(after.first, kept.notice.first))
+            self._hops.passed("extended", after)
+
+        draft.effects.append(effect)
+        return notice.id
+
+    def _add(self, draft: Draft, notice: PushNotice, wake: Wake | None) -> None:
+        if len(self) >= self.settings.capacity:
+            self._make_room(draft)
+        draft.unit.save(notice)
+
+        def effect() -> None:
+            kept = Kept(notice)
+            if wake is not None:
+                remember(kept, wake, draft.now + self._grace_s(wake))
+            self._shelf.insert(kept)
+            self._hops.passed("queued", notice, notice.rule)
+            self.changed()
+
+        draft.effects.append(effect)
+
+    def _make_room(self, draft: Draft) -> None:
+        """What was shown longest is forgotten, else the least that waits."""
+        for kept in self._shelf.victims():
+            if not (kept.planned or kept.taken or kept.gone):
+                self._end(draft, kept, "too many notifications")
+                return
+
+    def _accepted(self, draft: Draft, kept: Kept) -> None:
+        notice = kept.notice
+        if kept.cleared:
+            handed = attrs.evolve(notice, handed_at=draft.now)
+            self._clear(draft, kept, kept.cleared, handed)
+            return
+        after = attrs.evolve(notice, state=ACCEPTED, handed_at=draft.now, changed_at=draft.now)
+        for other in list(self._shelf.about(notice.user_uri, notice.cause)):
+            same = other.notice.subscription_id, other.notice.topic
+            if (
+                other is not kept
+                and other.notice.state != WAITING
+                and same == (notice.subscription_id, notice.topic)
+            ):
+                self._end(draft, other, "replaced")
+        self._save(draft, kept, after, "handed")
+
+    def _clear(
+        self, draft: Draft, kept: Kept, reason: str, notice: PushNotice | None = None
+    ) -> None:
+        """What may be on a screen goes: the device is told silently under the same topic."""
+        shown = notice or kept.notice
+        self._end(draft, kept, reason, notice=shown)
+        if shown.kind == TEST:
+            return
+        rings = shown.kind in (CALL, MEETING)
+        kind = WITHDRAWAL if rings else BADGE
+        life_s = WITHDRAWAL_S if rings else self.settings.badge_lifetime_s
+        silent = attrs.evolve(
+            shown,
+            id=secrets.token_hex(16),
+            kind=kind,
+            created_at=draft.now,
+            due_at=draft.now,
+            expires_at=draft.now + life_s,
+            changed_at=draft.now,
+            state=WAITING,
+            reason="",
+            rule=f"{kind}: {reason}",
+            handed_at=0.0,
+        )
+        self._add(draft, silent, None)
+
+    def _end(
+        self,
+        draft: Draft,
+        kept: Kept,
+        reason: str,
+        *,
+        hop: str = "ended",
+        notice: PushNotice | None = None,
+    ) -> None:
+        after = attrs.evolve(
+            notice or kept.notice, state=ENDED, reason=reason, changed_at=draft.now
+        )
+        draft.unit.save(after)
+        draft.touch(kept)
+
+        def effect() -> None:
+            if not kept.gone:
+                self._shelf.forget(kept)
+                self._hops.passed(hop, after, reason)
+
+        draft.effects.append(effect)
+
+    def _save(self, draft: Draft, kept: Kept, after: PushNotice, hop: str) -> None:
+        draft.unit.save(after)
+        draft.touch(kept)
+
+        def effect() -> None:
+            if not kept.gone:
+                self._shelf.handed(kept, after)
+                self._hops.passed(hop, after)
+
+        draft.effects.append(effect)
+
+    async def _commit(self, draft: Draft) -> None:
+        if not draft.unit:
+            return
+        try:
+            await self._ledger.commit(draft.unit)
+        except BaseException:
+            draft.failed()
+            raise
+        draft.stored()
+
+
+def _nobody() -> None:
+    """Nothing is sent."""

@@ -1,0 +1,122 @@
+"""The notifications in memory, found by what they are about, whom they are for, and when."""
+
+import heapq
+from collections.abc import Collection, Iterator
+from itertools import count
+
+from mobility.domain.push_notices import WAITING, Kept
+from mobility.domain.push_rules import CALL, LOWEST_RANK, MEETING, rank
+from mobility.domain.records import PushNotice
+
+
+class Shelf:
+    """All that are not over.
+
+    `waiting` are those that were not handed over, oldest first, `shown` those that were, in the
+    order in which it was done.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Kept] = {}
+        self.shown: dict[str, Kept] = {}
+        self._of: dict[str, dict[str, list[Kept]]] = {}
+        """By user and cause."""
+        self._ringing: dict[str, set[str]] = {}
+        """The users whose devices are rung, by invitation."""
+        self._heaps: list[list[tuple[float, int, Kept]]] = [[] for _ in range(LOWEST_RANK + 1)]
+        self._order = count()
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.shown)
+
+    def find(self, notice_id: str) -> Kept | None:
+        return self.waiting.get(notice_id) or self.shown.get(notice_id)
+
+    def oldest(self) -> float | None:
+        """When the one came that has waited longest."""
+        first = next(iter(self.waiting.values()), None)
+        return None if first is None else first.notice.created_at
+
+    def about(self, uri: str, cause: str) -> list[Kept]:
+        """What is about one thing, for the devices of a user."""
+        return self._of.get(uri, {}).get(cause, [])
+
+    def of_user(self, uri: str) -> list[Kept]:
+        return [kept for several in self._of.get(uri, {}).values() for kept in several]
+
+    def rung_by(self, invitation_id: str) -> Collection[str]:
+        """The users whose devices an invitation rings."""
+        return list(self._ringing.get(invitation_id, ()))
+
+    def victims(self) -> Iterator[Kept]:
+        """What is of the least use: what was shown longest, then the least that waits."""
+        yield from self.shown.values()
+        for heap in reversed(self._heaps):
+            for _, _, kept in heap:
+                yield kept
+
+    def due_at(self) -> float | None:
+        """When the next one is to be looked at."""
+        times = []
+        for heap in self._heaps:
+            while heap and (heap[0][2].gone or heap[0][2].at != heap[0][0]):
+                heapq.heappop(heap)
+            if heap:
+                times.append(heap[0][0])
+        return min(times, default=None)
+
+    def due(self, now: float, lowest: int = LOWEST_RANK) -> Iterator[Kept]:
+        """Take out of the order of time what is to be looked at now, the most urgent first.
+
+        `lowest` is the last rank that counts.  Whoever gets one schedules it again unless it is
+        under way or over.
+        """
+        for heap in self._heaps[: lowest + 1]:
+            while heap and heap[0][0] <= now:
+                at, _, kept = heapq.heappop(heap)
+                if not kept.gone and not kept.taken and kept.at == at:
+                    yield kept
+
+    def schedule(self, kept: Kept, at: float) -> None:
+        """Look at it then, and not when it was to be before."""
+        kept.at = at
+        heapq.heappush(self._heaps[rank(kept.notice.kind)], (at, next(self._order), kept))
+
+    def insert(self, kept: Kept) -> None:
+        notice = kept.notice
+        self._of.setdefault(notice.user_uri, {}).setdefault(notice.cause, []).append(kept)
+        if notice.kind in (CALL, MEETING):
+            self._ringing.setdefault(notice.cause, set()).add(notice.user_uri)
+        if notice.state == WAITING:
+            self.waiting[notice.id] = kept
+            self.schedule(kept, notice.due_at)
+        else:
+            self.shown[notice.id] = kept
+
+    def handed(self, kept: Kept, after: PushNotice) -> None:
+        """It is `after` now, and does not wait any more."""
+        self.waiting.pop(after.id, None)
+        kept.notice, kept.taken, kept.at = after, False, -1.0
+        kept.said.clear()
+        self.shown[after.id] = kept
+
+    def forget(self, kept: Kept) -> None:
+        """It is over."""
+        notice = kept.notice
+        kept.gone = True
+        self.waiting.pop(notice.id, None)
+        self.shown.pop(notice.id, None)
+        causes = self._of.get(notice.user_uri, {})
+        several = causes.get(notice.cause, [])
+        if kept in several:
+            several.remove(kept)
+        if several:
+            return
+        causes.pop(notice.cause, None)
+        if not causes:
+            self._of.pop(notice.user_uri, None)
+        ringing = self._ringing.get(notice.cause)
+        if ringing is not None:
+            ringing.discard(notice.user_uri)
+            if not ringing:
+                del self._ringing[notice.cause]

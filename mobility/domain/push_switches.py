@@ -1,0 +1,87 @@
+"""Which platforms may be woken: a switch for each, for all users and for those of a site.
+
+As CsPushNotificationConfiguration: off unless somebody turned it on, global or for a site, never
+for one user.  Whether a user gets push notifications at all is the mobility policy's business.
+"""
+
+from collections.abc import Callable, Iterable
+
+from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.locks import Locks
+from mobility.domain.push_rules import SWITCHES
+from mobility.domain.records import PushSubscription, PushSwitch
+from mobility.domain.users import Users
+from mobility.errors import Refusal
+
+GLOBAL = "global"
+
+Permission = Callable[[str], bool]
+"""Whether policy lets a user have push notifications (EnablePushNotifications), by its URI."""
+
+
+class PushSwitches:
+    """The switches of all platforms, in memory and in the store."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        users: Users,
+        stored: Iterable[PushSwitch] = (),
+        permitted: Permission = lambda _: True,
+    ) -> None:
+        self._ledger = ledger
+        self._users = users
+        self._switches = {(one.scope, one.platform): one for one in stored}
+        self._locks = Locks()
+        self.permitted = permitted
+        self.changes: list[Callable[[], None]] = []
+        """Called once a switch is another."""
+
+    def __iter__(self) -> Iterable[PushSwitch]:
+        """The switches that somebody set."""
+        return iter(sorted(self._switches.values(), key=lambda one: (one.scope, one.platform)))
+
+    def is_on(self, platform: str, site: str = "") -> bool:
+        """Whether devices of a platform may be woken whose users belong to `site`."""
+        switch = self._switches.get((f"site:{site}", platform)) if site else None
+        switch = switch or self._switches.get((GLOBAL, platform))
+        return switch is not None and switch.enabled
+
+    def obstacle(self, device: PushSubscription) -> str:
+        """What keeps a device from being woken, "" for nothing."""
+        user = self._users.find(device.user_uri)
+        if user is None or not user.enabled:
+            return "the user may not sign in"
+        if not self.is_on(device.platform, user.site):
+            return f"{SWITCHES[device.platform]} is off"
+        if not self.permitted(user.uri):
+            return "EnablePushNotifications is off"
+        return ""
+
+    async def turn(self, platform: str, enabled: bool, site: str = "") -> PushSwitch:
+        """Turn a platform on or off, for all or for a site.  400 for a platform nobody knows."""
+        if platform not in SWITCHES:
+            raise Refusal("BadRequest", None, f"{platform!r} is no platform.")
+        scope = f"site:{site}" if site else GLOBAL
+        async with self._locks.of("switches"):
+            switch = PushSwitch(scope, platform, enabled)
+            unit = Unit()
+            unit.save(switch)
+            await self._ledger.commit(unit)
+            self._switches[scope, platform] = switch
+        for told in self.changes:
+            told()
+        return switch
+
+    async def forget(self, platform: str, site: str) -> None:
+        """A site has no switch of its own any more; 404 if it had none."""
+        async with self._locks.of("switches"):
+            switch = self._switches.get((f"site:{site}", platform))
+            if switch is None:
+                raise Refusal("NotFound", None, "The site has no such switch of its own.")
+            unit = Unit()
+            unit.remove(switch)
+            await self._ledger.commit(unit)
+            del self._switches[switch.scope, platform]
+        for told in self.changes:
+            told()

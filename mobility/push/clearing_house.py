@@ -1,0 +1,227 @@
+"""The client of a clearing house: mutual TLS, one pool of connections, the federation format."""
+
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from treq.client import HTTPClient
+from twisted.internet import ssl
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from mobility.errors import MobilityError, OperatorFault
+from mobility.push.wire import (
+    ANSWER_BYTES,
+    CONTENT_TYPE,
+    HEALTH_PATH,
+    MAX_WAIT_S,
+    NOTIFICATIONS_PATH,
+    VERDICTS_PATH,
+    Health,
+    Notification,
+    Result,
+    VerdictPage,
+    WireFault,
+)
+from mobility.push.wire_json import decode_health, decode_results, decode_verdicts, encode_batches
+from mobility.reactor import IReactor
+
+IDLE_S = 120
+"""How long an idle connection is kept (our choice: longer than the poll for verdicts lasts)."""
+
+MARGIN_S = 10.0
+"""How much longer than it asks the house to wait a poll for verdicts waits (our choice)."""
+
+
+class HouseFailed(MobilityError):
+    """A request to the clearing house came to nothing.
+
+    `retry_after_s` is what it asked to wait, 0 when it did not say.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class ClearingHouse(Protocol):
+    """Where notifications are handed over, and verdicts are heard.  All raise HouseFailed."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def deliver(self, notifications: list[Notification]) -> list[Result]:
+        """Hand over notifications; a result for each, in their order."""
+        ...
+
+    async def verdicts(self, stream: str, after: int) -> VerdictPage:
+        """What providers have said since; waits for it a while."""
+        ...
+
+    async def health(self) -> Health: ...
+
+
+@implementer(IPolicyForHTTPS)
+class MutualTls:
+    """Shows our certificate, and checks that of the clearing house and the name in it (RFC 6125).
+
+    The files are read when a connection is opened, so that new ones count from then on.
+    """
+
+    def __init__(self, certificate: str, key: str, ca: str) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._ca = ca
+
+    def check(self, where: str) -> None:
+        """Raises OperatorFault for files that cannot be used."""
+        for setting, name in (
+            ("push.certificate", self._certificate),
+            ("push.key", self._key),
+            ("push.ca", self._ca),
+        ):
+            try:
+                if name:
+                    Path(name).read_bytes()
+            except OSError as error:
+                reason = f"{name} cannot be read: {error.strerror}"
+                raise OperatorFault(where, reason, setting) from error
+        try:
+            self._own()
+            self._roots()
+        except Exception as error:
+            reason = f"{self._certificate} and its key or authority cannot be used: {error}"
+            raise OperatorFault(where, reason, "push.certificate") from error
+
+    def creatorForNetloc(
+        self,
+        hostname: bytes,
+        port: int,  # noqa: ARG002  # the interface's
+    ) -> IOpenSSLClientConnectionCreator:
+        """The TLS side of a connection to a host."""
+        return ssl.optionsForClientTLS(
+            hostname.decode("ascii"), trustRoot=self._roots(), clientCertificate=self._own()
+        )
+
+    def _own(self) -> ssl.PrivateCertificate:
+        pem = Path(self._certificate).read_bytes() + b"\n" + Path(self._key).read_bytes()
+        own: ssl.PrivateCertificate = ssl.PrivateCertificate.loadPEM(pem)
+        return own
+
+    def _roots(self) -> Any:
+        if not self._ca:
+            return ssl.platformTrust()
+        return ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(Path(self._ca).read_bytes())])
+
+
+class HttpsClearingHouse:
+    """A clearing house at an https URL."""
+
+    def __init__(
+        self,
+        url: str,
+        policy: IPolicyForHTTPS,
+        reactor: IReactor,
+        *,
+        timeout_s: float,
+        connections: int,
+    ) -> None:
+        pool = HTTPConnectionPool(reactor, persistent=True)
+        pool.maxPersistentPerHost = connections
+        pool.cachedConnectionTimeout = IDLE_S
+        pool.retryAutomatically = False
+        self._pool = pool
+        self._url = url
+        self._timeout_s = timeout_s
+        self._http = HTTPClient(Agent(reactor, policy, connectTimeout=timeout_s, pool=pool))
+
+    @property
+    def name(self) -> str:
+        return self._url
+
+    async def deliver(self, notifications: list[Notification]) -> list[Result]:
+        results: list[Result] = []
+        for body, count in encode_batches(notifications):
+            try:
+                answer = await self._ask("POST", NOTIFICATIONS_PATH, self._timeout_s, body)
+                found = decode_results(answer)
+            except WireFault as fault:
+                raise HouseFailed(f"its answer cannot be read: {fault.message}") from fault
+            if len(found) != count:
+                raise HouseFailed(f"it answered {len(found)} results for {count} notifications")
+            results += found
+        return results
+
+    async def verdicts(self, stream: str, after: int) -> VerdictPage:
+        query = urlencode({"after": after, "stream": stream, "wait": int(MAX_WAIT_S)})
+        answer = await self._ask("GET", f"{VERDICTS_PATH}?{query}", MAX_WAIT_S + MARGIN_S)
+        try:
+            return decode_verdicts(answer)
+        except WireFault as fault:
+            raise HouseFailed(f"its answer cannot be read: {fault.message}") from fault
+
+    async def health(self) -> Health:
+        try:
+            return decode_health(await self._ask("GET", HEALTH_PATH, self._timeout_s))
+        except WireFault as fault:
+            raise HouseFailed(f"its answer cannot be read: {fault.message}") from fault
+
+    def close(self) -> Deferred[None]:
+        """Close the connections that are open."""
+        closed: Deferred[None] = self._pool.closeCachedConnections()
+        return closed
+
+    async def _ask(
+        self, method: str, path: str, timeout_s: float, body: bytes | None = None
+    ) -> bytes:
+        headers = Headers({"Accept": [CONTENT_TYPE]})
+        if body is not None:
+            headers.setRawHeaders("Content-Type", [CONTENT_TYPE])
+        try:
+            response = await self._http.request(
+                method, self._url + path, headers=headers, data=body, timeout=timeout_s
+            )
+            content = await _content(response)
+        except HouseFailed:
+            raise
+        except Exception as error:  # refused, broken, a name that does not fit, too slow
+            raise HouseFailed(_reason(error)) from error
+        if response.code != 200:
+            raise HouseFailed(f"it answered {response.code}", _retry_after_s(response))
+        return content
+
+
+async def _content(response: Any) -> bytes:
+    """The body, as long as it is not too long."""
+    parts: list[bytes] = []
+    size = 0
+
+    def collect(part: bytes) -> None:
+        nonlocal size
+        size += len(part)
+        if size <= ANSWER_BYTES:
+            parts.append(part)
+
+    await response.collect(collect)
+    if size > ANSWER_BYTES:
+        raise HouseFailed("its answer is too long")
+    return b"".join(parts)
+
+
+def _retry_after_s(response: Any) -> float:
+    values = response.headers.getRawHeaders("Retry-After") or ["0"]
+    return min(float(values[0]), 3_600.0) if values[0].isascii() and values[0].isdigit() else 0.0
+
+
+def _reason(error: Exception) -> str:
+    """What kept us from an answer, without what a peer may have put into it."""
+    reasons = getattr(error, "reasons", None)
+    if reasons:
+        error = reasons[0].value
+    text = str(error)
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

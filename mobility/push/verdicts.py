@@ -1,0 +1,171 @@
+"""Hears from the clearing house what providers said, each verdict once.
+
+How far it has been heard is stored with what follows from it, in one unit of work.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from mobility.domain.devices import Devices
+from mobility.domain.ledger import Archive, Unit
+from mobility.domain.push_notices import Draft
+from mobility.domain.push_outbox import PushOutbox
+from mobility.domain.records import PushCursor, PushNotice
+from mobility.errors import Unavailable
+from mobility.events import Catalogue, EventLog
+from mobility.push.breaker import Random, backoff_s
+from mobility.push.clearing_house import ClearingHouse, HouseFailed
+from mobility.push.wire import DEAD, DELIVERED, Verdict, VerdictPage
+
+EVENTS: Catalogue = {
+    "push.device_dropped": {
+        "user": "pseudonym of the user",
+        "device": "id of the subscription that ended, or that rings no more",
+        "token": "which of its tokens the provider does not know any more",
+        "id": "of the notification that the provider refused",
+        "reason": "the provider's own words",
+    },
+    "push.verdicts_failed": {
+        "house": "where verdicts are heard",
+        "reason": "why they could not be; told once until they can be again",
+    },
+    "push.verdicts_lost": {"failure": "the traceback of what went wrong here"},
+}
+
+BASE_S, MOST_S = 1.0, 60.0
+"""The first and the longest wait after a failure (our choice)."""
+
+
+class Verdicts(Service):
+    """Asks one clearing house again and again."""
+
+    def __init__(
+        self,
+        outbox: PushOutbox,
+        devices: Devices,
+        archive: Archive,
+        house: ClearingHouse,
+        cursor: PushCursor | None,
+        *,
+        clock: IReactorTime,
+        epoch: Callable[[], float],
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+        chance: Random = random.random,
+    ) -> None:
+        self._outbox = outbox
+        self._devices = devices
+        self._archive = archive
+        self._house = house
+        self.cursor = cursor or PushCursor(house.name, "", 0)
+        self._clock = clock
+        self._epoch = epoch
+        self._log = log
+        self._pseudonym = pseudonym
+        self._chance = chance
+        self._asking: Deferred[None] | None = None
+        self._failed = 0
+
+    def startService(self) -> None:
+        super().startService()
+        self._asking = ensureDeferred(self._ask())
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+
+    async def _ask(self) -> None:
+        while self.running:
+            try:
+                page = await self._house.verdicts(self.cursor.stream, self.cursor.after)
+                await self.hear(page)
+                self._failed = 0
+                continue
+            except CancelledError:
+                return
+            except HouseFailed as failed:
+                if not self.running:
+                    return
+                if not self._failed:
+                    reason = failed.reason
+                    self._log.emit("push.verdicts_failed", house=self._house.name, reason=reason)
+            except Unavailable:
+                pass  # the store says so itself
+            except Exception as error:  # whatever it is, the next ones must be heard
+                self._log.failure("push.verdicts_lost", error)
+            wait_s = backoff_s(self._failed, BASE_S, MOST_S, self._chance)
+            self._failed += 1
+            try:
+                await deferLater(self._clock, wait_s)
+            except CancelledError:
+                return
+
+    async def hear(self, page: VerdictPage) -> None:
+        """Act on a page of verdicts."""
+        if page.stream != self.cursor.stream:
+            self.cursor = PushCursor(self._house.name, page.stream, 0)
+        draft = Draft(Unit(), self._epoch())
+        last = self.cursor.after
+        for verdict in page.verdicts:
+            if verdict.sequence <= last:
+                continue
+            last = verdict.sequence
+            good = verdict.outcome == DELIVERED
+            reason = "" if good else verdict.reason or verdict.outcome
+            if verdict.status and not good:
+                reason = f"{reason}: {verdict.status}"
+            notice = self._outbox.heard(draft, verdict.id, reason)
+            if verdict.outcome == DEAD:
+                notice = notice or await self._archive.push_notice(verdict.id)
+                await self._dead(draft, verdict, notice)
+                draft = Draft(Unit(), self._epoch())
+        if last > self.cursor.after:
+            await self._store(draft, last, self._outbox.commit)
+
+    async def _dead(self, draft: Draft, verdict: Verdict, notice: PushNotice | None) -> None:
+        """A provider does not know a token any more; the subscription ends with the same unit."""
+        if notice is None:
+            await self._store(draft, verdict.sequence, self._outbox.commit)
+            return
+        dropped = False
+
+        async def commit(draft: Draft) -> None:
+            nonlocal dropped
+            try:
+                dropped = await self._devices.given_up(
+                    notice.user_uri,
+                    notice.subscription_id,
+                    float(verdict.dead_since or verdict.at),
+                    draft.unit,
+                    token=verdict.token_field,
+                )
+            except BaseException:
+                draft.failed()
+                raise
+            draft.stored()
+
+        await self._store(draft, verdict.sequence, commit)
+        if dropped:
+            self._log.emit(
+                "push.device_dropped",
+                user=self._pseudonym(notice.user_uri),
+                device=notice.subscription_id,
+                token=verdict.token_field or "token",
+                id=verdict.id,
+                reason=verdict.status or verdict.reason,
+            )
+
+    async def _store(
+        self, draft: Draft, after: int, commit: Callable[[Draft], Awaitable[None]]
+    ) -> None:
+        cursor = PushCursor(self._house.name, self.cursor.stream, after)
+        draft.unit.save(cursor)
+        await commit(draft)
+        self.cursor = cursor

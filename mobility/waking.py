@@ -1,0 +1,196 @@
+"""What wakes sleeping devices, wired together: rules, outbox and the way to the clearing house."""
+
+from collections.abc import Callable, Iterable
+
+from twisted.application.service import MultiService
+
+from mobility.config import Config
+from mobility.config.services import DAY_S
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Applications, Endpoint
+from mobility.domain.ledger import Snapshot, Unit
+from mobility.domain.presence import AWAY
+from mobility.domain.presence import Device as Showing
+from mobility.domain.push_outbox import PushOutbox
+from mobility.domain.push_switches import PushSwitches
+from mobility.domain.push_watch import PushWatch
+from mobility.domain.records import PushNotice, PushSubscription
+from mobility.domain.users import Users
+from mobility.events import EventLog
+from mobility.past import PURGE_INTERVAL_S, Past
+from mobility.push.clearing_house import ClearingHouse, HttpsClearingHouse, MutualTls
+from mobility.push.composer import Composer
+from mobility.push.deliveries import Deliveries, DeliverySettings
+from mobility.push.hops import CountedHops
+from mobility.push.verdicts import Verdicts
+from mobility.reactor import IReactor
+from mobility.schedule import Recurring
+from mobility.store.open import Store
+
+WOKEN = (Showing(AWAY, "Mobile", frozenset({"Messaging"})),)
+"""What a user shows whose device can be woken, if nothing else is there."""
+
+
+class Waking(MultiService):
+    """Push notifications of one front end.  Raises OperatorFault for files that are no use.
+
+    `house` is where notifications go, None for nowhere.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        stored: Snapshot,
+        store: Store,
+        past: Past,
+        users: Users,
+        applications: Applications,
+        agenda: Agenda,
+        received: Callable[[str, int], bool],
+        *,
+        reactor: IReactor,
+        epoch: Callable[[], float],
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+        house: ClearingHouse | None = None,
+    ) -> None:
+        super().__init__()
+        self._applications = applications
+        self._agenda = agenda
+        self._epoch = epoch
+        self._store = store
+        self._trace_s = config.push.trace_days * DAY_S
+        self.settings = config.push
+        self.devices = past.devices
+        self.archive = store.archive
+        self.switches = PushSwitches(store.ledger, users, stored.push_switches)
+        self.hops = CountedHops(log, pseudonym, epoch)
+        self.outbox = PushOutbox(
+            store.ledger,
+            self.devices.known,
+            self.switches.obstacle,
+            received,
+            config.push.rules(config.ucwa.invitation_timeout_s),
+            self.hops,
+        )
+        self.outbox.load(stored.push_notices)
+        self.watch = PushWatch(self.outbox, self.devices, applications)
+        applications.devices.append(self._shown)
+        applications.wakes = self._wakes
+        self.devices.changes.append(self._look_again)
+        self.switches.changes.append(self._look_at_all)
+        self.house = house or self._https(config, reactor)
+        self.deliveries: Deliveries | None = None
+        self.verdicts: Verdicts | None = None
+        if self.house is not None:
+            self._send(self.house, stored, past, users, reactor, log, pseudonym)
+        Recurring("push purge", PURGE_INTERVAL_S, self._purge, reactor, log).setServiceParent(self)
+
+    def _https(self, config: Config, reactor: IReactor) -> ClearingHouse | None:
+        push = config.push
+        if not push.clearing_house:
+            return None
+        policy = MutualTls(push.certificate, push.key, push.ca)
+        policy.check(str(config.source))
+        return HttpsClearingHouse(
+            push.clearing_house,
+            policy,
+            reactor,
+            timeout_s=push.timeout_s,
+            connections=push.batches + 2,
+        )
+
+    def _send(
+        self,
+        house: ClearingHouse,
+        stored: Snapshot,
+        past: Past,
+        users: Users,
+        reactor: IReactor,
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+    ) -> None:
+        push = self.settings
+        compose = Composer(
+            self.devices,
+            self.archive,
+            past.unread.badge,
+            users.name_of,
+            push.content,
+            self._epoch,
+        )
+        settings = DeliverySettings(
+            push.batch,
+            push.batches,
+            push.retry_base_s,
+            push.retry_max_s,
+            push.breaker_failures,
+        )
+        self.deliveries = Deliveries(
+            self.outbox,
+            house,
+            compose,
+            self._given_up,
+            settings,
+            clock=reactor,
+            epoch=self._epoch,
+            log=log,
+        )
+        self.deliveries.setServiceParent(self)
+        cursor = next((one for one in stored.push_cursors if one.house == house.name), None)
+        self.verdicts = Verdicts(
+            self.outbox,
+            self.devices,
+            self.archive,
+            house,
+            cursor,
+            clock=reactor,
+            epoch=self._epoch,
+            log=log,
+            pseudonym=pseudonym,
+        )
+        self.verdicts.setServiceParent(self)
+
+    async def _given_up(self, notice: PushNotice, token_field: str, as_of: float) -> None:
+        uri, subscription_id = notice.user_uri, notice.subscription_id
+        await self.devices.given_up(uri, subscription_id, as_of, Unit(), token_field)
+
+    async def _purge(self) -> None:
+        now = self._epoch()
+        await self.outbox.purge(now)
+        await self._store.archive.purge_notices(now - self._trace_s)
+
+    # How users look
+
+    def _woken(self, uri: str) -> list[PushSubscription]:
+        """The devices of a user that can be woken."""
+        if not self.devices.has(uri):
+            return []
+        return [one for one in self.devices.of(uri, self._epoch()) if not self._obstacle(one)]
+
+    def _obstacle(self, device: PushSubscription) -> str:
+        return self.switches.obstacle(device)
+
+    def _shown(self, uri: str) -> Iterable[Showing]:
+        return WOKEN if self._woken(uri) else ()
+
+    def _wakes(self, endpoint: Endpoint) -> bool:
+        endpoint_id = endpoint.record.endpoint_id
+        return any(one.endpoint_id == endpoint_id for one in self._woken(endpoint.user_uri))
+
+    def _look_again(self, uri: str) -> None:
+        async def look(_: float) -> None:
+            await self._applications.look_again(uri)
+
+        self._agenda.at(0.0, look)
+
+    def _look_at_all(self) -> None:
+        """A switch was turned: everybody with a device may look otherwise, one after another."""
+        uris = self.devices.users()
+
+        async def look(_: float) -> None:
+            if uris:
+                await self._applications.look_again(uris.pop())
+                self._agenda.at(0.0, look)
+
+        self._agenda.at(0.0, look)

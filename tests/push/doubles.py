@@ -1,0 +1,85 @@
+"""A clearing house in memory: it takes what it is given, or fails as it is told."""
+
+from collections import deque
+
+from twisted.internet.defer import Deferred
+
+from mobility.push.clearing_house import HouseFailed
+from mobility.push.wire import (
+    ACCEPTED,
+    DUPLICATE,
+    Health,
+    Notification,
+    Result,
+    Verdict,
+    VerdictPage,
+)
+
+
+class MemoryHouse:
+    """Knows each notification by its id, as the real one does.
+
+    `fail` is why every request fails now, `answers` the outcomes of the next notifications, and
+    while `hold` is true nothing is answered until `release`.
+    """
+
+    name = "https://house.test"
+
+    def __init__(self) -> None:
+        self.taken: list[Notification] = []
+        self.requests: list[list[Notification]] = []
+        self.ids: set[str] = set()
+        self.fail: HouseFailed | None = None
+        self.answers: deque[Result] = deque()
+        self.hold = False
+        self.stream = "one"
+        self._held: list[Deferred[None]] = []
+        self._verdicts: list[Verdict] = []
+        self._listeners: list[Deferred[None]] = []
+
+    async def deliver(self, notifications: list[Notification]) -> list[Result]:
+        self.requests.append(notifications)
+        if self.hold:
+            held: Deferred[None] = Deferred()
+            self._held.append(held)
+            await held
+        if self.fail is not None:
+            raise self.fail
+        return [self._take(one) for one in notifications]
+
+    def _take(self, one: Notification) -> Result:
+        if self.answers:
+            answer = self.answers.popleft()
+            return Result(one.id, answer.outcome, answer.reason, answer.retry_after_s)
+        known = one.id in self.ids
+        if not known:
+            self.ids.add(one.id)
+            self.taken.append(one)
+        return Result(one.id, DUPLICATE if known else ACCEPTED)
+
+    def release(self) -> None:
+        """Answer what was kept back."""
+        self.hold = False
+        held, self._held = self._held, []
+        for one in held:
+            one.callback(None)
+
+    def say(self, notice_id: str, outcome: str, **more: str | int) -> None:
+        """A provider has said something of a notification."""
+        sequence = len(self._verdicts) + 1
+        self._verdicts.append(Verdict(sequence, notice_id, outcome, **more))  # type: ignore[arg-type]
+        listeners, self._listeners = self._listeners, []
+        for one in listeners:
+            one.callback(None)
+
+    async def verdicts(self, stream: str, after: int) -> VerdictPage:
+        if stream != self.stream:
+            after = 0
+        if stream == self.stream and len(self._verdicts) <= after:
+            waiting: Deferred[None] = Deferred()
+            self._listeners.append(waiting)
+            await waiting
+        return VerdictPage(self.stream, tuple(self._verdicts[after:]))
+
+    async def health(self) -> Health:
+        return Health("example", ())

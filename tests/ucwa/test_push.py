@@ -1,0 +1,186 @@
+"""Push notifications from a UCWA client's request to the clearing house."""
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.python.filepath import FilePath
+
+from mobility.config.push import PushConfig
+from mobility.push.wire import DEAD
+from tests.push.doubles import MemoryHouse
+from tests.ucwa.service import Service, UcwaTestCase, converted
+
+PHONE = {"platform": "fcm", "appId": "com.example.app", "token": "A" * 40}
+
+
+class PushTests(UcwaTestCase):
+    """Bob has a phone that can be woken; alice writes and calls."""
+
+    push = PushConfig(content="text")
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.house = MemoryHouse()
+        self.service = Service(
+            FilePath(self.mktemp()).path, self.ucwa, push=self.push, house=self.house
+        )
+        await self.service.start()
+        self.addCleanup(self.service.stop)
+        await self.service.front_end.waking.switches.turn("fcm", True)
+        self.alice = await self.service.sign_in("alice")
+        self.bob = await self.service.sign_in("bob", type="phone")
+        made = await self.bob.post("me/pushSubscriptions", PHONE)
+        self.assertEqual(made.status, 201)
+        self.subscription = made.json()["_links"]["self"]["href"]
+
+    async def pass_time(self, seconds: float = 0.0) -> None:
+        """Let it pass, and what follows from it."""
+        for _ in range(4):
+            self.service.clock.advance(seconds / 4)
+            await self.service.settle()
+            await deferLater(reactor, 0)
+
+    async def talk(self) -> tuple[str, str]:
+        """Alice and bob talk; the messaging resource as each sees it."""
+        body = {"to": self.bob.uri, "operationId": "op", "subject": "s"}
+        await self.alice.post("communication/messagingInvitations", body)
+        (invitation,) = [one for one in await self.bob.events() if one.rel == "messagingInvitation"]
+        accept = invitation.resource["_links"]["accept"]["href"]
+        self.assertEqual((await self.bob.post(accept)).status, 204)
+        links = [one.href for one in await self.alice.events() if one.rel == "messaging"]
+        await self.bob.events()
+        return links[-1], converted(links[-1], self.alice, self.bob)
+
+    async def sleep(self) -> None:
+        """Bob's phone goes to sleep: nothing was heard of it for a while."""
+        await self.pass_time(20)
+
+    async def test_message_to_sleeping_phone(self) -> None:
+        """A message for somebody whose application does not ask for events wakes the phone at
+        once, with what the setting lets it say and the number of unread messages."""
+        messaging, _ = await self.talk()
+        await self.sleep()
+        await self.alice.send(messaging, "Wake up")
+        await self.pass_time(0.1)
+        (told,) = self.house.taken
+        self.assertEqual((told.kind, told.title, told.body), ("message", "Alice Adams", "Wake up"))
+        self.assertEqual(told.badge, 1)
+        self.assertEqual(told.device.token, "A" * 40)
+
+    async def test_fetched_in_time(self) -> None:
+        """What an application fetches within three seconds wakes nothing."""
+        messaging, _ = await self.talk()
+        parked = self.bob.park()
+        await self.alice.send(messaging, "Here?")
+        self.bob.take(await parked)
+        again = self.bob.park()
+        await self.pass_time(10)
+        self.assertEqual(self.house.taken, [])
+        self.assertEqual(len(self.service.front_end.waking.outbox), 0)
+        await self.alice.send(messaging, "Good.")
+        await again
+
+    async def test_dead_connection(self) -> None:
+        """What went out to a client that never confirmed it wakes the device after three
+        seconds."""
+        messaging, _ = await self.talk()
+        parked = self.bob.park()
+        await self.alice.send(messaging, "Here?")
+        await parked
+        await self.pass_time(2.8)
+        self.assertEqual(self.house.taken, [])
+        await self.pass_time(0.4)
+        self.assertEqual([one.kind for one in self.house.taken], ["message"])
+
+    async def test_collapse_and_read(self) -> None:
+        """Messages of a conversation that wait are one notification; reading takes it off the
+        screen with a silent one of the same key, which tells the badge."""
+        messaging, own = await self.talk()
+        await self.sleep()
+        self.house.hold = True
+        for text in ("one", "two", "three"):
+            await self.alice.send(messaging, text)
+        self.house.release()
+        await self.pass_time(1)
+        bodies = [one.body for one in self.house.taken]
+        self.assertEqual(bodies[-1], "three")
+        self.assertEqual(len({one.collapse_key for one in self.house.taken}), 1)
+        self.assertEqual(self.house.taken[-1].badge, 3)
+        read = await self.bob.post("communication/unread", {"upTo": f"{own}/messages/3"})
+        self.assertEqual(read.status, 204)
+        await self.pass_time(1)
+        last = self.house.taken[-1]
+        self.assertEqual((last.kind, last.badge, last.body), ("badge", 0, ""))
+        self.assertEqual(last.collapse_key, self.house.taken[0].collapse_key)
+
+    async def test_read_before_sent(self) -> None:
+        """Nothing is sent of a message that was read before."""
+        messaging, own = await self.talk()
+        parked = self.bob.park()
+        await self.alice.send(messaging, "Here?")
+        await self.bob.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        await parked
+        await self.pass_time(10)
+        self.assertEqual(self.house.taken, [])
+
+    async def test_switched_off(self) -> None:
+        """With its platform's switch off a device is not woken."""
+        messaging, _ = await self.talk()
+        await self.service.front_end.waking.switches.turn("fcm", False)
+        await self.sleep()
+        await self.alice.send(messaging, "Wake up")
+        await self.pass_time(10)
+        self.assertEqual(self.house.taken, [])
+
+    async def test_nobody_there(self) -> None:
+        """A message for a user without an application is kept as missed, and wakes the phone."""
+        await self.pass_time(300_000)
+        self.assertEqual(self.service.front_end.applications.of_user(self.bob.uri), [])
+        self.alice = await self.service.sign_in("alice", EndpointId="other")
+        body = {
+            "to": self.bob.uri,
+            "operationId": "op",
+            "_links": {"message": {"href": "data:text/plain,Hello"}},
+        }
+        await self.alice.post("communication/messagingInvitations", body)
+        await self.pass_time(1)
+        (told,) = self.house.taken
+        self.assertEqual((told.kind, told.body, told.badge), ("message", "Hello", 1))
+
+    async def test_away_on_a_mobile_device(self) -> None:
+        """Who can be reached by push only is away on a mobile device until signing out."""
+        await self.pass_time(300_000)
+        presence = self.service.front_end.presence.of(self.bob.uri)
+        self.assertEqual((presence.availability, presence.device_type), ("Away", "Mobile"))
+        self.bob = await self.service.sign_in("bob", type="phone")
+        self.assertEqual((await self.bob.delete()).status, 204)
+        await self.pass_time(1)
+        presence = self.service.front_end.presence.of(self.bob.uri)
+        self.assertEqual(presence.availability, "Offline")
+
+    async def test_dead_token(self) -> None:
+        """What a provider says drops a dead device once; one renewed later stays."""
+        messaging, _ = await self.talk()
+        await self.sleep()
+        await self.alice.send(messaging, "Wake up")
+        await self.pass_time(1)
+        (told,) = self.house.taken
+        now = int(self.service.clock.seconds())
+        self.house.say(told.id, DEAD, token_field="token", dead_since=now, status="404")
+        await self.pass_time(1)
+        self.assertEqual(self.service.front_end.past.devices.of(self.bob.uri, now), [])
+        names = [name for name, _ in self.service.log.events]
+        self.assertEqual(names.count("push.device_dropped"), 1)
+
+    async def test_restart(self) -> None:
+        """What was not handed over is after a restart; what was is not sent again."""
+        messaging, _ = await self.talk()
+        await self.sleep()
+        self.house.hold = True
+        await self.alice.send(messaging, "Wake up")
+        await self.pass_time(0.1)
+        await self.service.restart()
+        self.house.release()
+        await self.pass_time(1)
+        self.assertEqual([one.body for one in self.house.taken], ["Wake up"])
+        await self.service.restart()
+        await self.pass_time(20)
+        self.assertEqual(len(self.house.requests), 2)
