@@ -34,6 +34,7 @@ from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation_book import ConversationLimits
 from mobility.domain.conversations import Conversations
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
@@ -193,11 +194,17 @@ class FrontEnd(MultiService):
         self.messaging = Messaging(
             ledger,
             agenda,
-            self.users,
             self.conversations,
             MessageFormats(self.applications, config.ucwa.html_messaging),
-            Delivery(self.applications, reach),
+            Delivery(self.applications, self.conversations.lines, reach),
             self.past.history,
+        )
+        self.correspondence = Correspondence(
+            agenda,
+            self.applications,
+            self.conversations,
+            self.messaging,
+            config.sip.conversation_idle_s,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)

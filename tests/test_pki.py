@@ -95,7 +95,7 @@ class OpenSSLTests(SynchronousTestCase):
 
     @skipUnless(shutil.which("openssl"), "needs the openssl command (Debian: openssl)")
     def test_strict(self) -> None:
-        """Under strict checks a server is a server, and a peer is server and client."""
+        """Under strict checks servers and peers are both servers and clients."""
         self.assertTrue(self.verified(self.server, "sslserver"))
         self.assertTrue(self.verified(self.server, "sslclient"))
         self.assertTrue(self.verified(self.peer, "sslserver"))

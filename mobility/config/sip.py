@@ -100,6 +100,8 @@ class SipConfig:
     """The longest registration that is given."""
     contacts_per_user: int = between(10, 1, 100)
     """How many phones a user may register."""
+    conversation_idle_s: int = between(3_600, 60, 2_592_000)
+    """Conversations over MESSAGE requests in which nobody writes for so long end."""
     peer_ca: Path | None = None
     """Who signs the certificates of servers that are connected to; else whom the system trusts."""
     peer_certificate: Path | None = None

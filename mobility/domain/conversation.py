@@ -69,6 +69,8 @@ class ActiveConversation:
     message_count: int = 0
     first_message: Message | None = None
     """The message an open invitation carries, unless it is only in the store."""
+    later: list[Message] = attrs.Factory(list)
+    """What was written to an open invitation beside it; who answers gets them."""
     typing: dict[str, Appointment] = attrs.Factory(dict)
     used_at: float = 0.0
     """When somebody last wrote or typed (epoch seconds), 0 when that is not known."""

@@ -274,8 +274,8 @@ class Conversations(ConversationBook):
             if draft.is_void(invitation):
                 draft.invitations[invitation.id] = invitation_after(invitation, outcome.event)
                 message = await self.first_message(draft, invitation)
-                if message is not None:
-                    unit.save(attrs.evolve(message, missed=True))
+                written = [message, *draft.later] if message is not None else draft.later
+                unit.save(*[attrs.evolve(one, missed=True) for one in written])
 
     async def decline(
         self,

@@ -7,6 +7,9 @@ asks for its events now or comes back for them later.  It does not reach
 - who is no user any more, or disabled;
 - between two parties, who has blocked the sender since they began to talk.
 
+A line (`mobility.domain.lines`) is reached while it is open; whether what is at its end takes the
+message is known only later.
+
 The sender is told of these when the message is completed (UCWA rel `failedDeliveryParticipant`).
 """
 
@@ -14,6 +17,7 @@ import attrs
 
 from mobility.domain.applications import Applications
 from mobility.domain.conversation import ActiveConversation
+from mobility.domain.lines import Lines, is_line
 from mobility.domain.reach import Reach
 from mobility.domain.records import Leg
 
@@ -29,8 +33,9 @@ class Reached:
 class Delivery:
     """Decides at the moment a message is sent."""
 
-    def __init__(self, applications: Applications, reach: Reach) -> None:
+    def __init__(self, applications: Applications, lines: Lines, reach: Reach) -> None:
         self._applications = applications
+        self._lines = lines
         self._reach = reach
 
     def of(self, conversation: ActiveConversation, sender: Leg) -> Reached:
@@ -49,10 +54,16 @@ class Delivery:
         return any(self._reach.keeps_missed(uri, sender.user_uri) for uri in failed)
 
     def _reaches(self, conversation: ActiveConversation, leg: Leg, sender: Leg) -> bool:
-        endpoint = self._applications.find(leg.application_id)
-        if endpoint is None or endpoint.ending:
-            return False
         uri = leg.user_uri
+        if is_line(leg.application_id):
+            if self._lines.find(leg.application_id) is None:
+                return False
+            if not self._reach.is_user(uri):
+                return True
+        else:
+            endpoint = self._applications.find(leg.application_id)
+            if endpoint is None or endpoint.ending:
+                return False
         if uri == sender.user_uri:
             return True
         if not conversation.is_conference:

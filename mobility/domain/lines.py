@@ -12,6 +12,7 @@ import attrs
 
 from mobility.domain.facts import Fact
 from mobility.domain.ledger import Unit
+from mobility.domain.records import Message
 from mobility.errors import Refusal
 
 PREFIX = "line-"
@@ -43,7 +44,8 @@ class Line:
     """One SIP dialog or telephone leg; `user_uri` is the SIP or tel URI of who is at its end.
 
     `hear` is called with each fact once it is stored, in order.  It must not raise and should only
-    take note: it is called while a decision is being finished.
+    take note: it is called while a decision is being finished.  `read`, if there is one, is called
+    in its place, with the message that belongs to the fact as well.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Line:
     hear: Callable[[Fact], None]
     conversations: set[str] = attrs.Factory(set)
     closed: bool = False
+    read: Callable[[Fact, Message | None], None] | None = None
 
     def must_live(self) -> None:
         if self.closed:
@@ -63,30 +66,39 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: dict[str, Line] = {}
+        self._of_uri: dict[str, dict[str, Line]] = {}
 
     def open(self, user_uri: str, name: str, hear: Callable[[Fact], None]) -> Line:
         """A new line to `user_uri`, shown under `name`."""
         line = Line(PREFIX + secrets.token_hex(8), user_uri, name, hear)
         self._lines[line.id] = line
+        self._of_uri.setdefault(user_uri, {})[line.id] = line
         return line
 
     def close(self, line: Line) -> None:
         """The line is not used any more; `Conversations.leave` takes it out of its calls."""
         line.closed = True
         self._lines.pop(line.id, None)
+        others = self._of_uri.get(line.user_uri, {})
+        others.pop(line.id, None)
+        if not others:
+            self._of_uri.pop(line.user_uri, None)
 
     def find(self, line_id: str) -> Line | None:
         return self._lines.get(line_id)
 
     def name_of(self, uri: str) -> str:
         """Under which name somebody at the other end of a line is shown, "" for anybody else."""
-        return next((line.name for line in self._lines.values() if line.user_uri == uri), "")
+        return next((line.name for line in self._of_uri.get(uri, {}).values()), "")
 
     def tell(self, unit: Unit) -> None:
         """Let lines hear of what a stored unit tells them."""
         for entry in unit.entries:
             if is_line(entry.stream_id) and (line := self._lines.get(entry.stream_id)):
-                line.hear(entry.fact)
+                if line.read is not None:
+                    line.read(entry.fact, entry.message)
+                else:
+                    line.hear(entry.fact)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -1,17 +1,19 @@
 """Instant messaging: who is invited, who answers, what each side is told."""
 
 import secrets
+from typing import Protocol
 
 import attrs
 
+from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
-from mobility.domain.applications import Endpoint
 from mobility.domain.call_messages import tell_messaging_in_call, tell_messaging_over
 from mobility.domain.conference import tell_added, tell_stopped
 from mobility.domain.conversation import (
     CONFERENCED,
     ActiveConversation,
+    NameOf,
     tell_connected,
     tell_ended,
     tell_started,
@@ -20,6 +22,7 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.delivery import Delivery
 from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.lines import Device, Line, is_line
 from mobility.domain.message_facts import tell_message, tell_sent
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.outcomes import ELSEWHERE, UNABLE
@@ -35,7 +38,6 @@ from mobility.domain.states import (
     messaging_after,
 )
 from mobility.domain.typing_notices import TypingNotices
-from mobility.domain.users import Users
 from mobility.errors import Refusal
 
 
@@ -48,9 +50,26 @@ class Text:
     plain: str = attrs.field(repr=False, default="")
 
 
+class Outside(Protocol):
+    """Who reaches people that have no application: by their phones, and by other servers."""
+
+    def line(self, to_uri: str, from_uri: str) -> Line | None:
+        """A line to somebody that rings from now on; None where nothing leads there."""
+
+
+@attrs.frozen(slots=True)
+class _Carried:
+    """A message on its way beyond a line: its sender is told when that is over."""
+
+    message: Message
+    leg: Leg
+    operation_id: str
+    name_of: NameOf
+
+
 @attrs.frozen(slots=True)
 class Call:
-    """What startMessaging asks for."""
+    """What startMessaging asks for; without `outside` nobody but applications rings."""
 
     to_uri: str
     operation_id: str = ""
@@ -59,16 +78,19 @@ class Call:
     thread_id: str = ""
     text: Text | None = None
     custom_content: str = attrs.field(repr=False, default="")
+    outside: bool = True
 
 
 class Messaging:
-    """The messaging modality of the active conversations."""
+    """The messaging modality of the active conversations.
+
+    Who takes part is a device: an application, or a line to somebody who has none.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         agenda: Agenda,
-        users: Users,
         conversations: Conversations,
         formats: MessageFormats,
         delivery: Delivery,
@@ -78,20 +100,23 @@ class Messaging:
         self._delivery = delivery
         self.formats = formats
         self._ledger = ledger
-        self._users = users
         self._conversations = conversations
+        self.outside: Outside | None = None
+        self._carried: dict[tuple[str, int], _Carried] = {}
         self._typing = TypingNotices(
             ledger,
+            conversations.lines,
             agenda,
             conversations.settled,
-            users.name_of,
+            conversations.name_of,
             conversations.limits.typing_timeout_s,
         )
 
     async def start(
-        self, endpoint: Endpoint, call: Call, now: float, receipt: Receipt | None = None
+        self, endpoint: Device, call: Call, now: float, receipt: Receipt | None = None
     ) -> Invitation:
-        """UCWA startMessaging: ring every application of the callee that can take messages.
+        """UCWA startMessaging: ring every application of the callee that can take messages, and
+        its phones.
 
         An invitation that can reach nobody is completed at once, failed; its message is kept as
         missed.  Refused with 409 TooManyConversations or ThreadIdAlreadyExists.
@@ -125,7 +150,7 @@ class Messaging:
             custom_content=call.custom_content,
         )
         caller = _leg(invitation, endpoint, "Connecting")
-        ringing = self._conversations.reachable(call.to_uri, "Messaging", endpoint.user_uri)
+        ringing = self._ringing(call, endpoint)
         callees = [_leg(invitation, callee, "Incoming") for callee in ringing]
         unit = Unit()
         if receipt is not None:
@@ -136,7 +161,7 @@ class Messaging:
                 conversation,
                 invitation,
                 leg,
-                self._users.name_of,
+                self._conversations.name_of,
                 message if leg is not caller else None,
             )
         if not callees:
@@ -148,7 +173,7 @@ class Messaging:
         await self._conversations.begin(unit, conversation)
         return invitation
 
-    async def accept(self, endpoint: Endpoint, invitation_id: str) -> None:
+    async def accept(self, endpoint: Device, invitation_id: str) -> None:
         """UCWA accept: this application answers, and the others that ring are told so.
 
         409 when the invitation is over or is not the application's to answer.
@@ -166,6 +191,7 @@ class Messaging:
             draft.invitations[invitation.id] = accepted
             sides = conversation.legs[invitation.from_application_id], leg
             formats = self.formats.common(*sides)
+            later = [] if is_line(leg.application_id) else conversation.later
             for side in sides:
                 connected = messaging_after(leg_after(side, Involved.ANSWERED), Messaged.CONNECTED)
                 connected = attrs.evolve(connected, formats=formats)
@@ -175,20 +201,47 @@ class Messaging:
                     conversation,
                     accepted,
                     connected,
-                    self._users.name_of,
+                    self._conversations.name_of,
                     message if side is leg else None,
                 )
+            for one in later:
+                tell_message(unit, one, [leg], self._conversations.name_of)
             elsewhere = invitation_after(invitation, Invited.ANSWERED_ELSEWHERE)
             for loser in conversation.ringing(invitation):
                 if loser is not leg:
                     del draft.legs[loser.application_id]
-                    tell_ended(unit, conversation, loser, self._users.name_of, elsewhere, ELSEWHERE)
+                    name_of = self._conversations.name_of
+                    tell_ended(unit, conversation, loser, name_of, elsewhere, ELSEWHERE)
             await conversations.change(unit, conversation, draft)
             conversation.first_message = None
+            conversation.later.clear()
+
+    async def write(
+        self, endpoint: Device, conversation_id: str, text: Text, now: float
+    ) -> Message:
+        """A further message of who has invited, answered or not: who answers gets it.
+
+        409 when the conversation is not there any more to write in.
+        """
+        conversations = self._conversations
+        async with conversations.lock(conversation_id):
+            conversation, leg = conversations.find(endpoint, conversation_id)
+            if leg.state == "Connecting":
+                message = _new_message(conversation, leg.user_uri, text, now)
+                unit = Unit()
+                unit.save(message)
+                lines = [one for one in conversation.legs.values() if _hears_early(one)]
+                tell_message(unit, message, lines, conversations.name_of)
+                await self._ledger.commit(unit)
+                conversation.later.append(message)
+                conversation.readings.said[leg.user_uri] = message.number
+                conversations.lines.tell(unit)
+                return message
+        return await self.send(endpoint, conversation_id, text, "", now)
 
     async def send(
         self,
-        endpoint: Endpoint,
+        endpoint: Device,
         conversation_id: str,
         text: Text,
         operation_id: str,
@@ -197,7 +250,8 @@ class Messaging:
     ) -> Message:
         """UCWA sendMessage: answers once the message is durable in every recipient's stream.
 
-        Whom it does not reach (`mobility.domain.delivery`) the sender is told when it completes.
+        Whom it does not reach (`mobility.domain.delivery`) the sender is told when it completes:
+        at once, or once a line says whether it was taken (`carried`).
         409 while messaging is not connected, 403 for an attendee while the audience may not write.
         """
         await self._conversations.settled(conversation_id)
@@ -220,7 +274,9 @@ class Messaging:
         typed = self._typing.end(unit, conversation, leg)
         name_of = self._conversations.names_in(conversation)
         self._history.tell_readers(unit, conversation, message)
-        tell_sent(unit, message, leg, name_of, operation_id)
+        beyond = any(_is_beyond(one, leg) for one in reached.legs)
+        if not beyond:
+            tell_sent(unit, message, leg, name_of, operation_id)
         tell_message(unit, message, reached.legs, name_of)
         try:
             await self._ledger.commit(unit)
@@ -229,11 +285,30 @@ class Messaging:
                 self._typing.end_later(conversation, leg, now)
             raise
         conversation.readings.said[leg.user_uri] = message.number
+        if beyond:
+            carried = _Carried(message, leg, operation_id, name_of)
+            self._carried[message.conversation_id, message.number] = carried
+        self._conversations.lines.tell(unit)
         return message
+
+    async def carried(self, conversation_id: str, number: int, failed_uri: str = "") -> None:
+        """A message that went over a line was taken at its end, or not by `failed_uri`."""
+        carried = self._carried.get((conversation_id, number))
+        if carried is None:
+            return
+        message, leg, unit = carried.message, carried.leg, Unit()
+        if failed_uri:
+            failed = " ".join(filter(None, (message.failed, failed_uri)))
+            missed = self._delivery.is_missed((failed_uri,), leg)
+            message = attrs.evolve(message, failed=failed, missed=missed)
+            unit.save(message)
+        tell_sent(unit, message, leg, carried.name_of, carried.operation_id)
+        await self._ledger.commit(unit)
+        del self._carried[conversation_id, number]
 
     async def add(
         self,
-        endpoint: Endpoint,
+        endpoint: Device,
         conversation_id: str,
         operation_id: str,
         now: float,
@@ -282,7 +357,7 @@ class Messaging:
             await conversations.change(unit, conversation, draft)
             return invitation
 
-    async def stop(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
+    async def stop(self, endpoint: Device, conversation_id: str, now: float) -> None:
         """UCWA stopMessaging: leave the messages of a conference, or end those of two parties.
 
         Two parties who do nothing but write end their conversation so.  409 when messaging is not
@@ -307,13 +382,26 @@ class Messaging:
                 tell_messaging_over(unit, conversation, draft, one, self._conversations.name_of)
             await conversations.change(unit, conversation, draft)
 
-    async def set_typing(self, endpoint: Endpoint, conversation_id: str, now: float) -> None:
+    async def set_typing(self, endpoint: Device, conversation_id: str, now: float) -> None:
         """UCWA setIsTyping: the others see it until a few seconds after the last call."""
         await self._conversations.settled(conversation_id)
         conversation, leg = self._conversations.find(endpoint, conversation_id)
         _must_be_connected(leg)
         conversation.used_at = now
         await self._typing.begin(conversation, leg, now)
+
+    def _ringing(self, call: Call, caller: Device) -> list[Device]:
+        """The devices that an invitation to write rings."""
+        to_uri, from_uri = call.to_uri, caller.user_uri
+        conversations = self._conversations
+        found: list[Device] = [*conversations.reachable(to_uri, "Messaging", from_uri)]
+        if self.outside is not None and call.outside and not is_guest(from_uri):
+            stranger = not conversations.reach.is_user(to_uri)
+            if stranger or conversations.reach.obstacle(to_uri, from_uri) is None:
+                line = self.outside.line(to_uri, from_uri)
+                if line is not None:
+                    found.append(line)
+        return found
 
     async def _fail_at_once(
         self,
@@ -327,7 +415,7 @@ class Messaging:
         failed = invitation_after(invitation, Invited.UNREACHABLE)
         to_uri, from_uri = invitation.to_uri, invitation.from_uri
         reason = self._conversations.reach.reason(to_uri, from_uri)
-        tell_ended(unit, conversation, caller, self._users.name_of, failed, reason)
+        tell_ended(unit, conversation, caller, self._conversations.name_of, failed, reason)
         conversation.legs, conversation.invitations = {caller.application_id: caller}, {}
         conversation.invitations[failed.id] = failed
         after = conversation.draft()
@@ -357,7 +445,7 @@ def _new_message(
     )
 
 
-def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
+def _leg(invitation: Invitation, endpoint: Device, state: str) -> Leg:
     return Leg(
         conversation_id=invitation.conversation_id,
         application_id=endpoint.id,
@@ -366,6 +454,16 @@ def _leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
         messaging="Connecting",
         invitation_id=invitation.id,
     )
+
+
+def _is_beyond(leg: Leg, sender: Leg) -> bool:
+    """Whether a message reaches somebody else over a line."""
+    return is_line(leg.application_id) and leg.user_uri != sender.user_uri
+
+
+def _hears_early(leg: Leg) -> bool:
+    """Whether a leg that rings gets further messages at once: those of lines do."""
+    return leg.state == "Incoming" and is_line(leg.application_id)
 
 
 def _must_be_connected(leg: Leg) -> None:

@@ -38,3 +38,7 @@ class Reach:
         """Whether there is such a user, who may sign in."""
         user = self._users.find(uri)
         return user is not None and user.enabled
+
+    def is_user(self, uri: str) -> bool:
+        """Whether it is the URI of a user, enabled or not."""
+        return self._users.find(uri) is not None

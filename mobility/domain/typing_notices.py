@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from mobility.domain.agenda import Agenda
 from mobility.domain.conversation import ActiveConversation, NameOf, tell_typing
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.lines import Lines
 from mobility.domain.records import Leg
 
 Settled = Callable[[str], Awaitable[None]]
@@ -15,9 +16,16 @@ class TypingNotices:
     """Begins and ends the typing of a leg; each that began is ended, also after failures."""
 
     def __init__(
-        self, ledger: Ledger, agenda: Agenda, settled: Settled, name_of: NameOf, timeout_s: float
+        self,
+        ledger: Ledger,
+        lines: Lines,
+        agenda: Agenda,
+        settled: Settled,
+        name_of: NameOf,
+        timeout_s: float,
     ) -> None:
         self._ledger = ledger
+        self._lines = lines
         self._agenda = agenda
         self._settled = settled
         self._name_of = name_of
@@ -37,6 +45,7 @@ class TypingNotices:
         except BaseException:
             self._forget(conversation, leg)
             raise
+        self._lines.tell(unit)
 
     def end(self, unit: Unit, conversation: ActiveConversation, leg: Leg) -> bool:
         """Put the end of the typing into `unit`; whether the user was typing."""
@@ -59,6 +68,7 @@ class TypingNotices:
             except BaseException:
                 conversation.typing.setdefault(leg.application_id, appointment)
                 raise
+            self._lines.tell(unit)
 
         appointment = self._agenda.at(now + self._timeout_s, stop)
         conversation.typing[leg.application_id] = appointment

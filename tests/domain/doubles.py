@@ -507,10 +507,9 @@ class World:
         self.messaging = Messaging(
             ledger,
             self.agenda,
-            self.users,
             self.conversations,
             MessageFormats(self.applications),
-            Delivery(self.applications, reach),
+            Delivery(self.applications, self.conversations.lines, reach),
             self.history,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)

@@ -1,0 +1,317 @@
+"""Messages to and from people who have no application: page-mode messages (RFC 3428).
+
+Such a person sends one message after the other, and no session holds them together.  For each pair
+of persons who write so there is one line (`mobility.domain.lines`) in one conversation, which ends
+when nobody has written for `idle_s`.  What the conversation brings is given to a `Carrier`; what
+the person writes comes in by `receive`.
+
+A phone rings like an application and gets what its user is written meanwhile.  It answers when its
+user writes back, or when no application rings.
+"""
+
+from collections.abc import Awaitable
+from enum import Enum
+from functools import partial
+from typing import Protocol
+
+import attrs
+
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Applications
+from mobility.domain.conversations import Conversations
+from mobility.domain.facts import (
+    ConversationChanged,
+    Fact,
+    InvitationChanged,
+    MessageCompleted,
+    TypingChanged,
+)
+from mobility.domain.lines import Line, is_line
+from mobility.domain.locks import Locks
+from mobility.domain.messaging import Call, Messaging, Text
+from mobility.domain.outcomes import Outcome
+from mobility.domain.records import Message
+from mobility.errors import Refusal, Unavailable
+
+LIVE_S = 60.0
+"""An application that asked for events so lately shows what comes at once (our choice: clients ask
+anew when a request for events was answered)."""
+
+MAX_THREADS = 10_000
+"""Correspondences at once (our choice: some 2 kB each)."""
+
+
+class Received(Enum):
+    """What became of a message that came in: shown at once, or kept until somebody looks."""
+
+    SHOWN = "shown"
+    KEPT = "kept"
+
+
+@attrs.frozen(slots=True)
+class Page:
+    """One message from one person to another; `format` is a MessageFormat."""
+
+    from_uri: str
+    from_name: str
+    to_uri: str
+    sent_at: float
+    text: Text = attrs.field(repr=False)
+
+
+class Carrier(Protocol):
+    """Takes messages to people who have no application."""
+
+    def leads_to(self, uri: str) -> bool:
+        """Whether there is a phone of the user, or a way to somebody elsewhere."""
+
+    def carry(self, page: Page) -> Awaitable[Outcome | None]:
+        """None once the message was taken at the other end, else how the attempt ended."""
+
+    def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
+        """Somebody types or has stopped."""
+
+
+@attrs.define(slots=True, eq=False)
+class _Thread:
+    """One correspondence: `line` is that of who has no application, `other_uri` who has, or has
+    none either."""
+
+    line: Line
+    other_uri: str
+    used_at: float = 0.0
+    conversation_id: str = ""
+    invitation_id: str = ""
+    answered: bool = False
+    upto: int = 0
+    """The number of the last message that was given to the carrier."""
+
+    @property
+    def key(self) -> str:
+        return _key(self.line.user_uri, self.other_uri)
+
+
+class Correspondence:
+    """All that is written over lines.  It is the `Outside` of the messaging."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        applications: Applications,
+        conversations: Conversations,
+        messaging: Messaging,
+        idle_s: float,
+    ) -> None:
+        self._agenda = agenda
+        self._applications = applications
+        self._conversations = conversations
+        self._messaging = messaging
+        self._idle_s = idle_s
+        self._threads: dict[str, _Thread] = {}
+        self._locks = Locks()
+        self.carrier: Carrier | None = None
+        messaging.outside = self
+
+    def __len__(self) -> int:
+        return len(self._threads)
+
+    # -- to who has no application ----------------------------------------------------------------
+
+    def line(self, to_uri: str, from_uri: str) -> Line | None:
+        """A line that rings for an invitation (`mobility.domain.messaging.Outside`)."""
+        if self.carrier is None or len(self._threads) >= MAX_THREADS:
+            return None
+        return self._open(to_uri, "", from_uri).line if self.carrier.leads_to(to_uri) else None
+
+    def _open(self, uri: str, name: str, other_uri: str) -> _Thread:
+        lines = self._conversations.lines
+        line = lines.open(uri, name or _user_of(uri), _nothing)
+        thread = _Thread(line, other_uri)
+        line.read = partial(self._read, thread)
+        self._threads[thread.key] = thread
+        return thread
+
+    def _close(self, thread: _Thread) -> None:
+        self._conversations.lines.close(thread.line)
+        if self._threads.get(thread.key) is thread:
+            del self._threads[thread.key]
+
+    def _read(self, thread: _Thread, fact: Fact, message: Message | None) -> None:
+        match fact:
+            case InvitationChanged(change="started"):
+                thread.conversation_id, thread.invitation_id = fact.conversation_id, fact.id
+                thread.answered = fact.direction == "Outgoing"
+                if not thread.answered:
+                    thread.upto = fact.message_number
+                    self._agenda.at(0.0, partial(self._ring, thread, message))
+            case MessageCompleted(direction="Incoming") if message is not None:
+                if message.number > thread.upto and message.from_uri != thread.line.user_uri:
+                    thread.upto = message.number
+                    self._agenda.at(0.0, partial(self._pass_on, thread, message))
+            case TypingChanged() if self.carrier is not None:
+                if fact.uri != thread.line.user_uri:
+                    typing = fact.change == "added"
+                    self.carrier.show_typing(fact.uri, thread.line.user_uri, typing=typing)
+            case ConversationChanged(change="deleted"):
+                self._close(thread)
+
+    async def _ring(self, thread: _Thread, message: Message | None, now: float) -> None:
+        """Bring the first message, if there is one, and answer if nobody else is there to."""
+        async with self._locks.of(thread.line.id):
+            outcome = None
+            if message is not None:
+                outcome = await self._carry(thread, message, now)
+        self._agenda.at(0.0, partial(self._follow, thread, outcome))
+
+    async def _follow(self, thread: _Thread, outcome: Outcome | None, now: float) -> None:
+        """What became of the first message becomes of the invitation."""
+        try:
+            if outcome is not None:
+                await self._conversations.decline(
+                    thread.line, thread.invitation_id, False, now, outcome
+                )
+            elif not self._rings_applications(thread):
+                await self._answer(thread)
+        except Unavailable:
+            raise
+        except Refusal:
+            return  # somebody else has answered, or nobody asks any more
+
+    async def _pass_on(self, thread: _Thread, message: Message, now: float) -> None:
+        async with self._locks.of(thread.line.id):
+            outcome = await self._carry(thread, message, now)
+        failed = "" if outcome is None else thread.line.user_uri
+        self._agenda.at(0.0, partial(self._report, message, failed))
+
+    async def _report(self, message: Message, failed: str, now: float) -> None:  # noqa: ARG002
+        """The sender is told."""
+        await self._messaging.carried(message.conversation_id, message.number, failed)
+
+    async def _carry(self, thread: _Thread, message: Message, now: float) -> Outcome | None:
+        thread.used_at = now
+        if self.carrier is None:
+            return None
+        page = Page(
+            from_uri=message.from_uri,
+            from_name=self._conversations.name_of(message.from_uri),
+            to_uri=thread.line.user_uri,
+            sent_at=message.sent_at,
+            text=Text(message.format, message.body, message.plain),
+        )
+        return await self.carrier.carry(page)
+
+    async def _answer(self, thread: _Thread) -> None:
+        await self._messaging.accept(thread.line, thread.invitation_id)
+        thread.answered = True
+
+    def _rings_applications(self, thread: _Thread) -> bool:
+        conversation, invitation, _ = self._conversations.find_invitation(
+            thread.line, thread.invitation_id
+        )
+        ringing = conversation.ringing(invitation)
+        return any(not is_line(leg.application_id) for leg in ringing)
+
+    # -- from who has no application --------------------------------------------------------------
+
+    async def receive(self, page: Page, now: float, *, phones: bool = True) -> Received:
+        """A message came; it is durable when this answers.
+
+        Without `phones` it goes to applications only, or is kept as missed.  404 for a user that is
+        not there.
+        """
+        if not self._conversations.reach.is_there(page.to_uri):
+            raise Refusal("NotFound", "DestinationNotFound", "Nobody has this address.")
+        async with self._locks.of(_key(page.from_uri, page.to_uri)):
+            thread = self._threads.get(_key(page.from_uri, page.to_uri))
+            if thread is None or not await self._write(thread, page, now):
+                thread = await self._begin(page, now, phones=phones)
+        if thread is None:
+            return Received.KEPT
+        return Received.SHOWN if self._is_live(thread, now) else Received.KEPT
+
+    async def receive_typing(self, from_uri: str, to_uri: str, now: float) -> None:
+        """Who writes to `to_uri` types."""
+        thread = self._threads.get(_key(from_uri, to_uri))
+        if thread is None or not thread.answered:
+            return
+        try:
+            await self._messaging.set_typing(thread.line, thread.conversation_id, now)
+        except Unavailable:
+            raise
+        except Refusal:
+            return  # messages have not begun, or are over
+
+    async def _write(self, thread: _Thread, page: Page, now: float) -> bool:
+        """Another message of a correspondence; whether it goes on."""
+        try:
+            if not thread.answered:
+                await self._answer(thread)
+            await self._messaging.write(thread.line, thread.conversation_id, page.text, now)
+        except Refusal as refusal:
+            if refusal.status in (404, 409):
+                return False
+            raise
+        thread.used_at = now
+        return True
+
+    async def _begin(self, page: Page, now: float, *, phones: bool) -> _Thread | None:
+        """The first message; None if nobody is there for it and it was kept."""
+        if len(self._threads) >= MAX_THREADS:
+            raise Refusal("ServiceFailure", None, "Too many people write.")
+        thread = self._open(page.from_uri, page.from_name, page.to_uri)
+        thread.used_at = now
+        call = Call(page.to_uri, text=page.text, outside=phones)
+        try:
+            invitation = await self._messaging.start(thread.line, call, now)
+        except BaseException:
+            self._close(thread)
+            raise
+        if invitation.state != "Connecting":
+            self._close(thread)
+            return None
+        thread.conversation_id, thread.invitation_id = invitation.conversation_id, invitation.id
+        thread.answered = True
+        return thread
+
+    def _is_live(self, thread: _Thread, now: float) -> bool:
+        """Whether a device of the other side shows now what comes."""
+        try:
+            conversation, leg = self._conversations.find(thread.line, thread.conversation_id)
+        except Refusal:
+            return False
+        for other in conversation.others(leg):
+            endpoint = self._applications.find(other.application_id)
+            if endpoint is None:
+                if is_line(other.application_id):
+                    return True
+            elif endpoint.parked or now - endpoint.last_seen < LIVE_S:
+                return True
+        return False
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    async def sweep(self, now: float) -> None:
+        """End the correspondences in which nobody has written for long."""
+        for thread in list(self._threads.values()):
+            if not thread.used_at:
+                thread.used_at = now
+            elif now - thread.used_at >= self._idle_s:
+                try:
+                    await self._conversations.terminate(thread.line, thread.conversation_id, now)
+                except Unavailable:
+                    raise
+                except Refusal:
+                    self._close(thread)
+
+
+def _key(uri: str, other_uri: str) -> str:
+    return f"{uri}\0{other_uri}"
+
+
+def _user_of(uri: str) -> str:
+    """What stands before the @ of a SIP URI: a name for who has no better one."""
+    return uri.partition(":")[2].partition("@")[0]
+
+
+def _nothing(fact: Fact) -> None:
+    """`Line.read` hears instead."""
