@@ -39,6 +39,7 @@ from mobility.operate.signals import Signals
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
+from mobility.sip.gateway_legs import Gateways
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
 from mobility.sip_listeners import SipListener, sip_listeners
@@ -156,12 +157,14 @@ class MobilityService(MultiService):
         key = read_or_make_key(config.data_dir / OPERATOR_KEY)
         pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
         self._lock = exclusive_lock(config.store.path)
+        self._telephones = Gateways(config.sip_domains[0])
         self.front_end = FrontEnd(
             config,
             reactor=self._reactor,
             log=self.log,
             pseudonym=pseudonym,
             dispatch=self._dispatch,
+            telephones=self._telephones,
         )
         self.front_end.setServiceParent(self)
         if self.front_end.directory is not None:
@@ -251,6 +254,7 @@ class MobilityService(MultiService):
                 time.time,
             ),
             front_end.telephony.outside if front_end.telephony is not None else None,
+            self._telephones,
         )
         self.sip = SipSide(
             config.sip,

@@ -317,6 +317,10 @@ class MemoryTelephone:
         """new, ringing, answered or over."""
         self.held = False
         self.joined: MemoryTelephone | None = None
+        self.offered: list[Description] = []
+        """What was offered to it anew."""
+        self.answers_got: list[Description | None] = []
+        """The answers to its own new offers, None for a refusal."""
         self.description: Description | None = None
         self.connected: Description | None = None
         """The answer to an offer of its own."""
@@ -337,6 +341,24 @@ class MemoryTelephone:
 
     def is_busy(self) -> None:
         self._happens(Happening.BUSY, "over")
+
+    def plays(self, description: Description) -> None:
+        """Early media: an announcement before anybody picks up."""
+        self.description = description
+        self._happens(Happening.RINGING, "ringing")
+
+    def offers(self, description: Description) -> None:
+        """Its end holds, resumes or changes media."""
+        self.description = description
+        self._hear(Happening.OFFERED)
+
+    def agrees(self, description: Description) -> None:
+        """It answers what was offered anew."""
+        self.description = description
+        self._hear(Happening.AGREED)
+
+    def disagrees(self) -> None:
+        self._hear(Happening.DISAGREED)
 
     def declines(self) -> None:
         self._happens(Happening.DECLINED, "over")
@@ -365,6 +387,12 @@ class MemoryTelephone:
 
     def resume(self) -> None:
         self.held = False
+
+    def offer(self, description: Description) -> None:
+        self.offered.append(description)
+
+    def answer(self, description: Description | None) -> None:
+        self.answers_got.append(description)
 
     def join(self, other: "TelephoneLeg") -> None:
         if not isinstance(other, MemoryTelephone):

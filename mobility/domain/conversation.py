@@ -218,6 +218,13 @@ class ActiveConversation:
         """Whether a call can be added: between two parties, and one at a time."""
         return leg.state == "Connected" and not self.is_conference and self.call is None
 
+    def other_in_call(self, device_id: str) -> str:
+        """The device at the other end of a call that is connected, "" without one."""
+        call = self.call
+        if call is None:
+            return ""
+        return call.callee_id if call.caller_id == device_id else call.caller_id
+
     def streams_of(self, device_id: str) -> tuple[Stream, ...]:
         """The streams of a device's latest description in the call."""
         side = self.sides.get(device_id)

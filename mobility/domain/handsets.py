@@ -216,7 +216,11 @@ class Handsets:
         if handset is None:
             return
         try:
-            if happening is Happening.RINGING:
+            if happening is Happening.OFFERED:  # the call goes on as it was agreed
+                handset.answer(None)
+            elif happening in (Happening.AGREED, Happening.DISAGREED):
+                return
+            elif happening is Happening.RINGING:
                 await self._calls.alert(endpoint, invitation_id)
             elif happening is Happening.ANSWERED:
                 answer = Answer(handset.description)

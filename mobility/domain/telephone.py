@@ -25,6 +25,7 @@ class Happening(Enum):
     """What becomes of a call to a number."""
 
     RINGING = "ringing"
+    """It rings, or there is early media; told again when that changes."""
     ANSWERED = "answered"
     BUSY = "busy"
     DECLINED = "declined"
@@ -33,6 +34,12 @@ class Happening(Enum):
     """This gateway cannot reach the number: another one might."""
     HUNG_UP = "hung up"
     """After it was answered."""
+    OFFERED = "offered anew"
+    """Its end holds, resumes or changes media: `description` is to be answered or refused."""
+    AGREED = "agreed"
+    """It has answered what was offered anew: with `description`."""
+    DISAGREED = "disagreed"
+    """It does not take that."""
 
 
 OVER = frozenset({Happening.BUSY, Happening.DECLINED, Happening.UNREACHABLE, Happening.HUNG_UP})
@@ -90,8 +97,12 @@ class TelephoneLeg(Protocol):
 
     @property
     def description(self) -> Description | None:
-        """The session description that came with the answer: one that answers the offer of the
-        order, or an offer where that had none.  None where the network carries media itself."""
+        """The session description that came last.
+
+        With RINGING it is early media; with ANSWERED it answers the offer of the order, or is an
+        offer where that had none; OFFERED and AGREED say themselves.  None where the network
+        carries media itself.
+        """
         ...
 
     def connect(self, answer: Description) -> None:
@@ -112,6 +123,14 @@ class TelephoneLeg(Protocol):
 
     def join(self, other: "TelephoneLeg") -> None:
         """Let the two legs, both of this network and answered, hear each other."""
+        ...
+
+    def offer(self, description: Description) -> None:
+        """Offer anew; AGREED or DISAGREED follows."""
+        ...
+
+    def answer(self, description: Description | None) -> None:
+        """Answer what was OFFERED, None for refusing it."""
         ...
 
 
@@ -194,6 +213,16 @@ class TelephoneCall:
         """Let the ends of two answered calls hear each other."""
         if self._leg is not None and other._leg is not None:
             self._leg.join(other._leg)
+
+    def offer(self, description: Description) -> None:
+        """Offer anew; AGREED or DISAGREED follows."""
+        if self._leg is not None and self.answered and not self.over:
+            self._leg.offer(description)
+
+    def answer(self, description: Description | None) -> None:
+        """Answer what was OFFERED, None for refusing it."""
+        if self._leg is not None and not self.over:
+            self._leg.answer(description)
 
     def _next(self, now: float) -> None:
         order = self._orders.pop(0)

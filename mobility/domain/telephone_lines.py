@@ -14,10 +14,17 @@ from mobility.domain.answering import must_ring
 from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
-from mobility.domain.descriptions import Description
-from mobility.domain.facts import ConversationChanged, Fact, InvitationChanged, Reason
+from mobility.domain.descriptions import Description, decoded
+from mobility.domain.facts import (
+    ConversationChanged,
+    Fact,
+    InvitationChanged,
+    Reason,
+    RenegotiationChanged,
+)
 from mobility.domain.lines import Device, Line
 from mobility.domain.outcomes import DECLINED, Outcome
+from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.states import Invited
 from mobility.domain.telephone import Happening, Location, TelephoneCall, TelephoneNetwork
 from mobility.domain.voice_routing import Itinerary
@@ -56,6 +63,10 @@ class TelephoneLine:
     conversation_id: str = ""
     invitation_id: str = ""
     call: TelephoneCall | None = None
+    renegotiation_id: str = ""
+    """The new offer of the other end that the number is to answer."""
+    offers: bool = False
+    """Whether a new offer of the number waits for the other end."""
 
 
 class TelephoneLines:
@@ -72,6 +83,7 @@ class TelephoneLines:
         self._agenda = agenda
         self._conversations = conversations
         self._calls = calls
+        self._renegotiations = Renegotiations(agenda, conversations, calls.policies)
         self._open: dict[str, TelephoneLine] = {}
 
     def open(
@@ -117,8 +129,34 @@ class TelephoneLines:
                 one.conversation_id, one.invitation_id = fact.conversation_id, fact.id
                 if not one.waiting:
                     self._agenda.at(0.0, partial(self._begin, one))
+            case RenegotiationChanged():
+                self._agenda.at(0.0, partial(self._renegotiated, one, fact))
             case ConversationChanged(change="deleted"):
                 self.close(one)
+
+    async def _renegotiated(
+        self,
+        one: TelephoneLine,
+        fact: RenegotiationChanged,
+        now: float,  # noqa: ARG002  # an Action
+    ) -> None:
+        """The other end offers anew, or has answered what the number offered."""
+        if one.call is None:
+            return
+        if fact.change == "started" and fact.direction == "Incoming":
+            conversation, _ = self._conversations.find(one.line, one.conversation_id)
+            open_one = conversation.renegotiation
+            if open_one is not None and open_one.id == fact.id:
+                one.renegotiation_id = fact.id
+                one.call.offer(Description(fact.offer, decoded(open_one.streams)))
+        elif fact.change == "completed" and fact.direction == "Incoming":
+            one.renegotiation_id = ""
+        elif fact.change == "completed" and one.offers:
+            one.offers = False
+            conversation, _ = self._conversations.find(one.line, one.conversation_id)
+            answered = fact.state == "Answered"
+            streams = conversation.streams_of(conversation.other_in_call(one.line.id))
+            one.call.answer(Description(fact.answer, streams) if answered else None)
 
     async def _begin(self, one: TelephoneLine, now: float) -> None:
         self._place(one, now)
@@ -145,8 +183,13 @@ class TelephoneLines:
         if one.line.closed or one.call is None:
             return
         try:
-            if happening is Happening.RINGING:
+            if happening is Happening.RINGING and one.call.description is not None:
+                early = Answer(one.call.description)
+                await self._calls.answer_provisionally(one.line, one.invitation_id, early)
+            elif happening is Happening.RINGING:
                 await self._calls.alert(one.line, one.invitation_id)
+            elif happening in (Happening.OFFERED, Happening.AGREED, Happening.DISAGREED):
+                await self._negotiate(one, one.call, happening, now)
             elif happening is Happening.ANSWERED:
                 answer = Answer(one.call.description)
                 await self._calls.accept(one.line, one.invitation_id, answer, now)
@@ -159,9 +202,42 @@ class TelephoneLines:
         except Unavailable:
             raise
         except Refusal as refusal:
+            if happening in (Happening.RINGING, Happening.AGREED, Happening.DISAGREED):
+                return  # it was too late, or early media that cannot be used
             one.call.hang_up()
             if refusal.code == "BadRequest":  # what it answered cannot be used
                 await refuse(self._conversations, one.line, one.invitation_id, PSTN_FAILED, now)
+
+    async def _negotiate(
+        self, one: TelephoneLine, call: TelephoneCall, happening: Happening, now: float
+    ) -> None:
+        """The number offers anew, or has said what it makes of the other end's new offer."""
+        conversation_id, description = one.conversation_id, call.description
+        if happening is Happening.OFFERED:
+            one.offers = True
+            try:
+                if description is None:
+                    raise Refusal("BadRequest", "InvalidMediaDescription", "There is no offer.")
+                await self._renegotiations.offer(one.line, conversation_id, description, "", now)
+            except Refusal:
+                one.offers = False
+                call.answer(None)
+            return
+        renegotiation_id, one.renegotiation_id = one.renegotiation_id, ""
+        if not renegotiation_id:
+            return
+        if happening is Happening.AGREED and description is not None:
+            try:
+                await self._renegotiations.answer(
+                    one.line, conversation_id, renegotiation_id, description
+                )
+                return
+            except Refusal as refusal:
+                if refusal.code != "BadRequest":
+                    return  # it is over
+        await self._renegotiations.dismiss(
+            one.line, conversation_id, renegotiation_id, "MediaNegotiationFailure"
+        )
 
 
 async def refuse(

@@ -109,3 +109,9 @@ class _LoggedLeg:
 
     def join(self, other: TelephoneLeg) -> None:
         self.raw.join(other.raw if isinstance(other, _LoggedLeg) else other)
+
+    def offer(self, description: Description) -> None:
+        self.raw.offer(description)
+
+    def answer(self, description: Description | None) -> None:
+        self.raw.answer(description)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import attrs
 
+from mobility.media.held import continued
 from mobility.sip import session_timer
 from mobility.sip.call_messages import (
     SUPPORTED,
@@ -113,7 +114,7 @@ class Leg:
         """A 2xx of ours that waits for its ACK."""
         self.asking: Reoffer | None = None
         """A re-INVITE of ours that is under way."""
-        self._next_offer: list[str | None] = []
+        self._next_offer: list[Reoffer] = []
         """A new offer that waits until the one under way is through: the latest alone counts."""
         self._asks_late = False
         """Whether the 2xx that waits for its ACK has offered, so that the ACK answers."""
@@ -136,15 +137,20 @@ class Leg:
         """Offer anew, or with None ask the peer to.  `agreed` or `disagreed` follows."""
         if self.is_over:
             return
-        self._next_offer = [description]
+        self._next_offer = [Reoffer(self, description)]
         self._offer_next()
+
+    @property
+    def offer_waits(self) -> bool:
+        """Whether a new offer has not been sent yet."""
+        return bool(self._next_offer)
 
     def acknowledge(self, answer: str) -> None:
         """Answer what the peer offered in a 2xx."""
         asking = self.asking
         if asking is not None and asking.waits:
-            self.local = answer
-            asking.acknowledge(answer)
+            self.local = continued(self.local, answer)
+            asking.acknowledge(self.local)
             self.asking = None
             self._offer_next()
 
@@ -153,6 +159,7 @@ class Leg:
         incoming, self._serving = self._serving, None
         if self.is_over:
             return
+        description = continued(self.local, description)
         changed, self.local = description != self.local, description
         if incoming is None:  # it was offered in an ACK, where no answer can follow
             if changed:
@@ -322,7 +329,7 @@ class Leg:
         """Send the new offer that waits, if it can be sent now."""
         busy = self.asking or self._serving or self._two_hundred
         if self._next_offer and self.state == "Confirmed" and not busy:
-            self.asking = Reoffer(self, self._next_offer.pop())
+            self.asking = self._next_offer.pop()
             self.asking.send()
 
     def reoffered(self, asking: "Reoffer", description: str) -> None:
@@ -331,13 +338,15 @@ class Leg:
         if asking.description is not None:
             self.local = asking.description
             self.asking = None
-        self.owner.agreed(self, description)
+        if not asking.refreshes:
+            self.owner.agreed(self, description)
         self._offer_next()
 
-    def not_reoffered(self, status: int) -> None:
+    def not_reoffered(self, asking: Reoffer, status: int) -> None:
         """It has refused it."""
         self.asking = None
-        self.owner.disagreed(self, status)
+        if not asking.refreshes:
+            self.owner.disagreed(self, status)
         self._offer_next()
 
     def lose(self) -> None:
@@ -377,7 +386,7 @@ class Leg:
             request.set("Session-Expires", f"{session_timer.SESSION_EXPIRES_S};refresher=uac")
             self.path.send(request, self._refreshed)
         elif self.state == "Confirmed" and not self._next_offer:
-            self._next_offer = [self.local]
+            self._next_offer = [Reoffer(self, self.local, refreshes=True)]
             self._offer_next()
 
     def _refreshed(self, response: Response) -> None:

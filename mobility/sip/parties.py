@@ -4,7 +4,7 @@ A user proves with digest who it is.  A trusted peer says for whom it calls: in 
 or in From where it asserts nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 import attrs
 
@@ -12,9 +12,11 @@ from mobility.domain.addresses import is_guest, user_uri
 from mobility.domain.phones import normalised
 from mobility.domain.records import User
 from mobility.domain.users import Users
+from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import looks_dialled
 from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
+from mobility.sip.flow import Flow
 from mobility.sip.grammar import Malformed, readable, storable
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request
@@ -51,7 +53,14 @@ class Callee:
 class Parties:
     """Finds them."""
 
-    def __init__(self, users: Users, domains: Collection[str], admission: Admission) -> None:
+    def __init__(
+        self,
+        users: Users,
+        domains: Collection[str],
+        admission: Admission,
+        gateways: Callable[[], Iterable[Gateway]],
+    ) -> None:
+        self._gateways = gateways
         self._users = users
         self._domains = frozenset(domains)
         self._admission = admission
@@ -60,7 +69,7 @@ class Parties:
         """Who sends a request.  Raises SipRefusal (407, 403) and Malformed."""
         request = incoming.request
         from_ = request.from_
-        if self._admission.trusts(incoming.flow):
+        if self._admission.trusts(incoming.flow) or self._is_gateway(incoming.flow):
             return self._asserted(request, from_)
         if from_.sip.host not in self._domains:
             raise SipRefusal(403, "Forbidden: a domain that is not served here")
@@ -86,6 +95,15 @@ class Parties:
             if looks_dialled(dialled):
                 return self._numbered(dialled, caller)
         raise SipRefusal(404)
+
+    def _is_gateway(self, flow: Flow) -> bool:
+        """Whether a gateway of the voice routes is at the other end: by its certificate, or one
+        that is reached over TCP by its address."""
+        for gateway in self._gateways():
+            plain = gateway.transport == "tcp" and not flow.secure
+            if gateway.name in flow.names or (plain and gateway.name == flow.source[0]):
+                return True
+        return False
 
     def _numbered(self, dialled: str, caller: Caller) -> Callee:
         """A number: users dial by their dial plans, gateways say which line they are called on."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from mobility.media.held import continued
 from mobility.sip import session_timer
 from mobility.sip.call_messages import add, description_of
 from mobility.sip.client import OnResponse
@@ -52,6 +53,7 @@ class Offering(Protocol):
     core: Core
     dialog: Dialog
     path: Path
+    local: str
     asking: "Reoffer | None"
     acks: dict[int, Request]
 
@@ -65,7 +67,7 @@ class Offering(Protocol):
     def reoffered(self, asking: "Reoffer", description: str) -> None:
         """The peer has accepted."""
 
-    def not_reoffered(self, status: int) -> None:
+    def not_reoffered(self, asking: "Reoffer", status: int) -> None:
         """It has refused."""
 
     def lose(self) -> None:
@@ -75,8 +77,10 @@ class Offering(Protocol):
 class Reoffer:
     """A re-INVITE of ours, until it is answered for good."""
 
-    def __init__(self, leg: Offering, description: str | None) -> None:
+    def __init__(self, leg: Offering, description: str | None, *, refreshes: bool = False) -> None:
+        """`description` None asks the peer to offer; `refreshes` says that nothing is new."""
         self.description = description
+        self.refreshes = refreshes
         self.waits = False
         """Whether the peer has offered and its offer is to be answered in the ACK."""
         self._leg = leg
@@ -87,6 +91,8 @@ class Reoffer:
         leg = self._leg
         request = leg.dialog.request("INVITE")
         self._number = request.cseq.number
+        if self.description is not None:
+            self.description = continued(leg.local, self.description)
         add(request, leg.own_fields(), self.description or "")
         request.set("Session-Expires", str(session_timer.SESSION_EXPIRES_S))
         request.set("Min-SE", str(session_timer.MIN_SE_S))
@@ -106,7 +112,7 @@ class Reoffer:
         elif response.status in (408, 481, 503):
             leg.lose()
         else:
-            leg.not_reoffered(response.status)
+            leg.not_reoffered(self, response.status)
 
     def acknowledge(self, answer: str = "") -> None:
         """Send the ACK."""

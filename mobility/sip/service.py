@@ -28,6 +28,7 @@ from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.framing import MAX_MESSAGE_BYTES
+from mobility.sip.gateway_legs import Gateways
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.parties import Parties
@@ -55,6 +56,7 @@ class SipServices:
     gateways: Callable[[], Iterable[Gateway]]
     calls: Domain
     outside: OutsideCalls | None
+    telephones: Gateways
 
 
 class SipSide:
@@ -111,13 +113,15 @@ class SipSide:
         self.core.departures.append(self.registrar.broken)
         self.calls = SipCalls(
             Reaching(self.core, self.client, self.registrar, services.bindings, domains[0]),
-            Parties(services.users, domains, admission),
+            Parties(services.users, domains, admission, services.gateways),
             services.calls,
             services.outside,
             LateRinging(services.calls.conversations, services.calls.calls.stages),
             log,
             pseudonym,
         )
+
+        services.telephones.open(self.core, self.client, self.routes)
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""

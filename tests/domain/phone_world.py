@@ -9,6 +9,7 @@ from mobility.domain.ledger import Committed
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation
 from mobility.domain.registration import Availability
+from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephony import Telephony, telephony
 from mobility.testing import MemoryTelephone, MemoryTelephones
 from tests.domain.doubles import Bounds, MemoryLedger, World, done, running, uri
@@ -27,7 +28,14 @@ class PhoneWorld(World):
 
     telephony: Telephony | None = None
 
-    def __init__(self, *, ledger: MemoryLedger | None = None, now: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: MemoryLedger | None = None,
+        now: float | None = None,
+        network: TelephoneNetwork | None = None,
+    ) -> None:
+        """`network` is another telephone network than one in memory."""
         first = ledger is None
         names = ("alice", "bob", "carol") if first else ()
         bounds = Bounds(conversations=10)
@@ -37,7 +45,7 @@ class PhoneWorld(World):
             super().__init__(*names, ledger=ledger, bounds=bounds, now=now)
         self.network = MemoryTelephones()
         self.telephony = self.phones = telephony(
-            self.network,
+            network or self.network,
             self.ledger,
             self.agenda,
             self.users,

@@ -347,6 +347,61 @@ class VoipTests(PhoneTestCase):
         done(self.stop(bob, invitation))
         self.nothing_left()
 
+    def outside(self) -> Invitation:
+        """Alice's application calls a number over IP."""
+        wanted = Wanted("", (AUDIO,), OFFER)
+        start = self.world.phones.outside.start
+        invitation = done(running(start(self.alice, wanted, OUTSIDE, self.world.now)))
+        self.world.settle()
+        return invitation
+
+    def test_early_media(self) -> None:
+        """An announcement of the network is a provisional answer."""
+        self.outside()
+        self.world.telephone(OUTSIDE).plays(ANSWER)
+        self.world.settle()
+        self.assertIn("negotiation provisional answer", " ".join(self.world.told(self.alice)))
+
+    def test_new_offers(self) -> None:
+        """What either side offers anew goes to the other, and its answer comes back."""
+        invitation = self.outside()
+        self.world.lets(OUTSIDE, "answers", ANSWER)
+        telephone, renegotiations = self.world.telephone(OUTSIDE), self.world.renegotiations
+        conversation_id = invitation.conversation_id
+
+        def offer() -> str:
+            offered = renegotiations.offer(self.alice, conversation_id, OFFER, "", self.world.now)
+            made = done(running(offered))
+            self.world.settle()
+            return made.id
+
+        def state() -> str:
+            self.world.settle()
+            found = self.world.conversation(self.alice, conversation_id).renegotiation
+            return found.state if found is not None else ""
+
+        offer()
+        self.assertEqual(["offer"], [one.text for one in telephone.offered])
+        telephone.agrees(ANSWER)
+        self.assertEqual("Answered", state())
+        offer()
+        telephone.disagrees()
+        self.assertEqual("Dismissed", state())
+        offer()
+        telephone.agrees(Description("none", ()))
+        self.assertEqual("Dismissed", state())
+        telephone.offers(OFFER)
+        self.assertEqual("Offered", state())
+        theirs = self.world.conversation(self.alice, conversation_id).renegotiation
+        assert theirs is not None
+        done(running(renegotiations.answer(self.alice, conversation_id, theirs.id, ANSWER)))
+        self.world.settle()
+        self.assertEqual([ANSWER], telephone.answers_got)
+        offer()
+        telephone.offers(OFFER)
+        self.world.settle()
+        self.assertEqual([ANSWER, None], telephone.answers_got)
+
     def test_telephone_does_not_answer(self) -> None:
         """A telephone that is busy declines for this device."""
         bob = self.world.device("bob")

@@ -20,10 +20,12 @@ from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.flow import Allowance, Flow
 from mobility.sip.framing import Frame
+from mobility.sip.gateway_legs import Gateways
 from mobility.sip.message import Request, Response, parse
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.parties import Parties
 from mobility.sip.registrar import Registrar
+from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import World, done, running, uri
 from tests.domain.phone_world import PhoneWorld
@@ -33,13 +35,17 @@ from tests.sip.test_client import Places
 PROXY = "proxy.example.test"
 
 
+VERSIONS = {"sendrecv": 1, "sendonly": 2, "recvonly": 2, "inactive": 3}
+
+
 def sdp(name: str, direction: str = "sendrecv", *, video: bool = False) -> str:
     """A description of `name`'s, of audio and perhaps video."""
+    version = VERSIONS[direction] + video
     streams = [f"m=audio 4000 RTP/AVP 0\r\na={direction}\r\n"]
     if video:
         streams.append(f"m=video 4002 RTP/AVP 96\r\na={direction}\r\n")
     return (
-        f"v=0\r\no={name} 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+        f"v=0\r\no={name} 1 {version} IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
         + "".join(streams)
     )
 
@@ -190,7 +196,10 @@ class Telephone:
 
     def sends(self, method: str, *lines: str, body: str = "") -> Request:
         """Send a request within the dialog of the latest INVITE that came."""
-        invite = self.last("INVITE")
+        return self.sends_within(self.last("INVITE"), method, *lines, body=body)
+
+    def sends_within(self, invite: Request, method: str, *lines: str, body: str = "") -> Request:
+        """Send one within the dialog of an INVITE that came."""
         self.numbers += 1
         number = 100 + self.numbers
         to = invite.fields["To"][0]
@@ -221,7 +230,8 @@ class SipWorld:
     """Alice, Bob and Carol, whose phones are registered as tests say."""
 
     def __init__(self) -> None:
-        self.world: World = PhoneWorld()
+        self.gateways = Gateways("example.test")
+        self.world: World = PhoneWorld(network=self.gateways)
         self.clock = Clock()
         self.log = MemoryLog()
         self.entropy = 0
@@ -254,13 +264,18 @@ class SipWorld:
         phones = cast(PhoneWorld, world).phones
         self.calls = SipCalls(
             Reaching(self.core, client, registrar, self.bindings, "example.test"),
-            Parties(world.users, ["example.test"], admission),
+            Parties(world.users, ["example.test"], admission, lambda: world.voice.gateways),
             domain,
             phones.outside,
             LateRinging(world.conversations, world.calls.stages),
             self.log,
             lambda uri: "pseudonym",
         )
+
+        routes = StaticRoutes(
+            settings, lambda: world.voice.gateways, lambda target: False, self.random
+        )
+        self.gateways.open(self.core, client, routes)
 
     def random(self, size: int) -> bytes:
         self.entropy += 1
@@ -275,6 +290,13 @@ class SipWorld:
         """A telephone that nobody has registered."""
         telephone = Telephone(self.core, name, host)
         self.places.peers[host] = telephone  # type: ignore[assignment]  # it is at a Peer's place
+        return telephone
+
+    def gateway(self, name: str = "gw.test") -> Telephone:
+        """A gateway of the voice routes, at the end of a TLS connection."""
+        telephone = self.telephone(name, name)
+        telephone.transport, telephone.secure = "TLS", True
+        telephone.names = frozenset({name})
         return telephone
 
     def phone(self, name: str, host: str = "192.0.2.21") -> Telephone:

@@ -70,7 +70,7 @@ class Stack:
         client = Client(self.core, outgoing, places, self.clock, self.log, self.random)
         SipCalls(
             Reaching(self.core, client, registrar, self.bindings, DOMAIN),
-            Parties(users, [DOMAIN], admission),
+            Parties(users, [DOMAIN], admission, lambda: ()),
             Domain(
                 world.agenda,
                 world.conversations,

@@ -1,0 +1,212 @@
+"""The telephone network over SIP: calls to numbers through gateways.
+
+A leg that offers nothing (the telephone of who calls via work) gets an INVITE without an offer.
+What it offers itself is answered with silence, so that it waits for nobody, and it is offered what
+the other end says once that has answered (RFC 3725 flow III).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from mobility.domain.descriptions import Description
+from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
+from mobility.errors import PeerFault
+from mobility.media.held import silenced, silent_answer
+from mobility.media.offers import read_description
+from mobility.sip.call_reasons import happening_of_status
+from mobility.sip.calling_leg import CallingLeg, Invitation
+from mobility.sip.client import Client
+from mobility.sip.core import Core, Incoming
+from mobility.sip.headers import NameAddr
+from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.parties import ANONYMOUS, address
+from mobility.sip.path import ClientPath
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.static_routes import StaticRoutes
+from mobility.sip.uri import SipUri, parse_uri
+
+
+class Gateways:
+    """A `TelephoneNetwork` by SIP.  It is made before the SIP side, which it is given later."""
+
+    def __init__(self, domain: str) -> None:
+        """`domain` is that of the URIs by which numbers here are named."""
+        self.domain = domain
+        self._sip: tuple[Core, Client, StaticRoutes] | None = None
+
+    def open(self, core: Core, client: Client, routes: StaticRoutes) -> None:
+        """The SIP side is there: calls can be placed."""
+        self._sip = core, client, routes
+
+    def place(self, order: Order, hear: Hear) -> TelephoneLeg:
+        if self._sip is None:
+            raise RuntimeError("the SIP side is not there yet")
+        core, client, routes = self._sip
+        leg = GatewayLeg(core, hear, offers=order.offer is None)
+        path = ClientPath(client, routes.to_gateway(order.gateway))
+        leg.leg = CallingLeg(core, path, leg, self._invitation(order))
+        core.later(0, leg.begin)
+        return leg
+
+    def _invitation(self, order: Order) -> Invitation:
+        number, shown = _dialled(order.number), order.caller_id
+        callee = SipUri(order.gateway.name, number, parameters={"user": "phone"})
+        fields: list[tuple[str, str]] = []
+        if shown:
+            caller = address(f"tel:{_dialled(shown)}", "", self.domain)
+            fields.append(("P-Asserted-Identity", str(caller)))
+        else:
+            caller = NameAddr(parse_uri(ANONYMOUS), "Anonymous")
+            fields.append(("Privacy", "id"))
+        if order.emergency:
+            fields.append(("Priority", "emergency"))
+        uri = SipUri(
+            order.gateway.name,
+            number,
+            port=order.gateway.port,
+            parameters={"transport": order.gateway.transport, "user": "phone"},
+        )
+        offer = order.offer.text if order.offer is not None else ""
+        return Invitation(str(uri), caller, NameAddr(callee), offer, tuple(fields))
+
+
+class GatewayLeg:
+    """One leg to a gateway: a `TelephoneLeg`, and the Owner of its call leg."""
+
+    leg: CallingLeg
+
+    def __init__(self, core: Core, hear: Hear, *, offers: bool) -> None:
+        """`offers` says that the gateway is to offer."""
+        self._core = core
+        self._hear = hear
+        self._offers = offers
+        self._over = False
+        self._description: Description | None = None
+        self._before_hold = ""
+        self._expects: list[Callable[[str], None]] = []
+        """What is done with the next answers to new offers of this end, in order."""
+
+    def begin(self) -> None:
+        """Send the INVITE, unless it is over already."""
+        if not self._over:
+            self.leg.invite()
+
+    # -- a TelephoneLeg --------------------------------------------------------------------------
+
+    @property
+    def description(self) -> Description | None:
+        return self._description
+
+    def hang_up(self) -> None:
+        if not self._over:
+            self._over = True
+            self.leg.hang_up()
+
+    def connect(self, answer: Description) -> None:
+        self._reoffer(answer.text, _nothing)
+
+    def hold(self) -> None:
+        self._before_hold = self._before_hold or self.leg.local
+        self._reoffer(silenced(self.leg.local), _nothing)
+
+    def resume(self) -> None:
+        before, self._before_hold = self._before_hold, ""
+        if before:
+            self._reoffer(before, _nothing)
+
+    def join(self, other: TelephoneLeg) -> None:
+        """RFC 3725 section 4.3, between two legs that are there."""
+        if not isinstance(other, GatewayLeg):
+            raise TypeError("a leg of another network")
+        self._reoffer(None, partial(self._join, other))
+
+    def _join(self, other: "GatewayLeg", offer: str) -> None:
+        if other._over:
+            self.leg.acknowledge(silent_answer(offer))
+        else:
+            other._reoffer(offer, self.leg.acknowledge)
+
+    def offer(self, description: Description) -> None:
+        self._reoffer(description.text, self._agreed)
+
+    def answer(self, description: Description | None) -> None:
+        if description is not None:
+            self.leg.answer_offer(description.text)
+        else:
+            self.leg.refuse_offer()
+
+    def _reoffer(self, description: str | None, then: Callable[[str], None]) -> None:
+        if not self._over:
+            if self.leg.offer_waits and self._expects:  # the newest offer alone is made
+                self._expects.pop()
+            self._expects.append(then)
+            self.leg.reoffer(description)
+
+    def _agreed(self, description: str) -> None:
+        self._say(Happening.AGREED if self._read(description) else Happening.DISAGREED)
+
+    # -- an Owner --------------------------------------------------------------------------------
+
+    def progressed(self, leg: Leg, status: int, description: str) -> None:  # noqa: ARG002
+        if description:
+            self._read(description)
+        self._say(Happening.RINGING)
+
+    def answered(self, leg: Leg, description: str) -> None:
+        readable = self._read(description)
+        if self._offers:
+            leg.acknowledge(silent_answer(description))
+        if readable:
+            self._say(Happening.ANSWERED)
+        else:
+            self.hang_up()
+            self._over = False
+            self._ends(Happening.UNREACHABLE)
+
+    def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
+        self._ends(happening_of_status(refused.status))
+
+    def offered(self, leg: Leg, description: str) -> None:
+        if self._read(description):
+            self._say(Happening.OFFERED)
+        else:
+            leg.refuse_offer()
+
+    def agreed(self, leg: Leg, description: str) -> None:  # noqa: ARG002
+        if self._expects:
+            self._expects.pop(0)(description)
+
+    def disagreed(self, leg: Leg, status: int) -> None:  # noqa: ARG002
+        if self._expects and self._expects.pop(0) == self._agreed:
+            self._say(Happening.DISAGREED)
+
+    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
+        raise SipRefusal(603)
+
+    def ended(self, leg: Leg, ending: Ending) -> None:  # noqa: ARG002
+        self._ends(Happening.HUNG_UP)
+
+    def _read(self, description: str) -> bool:
+        try:
+            self._description = read_description(description)
+        except PeerFault:
+            return False
+        return True
+
+    def _say(self, happening: Happening) -> None:
+        if not self._over:
+            self._hear(happening)
+
+    def _ends(self, happening: Happening) -> None:
+        if not self._over:
+            self._over = True
+            self._hear(happening)
+
+
+def _dialled(number: str) -> str:
+    """A number as a user part: its extension is the parameter of a `tel:` URI there."""
+    return number.partition(";ext=")[0]
+
+
+def _nothing(description: str) -> None:
+    """What the other end said is all there is to it."""
