@@ -24,7 +24,6 @@ from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications, Lifetimes
-from mobility.domain.bindings import Bindings
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.call_reports import CallReports
@@ -76,6 +75,7 @@ from mobility.push.clearing_house import ClearingHouse
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
 from mobility.sign_in import AnonymousCallers, lockout, sign_in
+from mobility.sip_phones import SipPhones
 from mobility.store.open import open_store
 from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
 from mobility.ucwa.ports import Dispatch
@@ -303,8 +303,10 @@ class FrontEnd(MultiService):
         self.applications.engagements.append(self.engagements.of)
         self.bus.subscribe("engagements", self.engagements.committed)
 
-        self.bindings = Bindings(ledger, agenda)
-        self.bindings.load(stored.bindings)
+        self.phones = SipPhones(
+            ledger, agenda, self.applications, self.past.history, config.sip_domains, stored
+        )
+        self.bindings = self.phones.bindings
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
         self.telephony = self._telephony(self.telephones, ledger, agenda)
         stages = self.calls.stages
@@ -350,6 +352,7 @@ class FrontEnd(MultiService):
             self.voice.forget,
             self.forwarding.end_all_of,
             self.past.history.end_all_of,
+            self.phones.voicemail.forget,
         ]
         self.applications.departures += [
             self.conversations.leave,

@@ -39,6 +39,7 @@ from mobility.operate.signals import Signals
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
+from mobility.sip.event_side import EventServices
 from mobility.sip.gateway_legs import Gateways
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
@@ -255,6 +256,16 @@ class MobilityService(MultiService):
             ),
             front_end.telephony.outside if front_end.telephony is not None else None,
             self._telephones,
+            EventServices(
+                front_end.users,
+                front_end.presence,
+                front_end.privacy,
+                front_end.applications,
+                front_end.conversations,
+                front_end.contacts,
+                front_end.phones.presence,
+                front_end.phones.voicemail,
+            ),
         )
         self.sip = SipSide(
             config.sip,
@@ -265,6 +276,7 @@ class MobilityService(MultiService):
             pseudonym,
             tls=certificates.peers,
         )
+        front_end.bus.subscribe("sip events", self.sip.events.committed)
         self.sip_listeners = sip_listeners(config, self.sip, certificates, self._reactor, self.log)
         for listener in self.sip_listeners:
             listener.setServiceParent(self)
@@ -340,6 +352,7 @@ class MobilityService(MultiService):
         self._draining = "the front end is stopping"
         parked = self.front_end.channels.parked
         self.log.emit("service.draining", parked=parked)
+        self.sip.events.close()
         for sip in self.sip_listeners:
             await sip.stopService()
         self.sip.connections.close()

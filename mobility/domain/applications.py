@@ -373,7 +373,10 @@ class Applications:
         shown = self._presence.of(uri)
         chosen = shown.manual if manual is None else manual
         devices = [device for source in self.devices for device in source(uri)]
-        activities = [*(one.activity for one in live), *(one.activity for one in devices)]
+        activities = [one.activity for one in live]
+        activities += [one.activity for one in devices if one.activity is not None]
+        if devices and not activities:
+            activities.append(ACTIVE)
         engaged = {one for source in self.engagements for one in source(uri)}
         availability, activity = aggregate(chosen, activities, engaged)
         modalities = {

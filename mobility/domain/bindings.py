@@ -53,6 +53,14 @@ class Bindings:
         found = [one for one in self._of.get(user_uri, {}).values() if one.expires_at > now]
         return sorted(found, key=lambda one: one.registered_at, reverse=True)
 
+    def any_of(self, user_uri: str) -> bool:
+        """Whether a user has any phone that is registered."""
+        return user_uri in self._of
+
+    def users(self) -> list[str]:
+        """The users who have one."""
+        return list(self._of)
+
     async def register(self, user_uri: str, decide: Decision, now: float) -> list[Binding]:
         """Change a user's bindings as `decide` says; those that it has then."""
         async with self._locks.of(user_uri):

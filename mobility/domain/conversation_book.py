@@ -40,8 +40,8 @@ class ConversationBook:
     def __iter__(self) -> Iterator[ActiveConversation]:
         return iter(list(self._conversations.values()))
 
-    def of(self, endpoint: Endpoint) -> list[tuple[ActiveConversation, Leg]]:
-        """The conversations an application takes part in, oldest first, each with its leg."""
+    def of(self, endpoint: Device) -> list[tuple[ActiveConversation, Leg]]:
+        """The conversations a device takes part in, oldest first, each with its leg."""
         mine = [self._conversations[key] for key in endpoint.conversations]
         mine.sort(key=lambda conversation: conversation.record.created_at)
         return [(one, one.legs[endpoint.id]) for one in mine if endpoint.id in one.legs]

@@ -12,6 +12,7 @@ from mobility.domain.conversation import CONFERENCED, JOIN
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import CallChanged, ConversationChanged, Fact, OnlineMeetingChanged
 from mobility.domain.ledger import Committed
+from mobility.domain.lines import Device
 from mobility.domain.presence import CALL, CONFERENCE
 
 
@@ -29,11 +30,14 @@ class ConversationEngagements:
         self._conversations = conversations
         self._waiting: set[str] = set()
         """Users who are to be looked at again."""
+        conversations.lines.listeners.append(self._line_heard)
 
     def of(self, uri: str) -> Iterator[str]:
         """What a user is in (an Engagement)."""
-        for endpoint in self._applications.of_user(uri):
-            for conversation, leg in self._conversations.of(endpoint):
+        lines = self._conversations.lines.of_user(uri)
+        devices: list[Device] = [*self._applications.of_user(uri), *lines]
+        for device in devices:
+            for conversation, leg in self._conversations.of(device):
                 called = leg.call == "Connected"
                 if leg.state == CONFERENCED:
                     invitation = conversation.invitation_of(leg)
@@ -47,10 +51,18 @@ class ConversationEngagements:
         listener).  Memory follows the store in a moment."""
         for entry in committed.entries:
             endpoint = self._applications.find(entry.stream_id)
-            if endpoint is not None and self._matters(entry.fact, endpoint.user_uri):
-                if not self._waiting:
-                    self._agenda.at(0.0, self._look)
-                self._waiting.add(endpoint.user_uri)
+            if endpoint is not None:
+                self._heard(endpoint.user_uri, entry.fact)
+
+    def _line_heard(self, uri: str, fact: Fact) -> None:
+        if self._conversations.reach.is_there(uri):
+            self._heard(uri, fact)
+
+    def _heard(self, uri: str, fact: Fact) -> None:
+        if self._matters(fact, uri):
+            if not self._waiting:
+                self._agenda.at(0.0, self._look)
+            self._waiting.add(uri)
 
     def _matters(self, fact: Fact, uri: str) -> bool:
         if isinstance(fact, CallChanged | OnlineMeetingChanged):

@@ -46,6 +46,7 @@ from mobility.domain.records import (
     Token,
     User,
     VoiceGrant,
+    VoicemailCount,
     VoiceSetting,
 )
 
@@ -158,6 +159,7 @@ class Snapshot:
     legs: list[Leg] = attrs.Factory(list)
     participants: list[Participant] = attrs.Factory(list)
     invitations: list[Invitation] = attrs.Factory(list)
+    voicemails: list[VoicemailCount] = attrs.Factory(list)
     message_counts: dict[str, int] = attrs.Factory(dict)
     """The highest message number of each active conversation."""
     calls: list[Call] = attrs.Factory(list)

@@ -62,11 +62,15 @@ class Line:
 
 
 class Lines:
-    """The open lines of this front end."""
+    """The open lines of this front end.
+
+    `listeners` are told of each fact that a line hears, and to whom the line is.
+    """
 
     def __init__(self) -> None:
         self._lines: dict[str, Line] = {}
         self._of_uri: dict[str, dict[str, Line]] = {}
+        self.listeners: list[Callable[[str, Fact], None]] = []
 
     def open(self, user_uri: str, name: str, hear: Callable[[Fact], None]) -> Line:
         """A new line to `user_uri`, shown under `name`."""
@@ -87,6 +91,10 @@ class Lines:
     def find(self, line_id: str) -> Line | None:
         return self._lines.get(line_id)
 
+    def of_user(self, uri: str) -> list[Line]:
+        """The lines to a user, oldest first."""
+        return list(self._of_uri.get(uri, {}).values())
+
     def name_of(self, uri: str) -> str:
         """Under which name somebody at the other end of a line is shown, "" for anybody else."""
         return next((line.name for line in self._of_uri.get(uri, {}).values()), "")
@@ -95,6 +103,8 @@ class Lines:
         """Let lines hear of what a stored unit tells them."""
         for entry in unit.entries:
             if is_line(entry.stream_id) and (line := self._lines.get(entry.stream_id)):
+                for told in self.listeners:
+                    told(line.user_uri, entry.fact)
                 if line.read is not None:
                     line.read(entry.fact, entry.message)
                 else:

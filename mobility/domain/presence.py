@@ -32,21 +32,27 @@ CALL, CONFERENCE, MEETING = ENGAGED = ("on-the-phone", "in-a-conference", "in-a-
 earlier one hides the others."""
 
 
+BUSY, DO_NOT_DISTURB = "busy", "do-not-disturb"
+"""What a phone may say of its user beside these: busy with something else, or not to be disturbed.
+"""
+
+
 @attrs.frozen(slots=True)
 class Device:
     """What makes a user available beside its applications, a SIP phone for instance.
 
-    `activity` is ACTIVE, INACTIVE or AWAY, `type` a ContactDeviceType, `modalities` are of
-    ModalityType.
+    `activity` is ACTIVE, INACTIVE or AWAY, or None for a device that cannot tell: it counts as
+    active where nothing else makes its user available.  `type` is a ContactDeviceType,
+    `modalities` are of ModalityType.
     """
 
-    activity: int = ACTIVE
+    activity: int | None = ACTIVE
     type: str = "Unknown"
     modalities: frozenset[str] = frozenset()
 
 
 Engagement = Callable[[str], Iterable[str]]
-"""What keeps a user busy now, of `ENGAGED`, by its URI."""
+"""What keeps a user busy now, of `ENGAGED`, BUSY and DO_NOT_DISTURB, by its URI."""
 
 Devices = Callable[[str], Iterable[Device]]
 """What makes a user available beside its applications, by its URI."""
@@ -59,7 +65,8 @@ def aggregate(
 
     `endpoints` gives ACTIVE, INACTIVE or AWAY for each endpoint that makes the user available;
     without any the user is Offline, whatever was chosen.  The most active endpoint counts.  Who is
-    `engaged` is Busy, and not idle, unless the user chose something less available than that.
+    `engaged` is Busy, and not idle, or not to be disturbed, unless the user chose something less
+    available than that.
     """
     activity = min(endpoints, default=None)
     if activity is None:
@@ -68,8 +75,10 @@ def aggregate(
         return "Away", "off-work"
     if manual in ("DoNotDisturb", "BeRightBack", "Away"):
         return manual, ""
+    if DO_NOT_DISTURB in engaged:
+        return "DoNotDisturb", ""
     if engaged:
-        return "Busy", next(one for one in ENGAGED if one in engaged)
+        return "Busy", next((one for one in ENGAGED if one in engaged), "")
     return _BY_ACTIVITY[manual or "Online"][activity], ""
 
 
@@ -99,6 +108,8 @@ class PresenceBook:
     def __init__(self, presences: Iterable[Presence] = (), number: int = 0) -> None:
         self._presences = {presence.user_uri: presence for presence in presences}
         self._watchers: dict[str, set[str]] = {}
+        self.watches: list[Callable[[str], None]] = []
+        """Told of each URI that has its first watcher, or has lost its last one."""
         self.number = number
         """The number of the latest change that is stored."""
 
@@ -123,7 +134,10 @@ class PresenceBook:
 
     def watch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:
-            self._watchers.setdefault(uri, set()).add(application_id)
+            watchers = self._watchers.setdefault(uri, set())
+            watchers.add(application_id)
+            if len(watchers) == 1:
+                self._tell(uri)
 
     def unwatch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:
@@ -132,6 +146,11 @@ class PresenceBook:
                 watchers.discard(application_id)
                 if not watchers:
                     del self._watchers[uri]
+                    self._tell(uri)
+
+    def _tell(self, uri: str) -> None:
+        for told in self.watches:
+            told(uri)
 
     def watchers(self, uri: str) -> Collection[str]:
         """The ids of the applications that watch `uri`."""

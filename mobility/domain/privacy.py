@@ -106,6 +106,8 @@ class Privacy:
         self._per_user = per_user
         self._levels: dict[str, dict[str, str]] = {}
         self._locks = Locks()
+        self.changes: list[Callable[[str, str], None]] = []
+        """Told of an owner and a contact who sees more or less of it than before."""
 
     def load(self, relationships: Iterable[PrivacyRelationship]) -> None:
         """Take the stored relationships into memory."""
@@ -177,6 +179,7 @@ class Privacy:
             self._tell(unit, owner_uri, contact_uri, seen_anew=level != known)
             await self._ledger.commit(unit)
             self._levels.setdefault(owner_uri, {})[contact_uri] = level
+        self._seen_anew(owner_uri, contact_uri)
 
     async def reset(self, owner_uri: str, contact_uri: str) -> None:
         """Give a contact the automatic level again (resetContactPrivacyRelationship).
@@ -193,6 +196,7 @@ class Privacy:
             self._tell(unit, owner_uri, contact_uri, seen_anew=True)
             await self._ledger.commit(unit)
             self._drop(owner_uri, contact_uri)
+        self._seen_anew(owner_uri, contact_uri)
 
     async def take_leave(self, user: User, unit: Unit) -> Callable[[], None]:
         """A user is removed, and with it what it assigned and what it was given (a Farewell)."""
@@ -206,6 +210,10 @@ class Privacy:
                 self._drop(*pair)
 
         return stored
+
+    def _seen_anew(self, owner_uri: str, contact_uri: str) -> None:
+        for told in self.changes:
+            told(owner_uri, contact_uri)
 
     def _drop(self, owner_uri: str, contact_uri: str) -> None:
         given = self._levels.get(owner_uri, {})

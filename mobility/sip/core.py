@@ -59,7 +59,7 @@ EVENTS: Catalogue = {
     },
 }
 
-SUPPORTED = ("100rel", "outbound", "path", "timer")
+SUPPORTED = ("100rel", "eventlist", "outbound", "path", "recipient-list-subscribe", "timer")
 """Extensions that a peer may require of us."""
 
 _SUPPORTED = ", ".join(SUPPORTED)
@@ -151,6 +151,8 @@ class Core:
         self._within: set[str] = set()
         self.allow = ""
         """The value of Allow."""
+        self.offers: dict[str, str] = {}
+        """Further header fields that say what can be done, as Allow-Events and Accept."""
         self.serve("OPTIONS", self._options)
         self.serve("CANCEL", self._cancel)
         self.dialogs: dict[DialogId, Conversant] = {}
@@ -310,7 +312,7 @@ class Core:
 
     def _options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
-        fields = [("Allow", self.allow), ("Supported", _SUPPORTED)]
+        fields = [("Allow", self.allow), ("Supported", _SUPPORTED), *self.offers.items()]
         incoming.respond(200, fields)
 
     def _cancel(self, incoming: Incoming) -> None:

@@ -27,8 +27,10 @@ from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
+from mobility.sip.event_side import EventServices, EventSide
 from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.parties import Parties
@@ -57,6 +59,7 @@ class SipServices:
     calls: Domain
     outside: OutsideCalls | None
     telephones: Gateways
+    events: EventServices
 
 
 class SipSide:
@@ -109,6 +112,16 @@ class SipSide:
             settings, services.gateways, lambda target: self.probing.is_down(target), entropy
         )
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
+        self.events = EventSide(
+            self.core,
+            self.client,
+            Identity(admission, services.users, domains),
+            services.events,
+            settings,
+            reactor,
+            log,
+            pseudonym,
+        )
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
         self.calls = SipCalls(

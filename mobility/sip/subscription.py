@@ -97,6 +97,7 @@ class Notifier:
     reason: str = ""
     retry_after_s: int | None = None
     _due: bool = True
+    _asked: bool = True
     _next_at: float = 0.0
     _under_way: bool = False
 
@@ -109,7 +110,8 @@ class Notifier:
         """A SUBSCRIBE within the dialog: it lasts longer, or ends, and a NOTIFY follows at once."""
         if self.state is not State.TERMINATED:
             self.expires_at = expires_at
-            self._due, self._next_at = True, 0.0
+            self._due = self._asked = True
+            self._next_at = 0.0
 
     def change(self) -> None:
         """What is watched is another."""
@@ -129,7 +131,9 @@ class Notifier:
         if not self._due or self._under_way or now < self._next_at:
             return None
         self._due, self._under_way = False, True
-        self._next_at = now + self.interval_s
+        if not self._asked:
+            self._next_at = now + self.interval_s
+        self._asked = False
         if self.state is State.TERMINATED:
             return SubscriptionState(self.state, self.reason, None, self.retry_after_s)
         return SubscriptionState(self.state, expires_s=max(round(self.expires_at - now), 1))

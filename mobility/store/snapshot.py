@@ -36,6 +36,7 @@ from mobility.domain.records import (
     Token,
     User,
     VoiceGrant,
+    VoicemailCount,
     VoiceSetting,
 )
 from mobility.store import tables
@@ -97,6 +98,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             ),
             tokens=_records(connection, Token, tokens.expires_at > unexpired, now=now),
             bindings=_records(connection, Binding),
+            voicemails=_records(connection, VoicemailCount),
             applications=_records(connection, Application),
             instances=_records(connection, Instance),
             presences=_records(connection, Presence),

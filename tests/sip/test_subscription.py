@@ -60,10 +60,13 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(self.notifier.wake_at(), 100.0)
 
     def test_changes_are_gathered(self) -> None:
-        """Changes are told of no more often than the package allows, and one NOTIFY at a time."""
-        self.notifier.due(10.0)
+        """Changes are told of no more often than the package allows, and one NOTIFY at a time; that
+        which answers a SUBSCRIBE does not count."""
+        self.notifier.due(9.0)
         self.notifier.change()
         self.assertIsNone(self.notifier.due(20.0))
+        self.notifier.answered(200, 10.0)
+        self.assertIsNotNone(self.notifier.due(10.0))
         self.notifier.answered(200, 11.0)
         self.notifier.change()
         self.assertIsNone(self.notifier.due(14.9))

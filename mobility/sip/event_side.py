@@ -1,0 +1,105 @@
+"""The event packages of the SIP side: what is subscribed to, and what is published."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from mobility.config import SipConfig
+from mobility.domain.applications import Applications
+from mobility.domain.contacts import Contacts
+from mobility.domain.conversations import Conversations
+from mobility.domain.ledger import Committed
+from mobility.domain.phone_presence import PhonePresence
+from mobility.domain.presence import PresenceBook
+from mobility.domain.privacy import Privacy
+from mobility.domain.records import User
+from mobility.domain.users import Users
+from mobility.domain.voicemail import Voicemail
+from mobility.events import EventLog
+from mobility.sip.client import Client
+from mobility.sip.core import Core
+from mobility.sip.dialog_package import CallsOfUsers, DialogNews, DialogPackage
+from mobility.sip.identity import Identity
+from mobility.sip.notifications import Notifications
+from mobility.sip.presence_package import PresenceNews, PresencePackage
+from mobility.sip.publisher import DialogState, PresenceState, Publisher, SummaryState
+from mobility.sip.summary_package import SummaryNews, SummaryPackage
+
+
+@attrs.frozen(slots=True)
+class EventServices:
+    """What of the domain the event packages are made of."""
+
+    users: Users
+    presence: PresenceBook
+    privacy: Privacy
+    applications: Applications
+    conversations: Conversations
+    contacts: Contacts
+    phones: PhonePresence
+    voicemail: Voicemail
+
+
+class EventSide:
+    """Everything that serves SUBSCRIBE and PUBLISH."""
+
+    def __init__(
+        self,
+        core: Core,
+        client: Client,
+        identity: Identity,
+        services: EventServices,
+        settings: SipConfig,
+        clock: IReactorTime,
+        log: EventLog,
+        pseudonym: Callable[[str], str],
+    ) -> None:
+        self._contacts = services.contacts
+        self.notifications = Notifications(
+            core, client, identity, self._contacts_of, settings, clock, log, pseudonym
+        )
+        self.publisher = Publisher(core, identity, settings, clock)
+        self._news = PresenceNews(self.notifications)
+        self._calls = CallsOfUsers(
+            services.applications,
+            services.conversations,
+            services.phones,
+            DialogNews(self.notifications).changed,
+        )
+        presence, privacy = services.presence, services.privacy
+        for package in (
+            PresencePackage(identity, presence, privacy, _nowhere),
+            DialogPackage(identity, privacy, self._calls),
+            SummaryPackage(identity, services.voicemail),
+        ):
+            self.notifications.add(package)
+        self.publisher.add(PresenceState(services.phones))
+        self.publisher.add(DialogState(self._calls.publish))
+        self.publisher.add(SummaryState(services.voicemail))
+        privacy.changes.append(self._news.seen_anew)
+        services.voicemail.changes.append(SummaryNews(self.notifications).counted)
+        services.users.departures.append(self._gone)
+
+    def committed(self, committed: Committed) -> None:
+        """A unit of work was stored (a bus listener)."""
+        self._news.committed(committed)
+        self._calls.committed(committed)
+
+    def close(self) -> None:
+        """The front end stops: who has subscribed is told, while there are connections."""
+        self.notifications.close()
+        self.publisher.close()
+
+    async def _contacts_of(self, uri: str) -> Sequence[str]:
+        return tuple((await self._contacts.of(uri)).uris())
+
+    async def _gone(self, user: User, now: float) -> None:  # noqa: ARG002  # a Departure
+        """A user is removed, or may not sign in any more."""
+        self.publisher.gone(user.uri)
+        self._calls.gone(user.uri)
+        self.notifications.gone(user.uri)
+
+
+def _nowhere(uri: str) -> bool:  # noqa: ARG001
+    return False
