@@ -20,10 +20,9 @@ from mobility.auth.tokens import Caller, Tokens
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
-from mobility.directory.service import LdapDirectory
 from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
-from mobility.domain.applications import Applications, Lifetimes
+from mobility.domain.applications import Applications
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.call_reports import CallReports
@@ -42,13 +41,15 @@ from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
+from mobility.domain.late_ringing import Arrivals, LateRinging
 from mobility.domain.ledger import Ledger
+from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
 from mobility.domain.organization import Organization
 from mobility.domain.own_data import tell_own
-from mobility.domain.photos import LocalPhotos, Photos, PhotoSource
+from mobility.domain.photos import LocalPhotos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.push_watch import WatchedLedger
@@ -71,6 +72,7 @@ from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
 from mobility.operate.telephones import LoggedTelephones
 from mobility.past import PURGE_INTERVAL_S, Past
+from mobility.people_sources import ldap_directory, photo_sources
 from mobility.push.clearing_house import ClearingHouse
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
@@ -299,6 +301,7 @@ class FrontEnd(MultiService):
         )
         self.waking.setServiceParent(self)
         ledger.watch = self.waking.watch
+        self.conversations.wakers.append(self.waking.may_ring)
         self.engagements = ConversationEngagements(agenda, self.applications, self.conversations)
         self.applications.engagements.append(self.engagements.of)
         self.bus.subscribe("engagements", self.engagements.committed)
@@ -314,7 +317,15 @@ class FrontEnd(MultiService):
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
         stages.load()
 
-        self.directory = self._directory(config, reactor, log, pseudonym)
+        self.directory = ldap_directory(
+            config,
+            self.users,
+            self.distribution_groups,
+            reactor=reactor,
+            epoch=epoch,
+            log=log,
+            pseudonym=pseudonym,
+        )
         self.lockout = lockout(config)
         self.passwords = Passwords(config.auth.password_threads, reactor)
         self.passwords.setServiceParent(self)
@@ -354,6 +365,8 @@ class FrontEnd(MultiService):
             self.past.history.end_all_of,
             self.phones.voicemail.forget,
         ]
+        late = LateRinging(self.conversations, self.calls.stages)
+        self.applications.arrivals.append(Arrivals(self.conversations, late))
         self.applications.departures += [
             self.conversations.leave,
             self.subscriptions.leave,
@@ -404,7 +417,7 @@ class FrontEnd(MultiService):
             log=log,
             pseudonym=pseudonym,
             channels=self.channels,
-            photos=self._photos(),
+            photos=photo_sources(self.local_photos, self.directory, self.darkroom),
             local_photos=self.local_photos,
             photo_cookies=PhotoCookies(secret),
             dispatch=dispatch,
@@ -427,27 +440,6 @@ class FrontEnd(MultiService):
         idle_s = config.ucwa.conversation_idle_s
         idle_sweep(self.conversations, idle_s, epoch, reactor, log).setServiceParent(self)
         Recurring("purge", PURGE_INTERVAL_S, self.past.purge, reactor, log).setServiceParent(self)
-
-    def _directory(
-        self,
-        config: Config,
-        reactor: IReactor,
-        log: EventLog,
-        pseudonym: Callable[[str], str],
-    ) -> LdapDirectory | None:
-        ldap = config.directory.ldap
-        if not ldap.servers:
-            return None
-        return LdapDirectory(
-            ldap,
-            config.sip_domains,
-            self.users,
-            self.distribution_groups,
-            reactor=reactor,
-            epoch=self._epoch,
-            log=log,
-            pseudonym=pseudonym,
-        )
 
     def _call_policy(self, uri: str) -> CallPolicy:
         return CallPolicy(
@@ -476,12 +468,6 @@ class FrontEnd(MultiService):
         )
         self.bus.subscribe("telephones", built.handsets.committed)
         return built
-
-    def _photos(self) -> Photos:
-        sources: dict[str, PhotoSource] = {"": self.local_photos}
-        if self.directory is not None:
-            sources[self.directory.source] = self.directory.photos
-        return Photos(sources, self.darkroom)
 
     def _admit_guest(self, caller: Caller) -> None:
         """A token was given out: a guest comes, or stays longer."""

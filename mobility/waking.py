@@ -12,6 +12,7 @@ from mobility.domain.ledger import Snapshot, Unit
 from mobility.domain.presence import AWAY
 from mobility.domain.presence import Device as Showing
 from mobility.domain.push_outbox import PushOutbox
+from mobility.domain.push_rules import quiet_until
 from mobility.domain.push_switches import PushSwitches
 from mobility.domain.push_watch import PushWatch
 from mobility.domain.records import PushNotice, PushSubscription
@@ -167,6 +168,13 @@ class Waking(MultiService):
         if not self.devices.has(uri):
             return []
         return [one for one in self.devices.of(uri, self._epoch()) if not self._obstacle(one)]
+
+    def may_ring(self, uri: str, modality: str) -> bool:  # noqa: ARG002  # a Waker
+        """Whether a sleeping device of a user would ring at once (a Waker)."""
+        now = self._epoch()
+        return self.house is not None and any(
+            not quiet_until(device, now) for device in self._woken(uri)
+        )
 
     def _obstacle(self, device: PushSubscription) -> str:
         return self.switches.obstacle(device)

@@ -6,6 +6,7 @@ because presence follows from the endpoints.
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.facts import CommunicationChanged, MeChanged, SelfPresence
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.locks import Locks
 from mobility.domain.presence import (
     ACTIVE,
@@ -31,18 +33,6 @@ from mobility.domain.presence import (
 from mobility.domain.records import Application, Instance, Receipt, User
 from mobility.domain.registration import Availability, Registration
 from mobility.errors import Refusal
-
-
-@attrs.frozen(slots=True)
-class Lifetimes:
-    """How long an idle application lives (seconds), and how many a user and a browser may have."""
-
-    with_events_s: int
-    without_events_s: int
-    per_user: int
-    instances: int
-    with_push_s: int = 0
-    """Where its device can be woken, if that is longer."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -102,6 +92,9 @@ class Endpoint:
 Departure = Callable[[Endpoint, float], Awaitable[None]]
 """Ends what hangs on an application (conversations, subscriptions) before it goes."""
 
+Arrival = Callable[[Endpoint, float], Awaitable[None]]
+"""Lets an application that was made available ring for what waits for its user."""
+
 
 class Applications:
     """The applications of this front end and what they make their users look like."""
@@ -117,6 +110,7 @@ class Applications:
         self._of_user: dict[str, list[Endpoint]] = {}
         self._locks = Locks()
         self.departures: list[Departure] = []
+        self.arrivals: list[Arrival] = []
         self.engagements: list[Engagement] = []
         self.devices: list[Devices] = []
         self.wakes: Callable[[Endpoint], bool] = lambda _: False
@@ -235,6 +229,8 @@ class Applications:
             await self._ledger.commit(unit)
             endpoint.record, endpoint.activity, endpoint.last_activity = record, ACTIVE, now
         self._watch_activity(endpoint, now)
+        for arrive in self.arrivals:
+            self._agenda.at(0.0, partial(arrive, endpoint))
 
     async def update_communication(
         self, endpoint: Endpoint, etag: int | None, changes: dict[str, str]

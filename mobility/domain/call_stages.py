@@ -38,6 +38,8 @@ class CallStages:
         self.plan: RingingPlan = self.own
         self._stages: dict[str, deque[Stage]] = {}
         """The stages to come of each call that rings."""
+        self._ringing: dict[str, list[Stage]] = {}
+        """The stages of such a call that last."""
         self._outcomes: dict[str, Outcome] = {}
         """Why nothing rang any more for such a call, the last time that was so."""
         conversations.silences.append(self._silent)
@@ -52,7 +54,7 @@ class CallStages:
                 plan = self.plan_of(conversation, invitation)
                 first, *rest = plan.stages
                 later = [one for one in rest if one.alone or one.after_s > first.after_s]
-                self.follow(conversation, later, call.started_at)
+                self.follow(conversation, plan, later, call.started_at)
 
     def plan_of(self, conversation: ActiveConversation, invitation: Invitation) -> Plan:
         """The plan of the call that begins or rings in `conversation`."""
@@ -70,10 +72,17 @@ class CallStages:
         )
 
     def follow(
-        self, conversation: ActiveConversation, stages: Sequence[Stage], since: float
+        self,
+        conversation: ActiveConversation,
+        plan: Plan,
+        stages: Sequence[Stage],
+        since: float,
     ) -> None:
-        """Let the stages of a call that rings begin at their times after `since`."""
+        """Let the `stages` of the plan that are to come begin at their times after `since`."""
         call = call_of(conversation)
+        begun = plan.stages[: len(plan.stages) - len(stages)]
+        alone = max((number for number, one in enumerate(begun) if one.alone), default=0)
+        self._ringing[call.id] = list(begun[alone:])
         if not stages:
             return
         self._stages[call.id] = deque(stages)
@@ -126,18 +135,24 @@ class CallStages:
                 for one in stage.devices()
                 if one.id not in conversation.legs and self.able(conversation, one)
             ]
-            if stage.alone and devices:
+            waits = self._may_wake(conversation, stage)
+            if stage.alone and (devices or waits):
                 failed = invitation_after(invitation, Invited.FORWARDED)
                 for leg in conversation.ringing(invitation):
                     del draft.legs[leg.application_id]
                     facts = call_over(conversation, leg, name_of)
                     tell_ended(unit, conversation, leg, name_of, failed, FORWARDED, facts)
-            if devices:
+            if devices or waits:
                 draft.call = attrs.evolve(
                     call,
                     progress=stage.progress or call.progress,
                     forwarded_by=stage.forwarded_by or call.forwarded_by,
                 )
+                ringing = [] if stage.alone else self._ringing.get(call.id, [])
+                self._ringing[call.id] = [*ringing, stage]
+                awaited = waits or (invitation.awaited and not stage.alone)
+                invitation = attrs.evolve(invitation, awaited=awaited)
+                draft.invitations[call.id] = invitation
                 for device in devices:
                     leg = self.ringing_leg(invitation, device, stage.on_behalf_of)
                     draft.legs[device.id] = leg
@@ -147,7 +162,7 @@ class CallStages:
                 await conversations.change(unit, conversation, draft)
             stages.popleft()
             conversation.stages = len(stages)
-            if not conversation.ringing(invitation):
+            if conversation.is_silent(conversation.invitations[call.id]):
                 outcome = self._outcomes.get(call.id, UNABLE)
                 if stages:
                     self._silent(conversation, outcome)
@@ -159,7 +174,30 @@ class CallStages:
 
     def _forget(self, call_id: str) -> None:
         self._stages.pop(call_id, None)
+        self._ringing.pop(call_id, None)
         self._outcomes.pop(call_id, None)
+
+    def lasting(self, user_uri: str) -> list[tuple[str, Stage]]:
+        """The calls that ring the user's devices now, by their ids, and the stages that do."""
+        return [
+            (call_id, stage)
+            for call_id, stages in self._ringing.items()
+            for stage in stages
+            if user_uri in stage.users
+        ]
+
+    def lasts(self, call_id: str, stage: Stage) -> bool:
+        """Whether the stage has begun, and neither the call nor another stage has ended it."""
+        return stage in self._ringing.get(call_id, ())
+
+    def _may_wake(self, conversation: ActiveConversation, stage: Stage) -> bool:
+        """Whether the stage waits for devices of who was called that sleep."""
+        call = call_of(conversation)
+        uri = conversation.invitations[call.id].to_uri
+        return uri in stage.users and any(
+            self._conversations.may_wake(uri, medium, call.caller_uri)
+            for medium in call.media.split(",")
+        )
 
     def able(self, conversation: ActiveConversation, device: Device) -> bool:
         """Whether a device can take the call: a telephone and a line any, others what offers them
@@ -193,10 +231,15 @@ class CallStages:
                 for one in stage.devices()
                 if one.id != caller.id and self.able(conversation, one)
             ]
-            if not devices:
+            waits = self._may_wake(conversation, stage)
+            if not devices and not waits:
                 continue
             begun = begun or stage
             call = call_of(conversation)
+            if waits:
+                conversation.invitations[call.id] = attrs.evolve(
+                    conversation.invitations[call.id], awaited=True
+                )
             conversation.call = attrs.evolve(
                 call,
                 progress=call.progress or stage.progress,

@@ -144,20 +144,21 @@ class Calls:
         invitation = self.begin(conversation, device, wanted, now)
         plan = wanted.plan or self.stages.plan_of(conversation, invitation)
         invitation = attrs.evolve(invitation, expires_at=now + plan.timeout_s)
+        conversation.invitations = {invitation.id: invitation}
         callees, later = self.stages.first_legs(conversation, invitation, plan, device)
+        invitation = conversation.invitations[invitation.id]
         by_phone = wanted.modality == PHONE_AUDIO
         caller = new_leg(invitation, device, "Connecting", "Connecting", by_phone=by_phone)
         conversation.legs = {leg.application_id: leg for leg in (caller, *callees)}
-        conversation.invitations = {invitation.id: invitation}
         unit = Unit()
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=invitation.id))
         for leg in conversation.legs.values():
             tell_calls(unit, conversation, invitation, leg, self._conversations.name_of, new=True)
-        if not callees:
+        if not callees and not invitation.awaited:
             return await self._fail_at_once(unit, conversation, invitation, caller, now)
         await self._conversations.begin(unit, conversation)
-        self.stages.follow(conversation, later, now)
+        self.stages.follow(conversation, plan, later, now)
         return invitation
 
     async def add(

@@ -168,10 +168,14 @@ class ActiveConversation:
             return invitation.from_application_id not in self.legs
         if invitation.kind == PARTICIPANT:
             return not self.ringing(invitation)
+        silent = self.is_silent(invitation)
         if invitation.kind == CALL:
-            silent = not self.ringing(invitation) and not self.stages
-            return silent or not self.legs_calling(invitation)
-        return not self.ringing(invitation) or invitation.from_application_id not in self.legs
+            return (silent and not self.stages) or not self.legs_calling(invitation)
+        return silent or invitation.from_application_id not in self.legs
+
+    def is_silent(self, invitation: Invitation) -> bool:
+        """Whether nothing rings, and nobody is waited for to wake."""
+        return not self.ringing(invitation) and not invitation.awaited
 
     def is_over(self) -> bool:
         """Whether nobody is left in the conference, or not two who talk or might."""

@@ -1,11 +1,11 @@
 """The active conversations in memory, found by id, by invitation, by meeting and by who is in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
 from mobility.domain.applications import Applications, Endpoint
-from mobility.domain.conversation import ActiveConversation, NameOf
+from mobility.domain.conversation import MESSAGING, ActiveConversation, NameOf
 from mobility.domain.lines import Device, Lines
 from mobility.domain.reach import Reach
 from mobility.domain.records import Invitation, Leg
@@ -22,6 +22,11 @@ class ConversationLimits:
     per_application: int
 
 
+Waker = Callable[[str, str], bool]
+"""Whether a user has a device that is not there now and can be woken, by the user's URI and the
+modality that would ring it."""
+
+
 class ConversationBook:
     """Where the active conversations of this front end are found, and what can join them."""
 
@@ -35,6 +40,9 @@ class ConversationBook:
         self._conversations: dict[str, ActiveConversation] = {}
         self._of_invitation: dict[str, ActiveConversation] = {}
         self._of_meeting: dict[str, ActiveConversation] = {}
+        self._writing_to: dict[str, dict[str, ActiveConversation]] = {}
+        """By their callees: the open invitations to exchange messages, by id."""
+        self.wakers: list[Waker] = []
         self.lines = Lines()
 
     def __iter__(self) -> Iterator[ActiveConversation]:
@@ -69,6 +77,10 @@ class ConversationBook:
         if invitation_id != leg.invitation_id and not sent and not rings:
             raise Refusal("NotFound", "ResourceNotFound", "The invitation is not this device's.")
         return conversation, invitation, leg
+
+    def of_call(self, call_id: str) -> ActiveConversation:
+        """The conversation of a call that rings or goes on."""
+        return self._of_invitation[call_id]
 
     def of_meeting(self, uri: str) -> ActiveConversation | None:
         """The conference of the meeting with this URI, if it goes on."""
@@ -118,6 +130,28 @@ class ConversationBook:
         endpoints = self._applications.reachable(uri, modality)
         return [endpoint for endpoint in endpoints if self._has_room(endpoint)]
 
+    def may_wake(self, uri: str, modality: str, caller_uri: str) -> bool:
+        """Whether a device of a user may wake because of this caller's invitation."""
+        if self.reach.obstacle(uri, caller_uri) is not None:
+            return False
+        return any(wakes(uri, modality) for wakes in self.wakers)
+
+    def writing_to(self, uri: str) -> list[tuple[ActiveConversation, Invitation]]:
+        """The open invitations to exchange messages with a user, and their conversations."""
+        found = self._writing_to.get(uri, {})
+        return [(one, one.invitations[key]) for key, one in found.items()]
+
+    def _await_answer(self, conversation: ActiveConversation, invitation: Invitation) -> None:
+        if invitation.kind == MESSAGING and invitation.state == "Connecting":
+            self._writing_to.setdefault(invitation.to_uri, {})[invitation.id] = conversation
+
+    def _answered(self, invitation: Invitation) -> None:
+        """An invitation is not open any more."""
+        waiting = self._writing_to.get(invitation.to_uri, {})
+        waiting.pop(invitation.id, None)
+        if not waiting:
+            self._writing_to.pop(invitation.to_uri, None)
+
     def _remember(self, conversation: ActiveConversation) -> None:
         self._conversations[conversation.id] = conversation
         if conversation.is_conference:
@@ -147,5 +181,6 @@ class ConversationBook:
         conversation.typing.clear()
         del self._conversations[conversation.id]
         self._of_meeting.pop(conversation.record.meeting_uri, None)
-        for invitation_id in conversation.invitations:
-            self._of_invitation.pop(invitation_id, None)
+        for invitation in conversation.invitations.values():
+            self._of_invitation.pop(invitation.id, None)
+            self._answered(invitation)

@@ -173,6 +173,8 @@ class Conversations(ConversationBook):
         for key, invitation in after.invitations.items():
             if key not in before.invitations:
                 self._open(before, invitation)
+            elif invitation.state != "Connecting":
+                self._answered(invitation)
         before.record = after.record
         before.legs, before.invitations = after.legs, after.invitations
         before.participants = after.participants
@@ -192,25 +194,32 @@ class Conversations(ConversationBook):
         legs: Iterable[Leg],
         outcome: Outcome,
         now: float,
+        over: Invitation | None = None,
     ) -> None:
         """`legs` go, and with them who cannot stay alone; invitations that nobody can answer any
-        more end in `outcome`.
+        more end in `outcome`.  Nobody who wakes can answer `over` now.
 
         The caller holds the conversation's lock.
         """
-        draft = conversation.draft()
+        draft = _without_waiting(conversation, over)
         for leg in legs:
             del draft.legs[leg.application_id]
         await self._settle(conversation, draft, outcome, now)
 
     async def hang_up(
-        self, conversation: ActiveConversation, legs: Iterable[Leg], outcome: Outcome, now: float
+        self,
+        conversation: ActiveConversation,
+        legs: Iterable[Leg],
+        outcome: Outcome,
+        now: float,
+        over: Invitation | None = None,
     ) -> None:
-        """`legs` leave the call, and the conversation if they have nothing else in it.
+        """`legs` leave the call, and the conversation if they have nothing else in it.  Nobody
+        who wakes can answer `over` now.
 
         The caller holds the conversation's lock.
         """
-        draft = conversation.draft()
+        draft = _without_waiting(conversation, over)
         for leg in legs:
             if leg.messaging == "Disconnected":
                 del draft.legs[leg.application_id]
@@ -226,9 +235,9 @@ class Conversations(ConversationBook):
         if invitation.kind == CALL:
             conversation.stages = 0
             calling = conversation.legs_calling(invitation)
-            await self.hang_up(conversation, [*waiting, *calling], outcome, now)
+            await self.hang_up(conversation, [*waiting, *calling], outcome, now, invitation)
         else:
-            await self.drop(conversation, waiting, outcome, now)
+            await self.drop(conversation, waiting, outcome, now, invitation)
 
     async def _settle(
         self,
@@ -262,7 +271,7 @@ class Conversations(ConversationBook):
         await self.change(unit, conversation, draft)
         if (call := conversation.call) is not None and conversation.stages:
             invitation = conversation.invitations.get(call.id)
-            if invitation is not None and not conversation.ringing(invitation):
+            if invitation is not None and conversation.is_silent(invitation):
                 for silent in self.silences:
                     silent(conversation, outcome)
 
@@ -293,16 +302,17 @@ class Conversations(ConversationBook):
         async with self.lock(conversation.id):
             _, invitation, leg = self.find_invitation(endpoint, invitation_id)
             must_ring(invitation, leg)
-            legs = [leg]
+            legs, over = [leg], None
             if everywhere:
+                over = invitation
                 ringing = conversation.ringing(invitation)
                 legs = [one for one in ringing if one.user_uri == leg.user_uri]
                 if leg.user_uri == invitation.to_uri:  # else who was called may still be reached
                     conversation.stages = 0
             if invitation.kind == CALL:
-                await self.hang_up(conversation, legs, outcome, now)
+                await self.hang_up(conversation, legs, outcome, now, over)
             else:
-                await self.drop(conversation, legs, outcome, now)
+                await self.drop(conversation, legs, outcome, now, over)
 
     async def cancel(self, endpoint: Device, invitation_id: str, now: float) -> None:
         """UCWA cancel: who sent the invitation gives it up.  409 when it is over."""
@@ -348,6 +358,7 @@ class Conversations(ConversationBook):
     def _open(self, conversation: ActiveConversation, invitation: Invitation) -> None:
         """An open invitation expires unless it ends before."""
         self._of_invitation[invitation.id] = conversation
+        self._await_answer(conversation, invitation)
 
         async def expire(now: float) -> None:
             await self._expire(conversation, invitation.id, now)
@@ -369,3 +380,13 @@ class Conversations(ConversationBook):
                     self._open(conversation, invitation)
                 else:
                     await self.withdraw(conversation, invitation, outcomes.UNANSWERED, now)
+
+
+def _without_waiting(
+    conversation: ActiveConversation, over: Invitation | None
+) -> ActiveConversation:
+    """A draft in which nobody is waited for to wake and answer `over`."""
+    draft = conversation.draft()
+    if over is not None and over.awaited:
+        draft.invitations[over.id] = attrs.evolve(over, awaited=False)
+    return draft

@@ -75,6 +75,7 @@ class ForwardedRinging:
                 progress="Forwarded" if by else "TeamRing" if team else "",
                 forwarded_by=by,
                 on_behalf_of=behalf,
+                users=tuple(one for one in places if one != VOICEMAIL and not is_number(one)),
             )
             alone = False
 

@@ -13,7 +13,7 @@ import msgspec
 from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Applications
 from mobility.domain.call import PHONE_AUDIO, CallEnd
-from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation import MESSAGING, ActiveConversation
 from mobility.domain.facts import MissedItemsChanged, UnreadChanged
 from mobility.domain.ledger import Archive, HistoryCounts, Ledger, Unit
 from mobility.domain.locks import Locks
@@ -135,10 +135,19 @@ class History:
     ) -> None:
         """`unit` leaves `after` of the conversation `before`: who has gone has it in the history.
 
-        What rang and was not answered is missed, but for what was declined.
+        What rang and was not answered is missed, but for what was declined; and so is what nobody
+        woke to answer.
         """
+        waiting = [
+            one for one in before.open_invitations() if one.awaited and one.kind == MESSAGING
+        ]
+        for invitation in waiting:
+            over = after.invitations[invitation.id].state != "Connecting"
+            if over and not before.legs_of(invitation.to_uri):
+                self.failed(unit, before, invitation, now)
+        awaited = {one.to_uri for one in after.open_invitations() if one.awaited}
         for uri in dict.fromkeys(leg.user_uri for leg in before.legs.values()):
-            if not after.legs_of(uri):
+            if not after.legs_of(uri) and uri not in awaited:
                 rang = all(leg.state == "Incoming" for leg in before.legs_of(uri))
                 declined = rang and outcome.event is Invited.DECLINED
                 read = declined or uri in before.readings.leaving

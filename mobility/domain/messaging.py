@@ -137,21 +137,23 @@ class Messaging:
             message = _new_message(conversation, endpoint.user_uri, call.text, now)
             conversation.first_message = message
             conversation.readings.said[endpoint.user_uri] = message.number
+        conversations, to_uri = self._conversations, call.to_uri
         invitation = Invitation(
             id=secrets.token_hex(16),
             conversation_id=conversation.id,
             from_uri=endpoint.user_uri,
             from_application_id=endpoint.id,
-            to_uri=call.to_uri,
+            to_uri=to_uri,
             operation_id=call.operation_id,
             created_at=now,
-            expires_at=now + self._conversations.limits.invitation_timeout_s,
+            expires_at=now + conversations.limits.invitation_timeout_s,
             message_number=message.number if message is not None else 0,
             custom_content=call.custom_content,
+            awaited=conversations.may_wake(to_uri, "Messaging", endpoint.user_uri),
         )
-        caller = _leg(invitation, endpoint, "Connecting")
+        caller = writing_leg(invitation, endpoint, "Connecting")
         ringing = self._ringing(call, endpoint)
-        callees = [_leg(invitation, callee, "Incoming") for callee in ringing]
+        callees = [writing_leg(invitation, callee, "Incoming") for callee in ringing]
         unit = Unit()
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=invitation.id))
@@ -164,7 +166,7 @@ class Messaging:
                 self._conversations.name_of,
                 message if leg is not caller else None,
             )
-        if not callees:
+        if not callees and not invitation.awaited:
             return await self._fail_at_once(unit, conversation, invitation, caller, message, now)
         if message is not None:
             unit.save(message)
@@ -445,7 +447,8 @@ def _new_message(
     )
 
 
-def _leg(invitation: Invitation, endpoint: Device, state: str) -> Leg:
+def writing_leg(invitation: Invitation, endpoint: Device, state: str) -> Leg:
+    """The part of a device in a conversation that begins with an invitation to write."""
     return Leg(
         conversation_id=invitation.conversation_id,
         application_id=endpoint.id,

@@ -410,7 +410,7 @@ class PhoneAudio:
                 call.started_at,
             )
         )
-        stages.follow(conversation, plan.stages, now)
+        stages.follow(conversation, plan, plan.stages, now)
         async with self._conversations.lock(conversation.id):
             invitation = conversation.invitations[calling.invitation.id]
             await stages.prolong(conversation, invitation, now + plan.timeout_s)

@@ -87,10 +87,10 @@ class PushWatch:
         if message.missed and message.failed:
             for uri in message.failed.split():
                 told.setdefault(uri, [])
-        elif message.missed and begun:  # nobody rings: it is kept for who was called
-            for record in draft.unit.saves:
-                if type(record) is Invitation and record.id == begun:
-                    told.setdefault(record.to_uri, [])
+        elif begun:  # who was called and has nothing that rings is waited for, or misses it
+            invitation = _saved(draft, begun)
+            if invitation is not None and (message.missed or invitation.awaited):
+                told.setdefault(invitation.to_uri, [])
         told.pop(message.from_uri, None)
         for uri, entries in told.items():
             self._wake(
@@ -110,25 +110,23 @@ class PushWatch:
             )
 
     def _ringing(self, draft: Draft) -> None:
-        """Applications ring: the sleeping devices of their users do too."""
+        """Applications ring: the sleeping devices of their users do too, and those of who was
+        called and has nothing else."""
         told: dict[str, dict[str, list[Entry]]] = {}
         facts: dict[str, InvitationChanged] = {}
         for entry in draft.unit.entries:
             fact = entry.fact
-            if (
-                type(fact) is InvitationChanged
-                and fact.kind in RINGS
-                and fact.change == "started"
-                and fact.direction == "Incoming"
-            ):
+            if type(fact) is InvitationChanged and fact.kind in RINGS and fact.change == "started":
                 facts[fact.id] = fact
-                self._tell(told.setdefault(fact.id, {}), entry)
+                users = told.setdefault(fact.id, {})
+                if fact.direction == "Incoming":
+                    self._tell(users, entry)
+                elif (waiting := _saved(draft, fact.id)) is not None and waiting.awaited:
+                    users.setdefault(fact.to_uri, [])
         for invitation_id, users in told.items():
             fact = facts[invitation_id]
-            expires_at = 0.0
-            for record in draft.unit.saves:
-                if type(record) is Invitation and record.id == invitation_id:
-                    expires_at = record.expires_at
+            invitation = _saved(draft, invitation_id)
+            expires_at = invitation.expires_at if invitation is not None else 0.0
             for uri, entries in users.items():
                 self._wake(
                     draft,
@@ -266,6 +264,14 @@ async def _followed(committing: Awaitable[Committed], draft: Draft) -> Committed
         raise
     draft.stored()
     return committed
+
+
+def _saved(draft: Draft, invitation_id: str) -> Invitation | None:
+    """An invitation as the unit stores it."""
+    for record in draft.unit.saves:
+        if type(record) is Invitation and record.id == invitation_id:
+            return record
+    return None
 
 
 def _first_of(recipients: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from mobility.domain.applications import Endpoint
 from mobility.domain.conversations import Conversations
 from mobility.domain.lines import Device
 
@@ -34,6 +35,7 @@ class Stage:
 
     `devices` is asked when the stage begins; with no device to ring the next stage begins at once.
     With `alone` those stop ringing who rang before; they are told that the call was forwarded.
+    `users` are those whose devices ring: who signs in or wakes while the stage lasts rings too.
     `progress` is the InvitationState the caller is shown (Forwarded, TeamRing), "" for none,
     `forwarded_by` who sent the call on, and `on_behalf_of` the delegator whose delegates ring.
     """
@@ -44,6 +46,7 @@ class Stage:
     progress: str = ""
     forwarded_by: str = ""
     on_behalf_of: str = ""
+    users: tuple[str, ...] = ()
 
 
 @attrs.frozen(slots=True)
@@ -82,10 +85,12 @@ class OwnDevices:
         self.others: list[OtherDevices] = []
 
     def __call__(self, call: Incoming) -> Plan:
-        return Plan(
-            (Stage(0.0, lambda: self.devices(call.to_uri, call.media, call.caller_uri)),),
-            self._timeout_s,
+        stage = Stage(
+            0.0,
+            lambda: self.devices(call.to_uri, call.media, call.caller_uri),
+            users=(call.to_uri,),
         )
+        return Plan((stage,), self._timeout_s)
 
     def devices(self, uri: str, media: tuple[str, ...], caller_uri: str) -> list[Device]:
         """The devices of a user that carry one of `media` and this caller may ring, each once.
@@ -93,6 +98,17 @@ class OwnDevices:
         For audio the applications whose telephone rings are among them.
         """
         found: dict[str, Device] = {}
+        found.update(self.applications(uri, media, caller_uri))
+        if self._conversations.reach.obstacle(uri, caller_uri) is None:
+            for others in self.others:
+                found.update((device.id, device) for device in others(uri, media, caller_uri))
+        return list(found.values())
+
+    def applications(
+        self, uri: str, media: tuple[str, ...], caller_uri: str
+    ) -> dict[str, Endpoint]:
+        """The applications among them, by id."""
+        found: dict[str, Endpoint] = {}
         if "Audio" in media:
             for endpoint in self._conversations.reachable(uri, "PhoneAudio", caller_uri):
                 if self._by_phone(endpoint.id):
@@ -100,7 +116,4 @@ class OwnDevices:
         for medium in media:
             for endpoint in self._conversations.reachable(uri, medium, caller_uri):
                 found.setdefault(endpoint.id, endpoint)
-        if self._conversations.reach.obstacle(uri, caller_uri) is None:
-            for others in self.others:
-                found.update((device.id, device) for device in others(uri, media, caller_uri))
-        return list(found.values())
+        return found

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from mobility.domain.agenda import Action, Agenda
-from mobility.domain.applications import Applications, Endpoint, Lifetimes
+from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.calls import Calls
@@ -62,6 +62,7 @@ from mobility.domain.ledger import (
     Snapshot,
     Unit,
 )
+from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats

@@ -86,6 +86,8 @@ class Invitation:
     `message_number` names the first message in the conversation, 0 for none.  `custom_content` is
     what the caller's application tells the callee's, a data: URI.  `progress` is the
     InvitationState that its sender is shown while it is open, if not Connecting.
+    `awaited` says that a device of the callee that is not there may still wake or sign in to
+    answer: then the invitation stays open though nothing rings.
     """
 
     KEY: ClassVar = ("id",)
@@ -103,6 +105,7 @@ class Invitation:
     kind: str = "messaging"
     custom_content: str = attrs.field(repr=False, default="")
     progress: str = ""
+    awaited: bool = False
 
 
 @attrs.frozen(slots=True)

@@ -68,6 +68,7 @@ invitations = Table(
     column("kind", Text),
     column("custom_content", Text),
     column("progress", Text),
+    column("awaited", Boolean),
     Index("invitations_state", "state"),
     Index("invitations_expires_at", "expires_at"),
 )
