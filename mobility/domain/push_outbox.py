@@ -17,8 +17,6 @@ import attrs
 
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.push_notices import (
-    ACCEPTED,
-    ENDED,
     SENT,
     WAITING,
     Accepted,
@@ -48,6 +46,7 @@ from mobility.domain.push_rules import (
     topic_of,
 )
 from mobility.domain.push_shelf import Shelf
+from mobility.domain.push_states import Noticed, notice_after, renewed
 from mobility.domain.records import PushNotice, PushSubscription
 
 PLANNED_S = 0.05
@@ -271,7 +270,8 @@ class PushOutbox:
             self._clear(draft, kept, kept.cleared)
         elif is_loud(notice.kind):
             handed_at = notice.handed_at or draft.now
-            after = attrs.evolve(notice, state=SENT, changed_at=draft.now, handed_at=handed_at)
+            sent = notice_after(notice, Noticed.SENT, draft.now)
+            after = attrs.evolve(sent, handed_at=handed_at)
             self._save(draft, kept, after, "sent")
         else:
             self._hops.passed("sent", notice)
@@ -374,7 +374,8 @@ class PushOutbox:
             handed = attrs.evolve(notice, handed_at=draft.now)
             self._clear(draft, kept, kept.cleared, handed)
             return
-        after = attrs.evolve(notice, state=ACCEPTED, handed_at=draft.now, changed_at=draft.now)
+        taken = notice_after(notice, Noticed.TAKEN, draft.now)
+        after = attrs.evolve(taken, handed_at=draft.now)
         for other in list(self._shelf.about(notice.user_uri, notice.cause)):
             same = other.notice.subscription_id, other.notice.topic
             if (
@@ -397,17 +398,10 @@ class PushOutbox:
         kind = WITHDRAWAL if rings else BADGE
         life_s = WITHDRAWAL_S if rings else self.settings.badge_lifetime_s
         silent = attrs.evolve(
-            shown,
-            id=secrets.token_hex(16),
+            renewed(shown, secrets.token_hex(16), draft.now),
             kind=kind,
-            created_at=draft.now,
-            due_at=draft.now,
             expires_at=draft.now + life_s,
-            changed_at=draft.now,
-            state=WAITING,
-            reason="",
             rule=f"{kind}: {reason}",
-            handed_at=0.0,
         )
         self._add(draft, silent, None)
 
@@ -420,9 +414,8 @@ class PushOutbox:
         hop: str = "ended",
         notice: PushNotice | None = None,
     ) -> None:
-        after = attrs.evolve(
-            notice or kept.notice, state=ENDED, reason=reason, changed_at=draft.now
-        )
+        over = notice_after(notice or kept.notice, Noticed.OVER, draft.now)
+        after = attrs.evolve(over, reason=reason)
         draft.unit.save(after)
         draft.touch(kept)
 

@@ -137,6 +137,8 @@ class Unread:
             for endpoint in self._applications.of_user(uri)
             for conversation, _ in self._conversations.of(endpoint)
         }
+        for conversation, _ in self._conversations.writing_to(uri):
+            found[conversation.id] = conversation
         return sorted(found.values(), key=lambda conversation: conversation.record.created_at)
 
     async def _mark(self, conversation: ActiveConversation, uri: str, number: int) -> None:
