@@ -88,8 +88,10 @@ class Person:
         body = {"userAgent": user_agent, "endpointId": self.address, "culture": "en-US"}
         self._remember(await self._json("POST", self._base, json=body, expect=201))
 
-    async def make_available(self) -> None:
-        await self.post("makeMeAvailable", {"supportedModalities": ["Messaging"]}, expect=204)
+    async def make_available(self, *modalities: str) -> None:
+        """Be there for messages, or for what is named of Messaging, Audio and Video."""
+        wishes = {"supportedModalities": [*(modalities or ("Messaging",))]}
+        await self.post("makeMeAvailable", wishes, expect=204)
         application = await self._json("GET", self._base_href("application"), expect=200)
         self._remember(application)
 
@@ -104,6 +106,16 @@ class Person:
     async def post_text(self, href: str, text: str) -> None:
         await self._json(
             "POST", self._absolute(href), data=text.encode(), content_type="text/plain", expect=201
+        )
+
+    async def describe(self, href: str, description: str, *, expect: int = 204) -> None:
+        """POST a session description, such as the answer to a call."""
+        await self._json(
+            "POST",
+            self._absolute(href),
+            data=description.encode(),
+            content_type="application/sdp",
+            expect=expect,
         )
 
     async def post_href(self, href: str) -> None:

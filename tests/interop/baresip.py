@@ -1,9 +1,13 @@
 """Baresip as a child process: one phone."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import deferLater
+from twisted.protocols.basic import NetstringReceiver
 
 from tests.interop.child import RETRY_S, Child, free_port, program
 
@@ -15,9 +19,30 @@ sip_listen 127.0.0.1:{sip}
 sip_cafile {ca}
 module_path {modules}
 module g711.so
+module aubridge.so
 module account.so
 module menu.so
+module ctrl_tcp.so
+audio_source aubridge,ear
+audio_player aubridge,ear
+audio_alert aubridge,alert
+ctrl_tcp_listen 127.0.0.1:{control}
 """
+
+
+class Control(NetstringReceiver):
+    """A connection by which the phone is operated; `events` are what it has told."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def stringReceived(self, string: bytes) -> None:
+        told = json.loads(string)
+        if told.get("event"):
+            self.events.append(told)
+
+    def order(self, command: str, params: str = "") -> None:
+        self.sendString(json.dumps({"command": command, "params": params}).encode())
 
 
 class Baresip:
@@ -30,8 +55,9 @@ class Baresip:
         self.directory = directory.absolute()
         self.directory.mkdir()
         self.sip = free_port()
+        self.control_port = free_port()
         (self.directory / "config").write_text(
-            CONFIGURATION.format(sip=self.sip, ca=ca, modules=MODULES)
+            CONFIGURATION.format(sip=self.sip, ca=ca, modules=MODULES, control=self.control_port)
         )
         (self.directory / "contacts").write_text("")
         (self.directory / "accounts").write_text(
@@ -43,6 +69,22 @@ class Baresip:
     async def says(self, text: str) -> None:
         """Wait until it has printed `text`.  Raises RuntimeError if it ends instead."""
         while text not in (self.child.out + self.child.err).decode(errors="replace"):
+            if self.child.status is not None:
+                raise RuntimeError((self.child.out + self.child.err).decode(errors="replace"))
+            await deferLater(reactor, RETRY_S)
+
+    async def control(self) -> Control:
+        """Its front panel."""
+        await self.child.listening(self.control_port)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.control_port)
+        return await connectProtocol(endpoint, Control())
+
+    async def told(self, control: Control, kind: str) -> dict[str, Any]:
+        """Wait until it has told of such an event; the latest one."""
+        while True:
+            for event in reversed(control.events):
+                if event["type"] == kind:
+                    return event
             if self.child.status is not None:
                 raise RuntimeError((self.child.out + self.child.err).decode(errors="replace"))
             await deferLater(reactor, RETRY_S)
