@@ -41,6 +41,7 @@ from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
 from mobility.sip.event_side import EventServices
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.pages import PageDomain
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
 from mobility.sip_listeners import SipListener, sip_listeners
@@ -57,6 +58,10 @@ EVENTS: Catalogue = {
 
 FLUSH_S = 1.0
 """How long a log line may wait for a slow reader that has room again."""
+
+SWEEP_PAGES_S = 30.0
+"""How often conversations over MESSAGE requests are looked at that nobody writes in (our
+choice)."""
 
 COLLECT_AFTER = (20_000, 20, 50)
 """Allocations, young and middle collections after which the next generation is collected (our
@@ -247,6 +252,12 @@ class MobilityService(MultiService):
             front_end.lockout,
             front_end.nonce_secret,
             lambda: front_end.voice.gateways,
+            PageDomain(
+                front_end.users,
+                front_end.applications,
+                front_end.conversations.reach,
+                front_end.correspondence,
+            ),
             Domain(
                 front_end.agenda,
                 front_end.conversations,
@@ -282,6 +293,10 @@ class MobilityService(MultiService):
             listener.setServiceParent(self)
         probes = Recurring("sip probes", TICK_S, self.sip.probing.tick, self._reactor, self.log)
         probes.setServiceParent(self)
+        recurring = Recurring(
+            "sip messages", SWEEP_PAGES_S, self._sweep_pages, self._reactor, self.log
+        )
+        recurring.setServiceParent(self)
 
     @property
     def _all_listeners(self) -> list[SipListener]:
@@ -314,6 +329,9 @@ class MobilityService(MultiService):
     def _dispatch(self, request: Request) -> Deferred[Response]:
         """Run a part of a batch on the site that the batch came to."""
         return self._services[request.site].dispatch(request)
+
+    async def _sweep_pages(self) -> None:
+        await self.front_end.correspondence.sweep(time.time())
 
     async def _flush(self) -> None:
         self._file.log.flush()

@@ -55,6 +55,7 @@ class Admission:
         self._epoch = epoch
         self._log = log
         self._pseudonym = pseudonym
+        self._vouched: dict[Flow, dict[str, float]] = {}
 
     def trusts(self, flow: Flow) -> bool:
         """Whether the peer may send for anybody (RFC 5922: by a name in its certificate)."""
@@ -64,8 +65,30 @@ class Admission:
         """The user who registers, challenged as by a registrar (401).  Raises SipRefusal."""
         return self._user(incoming, domain, "Authorization", "WWW-Authenticate", 401)
 
+    def vouch(self, flow: Flow, user_uri: str, until: float) -> None:
+        """A user has signed in over a connection, which is the user's until then.
+
+        Datagrams prove nothing by where they come from.
+        """
+        if flow.reliable:
+            self._vouched.setdefault(flow, {})[user_uri] = until
+
+    def broken(self, flow: Flow) -> None:
+        """A connection is gone."""
+        self._vouched.pop(flow, None)
+
     def caller(self, incoming: Incoming, domain: str) -> User:
-        """The user who sends, challenged as by a proxy (407).  Raises SipRefusal."""
+        """The user who sends: known by the connection, or challenged as by a proxy (407).
+
+        Raises SipRefusal, and Malformed for a From that is no SIP URI.
+        """
+        vouched = self._vouched.get(incoming.flow)
+        if vouched is not None:
+            uri = incoming.request.from_.sip.aor
+            if vouched.get(uri, 0.0) > self._epoch():
+                user = self._users.find(uri)
+                if user is not None and user.enabled:
+                    return user
         return self._user(incoming, domain, "Proxy-Authorization", "Proxy-Authenticate", 407)
 
     def _user(

@@ -59,8 +59,12 @@ class Parties:
         domains: Collection[str],
         admission: Admission,
         gateways: Callable[[], Iterable[Gateway]],
+        speaks_for: Callable[[str, Collection[str]], bool] | None = None,
     ) -> None:
+        """`speaks_for` says whether a server with a certificate for these names may send for
+        people of a domain that is not served here."""
         self._gateways = gateways
+        self._speaks_for = speaks_for
         self._users = users
         self._domains = frozenset(domains)
         self._admission = admission
@@ -71,7 +75,10 @@ class Parties:
         from_ = request.from_
         if self._admission.trusts(incoming.flow) or self._is_gateway(incoming.flow):
             return self._asserted(request, from_)
-        if from_.sip.host not in self._domains:
+        host = from_.sip.host
+        if host not in self._domains:
+            if self._speaks_for is not None and self._speaks_for(host, incoming.flow.names):
+                return Caller(_of_domain(from_), readable(from_.name)[:MAX_NAME] or from_.sip.user)
             raise SipRefusal(403, "Forbidden: a domain that is not served here")
         user = self._admission.caller(incoming, from_.sip.host)
         if user.uri != from_.sip.aor:
@@ -127,6 +134,15 @@ class Parties:
         uri = uri_of(first)
         name = readable(first.name or from_.name)[:MAX_NAME]
         return Caller(uri, name or uri.partition(":")[2])
+
+
+def _of_domain(from_: NameAddr) -> str:
+    """Somebody of a domain that speaks for its own people, and for nobody's numbers."""
+    try:
+        known = user_uri(from_.sip.aor) if storable(str(from_.uri)) else None
+    except UnicodeError:
+        known = None
+    return UNKNOWN if known is None or is_guest(known) else known
 
 
 def uri_of(address: NameAddr) -> str:

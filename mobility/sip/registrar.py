@@ -101,6 +101,7 @@ class Registrar:
 
     def broken(self, flow: Flow) -> None:
         """A connection is gone: phones behind it are reached some other way, or not."""
+        self._admission.broken(flow)
         for key in [key for key, one in self._flows.items() if one is flow]:
             del self._flows[key]
 
@@ -190,6 +191,7 @@ class Registrar:
             binding = _same(contact, bindings)
             if binding is not None:
                 self._flows[user_uri, binding.id] = incoming.flow
+                self._admission.vouch(incoming.flow, user_uri, binding.expires_at)
 
 
 @attrs.frozen(slots=True)

@@ -23,7 +23,9 @@ from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
 from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
+from mobility.sip.call_messages import SDP
 from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.carrier import SipCarrier
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
@@ -32,7 +34,9 @@ from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.gateway_legs import Gateways
 from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
+from mobility.sip.message_bodies import ACCEPT
 from mobility.sip.outgoing import ClientTls, Outgoing
+from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
 from mobility.sip.registrar import Registrar
@@ -56,6 +60,7 @@ class SipServices:
     lockout: Lockout
     nonce_secret: bytes = attrs.field(repr=False)
     gateways: Callable[[], Iterable[Gateway]]
+    pages: PageDomain
     calls: Domain
     outside: OutsideCalls | None
     telephones: Gateways
@@ -124,9 +129,12 @@ class SipSide:
         )
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
+        parties = Parties(
+            services.users, domains, admission, services.gateways, self.routes.trusted_for
+        )
         self.calls = SipCalls(
             Reaching(self.core, self.client, self.registrar, services.bindings, domains[0]),
-            Parties(services.users, domains, admission, services.gateways),
+            parties,
             services.calls,
             services.outside,
             LateRinging(services.calls.conversations, services.calls.calls.stages),
@@ -135,6 +143,21 @@ class SipSide:
         )
 
         services.telephones.open(self.core, self.client, self.routes)
+        carrier = SipCarrier(
+            self.client,
+            self.registrar,
+            services.bindings,
+            services.users,
+            self.routes,
+            domains[0],
+            epoch,
+            log,
+        )
+        self.pages = Pages(services.pages, domains, parties, carrier, epoch)
+        self.core.serve("MESSAGE", self.pages.message)
+        self.core.offers["Accept"] = ", ".join(
+            filter(None, (self.core.offers.get("Accept"), SDP, ACCEPT))
+        )
 
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""

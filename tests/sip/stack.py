@@ -9,19 +9,23 @@ from mobility.auth.passwords import digest_hashes
 from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import User
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
 from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.carrier import SipCarrier
 from mobility.sip.client import Client
 from mobility.sip.connection import SipConnection
 from mobility.sip.core import Core
 from mobility.sip.outgoing import Outgoing
+from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
+from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import MemoryLedger, World
 from tests.sip.test_client import Places
@@ -68,9 +72,27 @@ class Stack:
         self.world = world
         outgoing = cast(Outgoing, places)
         client = Client(self.core, outgoing, places, self.clock, self.log, self.random)
+        parties = Parties(users, [DOMAIN], admission, lambda: ())
+        routes = StaticRoutes(settings, tuple, lambda target: False, self.random)
+        carrier = SipCarrier(
+            client,
+            registrar,
+            self.bindings,
+            users,
+            routes,
+            DOMAIN,
+            self.clock.seconds,
+            self.log,
+        )
+        letters = Correspondence(
+            world.agenda, world.applications, world.conversations, world.messaging, 600.0
+        )
+        domain = PageDomain(users, world.applications, world.conversations.reach, letters)
+        pages = Pages(domain, [DOMAIN], parties, carrier, self.clock.seconds)
+        self.core.serve("MESSAGE", pages.message)
         SipCalls(
             Reaching(self.core, client, registrar, self.bindings, DOMAIN),
-            Parties(users, [DOMAIN], admission, lambda: ()),
+            parties,
             Domain(
                 world.agenda,
                 world.conversations,

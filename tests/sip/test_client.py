@@ -25,7 +25,7 @@ from mobility.testing import MemoryLog
 
 @attrs.define(eq=False)
 class Peer:
-    """Somebody at the end of a flow; `got` are the requests that came."""
+    """Somebody at the end of a flow; `got` are the requests that came, `answers` the responses."""
 
     core: Core
     host: str = "192.0.2.20"
@@ -33,6 +33,7 @@ class Peer:
     alive: bool = True
     names: frozenset[str] = frozenset()
     got: list[Request] = attrs.Factory(list)
+    answers: list[Response] = attrs.Factory(list)
     allowance: Allowance = attrs.Factory(lambda: Allowance(0, 1))
     secure: bool = False
     transport: str = "TCP"
@@ -49,6 +50,8 @@ class Peer:
             message = parse(head, body)
             if isinstance(message, Request):
                 self.got.append(message)
+            else:
+                self.answers.append(message)
         return self.alive
 
     def close(self) -> None:

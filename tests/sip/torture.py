@@ -55,7 +55,7 @@ CASES = (
     ),
     Case("semiuri", (200,), "valid: the semicolon is of the user part"),
     Case("transports", (200,), "valid: only the topmost Via counts"),
-    Case("mpart01", (405,), "valid; the core has no MESSAGE of its own"),
+    Case("mpart01", (407,), "valid; a phone has to prove whose it is"),
     Case("unreason", (), "a valid response that nobody waits for"),
     Case("noreason", (), "a valid response that nobody waits for"),
     # RFC 4475 section 3.1.2: invalid messages

@@ -1,0 +1,232 @@
+"""Messages out (RFC 3428): to the phones of users, and by routes to people elsewhere.
+
+What the domain has to bring (`mobility.domain.correspondence.Carrier`) and what is passed from one
+phone to another goes the same way: a request to each phone of a user at once, of which the first
+that takes it decides, or one request to the servers of somebody's domain.
+"""
+
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from mobility.domain import outcomes
+from mobility.domain.bindings import Bindings
+from mobility.domain.correspondence import Page
+from mobility.domain.facts import Reason
+from mobility.domain.outcomes import Outcome
+from mobility.domain.states import Invited
+from mobility.domain.users import Users
+from mobility.events import EventLog
+from mobility.sip import message_bodies
+from mobility.sip.client import Client
+from mobility.sip.grammar import Malformed
+from mobility.sip.headers import NameAddr
+from mobility.sip.message import Request, Response
+from mobility.sip.parties import address
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.registrar import Registrar
+from mobility.sip.routing import Way
+from mobility.sip.static_routes import StaticRoutes
+from mobility.sip.uri import UnknownScheme, Uri, parse_uri
+
+TYPING_REFRESH_S = 60
+"""How long a notice of typing holds (RFC 3994 section 5: 60 s at least)."""
+
+MAX_SILENT = 1_000
+"""People who do not take notices of typing that are remembered (our choice)."""
+
+AWAY = frozenset({404, 408, 410, 430, 480, 500, 502, 503, 504})
+"""Answers of a phone that say that it is not there, not that its user does not want it."""
+
+NOT_WANTED = Outcome(
+    Invited.DECLINED,
+    Reason("RemoteFailure", "Declined", "The message was not taken."),
+    Reason("LocalFailure", "Declined", "The message was not taken."),
+)
+NOBODY = Outcome(
+    Invited.UNREACHABLE,
+    outcomes.UNKNOWN,
+    Reason("LocalFailure", "Unavailable", "Nobody has this address."),
+)
+UNTAKEN = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "ModalityNotSupported", "The other side takes no such message."),
+    Reason("LocalFailure", "ModalityNotSupported", "The other side takes no such message."),
+)
+
+_OUTCOMES = {
+    403: NOT_WANTED,
+    404: NOBODY,
+    415: UNTAKEN,
+    405: UNTAKEN,
+    488: UNTAKEN,
+    501: UNTAKEN,
+    513: UNTAKEN,
+    603: NOT_WANTED,
+    604: NOBODY,
+    606: UNTAKEN,
+    607: NOT_WANTED,
+}
+"""What the domain is told of a final response; of any other, that nobody can be reached."""
+
+Make = Callable[[], Request]
+"""Makes one request, to be addressed; each phone gets one of its own."""
+
+
+def outcome_of(status: int) -> Outcome | None:
+    """None for a success."""
+    return None if status < 300 else _OUTCOMES.get(status, outcomes.UNABLE)
+
+
+class SipCarrier:
+    """Brings messages to phones and to other servers."""
+
+    def __init__(
+        self,
+        client: Client,
+        registrar: Registrar,
+        bindings: Bindings,
+        users: Users,
+        routes: StaticRoutes,
+        domain: str,
+        epoch: Callable[[], float],
+        log: EventLog,
+    ) -> None:
+        self._client = client
+        self._registrar = registrar
+        self._bindings = bindings
+        self._users = users
+        self._routes = routes
+        self._domain = domain
+        self._epoch = epoch
+        self._log = log
+        self._silent: dict[str, None] = {}
+
+    # -- what the domain asks for -----------------------------------------------------------------
+
+    def leads_to(self, uri: str) -> bool:
+        if self._users.find(uri) is not None:
+            return bool(self._bindings.of(uri, self._epoch()))
+        try:
+            return bool(self._routes.ways(parse_uri(uri)))
+        except (SipRefusal, Malformed):
+            return False
+
+    async def carry(self, page: Page) -> Outcome | None:
+        """HTML goes as plain text to who does not take it."""
+        text = page.text
+        html = text.format == "Html"
+        kind = message_bodies.HTML if html else message_bodies.PLAIN
+        status = await self._carry(page, kind, text.body)
+        if status == 415 and html:
+            status = await self._carry(page, message_bodies.PLAIN, text.plain)
+        return outcome_of(status)
+
+    async def _carry(self, page: Page, kind: str, text: str) -> int:
+        def make() -> Request:
+            request = self.request(page.from_uri, page.from_name, page.to_uri)
+            request.set("Date", formatdate(page.sent_at, usegmt=True))
+            request.set("Content-Type", f"{kind};charset=UTF-8")
+            request.body = text.encode()
+            return request
+
+        return (await self.deliver(make, page.to_uri)).status
+
+    def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
+        if to_uri not in self._silent:
+            showing = Deferred.fromCoroutine(self._show_typing(from_uri, to_uri, typing=typing))
+            showing.addErrback(
+                lambda failure: self._log.failure("sip.failed", failure, method="MESSAGE")
+            )
+
+    async def _show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
+        def make() -> Request:
+            request = self.request(from_uri, "", to_uri)
+            request.set("Content-Type", message_bodies.COMPOSING)
+            request.body = message_bodies.typing_body(active=typing, refresh_s=TYPING_REFRESH_S)
+            return request
+
+        response = await self.deliver(make, to_uri)
+        if response.status in (405, 406, 415, 488, 501):
+            if len(self._silent) >= MAX_SILENT:
+                del self._silent[next(iter(self._silent))]
+            self._silent[to_uri] = None
+
+    async def notify(self, receipt_id: str, from_uri: str, to_uri: str) -> None:
+        """Tell `from_uri` that its message to `to_uri` was delivered (RFC 5438)."""
+        now = self._epoch()
+        notice = message_bodies.delivery_notice(
+            receipt_id, from_uri, to_uri, self._client.new_tag(), now
+        )
+
+        def make() -> Request:
+            request = self.request(to_uri, "", from_uri)
+            request.set("Content-Type", message_bodies.CPIM)
+            request.body = notice
+            return request
+
+        await self.deliver(make, from_uri)
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def request(self, from_uri: str, from_name: str, to_uri: str) -> Request:
+        """A MESSAGE that is still to be addressed and filled."""
+        from_ = address(from_uri, from_name, self._domain)
+        to = address(to_uri, "", self._domain)
+        return self._client.request("MESSAGE", str(to.uri), from_, to)
+
+    async def deliver(self, make: Make, uri: str) -> Response:
+        """Send a request to all phones of a user, or on to somebody else; the best answer."""
+        user = self._users.find(uri)
+        if user is None:
+            return await self.route(make, parse_uri(uri))
+        sent: list[tuple[Request, Sequence[Way]]] = []
+        for binding in self._bindings.of(user.uri, self._epoch()):
+            request = make()
+            sent.append((request, self._registrar.address(request, binding)))
+        if not sent:
+            return make().respond(480)
+        if len(sent) == 1:
+            return await self._client.ask(*sent[0])
+        return await _first_taken([self._client.ask(*one) for one in sent])
+
+    async def route(self, make: Make, uri: Uri) -> Response:
+        """Send a request on to the servers of somebody elsewhere."""
+        request = make()
+        try:
+            ways = self._routes.ways(uri)
+        except (SipRefusal, UnknownScheme):
+            return request.respond(404)
+        if "P-Asserted-Identity" not in request.fields:
+            own = attrs.evolve(request.from_, parameters={})
+            request.set("P-Asserted-Identity", str(NameAddr(own.uri, own.name)))
+        return await self._client.ask(request, ways)
+
+
+def _first_taken(asking: Sequence[object]) -> Deferred[Response]:
+    """The first success of several requests, or else the best of their refusals."""
+    best: Deferred[Response] = Deferred()
+    refusals: list[Response] = []
+
+    def answered(response: Response) -> None:
+        if response.status < 300:
+            if not best.called:
+                best.callback(response)
+            return
+        refusals.append(response)
+        if len(refusals) == len(asking) and not best.called:
+            best.callback(min(refusals, key=_rank))
+
+    for one in asking:
+        Deferred.fromCoroutine(one).addCallback(answered)  # type: ignore[arg-type]
+    return best
+
+
+def _rank(response: Response) -> tuple[int, int]:
+    """The better refusal is the lower (RFC 3261 section 16.7 step 6): 6xx first, then what says
+    that somebody is there, then the lowest class."""
+    if response.status >= 600:
+        return 0, response.status
+    return (2 if response.status in AWAY else 1), response.status

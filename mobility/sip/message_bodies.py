@@ -1,0 +1,205 @@
+"""What MESSAGE requests carry (RFC 3428): texts, notices of typing (RFC 3994), and messages in an
+envelope (CPIM, RFC 3862) with their delivery notifications (IMDN, RFC 5438).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from mobility.domain.html_message import read_html
+from mobility.domain.messaging import Text
+from mobility.errors import PeerFault
+from mobility.sip.grammar import Malformed, storable
+from mobility.sip.headers import Parametrised
+from mobility.sip.message import Request
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.xml_elements import escaped, parse_xml
+
+PLAIN = "text/plain"
+HTML = "text/html"
+CPIM = "message/cpim"
+COMPOSING = "application/im-iscomposing+xml"
+IMDN = "message/imdn+xml"
+
+ACCEPT = ", ".join((PLAIN, HTML, CPIM, COMPOSING, IMDN))
+
+CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "iso-8859-1": "iso-8859-1",
+    "latin1": "iso-8859-1",
+    "iso-8859-15": "iso-8859-15",
+    "windows-1252": "windows-1252",
+}
+"""Charsets that are read, and how; US-ASCII is a part of UTF-8 and often what UTF-8 is called."""
+
+MAX_CPIM_LINES = 64
+"""Header lines of an envelope (our choice)."""
+
+MAX_MESSAGE_ID = 128
+"""Characters of an imdn.Message-ID (our choice; RFC 5438 has tokens of some 20)."""
+
+_NAMESPACE = "urn:ietf:params:xml:ns:im-iscomposing"
+_IMDN_NAMESPACE = "urn:ietf:params:xml:ns:imdn"
+_IMDN_HEADERS = "urn:ietf:params:imdn"
+
+
+@attrs.frozen(slots=True)
+class Typing:
+    """The sender types, or has stopped."""
+
+    active: bool
+
+
+@attrs.frozen(slots=True)
+class Notice:
+    """A notification of what became of a message: nobody here asks for them."""
+
+
+@attrs.frozen(slots=True)
+class Written:
+    """A text; `receipt_id` is the id of the message if its sender asks to hear of its delivery."""
+
+    text: Text = attrs.field(repr=False)
+    receipt_id: str = ""
+
+
+Content = Written | Typing | Notice
+
+
+def read_content(request: Request) -> Content:
+    """What a MESSAGE carries.  Raises SipRefusal (400, 415) and Malformed."""
+    encoding = (request.first("Content-Encoding") or "identity").strip().lower()
+    if encoding != "identity":
+        raise SipRefusal(415, fields={"Accept-Encoding": ["identity"]})
+    return _content(request.first("Content-Type") or PLAIN, request.body)
+
+
+def _content(content_type: str, body: bytes, *, enveloped: bool = False) -> Content:
+    kind = Parametrised.parse(content_type)
+    match kind.value.replace(" ", "").lower():
+        case "text/plain":
+            return Written(_plain(_decoded(kind, body)))
+        case "text/html":
+            return Written(_html(_decoded(kind, body)))
+        case "application/im-iscomposing+xml":
+            return _typing(body)
+        case "message/imdn+xml":
+            return Notice()
+        case "message/cpim" if not enveloped:
+            return _enveloped(body)
+    raise SipRefusal(415, fields={"Accept": [ACCEPT]})
+
+
+def _decoded(kind: Parametrised, body: bytes) -> str:
+    charset = CHARSETS.get(kind.parameter("charset").lower() or "utf-8")
+    if charset is None:
+        raise SipRefusal(415, "Unsupported Media Type: a charset that is not read here")
+    try:
+        return body.decode(charset)
+    except UnicodeDecodeError:
+        raise Malformed(f"a text that is no {charset}") from None
+
+
+def _plain(text: str) -> Text:
+    if not text or not storable(text):
+        raise Malformed("no text where one must be")
+    return Text("Plain", text)
+
+
+def _html(text: str) -> Text:
+    if not storable(text):
+        raise Malformed("no text where one must be")
+    try:
+        message = read_html(text)
+    except PeerFault as fault:
+        raise SipRefusal(413 if fault.status == 413 else 400) from None
+    if not message.plain:
+        raise Malformed("no text where one must be")
+    return Text("Html", message.html, message.plain)
+
+
+def _typing(body: bytes) -> Typing:
+    """RFC 3994 section 5.1."""
+    root = parse_xml(body)
+    if root.name != "isComposing":
+        raise Malformed("no isComposing where one must be")
+    return Typing(root.words("state").lower() == "active")
+
+
+def _enveloped(body: bytes) -> Content:
+    """RFC 3862 section 2: header lines, then MIME header lines, then the message.
+
+    Prefixes of header names stand for the namespaces that NS lines give them.
+    """
+    envelope, _, rest = body.replace(b"\r\n", b"\n").partition(b"\n\n")
+    headers, prefixes = _lines(envelope)
+    mime, _, inner = rest.partition(b"\n\n")
+    fields = {name.lower(): value for name, value in _lines(mime)[0].items()}
+    prefix = prefixes.get(_IMDN_HEADERS, "")
+    asked = headers.get(f"{prefix}Disposition-Notification", "")
+    wanted = {part.partition(";")[0].strip().lower() for part in asked.split(",")}
+    receipt_id = headers.get(f"{prefix}Message-ID", "") if prefix else ""
+    if len(receipt_id) > MAX_MESSAGE_ID or "positive-delivery" not in wanted:
+        receipt_id = ""
+    content = _content(fields.get("content-type", PLAIN), inner, enveloped=True)
+    if isinstance(content, Written):
+        return attrs.evolve(content, receipt_id=receipt_id)
+    return content
+
+
+def _lines(block: bytes) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Header lines by name, and prefixes (with their dot) by namespace.  Raises Malformed."""
+    try:
+        lines = block.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise Malformed("an envelope that is no UTF-8") from None
+    if len(lines) > MAX_CPIM_LINES:
+        raise Malformed("an envelope with too many lines")
+    headers: dict[str, str] = {}
+    prefixes: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon:
+            raise Malformed("an envelope with a line that is no header")
+        headers.setdefault(name.strip(), value.strip())
+        if name.strip() == "NS":
+            prefix, _, namespace = value.strip().rpartition(" ")
+            prefixes[namespace.strip("<>")] = f"{prefix.strip()}." if prefix.strip() else ""
+    return headers, prefixes
+
+
+def typing_body(*, active: bool, refresh_s: int) -> bytes:
+    """RFC 3994: the state of who writes."""
+    state = "active" if active else "idle"
+    refresh = f"<refresh>{refresh_s}</refresh>" if active else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<isComposing xmlns="{_NAMESPACE}"><state>{state}</state>'
+        f"<contenttype>{PLAIN}</contenttype>{refresh}</isComposing>\n"
+    ).encode()
+
+
+def delivery_notice(
+    receipt_id: str, from_uri: str, to_uri: str, notice_id: str, now: float
+) -> bytes:
+    """An envelope that says that a message from `from_uri` to `to_uri` was delivered (RFC 5438
+    section 7.2.1.1); it goes back to `from_uri`."""
+    at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    notice = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<imdn xmlns="{_IMDN_NAMESPACE}"><message-id>{escaped(receipt_id)}</message-id>'
+        f"<datetime>{at}</datetime><recipient-uri>{escaped(to_uri)}</recipient-uri>"
+        "<delivery-notification><status><delivered/></status></delivery-notification></imdn>\n"
+    )
+    return (
+        f"From: <{to_uri}>\r\nTo: <{from_uri}>\r\nNS: imdn <{_IMDN_HEADERS}>\r\n"
+        f"imdn.Message-ID: {notice_id}\r\nDateTime: {at}\r\n\r\n"
+        f"Content-Type: {IMDN}\r\nContent-Disposition: notification\r\n"
+        f"Content-Length: {len(notice.encode())}\r\n\r\n{notice}"
+    ).encode()

@@ -1,0 +1,187 @@
+"""MESSAGE requests that come (RFC 3428): to people here, and through from a phone.
+
+- A message to a user is the domain's (`mobility.domain.correspondence`): the answer is 200 once it
+  is durable and some device shows it now, 202 once it is durable and waits.
+- Between two who have phones and no application the message is passed on without being kept, and
+  the answer is the phone's.  Where no phone is there, it is kept as missed (202).
+- Users' phones may write to people elsewhere by the routes; others may not write through here.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import attrs
+
+from mobility.domain.applications import Applications
+from mobility.domain.correspondence import Correspondence, Page, Received
+from mobility.domain.phones import normalised
+from mobility.domain.reach import Reach
+from mobility.domain.users import Users
+from mobility.errors import Refusal, Unavailable
+from mobility.sip.carrier import AWAY, SipCarrier
+from mobility.sip.core import Incoming
+from mobility.sip.message import Request, Response
+from mobility.sip.message_bodies import Notice, Typing, Written, read_content
+from mobility.sip.parties import Caller, Parties
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.uri import SipUri, TelUri, Uri, parse_uri
+
+DEFAULT_FORWARDS: Final = 70
+
+PASSED_ON = (
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Language",
+    "Date",
+    "Expires",
+    "In-Reply-To",
+    "Priority",
+    "Subject",
+)
+"""Header fields that a message keeps from one phone to the other."""
+
+
+@attrs.frozen(slots=True)
+class PageDomain:
+    """What the domain decides about messages."""
+
+    users: Users
+    applications: Applications
+    reach: Reach
+    correspondence: Correspondence
+
+
+class Pages:
+    """Serves MESSAGE."""
+
+    def __init__(
+        self,
+        domain: PageDomain,
+        domains: Collection[str],
+        parties: Parties,
+        carrier: SipCarrier,
+        epoch: Callable[[], float],
+    ) -> None:
+        self._users = domain.users
+        self._applications = domain.applications
+        self._reach = domain.reach
+        self._correspondence = domain.correspondence
+        self._domains = frozenset(domains)
+        self._parties = parties
+        self._carrier = carrier
+        self._epoch = epoch
+        domain.correspondence.carrier = carrier
+
+    async def message(self, incoming: Incoming) -> None:
+        """A MESSAGE came.  Raises SipRefusal, Refusal and Malformed."""
+        request = incoming.request
+        sender = self._parties.caller(incoming)
+        uri = parse_uri(request.uri)
+        to_uri = self._user(uri, incoming)
+        if not to_uri:
+            if sender.user is None or _is_here(uri, self._domains):
+                raise SipRefusal(404)
+            response = await self._carrier.route(lambda: self._passed_on(request, sender), uri)
+            _answer(incoming, response)
+        elif self._is_between_phones(sender, to_uri):
+            await self._pass(incoming, sender, to_uri)
+        else:
+            await self._take(incoming, sender, to_uri, phones=True)
+
+    def _user(self, uri: Uri, incoming: Incoming) -> str:
+        """The URI of the user who is meant, "" if it is nobody here."""
+        if isinstance(uri, TelUri):
+            found = self._users.of_line(normalised(uri.number) or "")
+            return found.uri if found is not None else ""
+        if not isinstance(uri, SipUri):
+            raise SipRefusal(416)
+        aors = [uri.aor]
+        if uri.host == incoming.flow.local[0]:  # our own address, which has no users
+            aors = [
+                f"sip:{uri.bare().aor.partition(':')[2].partition('@')[0]}@{one}"
+                for one in self._domains
+            ]
+        for aor in aors:
+            user = self._users.find(aor)
+            if user is not None and user.enabled:
+                return user.uri
+        return ""
+
+    # -- between phones ---------------------------------------------------------------------------
+
+    def _is_between_phones(self, sender: Caller, to_uri: str) -> bool:
+        """Whether nobody has an application that could show the message, now or later."""
+        applications = self._applications.of_user
+        return (
+            not applications(to_uri)
+            and not (sender.user is not None and applications(sender.user.uri))
+            and self._reach.obstacle(to_uri, sender.uri) is None
+            and self._carrier.leads_to(to_uri)
+        )
+
+    async def _pass(self, incoming: Incoming, sender: Caller, to_uri: str) -> None:
+        response = await self._carrier.deliver(
+            lambda: self._passed_on(incoming.request, sender), to_uri
+        )
+        if response.status in AWAY:
+            await self._take(incoming, sender, to_uri, phones=False)
+        else:
+            _answer(incoming, response)
+
+    def _passed_on(self, request: Request, sender: Caller) -> Request:
+        """The same message, from here (a request of our own with a Call-ID of our own)."""
+        left = int(request.first("Max-Forwards") or DEFAULT_FORWARDS) - 1
+        if left < 0:
+            raise SipRefusal(483)
+        made = self._carrier.request(sender.uri, sender.name, request.to.sip.aor)
+        made.uri = request.uri
+        made.set("Max-Forwards", str(left))
+        for name in PASSED_ON:
+            if name in request.fields:
+                made.fields[name] = request.fields[name][:]
+        made.body = request.body
+        return made
+
+    # -- to the domain ----------------------------------------------------------------------------
+
+    async def _take(self, incoming: Incoming, sender: Caller, to_uri: str, *, phones: bool) -> None:
+        content = read_content(incoming.request)
+        now = self._epoch()
+        match content:
+            case Notice():
+                incoming.respond(200)
+            case Typing():
+                if content.active:
+                    await self._correspondence.receive_typing(sender.uri, to_uri, now)
+                incoming.respond(200)
+            case Written():
+                if sender.uri == to_uri:
+                    raise SipRefusal(403, "Forbidden: a message to oneself")
+                page = Page(sender.uri, sender.name, to_uri, now, content.text)
+                received = await self._receive(page, now, phones=phones)
+                incoming.respond(200 if received is Received.SHOWN else 202)
+                if content.receipt_id:
+                    await self._carrier.notify(content.receipt_id, sender.uri, to_uri)
+
+    async def _receive(self, page: Page, now: float, *, phones: bool) -> Received:
+        try:
+            return await self._correspondence.receive(page, now, phones=phones)
+        except Unavailable:
+            raise
+        except Refusal as refusal:
+            raise SipRefusal(404 if refusal.status == 404 else 480) from refusal
+
+
+def _is_here(uri: Uri, domains: Collection[str]) -> bool:
+    return isinstance(uri, SipUri) and uri.host in domains
+
+
+def _answer(incoming: Incoming, response: Response) -> None:
+    """Pass an answer back; a server that is busy is not this one (RFC 3261 section 16.7)."""
+    status = 500 if response.status == 503 else response.status
+    fields = [
+        (name, value)
+        for name in ("Accept", "Accept-Encoding", "Warning")
+        for value in response.fields.get(name, ())
+    ]
+    incoming.respond(status, fields)

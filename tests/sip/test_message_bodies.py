@@ -1,0 +1,118 @@
+"""What MESSAGE requests carry."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.domain.messaging import Text
+from mobility.sip.grammar import Malformed
+from mobility.sip.message_bodies import (
+    CPIM,
+    Content,
+    Notice,
+    Typing,
+    Written,
+    delivery_notice,
+    read_content,
+    typing_body,
+)
+from mobility.sip.refusal import SipRefusal
+from tests.sip.samples import made
+
+ENVELOPE = (
+    "From: MR SANDERS <im:piglet@100akerwood.com>\r\n"
+    "To: Depressed Donkey <im:eeyore@100akerwood.com>\r\n"
+    "NS: imdn <urn:ietf:params:imdn>\r\n"
+    "imdn.Message-ID: 34jk324j\r\n"
+    "DateTime: 2006-04-04T12:16:49-05:00\r\n"
+    "imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n"
+    "\r\n"
+    "Content-type: text/plain; charset=utf-8\r\n"
+    "Content-length: 12\r\n"
+    "\r\n"
+    "Hello World\r\n"
+)
+
+
+def content(kind: str, body: bytes, *more: str) -> Content:
+    request = made("MESSAGE", *more)
+    if kind:
+        request.set("Content-Type", kind)
+    request.body = body
+    return read_content(request)
+
+
+class ReadTests(SynchronousTestCase):
+    def test_texts(self) -> None:
+        """Texts in the charsets that are in use; without a type it is a plain one."""
+        for kind, body, text in (
+            ("", b"hi", "hi"),
+            ("text/plain", "gr\u00fc\u00df".encode(), "gr\u00fc\u00df"),
+            ("Text/Plain;charset=UTF-8", b"hi", "hi"),
+            ('text/plain;charset="iso-8859-1"', b"gr\xfc\xdf", "gr\u00fc\u00df"),
+            ("text/plain;charset=us-ascii", b"hi", "hi"),
+        ):
+            self.assertEqual(content(kind, body), Written(Text("Plain", text)))
+
+    def test_html(self) -> None:
+        """HTML is sanitised, and has its plain text."""
+        written = content("text/html", b"<p>Hi <b>you</b><script>x()</script></p>")
+        self.assertEqual(written, Written(Text("Html", "<p>Hi <b>you</b></p>", "Hi you")))
+
+    def test_typing(self) -> None:
+        """Typing and its end."""
+        for active in (True, False):
+            body = typing_body(active=active, refresh_s=60)
+            self.assertEqual(content("application/im-iscomposing+xml", body), Typing(active))
+
+    def test_envelope(self) -> None:
+        """A message in an envelope, whose sender wants to hear of its delivery, or not."""
+        text = Text("Plain", "Hello World\n")
+        self.assertEqual(content(CPIM, ENVELOPE.encode()), Written(text, "34jk324j"))
+        quiet = ENVELOPE.replace("positive-delivery, ", "")
+        self.assertEqual(content(CPIM, quiet.encode()), Written(text))
+        other = ENVELOPE.replace("imdn", "x").replace("params:x", "params:imdn")
+        self.assertEqual(content(CPIM, other.encode()), Written(text, "34jk324j"))
+
+    def test_notice(self) -> None:
+        """A notification is known as one, also the one that is sent from here."""
+        notice = delivery_notice("a<b", "sip:a@b", "sip:c@d", "1", 0.0)
+        self.assertEqual(content(CPIM, notice), Notice())
+        self.assertIn(b"<message-id>a&lt;b</message-id><datetime>1970-01-01T00:00:00Z<", notice)
+        self.assertEqual(content("message/imdn+xml", b"<imdn/>"), Notice())
+
+    def test_unread(self) -> None:
+        """Other types, charsets and encodings are 415."""
+        for kind, body, more in (
+            ("application/sdp", b"v=0", ()),
+            ("text/plain;charset=ebcdic", b"hi", ()),
+            ("text/plain", b"hi", ("Content-Encoding: gzip",)),
+            ("multipart/mixed;boundary=x", b"--x--", ()),
+            (CPIM, ENVELOPE.replace("text/plain; charset=utf-8", CPIM).encode(), ()),
+        ):
+            with self.assertRaises(SipRefusal) as refused:
+                content(kind, body, *more)
+            self.assertEqual(refused.exception.status, 415)
+
+    def test_malformed(self) -> None:
+        """What is not what it says is malformed."""
+        for kind, body in (
+            ("text/plain", b""),
+            ("text/plain", b"a\0b"),
+            ("text/plain", b"\xff"),
+            ("text/html", b"<p></p>"),
+            ("application/im-iscomposing+xml", b"<x/>"),
+            ("application/im-iscomposing+xml", b"<!DOCTYPE x>"),
+            (CPIM, b"no header\n\n\n"),
+            (CPIM, b"A: b\n" * 100),
+        ):
+            with self.assertRaises(Malformed):
+                content(kind, body)
+
+    @given(st.sampled_from(["text/plain", "text/html", CPIM]), st.binary(max_size=200))
+    def test_any_bytes(self, kind: str, body: bytes) -> None:
+        """Whatever it is, it is read or refused."""
+        try:
+            content(kind, body)
+        except (SipRefusal, Malformed):
+            pass

@@ -1,0 +1,428 @@
+"""MESSAGE requests, from phones and other servers to people here, and out to them."""
+
+from typing import cast
+
+from mobility.auth.lockout import Lockout
+from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Endpoint
+from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.correspondence import Correspondence
+from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
+from mobility.domain.messaging import Call, Text
+from mobility.domain.records import Binding, Message
+from mobility.sip.admission import Admission
+from mobility.sip.carrier import SipCarrier
+from mobility.sip.flow import Flow
+from mobility.sip.framing import Frame
+from mobility.sip.message_bodies import typing_body
+from mobility.sip.pages import PageDomain, Pages
+from mobility.sip.parties import Parties
+from mobility.sip.registrar import Registrar
+from mobility.sip.static_routes import StaticRoutes
+from mobility.sip.transaction import LIFETIME_S
+from tests.domain.doubles import Bounds, World, done, running, uri
+from tests.sip.samples import request
+from tests.sip.test_client import ClientTestCase, Peer
+
+PROXY = "proxy.partner.test"
+BOB = "sip:bob@partner.test"
+ROUTE = SipRouteConfig("partner", (SipTargetConfig(PROXY, transport="tcp"),), ("partner.test",))
+
+
+class PagesTestCase(ClientTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        world = self.world = World("alice", "carol", "dave", bounds=Bounds(conversations=10))
+        settings = SipConfig(trusted_peers=("trunk.test",), routes=(ROUTE,))
+        self.bindings = Bindings(world.ledger, Agenda())
+        self.admission = Admission(
+            world.users,
+            ["example.test"],
+            settings,
+            Lockout(3, 1.0, 60.0),
+            b"secret",
+            self.random,
+            self.epoch,
+            self.log,
+            lambda uri: "pseudonym",
+        )
+        self.registrar = Registrar(world.users, self.bindings, self.admission, settings, self.epoch)
+        self.core.departures.append(self.registrar.broken)
+        routes = StaticRoutes(settings, list, lambda target: False, self.random)
+        carrier = SipCarrier(
+            self.client,
+            self.registrar,
+            self.bindings,
+            world.users,
+            routes,
+            "example.test",
+            self.epoch,
+            self.log,
+        )
+        letters = Correspondence(
+            world.agenda, world.applications, world.conversations, world.messaging, 600.0
+        )
+        pages = Pages(
+            PageDomain(world.users, world.applications, world.conversations.reach, letters),
+            ["example.test"],
+            Parties(world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for),
+            carrier,
+            self.epoch,
+        )
+        self.core.serve("MESSAGE", pages.message)
+        self.proxy = self.peer(PROXY, names=frozenset({PROXY}))
+        self.number = 0
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.world.failures, [])
+        self.assertEqual(self.log.named("sip.failed"), [])
+
+    def epoch(self) -> float:
+        return self.world.now
+
+    def phone(self, name: str, host: str) -> Peer:
+        """A phone of a user, registered over a connection that has proven whose it is."""
+        peer = self.peer(host)
+        binding = Binding(
+            user_uri=uri(name),
+            id=host,
+            contact=f"sip:{name}@{host}:5060",
+            call_id=host,
+            cseq=1,
+            registered_at=self.epoch(),
+            expires_at=self.epoch() + 3_600,
+        )
+        saved = Registering(saved=[binding])
+        done(running(self.bindings.register(uri(name), lambda live: saved, self.epoch())))
+        self.admission.vouch(cast(Flow, peer), uri(name), self.epoch() + 3_600)
+        return peer
+
+    def write(
+        self,
+        peer: Peer,
+        from_uri: str,
+        to_uri: str,
+        body: bytes = b"Hi",
+        *more: str,
+        kind: str = "text/plain",
+    ) -> int:
+        """Send a MESSAGE; the status of its answer, 0 while there is none."""
+        self.number += 1
+        message = request(
+            "\n".join(
+                (
+                    f"MESSAGE {to_uri} SIP/2.0",
+                    f"Via: SIP/2.0/TCP {peer.host};branch=z9hG4bKm{self.number}",
+                    "Max-Forwards: 70",
+                    f'From: "Somebody" <{from_uri}>;tag=f{self.number}',
+                    f"To: <{to_uri}>",
+                    f"Call-ID: m{self.number}",
+                    "CSeq: 1 MESSAGE",
+                    f"Content-Type: {kind}",
+                    *more,
+                )
+            ),
+            body,
+        )
+        head, _, body = bytes(message).partition(b"\r\n\r\n")
+        before = len(peer.answers)
+        self.core.frame(Frame(head, body), cast(Flow, peer))
+        return peer.answers[-1].status if len(peer.answers) > before else 0
+
+    def settle(self) -> None:
+        self.world.advance(3)
+
+    def start(self, endpoint: Endpoint, to_uri: str, text: Text | None = None) -> str:
+        call = Call(to_uri, text=text or Text("Plain", "Hello"))
+        invitation = done(running(self.world.messaging.start(endpoint, call, self.epoch())))
+        self.settle()
+        return invitation.conversation_id
+
+    def accept(self, endpoint: Endpoint) -> str:
+        last = self.invitations(endpoint)[-1]
+        done(running(self.world.messaging.accept(endpoint, last.id)))
+        return last.conversation_id
+
+    def invitations(self, endpoint: Endpoint) -> list[InvitationChanged]:
+        facts = [entry.fact for entry in self.world.entries(endpoint)]
+        return [fact for fact in facts if isinstance(fact, InvitationChanged)]
+
+    def read(self, endpoint: Endpoint) -> list[str]:
+        return [
+            entry.message.body
+            for entry in self.world.entries(endpoint)
+            if isinstance(entry.fact, MessageCompleted)
+            and entry.fact.direction == "Incoming"
+            and entry.message is not None
+        ]
+
+    def outcome(self, endpoint: Endpoint) -> tuple[str, str]:
+        """State and subcode of the latest invitation."""
+        last = self.invitations(endpoint)[-1]
+        return last.state, last.reason.subcode if last.reason is not None else ""
+
+    @property
+    def kept(self) -> list[Message]:
+        return list(self.world.ledger.all(Message).values())
+
+
+class SenderTests(PagesTestCase):
+    """Who may write, and as whom."""
+
+    def test_phone(self) -> None:
+        """A user's phone writes for its user, over the connection over which it has signed in."""
+        alice, phone = self.world.sign_in("alice"), self.phone("carol", "c")
+        self.assertEqual(self.write(phone, uri("carol"), uri("alice")), 200)
+        self.accept(alice)
+        self.assertEqual(self.read(alice), ["Hi"])
+
+    def test_challenge(self) -> None:
+        """Anybody else who says so is challenged: over another connection, over UDP, later, and
+        once the connection is gone."""
+        stranger = self.peer("x")
+        self.assertEqual(self.write(stranger, uri("carol"), uri("alice")), 407)
+        datagrams = self.peer("u", reliable=False, transport="UDP")
+        self.admission.vouch(cast(Flow, datagrams), uri("carol"), self.epoch() + 60)
+        self.assertEqual(self.write(datagrams, uri("carol"), uri("alice")), 407)
+        phone = self.phone("carol", "c")
+        self.assertEqual(self.write(phone, uri("dave"), uri("alice")), 407)
+        self.world.now += 3_600
+        self.assertEqual(self.write(phone, uri("carol"), uri("alice")), 407)
+        phone = self.phone("carol", "c")
+        self.core.broken(cast(Flow, phone))
+        self.assertEqual(self.write(phone, uri("carol"), uri("alice")), 407)
+
+    def test_trusted(self) -> None:
+        """A trusted peer writes for whom it asserts."""
+        alice = self.world.sign_in("alice")
+        trunk = self.peer("t", names=frozenset({"trunk.test"}))
+        asserted = f"P-Asserted-Identity: <{BOB}>"
+        status = self.write(trunk, "sip:anonymous@anonymous.invalid", uri("alice"), b"Hi", asserted)
+        self.assertEqual(status, 200)
+        (fact,) = self.invitations(alice)
+        self.assertEqual((fact.from_uri, fact.from_name), (BOB, "Somebody"))
+
+    def test_federated(self) -> None:
+        """A server of a route's domain writes for people of that domain, and for nobody else,
+        whatever it asserts."""
+        alice = self.world.sign_in("alice")
+        asserted = f"P-Asserted-Identity: <{uri('carol')}>"
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), b"Hi", asserted), 200)
+        self.assertEqual([fact.from_uri for fact in self.invitations(alice)], [BOB])
+        self.assertEqual(self.write(self.proxy, uri("carol"), uri("alice")), 407)
+        self.assertEqual(self.write(self.proxy, "sip:x@else.test", uri("alice")), 403)
+        self.assertEqual(self.write(self.peer("x"), BOB, uri("alice")), 403)
+
+
+class IncomingTests(PagesTestCase):
+    def test_one_conversation(self) -> None:
+        """Messages of one person are one conversation, and what is written back goes to it."""
+        alice = self.world.sign_in("alice")
+        for body in (b"one", b"two"):
+            self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body), 200)
+        conversation_id = self.accept(alice)
+        self.assertEqual(self.read(alice), ["one", "two"])
+        done(self.world.send(alice, conversation_id, "gr\u00fc\u00df"))
+        self.settle()
+        (out,) = self.proxy.got
+        self.assertEqual((out.method, out.uri), ("MESSAGE", BOB))
+        self.assertEqual(out.from_.sip.aor, uri("alice"))
+        self.assertEqual(out.first("P-Asserted-Identity"), f'"Alice" <{uri("alice")}>')
+        self.assertEqual(out.first("Content-Type"), "text/plain;charset=UTF-8")
+        self.assertEqual(out.body.decode(), "gr\u00fc\u00df")
+        self.assertIsNone(out.first("Contact"))
+
+    def test_kept(self) -> None:
+        """Who is not there finds it as missed: 202; nobody is 404, and so is another domain."""
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice")), 202)
+        self.assertTrue(self.kept[0].missed)
+        self.assertEqual(self.write(self.proxy, BOB, "sip:nobody@example.test"), 404)
+        self.assertEqual(self.write(self.proxy, BOB, "sip:x@else.test"), 404)
+        self.assertEqual(self.write(self.proxy, BOB, "sip:x@partner.test"), 404)
+
+    def test_own_address(self) -> None:
+        """A Request-URI with our own address means the user of that name."""
+        self.assertEqual(self.write(self.proxy, BOB, "sip:alice@192.0.2.1:5060"), 202)
+        self.assertEqual(self.write(self.proxy, BOB, "sip:nobody@192.0.2.1"), 404)
+
+    def test_durable(self) -> None:
+        """The answer waits until the message is stored; what cannot be stored is 503."""
+        self.world.sign_in("alice")
+        self.world.ledger.hold()
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice")), 0)
+        self.world.ledger.release()
+        self.assertEqual([one.status for one in self.proxy.answers], [200])
+        self.world.ledger.failing = True
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), b"more"), 503)
+
+    def test_html(self) -> None:
+        """HTML comes sanitised."""
+        self.write(self.proxy, BOB, uri("alice"), b"<b>x</b><script/>", kind="text/html")
+        self.assertEqual((self.kept[0].format, self.kept[0].body), ("Html", "<b>x</b>"))
+
+    def test_unread(self) -> None:
+        """A type that is not read is 415 with those that are; a text that is none is 400."""
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), b"x", kind="image/png"), 415)
+        self.assertIn("text/plain", self.proxy.answers[-1].first("Accept") or "")
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), b"\xff"), 400)
+
+    def test_oneself(self) -> None:
+        """Nobody writes to oneself."""
+        self.world.sign_in("carol")
+        phone = self.phone("carol", "c")
+        self.assertEqual(self.write(phone, uri("carol"), uri("carol")), 403)
+
+    def test_typing(self) -> None:
+        """Notices of typing are answered, and shown once messages are connected."""
+        alice = self.world.sign_in("alice")
+        kind, body = "application/im-iscomposing+xml", typing_body(active=True, refresh_s=60)
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body, kind=kind), 200)
+        self.write(self.proxy, BOB, uri("alice"))
+        self.accept(alice)
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body, kind=kind), 200)
+        facts = [entry.fact for entry in self.world.entries(alice)]
+        self.assertEqual([one.uri for one in facts if isinstance(one, TypingChanged)], [BOB])
+
+    def test_delivery_notice(self) -> None:
+        """Who asks to hear of the delivery does, after the answer (RFC 5438)."""
+        body = (
+            b"NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: abc\r\n"
+            b"imdn.Disposition-Notification: positive-delivery\r\n\r\n"
+            b"Content-Type: text/plain\r\n\r\nHi"
+        )
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body, kind="message/cpim"), 202)
+        (notice,) = self.proxy.got
+        self.assertEqual((notice.uri, notice.first("Content-Type")), (BOB, "message/cpim"))
+        self.assertIn(b"<message-id>abc</message-id>", notice.body)
+
+
+class OutgoingTests(PagesTestCase):
+    def test_taken(self) -> None:
+        """A message to somebody elsewhere is accepted when the other server takes it."""
+        alice = self.world.sign_in("alice")
+        self.start(alice, BOB)
+        self.assertEqual(self.outcome(alice)[0], "Connecting")
+        self.proxy.answer(200)
+        self.settle()
+        self.assertEqual(self.outcome(alice)[0], "Connected")
+
+    def test_refused(self) -> None:
+        """What the other server says becomes the outcome."""
+        for status, state, subcode in (
+            (404, "Failed", "DestinationNotFound"),
+            (603, "Declined", "Declined"),
+            (415, "Failed", "ModalityNotSupported"),
+            (480, "Failed", "Unavailable"),
+        ):
+            alice = self.world.sign_in("alice", str(status))
+            self.start(alice, BOB)
+            self.proxy.answer(status)
+            self.settle()
+            self.assertEqual(self.outcome(alice), (state, subcode))
+
+    def test_undelivered(self) -> None:
+        """A later message that nobody answers is completed with whom it did not reach."""
+        alice = self.world.sign_in("alice")
+        conversation_id = self.start(alice, BOB)
+        self.proxy.answer(200)
+        self.settle()
+        done(self.world.send(alice, conversation_id, "two"))
+        self.settle()
+        self.clock.advance(LIFETIME_S)
+        self.settle()
+        facts = [entry.fact for entry in self.world.entries(alice)]
+        sent = [one for one in facts if isinstance(one, MessageCompleted)][-1]
+        self.assertEqual([address for address, _ in sent.failed], [BOB])
+
+    def test_html(self) -> None:
+        """HTML goes as plain text to who takes no HTML."""
+        alice = self.world.sign_in("alice")
+        self.start(alice, BOB, Text("Html", "<b>x</b>", "x"))
+        self.assertEqual(self.proxy.got[0].first("Content-Type"), "text/html;charset=UTF-8")
+        self.proxy.answer(415)
+        self.assertEqual(self.proxy.got[1].body, b"x")
+        self.proxy.answer(202)
+        self.settle()
+        self.assertEqual(self.outcome(alice)[0], "Connected")
+
+    def test_typing(self) -> None:
+        """Typing is shown to the other side until it says that it does not take that."""
+        alice = self.world.sign_in("alice")
+        conversation_id = self.start(alice, BOB)
+        self.proxy.answer(200)
+        self.settle()
+        done(self.world.begin_typing(alice, conversation_id))
+        self.assertIn(b"<state>active</state>", self.proxy.got[-1].body)
+        self.proxy.answer(415)
+        self.world.advance(10)
+        self.assertEqual(len(self.proxy.got), 2)
+
+
+class PhoneTests(PagesTestCase):
+    """Users with phones."""
+
+    def test_reached(self) -> None:
+        """A user with phones and no application is reached on all of them; one that takes the
+        message answers for all."""
+        alice = self.world.sign_in("alice")
+        one, two = self.phone("carol", "c1"), self.phone("carol", "c2")
+        self.start(alice, uri("carol"))
+        self.assertEqual([one.methods, two.methods], [["MESSAGE"], ["MESSAGE"]])
+        self.assertEqual(one.got[0].uri, "sip:carol@c1:5060")
+        one.answer(486)
+        two.answer(200)
+        self.settle()
+        self.assertEqual(self.outcome(alice)[0], "Connected")
+        self.assertEqual(self.write(one, uri("carol"), uri("alice"), b"reply"), 200)
+        self.assertEqual(self.read(alice), ["reply"])
+
+    def test_between(self) -> None:
+        """Between two phones a message is passed on with its answer, and not kept."""
+        one, two = self.phone("carol", "c"), self.phone("dave", "d")
+        more = "Subject: lunch", "Max-Forwards: 5"
+        status = self.write(one, uri("carol"), uri("dave"), b"Hi", more[0])
+        self.assertEqual(status, 0)
+        (passed,) = two.got
+        self.assertEqual((passed.body, passed.first("Subject")), (b"Hi", "lunch"))
+        self.assertEqual(passed.first("Max-Forwards"), "69")
+        self.assertEqual(passed.from_.sip.aor, uri("carol"))
+        two.answer(488)
+        self.assertEqual([answer.status for answer in one.answers], [488])
+        self.assertEqual(self.kept, [])
+
+    def test_between_away(self) -> None:
+        """A phone that is not there leaves the message as missed: 202."""
+        one, two = self.phone("carol", "c"), self.phone("dave", "d")
+        self.write(one, uri("carol"), uri("dave"))
+        two.answer(480)
+        self.assertEqual([answer.status for answer in one.answers], [202])
+        self.assertEqual([message.missed for message in self.kept], [True])
+
+    def test_elsewhere(self) -> None:
+        """A phone may write to people elsewhere by a route, and hears what they answer."""
+        phone = self.phone("carol", "c")
+        self.write(phone, uri("carol"), BOB)
+        self.assertEqual(self.proxy.got[0].uri, BOB)
+        self.proxy.answer(202)
+        self.assertEqual([answer.status for answer in phone.answers], [202])
+        self.assertEqual(self.write(phone, uri("carol"), "sip:x@nowhere.test"), 404)
+
+    def test_loop(self) -> None:
+        """A message that has gone far enough goes no further."""
+        one = self.phone("carol", "c")
+        self.phone("dave", "d")
+        self.number += 1
+        message = request(
+            f"""MESSAGE {uri("dave")} SIP/2.0
+Via: SIP/2.0/TCP c;branch=z9hG4bKloop
+Max-Forwards: 0
+From: <{uri("carol")}>;tag=a
+To: <{uri("dave")}>
+Call-ID: loop
+CSeq: 1 MESSAGE""",
+            b"Hi",
+        )
+        head, _, body = bytes(message).partition(b"\r\n\r\n")
+        self.core.frame(Frame(head, body), cast(Flow, one))
+        self.assertEqual(one.answers[-1].status, 483)
