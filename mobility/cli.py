@@ -15,6 +15,7 @@ from mobility import __version__
 from mobility.errors import OperatorFault
 
 COMMANDS = {
+    "check": "mobility.commands.check:check",
     "csr": "mobility.commands.csr:csr",
     "demo": "mobility.commands.demo:demo",
     "directory": "mobility.commands.directory:directory",

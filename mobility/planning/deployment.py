@@ -72,6 +72,12 @@ class Deployment:
     web: tuple[WebListener, ...]
     sip: tuple[SipListener, ...]
     trusted_proxies: tuple[str, ...] = ()
+    edge: str = ""
+    """The Access Edge's host, when there is one."""
+    branch_users: bool = False
+    """Whether users are homed on a branch appliance."""
+    interfaces: tuple[str, ...] = ()
+    """The addresses of this machine's network interfaces, when it has several."""
 
     def listeners(self, site: str, *, secure: bool) -> tuple[WebListener, ...]:
         """The listeners of a site that answer with (or without) HTTPS links."""

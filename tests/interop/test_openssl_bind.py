@@ -1,11 +1,21 @@
 """OpenSSL and BIND on what `mobility csr` and `mobility dns-plan` write."""
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from tests.interop.child import program, run
+from mobility.check.looking import Wishes
+from mobility.check.parts import Check
+from mobility.check.resolvers import Server
+from mobility.config import load
+from mobility.planning.deployment import deployment_of
+from tests.interop.child import RETRY_S, Child, free_port, program, run
 from tests.interop.front_end_process import command
 from tests.planning.deployments import write
 
@@ -58,15 +68,49 @@ class OpensslTests(TestCase):
                 await self.openssl(*verify, "-verify_hostname", name, leaf)
 
 
+NAMED = """\
+options {{
+    directory "{directory}";
+    pid-file none;
+    session-keyfile none;
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    notify no;
+}};
+controls {{ }};
+{zones}
+"""
+
+
 class BindTests(TestCase):
     """Zone file fragments."""
 
     timeout = 120
 
+    async def named(self, side: str, zones: Mapping[str, Path]) -> Server:
+        """BIND with these zones, until the end of the test."""
+        named = program("named", "bind9")
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir()
+        port = free_port()
+        lines = [f'zone "{name}" {{ type primary; file "{zones[name]}"; }};' for name in zones]
+        conf = directory / f"{side}.conf"
+        conf.write_text(NAMED.format(directory=directory, port=port, zones="\n".join(lines)))
+        child = Child([named, "-g", "-n", "1", "-c", str(conf)], directory)
+        self.addCleanup(child.stop)
+        while b" running\n" not in child.err:
+            if child.status is not None:
+                raise RuntimeError(child.err.decode())
+            await deferLater(reactor, RETRY_S)
+        return Server("127.0.0.1", port)
+
     async def test_fragments(self) -> None:
-        """named-checkzone loads each fragment in a zone of its name, and all records are there."""
+        """named-checkzone loads each fragment in a zone of its name, and all records are there;
+        what BIND then serves on either side is what `mobility check dns` asks for."""
         checkzone = program("named-checkzone", "bind9-utils")
         file = write(Path(self.mktemp()).absolute())
+        servers = {}
         made = command(
             *("dns-plan", "--json", f"--config={file}", "--proxy-address=198.51.100.5"),
             *("--proxy-address=2001:db8::5", "--proxy-inside-address=10.1.0.5", "--cname"),
@@ -75,6 +119,7 @@ class BindTests(TestCase):
         self.assertEqual(0, made.returncode, made.stderr)
         for side, plan in json.loads(made.stdout).items():
             loaded = ""
+            zones = {}
             for zone, text in plan["zones"].items():
                 fragment = file.parent / f"{side}.{zone}.fragment"
                 fragment.write_text(text)
@@ -84,6 +129,7 @@ class BindTests(TestCase):
                 done = await run([checkzone, "-D", "-k", "fail", "-i", "local", zone, str(whole)])
                 self.assertEqual(0, done.status, done.out + done.err)
                 loaded += done.out
+                zones[zone] = whole
             lines = [line.split() for line in loaded.splitlines()]
             for record in plan["records"]:
                 found = [
@@ -92,3 +138,9 @@ class BindTests(TestCase):
                     if line[0] == f"{record['name']}." and record["kind"] in line
                 ]
                 self.assertTrue(found, record)
+            servers[side] = await self.named(side, zones)
+        deployment = attrs.evolve(deployment_of(load(file)), edge="sip.example.com")
+        wishes = Wishes(inside=(servers["inside"],), outside=(servers["outside"],))
+        check = Check(load(file), deployment, wishes, datetime.now(UTC), reactor, ("dns",))
+        report = await check.report("dns")
+        self.assertEqual(((), ()), (report.findings, report.skipped))
