@@ -24,6 +24,7 @@ COMMANDS = {
     "group": "mobility.commands.group:group",
     "init": "mobility.commands.init:init",
     "mcx": "mobility.commands.mcx:mcx",
+    "policy": "mobility.commands.policy:policy",
     "proxy-config": "mobility.commands.proxy_config:proxy_config",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",

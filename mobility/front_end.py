@@ -24,7 +24,6 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
-from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.conferences import ConferenceLimits, Conferences
@@ -42,11 +41,11 @@ from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.guests import Guests
 from mobility.domain.late_ringing import Arrivals, LateRinging
-from mobility.domain.ledger import Ledger
 from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
+from mobility.domain.mobility import mobility
 from mobility.domain.organization import Organization
 from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos
@@ -73,6 +72,7 @@ from mobility.meet.routes import routes as meet_routes
 from mobility.operate.telephones import LoggedTelephones
 from mobility.past import PURGE_INTERVAL_S, Past
 from mobility.people_sources import ldap_directory, photo_sources
+from mobility.permissions import Permissions
 from mobility.push.clearing_house import ClearingHouse
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
@@ -114,7 +114,6 @@ class FrontEnd(MultiService):
         house: ClearingHouse | None = None,
     ) -> None:
         super().__init__()
-        self._epoch = epoch
         self.bus = LocalBus(log)
         self.store = open_store(config.store, reactor=reactor, publish=self.bus.publish, log=log)
         ledger = WatchedLedger(self.store.ledger, epoch)
@@ -188,7 +187,8 @@ class FrontEnd(MultiService):
         )
         self.relays = Relays(config.media, config.media.secret)
         self.past.follow(self.conversations, stored)
-        self.call_policies = CallPolicies(self._call_policy)
+        self.permissions = Permissions(ledger, self.users, stored, relay=bool(self.relays))
+        self.call_policies = self.permissions.calls
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
         self.renegotiations.load()
@@ -224,6 +224,7 @@ class FrontEnd(MultiService):
             stored.delegations,
             stored.team_members,
         )
+        self.permissions.delegates = self.delegates
         self.contacts.load(stored.listed_groups)
         self.distribution_groups.followers.append(self.contacts.follow)
         self.organization = Organization(self.users, self.contact_subscriptions)
@@ -311,7 +312,17 @@ class FrontEnd(MultiService):
         )
         self.bindings = self.phones.bindings
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
-        self.telephony = self._telephony(self.telephones, ledger, agenda)
+        self.telephony = self._telephony(self.telephones, agenda)
+        self.mobility = mobility(
+            ledger,
+            agenda,
+            self.users,
+            self.voice,
+            self.permissions.mobility,
+            self.applications,
+            self.conversations,
+            self.call_policies,
+        )
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
@@ -401,6 +412,7 @@ class FrontEnd(MultiService):
             messaging=self.messaging,
             calls=self.calls,
             telephony=self.telephony,
+            mobility=self.mobility,
             renegotiations=self.renegotiations,
             call_reports=CallReports(ledger, self.conversations),
             relays=self.relays,
@@ -441,31 +453,22 @@ class FrontEnd(MultiService):
         idle_sweep(self.conversations, idle_s, epoch, reactor, log).setServiceParent(self)
         Recurring("purge", PURGE_INTERVAL_S, self.past.purge, reactor, log).setServiceParent(self)
 
-    def _call_policy(self, uri: str) -> CallPolicy:
-        return CallPolicy(
-            for_others=bool(self.delegates.delegators_of(uri)),
-            relay=bool(self.relays),
-            phone=self.telephony is not None and self.telephony.phone_audio.may_call(uri),
-            emergency=self.telephony is not None and self.telephony.outside.may_call_emergency,
-        )
-
-    def _telephony(
-        self, network: TelephoneNetwork | None, ledger: Ledger, agenda: Agenda
-    ) -> Telephony | None:
+    def _telephony(self, network: TelephoneNetwork | None, agenda: Agenda) -> Telephony | None:
         if network is None:
             return None
         built = telephony(
             network,
-            ledger,
             agenda,
             self.users,
             self.voice,
+            self.permissions.mobility,
             self.delegates,
             self.applications,
             self.conversations,
             self.calls,
             self.forwarding.destinations,
         )
+        self.permissions.telephony = built
         self.bus.subscribe("telephones", built.handsets.committed)
         return built
 

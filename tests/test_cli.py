@@ -340,6 +340,45 @@ class VoiceAloneTests(UserTestCase):
         self.assertEqual("transport is 'tsl', must be tls or tcp; is tls meant?", error)
 
 
+class PolicyAloneTests(UserTestCase):
+    """Mobility policy while no front end runs."""
+
+    def run_policy(self, *arguments: str) -> tuple[int, Any]:
+        """Status, and the JSON that was printed or the error."""
+        config = str(self.front_end.config)
+        result = command("policy", *arguments, "--json", "--config", config)
+        if not result.stdout:
+            return result.returncode, json.loads(result.stderr)["error"]
+        return result.returncode, json.loads(result.stdout)
+
+    def test_life(self) -> None:
+        """Policies are made, granted, read and forgotten in the store itself."""
+        status, made = self.run_policy("new", "Sales", "enablemobility=$false")
+        self.assertEqual((0, "tag:Sales", False), (status, made["name"], made["EnableMobility"]))
+        self.assertEqual(0, self.run_policy("grant", ALICE, "sales")[0])
+        self.assertEqual("tag:Sales", self.run_policy("get", "--user", ALICE)[1]["name"])
+        self.assertEqual(0, self.run_policy("set", "Sales", "EnableMobility=true")[0])
+        status, error = self.run_policy("set", "Sales", "EncryptAppData=false", "--version", "1")
+        self.assertEqual((1, True), (status, "at version 2, not 1" in error))
+        self.assertEqual(0, self.run_policy("grant", ALICE, "")[0])
+        self.assertEqual("global", self.run_policy("get", "--user", ALICE)[1]["name"])
+        self.assertEqual(0, self.run_policy("remove", "Sales")[0])
+        self.assertEqual(["global"], [p["name"] for p in self.run_policy("list")[1]["policies"]])
+
+    def test_wrong(self) -> None:
+        """What is wrong is told with the nearest right name, status 2."""
+        for arguments, message in (
+            (("set", "global", "EnableMobilty=false"), "is EnableMobility meant?"),
+            (("set", "global", "EnableMobility=maybe"), "is 'maybe', must be true or false"),
+            (("set", "global", "EnableMobility"), "is not PARAMETER=VALUE"),
+            (("set", "global"), "nothing to change"),
+            (("grant", ALICE, "nobody"), "names no mobility policy for users"),
+        ):
+            status, error = self.run_policy(*arguments)
+            self.assertEqual(2, status, error)
+            self.assertIn(message, error)
+
+
 class RunningTests(UserTestCase):
     """Users while a front end runs."""
 

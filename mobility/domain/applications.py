@@ -1,7 +1,7 @@
 """Applications: the registered endpoints of users, from sign-in to expiry.
 
-An `Endpoint` is one application in memory.  What it makes a user look like is computed here too,
-because presence follows from the endpoints.
+What the endpoints of a user make it look like is computed here too, because presence follows from
+them.
 """
 
 import secrets
@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from mobility.domain.addresses import is_guest
-from mobility.domain.agenda import Agenda, Appointment
+from mobility.domain.agenda import Agenda
+from mobility.domain.endpoints import Endpoint
 from mobility.domain.facts import CommunicationChanged, MeChanged, SelfPresence
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.lifetimes import Lifetimes
@@ -22,7 +22,6 @@ from mobility.domain.presence import (
     AWAY,
     AWAY_AFTER_S,
     ENGAGED,
-    INACTIVE,
     Devices,
     Engagement,
     PresenceBook,
@@ -34,60 +33,7 @@ from mobility.domain.records import Application, Instance, Receipt, User
 from mobility.domain.registration import Availability, Registration
 from mobility.errors import Refusal
 
-
-@attrs.define(slots=True, eq=False)
-class Endpoint:
-    """One application in memory.
-
-    `parked` counts its pending event requests: while there is one, it is not idle.
-    `activity` is ACTIVE, INACTIVE or AWAY.  `head` is the last position of its event stream and
-    `base` the one up to which the stream was trimmed.  `ending` counts the attempts to end it:
-    while there is one, and ever after one succeeded, nothing new may hang on it.
-    """
-
-    record: Application
-    last_seen: float
-    last_activity: float
-    activity: int = ACTIVE
-    uses_events: bool = False
-    parked: int = 0
-    ending: int = 0
-    base: int = 0
-    head: int = 0
-    instances: dict[str, Instance] = attrs.Factory(dict)
-    conversations: set[str] = attrs.Factory(set)
-    expiry: Appointment | None = None
-    inactivity: Appointment | None = None
-
-    @property
-    def id(self) -> str:
-        return self.record.id
-
-    @property
-    def user_uri(self) -> str:
-        return self.record.user_uri
-
-    @property
-    def guest(self) -> bool:
-        """Whether it is of somebody without an account."""
-        return is_guest(self.record.user_uri)
-
-    def seen(self, now: float) -> None:
-        """A request of the client came."""
-        self.last_seen = now
-
-    def must_live(self) -> None:
-        """404 ApplicationNotFound once the application ends."""
-        if self.ending:
-            raise Refusal("NotFound", "ApplicationNotFound", "The application has ended.")
-
-    def activity_at(self, now: float) -> int:
-        """ACTIVE, INACTIVE or AWAY by the time since the last activity."""
-        inactive_at = self.last_activity + self.record.inactive_timeout_s
-        if now >= inactive_at + AWAY_AFTER_S:
-            return AWAY
-        return INACTIVE if now >= inactive_at else ACTIVE
-
+__all__ = ["Applications", "Departure", "Endpoint"]
 
 Departure = Callable[[Endpoint, float], Awaitable[None]]
 """Ends what hangs on an application (conversations, subscriptions) before it goes."""
@@ -250,6 +196,18 @@ class Applications:
             unit.save(record)
             unit.append(endpoint.id, CommunicationChanged())
             self._show(unit, endpoint.user_uri, None, self._after(endpoint, record=record))
+            await self._ledger.commit(unit)
+            endpoint.record = record
+
+    async def set_bearer(
+        self, endpoint: Endpoint, bearer: str, also: Callable[[Unit], None]
+    ) -> None:
+        """The client is connected by `bearer`; `also` adds what follows from it."""
+        async with self._locks.of(endpoint.user_uri):
+            endpoint.must_live()
+            record, unit = attrs.evolve(endpoint.record, bearer=bearer), Unit()
+            unit.save(record)
+            also(unit)
             await self._ledger.commit(unit)
             endpoint.record = record
 

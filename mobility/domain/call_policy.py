@@ -1,8 +1,17 @@
 """What policy lets a user do in calls: the one place that decisions and links ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
+
+from mobility.domain.applications import Endpoint
+from mobility.domain.lines import Device, is_line
+from mobility.domain.records import User
+from mobility.errors import Refusal
+
+WIFI, CELLULAR, WIRED = "WiFi", "Cellular", "Wired"
+BEARERS = (WIFI, CELLULAR, WIRED)
+"""What a client may say that it is connected by (our extension of UCWA rel `reportMyNetwork`)."""
 
 
 @attrs.frozen(slots=True)
@@ -11,7 +20,8 @@ class CallPolicy:
 
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
     (EnableOutsideVoice), `emergency` that emergency calls get through, `relay` that there is a
-    media relay for it.
+    media relay for it.  `wifi_audio` and `wifi_video` say that these media are for Wi-Fi alone.
+    `name` is the mobility policy's.
     """
 
     audio: bool = True
@@ -20,15 +30,33 @@ class CallPolicy:
     phone: bool = False
     emergency: bool = False
     relay: bool = False
+    wifi_audio: bool = False
+    wifi_video: bool = False
+    name: str = ""
 
     def allows(self, medium: str) -> bool:
         """Whether Audio or Video may be used."""
         return self.audio if medium == "Audio" else self.video
 
+    def over(self, bearer: str) -> "CallPolicy":
+        """The policy for a client that is connected by `bearer`; "" when it has not said so."""
+        if bearer != CELLULAR:
+            return self
+        return attrs.evolve(
+            self,
+            audio=self.audio and not self.wifi_audio,
+            video=self.video and not self.wifi_video,
+        )
+
 
 def anybody(uri: str) -> CallPolicy:  # noqa: ARG001  # the same for all
     """The policy where none says otherwise."""
     return CallPolicy()
+
+
+def anyone(user: User) -> CallPolicy:
+    """The same, of a user."""
+    return anybody(user.uri)
 
 
 @attrs.define(slots=True)
@@ -37,3 +65,30 @@ class CallPolicies:
 
     of: Callable[[str], CallPolicy] = anybody
     """The policy of a user's URI."""
+
+    of_user: Callable[[User], CallPolicy] = anyone
+    """The policy of a user as it is, or as it will be."""
+
+    def at(self, device: Device) -> CallPolicy:
+        """The policy of a user on one of its devices.
+
+        On lines, which are desk phones and gateways, mobility policy says nothing of media.
+        """
+        policy = self.of(device.user_uri)
+        if is_line(device.id):
+            return attrs.evolve(policy, audio=True, video=True)
+        return policy.over(device.record.bearer) if isinstance(device, Endpoint) else policy
+
+    def allow(self, device: Device, modality: str) -> bool:
+        """Whether a device may be invited to a modality, as far as it is one of calls."""
+        return modality not in ("Audio", "Video") or self.at(device).allows(modality)
+
+    def must_allow(self, device: Device, media: Iterable[str]) -> None:
+        """403 where policy forbids a device one of the media."""
+        policy = self.at(device)
+        for medium in media:
+            if not policy.allows(medium):
+                here = self.of(device.user_uri).allows(medium)
+                why = f"{medium.lower()} calls{' outside of Wi-Fi' if here else ''}"
+                by = f"Mobility policy {policy.name}" if policy.name else "Policy"
+                raise Refusal("Forbidden", None, f"{by} forbids {why}.")

@@ -118,6 +118,7 @@ class Calls:
         self._conversations = conversations
         self.policies = policies
         self.stages = CallStages(agenda, conversations)
+        conversations.reach.allows = policies.allow
 
     async def start(
         self, device: Device, wanted: Wanted, now: float, receipt: Receipt | None = None
@@ -260,7 +261,8 @@ class Calls:
         """UCWA acceptWithAnswer: this device answers, and the others that ring are told so.
 
         409 when the invitation is over or is not the device's to answer; 400
-        InvalidMediaDescription for an answer that does not fit the offer or takes nothing of it.
+        InvalidMediaDescription for an answer that does not fit the offer or takes nothing of it,
+        403 for one that takes what policy forbids.
         `by_phone` says that the user's telephone was answered.
         """
         conversations = self._conversations
@@ -279,6 +281,8 @@ class Calls:
                     raise Refusal(
                         "BadRequest", "InvalidMediaDescription", "The answer takes no media."
                     )
+                if not by_phone:
+                    self.policies.must_allow(device, common)
             name_of = conversations.names_in(conversation)
             answered = invitation_after(invitation, Invited.ANSWERED)
             accepted = attrs.evolve(answered, accepted_by=leg.user_uri)
@@ -379,11 +383,8 @@ class Calls:
     # How it rings
 
     def _check(self, device: Device, wanted: Wanted) -> None:
-        policy = self.policies.of(device.user_uri)
-        free = wanted.emergency or wanted.modality == PHONE_AUDIO
-        for medium in () if free else wanted.media:
-            if not policy.allows(medium):
-                raise Refusal("Forbidden", None, f"Policy forbids {medium.lower()} calls.")
+        if not wanted.emergency and wanted.modality != PHONE_AUDIO:
+            self.policies.must_allow(device, wanted.media)
         if wanted.offer is not None:
             wanted.offer.must_offer(wanted.media)
 

@@ -121,14 +121,15 @@ class ConversationBook:
         if endpoint is None:
             return self.lines.find(device_id) is not None
         carried = endpoint.record.modalities.split(",")
-        return not endpoint.ending and any(one in carried for one in modalities)
+        wanted = (one for one in modalities if self.reach.allows(endpoint, one))
+        return not endpoint.ending and any(one in carried for one in wanted)
 
     def reachable(self, uri: str, modality: str, caller_uri: str) -> list[Endpoint]:
         """The applications of a user that this caller's invitation of this modality can ring."""
         if self.reach.obstacle(uri, caller_uri) is not None:
             return []
-        endpoints = self._applications.reachable(uri, modality)
-        return [endpoint for endpoint in endpoints if self._has_room(endpoint)]
+        found = self._applications.reachable(uri, modality)
+        return [one for one in found if self._has_room(one) and self.reach.allows(one, modality)]
 
     def may_wake(self, uri: str, modality: str, caller_uri: str) -> bool:
         """Whether a device of a user may wake because of this caller's invitation."""

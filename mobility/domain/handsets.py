@@ -14,6 +14,7 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call import PHONE_AUDIO, call_of, modality_of
+from mobility.domain.call_via_work import CallViaWork
 from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
@@ -46,6 +47,7 @@ class Handsets:
         conversations: Conversations,
         calls: Calls,
         lines: TelephoneLines,
+        via_work: CallViaWork,
     ) -> None:
         self._network = network
         self._agenda = agenda
@@ -55,6 +57,7 @@ class Handsets:
         self._conversations = conversations
         self._calls = calls
         self._lines = lines
+        self.via_work = via_work
         self._handsets: dict[Key, TelephoneCall] = {}
         calls.stages.by_phone = self.takes_phone
 
@@ -67,15 +70,20 @@ class Handsets:
                 self._agenda.at(0.0, partial(self._lose, conversation))
 
     def takes_phone(self, device_id: str) -> bool:
-        """Whether an application rings by its user's telephone."""
+        """Whether an application rings by its user's telephone: by choice, or because it may not
+        take audio itself."""
         endpoint = self._applications.find(device_id)
         if endpoint is None or endpoint.ending:
             return False
         record = endpoint.record
-        if record.audio_preference != "PhoneAudio" or not record.phone_number:
-            return False
+        policy = self._calls.policies.at(endpoint)
+        preferred = record.audio_preference == "PhoneAudio" or not policy.audio
         user = self._users.find(endpoint.user_uri)
-        return user is not None and bool(self._voice.route(user, record.phone_number).attempts)
+        if user is None or not preferred or not record.phone_number:
+            return False
+        if not self.via_work.may(user):
+            return False
+        return bool(self._voice.route(user, record.phone_number).attempts)
 
     def own_phone(self, user: User, endpoint: Endpoint, number: str = "") -> Itinerary:
         """The way to a user's own telephone: the number given, that of the application, or the
@@ -84,6 +92,7 @@ class Handsets:
         400 NormalizationFailed for what is no number, ParameterValidationFailure without one or for
         one that is a line of this system; 403 where policy or routes do not lead there.
         """
+        self.via_work.must_be_allowed(user)
         dialled = number or endpoint.record.phone_number or user.mobile_phone
         if not dialled:
             raise validation_failure(Parameter("phoneNumber", "is missing, and none is known"))

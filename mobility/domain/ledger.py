@@ -29,6 +29,8 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    MobilityGrant,
+    MobilitySetting,
     Participant,
     Photo,
     Presence,
@@ -179,6 +181,8 @@ class Snapshot:
     meeting_extensions: list[MeetingExtension] = attrs.Factory(list)
     delegations: list[Delegation] = attrs.Factory(list)
     team_members: list[TeamMember] = attrs.Factory(list)
+    mobility_settings: list[MobilitySetting] = attrs.Factory(list)
+    mobility_grants: list[MobilityGrant] = attrs.Factory(list)
     voice_settings: list[VoiceSetting] = attrs.Factory(list)
     voice_grants: list[VoiceGrant] = attrs.Factory(list)
     call_forwardings: list[CallForwarding] = attrs.Factory(list)

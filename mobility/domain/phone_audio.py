@@ -115,15 +115,9 @@ class PhoneAudio:
         self._handsets = handsets
         self._locations = locations
 
-    def may_call(self, uri: str) -> bool:
-        """Whether a user may call with its telephone: it has Enterprise Voice and usages, and may
-        have other telephones ring for it (CsMobilityPolicy, EnableOutsideVoice)."""
-        user = self._users.find(uri)
-        return user is not None and user.enabled and self.may(user)
-
     def may(self, user: User) -> bool:
         """Whether policy lets a user call with its telephone."""
-        return self._voice.can_call_out(user) and self._voice.policy_of(user).allow_simul_ring
+        return self._handsets.via_work.may(user)
 
     async def start(
         self, endpoint: Endpoint, wanted: PhoneCall, now: float, receipt: Receipt | None = None
@@ -289,6 +283,7 @@ class PhoneAudio:
         return _Target(person.uri, person.name)
 
     def _must_call_out(self, user: User) -> None:
+        self._handsets.via_work.must_be_allowed(user)
         if not self.may(user):
             raise Refusal("Forbidden", None, "You may not call by telephone.")
 

@@ -1,6 +1,9 @@
 """Who can be rung by whom, and what the caller is told otherwise."""
 
+from collections.abc import Callable
+
 from mobility.domain.facts import Reason
+from mobility.domain.lines import Device
 from mobility.domain.outcomes import DO_NOT_DISTURB, UNKNOWN, UNREACHABLE
 from mobility.domain.privacy import BLOCKED, Privacy
 from mobility.domain.users import Users
@@ -12,6 +15,8 @@ class Reach:
     def __init__(self, users: Users, privacy: Privacy) -> None:
         self._users = users
         self._privacy = privacy
+        self.allows: Callable[[Device, str], bool] = lambda device, modality: True  # noqa: ARG005
+        """Whether policy lets a device be invited to a modality."""
 
     def obstacle(self, callee_uri: str, caller_uri: str) -> Reason | None:
         """Why this caller may not ring the callee, or None.

@@ -116,7 +116,7 @@ class Renegotiations:
         """UCWA answer: what is offered is agreed from now on.
 
         409 when the offer is over or one's own; 400 InvalidMediaDescription for an answer that
-        does not fit, or that leaves nothing of the call.
+        does not fit, or that leaves nothing of the call; 403 where policy forbids what it adds.
         """
         async with self._conversations.lock(conversation_id):
             conversation, renegotiation = self._open(device, conversation_id, renegotiation_id)
@@ -125,6 +125,7 @@ class Renegotiations:
             media = common_media(offer, answer.streams)
             if not media:
                 raise Refusal("BadRequest", "InvalidMediaDescription", "No media are left.")
+            self._check_added(device, conversation, media)
             draft, unit = conversation.draft(), Unit()
             for device_id, text, streams in (
                 (renegotiation.from_id, renegotiation.offer, renegotiation.streams),
@@ -162,11 +163,13 @@ class Renegotiations:
         if open_one is not None and open_one.state == "Offered":
             raise Refusal("Conflict", "AlreadyExists", "Another offer is open.")
         description.must_follow(conversation.streams_of(device.id))
-        policy = self._policies.of(device.user_uri)
+        self._check_added(device, conversation, media_of(description.streams))
+
+    def _check_added(
+        self, device: Device, conversation: ActiveConversation, media: tuple[str, ...]
+    ) -> None:
         going = call_of(conversation).media.split(",")
-        for medium in media_of(description.streams):
-            if medium not in going and not policy.allows(medium):
-                raise Refusal("Forbidden", None, f"Policy forbids {medium.lower()} calls.")
+        self._policies.must_allow(device, [one for one in media if one not in going])
 
     def _open(
         self, device: Device, conversation_id: str, renegotiation_id: str

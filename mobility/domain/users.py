@@ -30,6 +30,9 @@ Revocation = Callable[[User, Unit], None]
 Change = Callable[[User, User, Unit], None]
 """Adds to the unit of work what follows from a changed user: as before, as after."""
 
+Follower = Callable[[User, User, float], Awaitable[None]]
+"""Follows a change that is stored: the user as before, as after, and the time."""
+
 MIN_PHONE_DIGITS = 3
 """Digits from which on a query finds phone numbers (our choice)."""
 
@@ -91,7 +94,8 @@ class Users:
     `revocations` are called when a user is removed, disabled or given another password,
     `departures` awaited in order when it is removed or disabled, `removals` after them when it is
     removed, `changes` called with each update, and `renames` awaited after one that gave the user
-    another name.  `farewells` are awaited last of all when a user is removed.
+    another name, `followers` after every one.  `farewells` are awaited last of all when a user is
+    removed.
     """
 
     def __init__(self, ledger: Ledger, users: Iterable[User] = ()) -> None:
@@ -106,6 +110,7 @@ class Users:
         self.revocations: list[Revocation] = []
         self.changes: list[Change] = []
         self.renames: list[Departure] = []
+        self.followers: list[Follower] = []
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -178,6 +183,8 @@ class Users:
             elif after.name != before.name:
                 for rename in self.renames:
                     await rename(after, now)
+            for follower in self.followers:
+                await follower(before, after, now)
             return after
 
     async def remove(self, uri: str, now: float) -> None:

@@ -1,5 +1,7 @@
 """Session descriptions as the domain decides about them: their streams and their directions."""
 
+import attrs
+
 from mobility.domain.descriptions import (
     AUDIO,
     INACTIVE,
@@ -11,7 +13,7 @@ from mobility.domain.descriptions import (
     Stream,
 )
 from mobility.errors import PeerFault
-from mobility.media.sdp import Media, SdpError, Session, attribute, parse
+from mobility.media.sdp import Media, SdpError, Session, attribute, parse, serialise
 
 _MEDIA = {"audio": AUDIO, "video": VIDEO}
 
@@ -37,6 +39,19 @@ def read_description(text: str) -> Description:
     if not session.media:
         raise _invalid("The description has no media stream.")
     return Description(text, tuple(_stream(session, media) for media in session.media))
+
+
+def without(text: str, media: tuple[str, ...]) -> str:
+    """A description that was read before, its streams of these media closed (port 0).
+
+    An answer to it closes them too (RFC 3264 section 6).
+    """
+    session = parse(text)
+    kept = tuple(
+        attrs.evolve(one, port=0) if _MEDIA.get(one.medium) in media else one
+        for one in session.media
+    )
+    return serialise(attrs.evolve(session, media=kept))
 
 
 def _stream(session: Session, media: Media) -> Stream:

@@ -14,30 +14,23 @@ made from and is refused (409) when that is no longer the one stored.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
-
-import attrs
-import msgspec
+from functools import partial
 
 from mobility.domain.records import User, VoiceGrant
 from mobility.domain.users import Users
-from mobility.domain.voice import Stored, Voice
-from mobility.domain.voice_objects import KINDS, MAX_DIALLED, VoicePolicy, VoiceRoute, nearest
+from mobility.domain.voice import Voice
+from mobility.domain.voice_objects import MAX_DIALLED, VoicePolicy, VoiceRoute
 from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary
-from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
+from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
+from mobility.operate.settings import CHANGED, Area, json_object, setting_routes
 
 EVENTS: Catalogue = {
-    "voice.changed": {
-        "kind": "the kind of object",
-        "name": "its identity",
-        "change": "added, changed or removed",
-        "version": "its version now, 0 when it was removed",
-    },
+    "voice.changed": CHANGED,
     "voice.granted": {
         "user": "pseudonym of the user",
         "policy": 'the voice policy that was granted, "" for none',
@@ -49,9 +42,6 @@ PATH = "/operate/v1/voice"
 GRANTS_PATH = "/operate/v1/voice-grants"
 TEST_PATH = "/operate/v1/voice-test"
 
-BODY_BYTES = 256 * 1024
-"""A dial plan with all the rules it may have is smaller (our choice)."""
-
 
 def routes(
     voice: Voice,
@@ -61,48 +51,6 @@ def routes(
     pseudonym: Callable[[str], str],
 ) -> list[Route]:
     """The operator API of voice routing."""
-
-    def changed(kind: str, stored: Stored, change: str) -> None:
-        name = cast(Any, stored.thing).name
-        log.emit("voice.changed", kind=kind, name=name, change=change, version=stored.version)
-
-    def list_all(request: Request) -> Response:
-        kind = _kind(request)
-        return json_response(200, {kind: [_shown(one) for one in voice.all(kind)]})
-
-    def show(request: Request) -> Response:
-        return json_response(
-            200, _shown(voice.find(_kind(request), request.path_parameters["name"]))
-        )
-
-    async def add(request: Request) -> Response:
-        kind, values = _kind(request), _object(request)
-        stored = await voice.add(kind, values.pop("name", None), values)
-        changed(kind, stored, "added")
-        return json_response(201, _shown(stored))
-
-    async def change(request: Request) -> Response:
-        kind, values = _kind(request), _object(request)
-        version = _version(values.pop("version", None))
-        stored = await voice.change(kind, request.path_parameters["name"], values, version)
-        changed(kind, stored, "changed")
-        return json_response(200, _shown(stored))
-
-    async def remove(request: Request) -> Response:
-        kind, name = _kind(request), request.path_parameters["name"]
-        asked = request.query.get("version", "")
-        digits = asked.isascii() and asked.isdigit() and len(asked) < 10
-        version = _version(int(asked) if digits else None)
-        before = voice.find(kind, name)
-        await voice.remove(kind, name, version)
-        changed(kind, attrs.evolve(before, version=0), "removed")
-        return Response(204)
-
-    def user(uri: object) -> User:
-        found = users.find(uri) if isinstance(uri, str) else None
-        if found is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return found
 
     def granted(holder: User, grant: VoiceGrant) -> dict[str, object]:
         return {
@@ -115,64 +63,38 @@ def routes(
             "effective_dial_plan": voice.dial_plan_of(holder).name,
         }
 
-    def show_grant(request: Request) -> Response:
-        holder = user(request.path_parameters["uri"])
-        return json_response(200, granted(holder, voice.grant_of(holder.uri)))
+    def told(kind: str, name: str, change: str, version: int) -> None:
+        log.emit("voice.changed", kind=kind, name=name, change=change, version=version)
 
-    async def grant(request: Request) -> Response:
-        holder, values = user(request.path_parameters["uri"]), _object(request)
-        version = _version(values.pop("version", None))
-        given = await voice.grant(holder.uri, values, version)
+    def told_granted(holder: User, grant: VoiceGrant) -> None:
         log.emit(
             "voice.granted",
             user=pseudonym(holder.uri),
-            policy=given.voice_policy,
-            dial_plan=given.dial_plan,
+            policy=grant.voice_policy,
+            dial_plan=grant.dial_plan,
         )
-        return json_response(200, granted(holder, given))
 
-    def test(request: Request) -> Response:
-        values = _object(request)
-        for key in values.keys() - {"from", "number"}:
-            raise validation_failure(Parameter(key, "is not a field of a test"))
-        number = values.get("number")
-        if not isinstance(number, str) or not 0 < len(number) <= MAX_DIALLED:
-            rule = f"must be a string of at most {MAX_DIALLED} characters"
-            raise validation_failure(Parameter("number", rule))
-        caller = user(values.get("from"))
-        itinerary = voice.route(caller, number)
-        return json_response(200, _explained(itinerary, caller, voice.policy_of(caller)))
-
-    kind, one, grants = f"{PATH}/{{kind}}", f"{PATH}/{{kind}}/{{name}}", f"{GRANTS_PATH}/{{uri}}"
+    area = Area("voice", PATH, told, granted, told_granted)
     return [
-        access.route("operate.voice", "GET", kind, list_all),
-        access.route("operate.voice", "POST", kind, add, BODY_BYTES),
-        access.route("operate.voice_one", "GET", one, show),
-        access.route("operate.voice_one", "PATCH", one, change, BODY_BYTES),
-        access.route("operate.voice_one", "DELETE", one, remove),
-        access.route("operate.voice_grant", "GET", grants, show_grant),
-        access.route("operate.voice_grant", "PATCH", grants, grant),
-        access.route("operate.voice_test", "POST", TEST_PATH, test),
+        *setting_routes(voice, users, access, area),
+        access.route("operate.voice_test", "POST", TEST_PATH, partial(_test, voice, users)),
     ]
 
 
-def _kind(request: Request) -> str:
-    kind = request.path_parameters["kind"]
-    if kind not in KINDS:
-        hint = nearest(kind, KINDS)
-        raise Refusal("NotFound", None, f"There are no voice {kind[:40]!r} here{hint}.")
-    return kind
-
-
-def _version(version: object) -> int:
-    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
-        rule = "must be the version that the change was made from"
-        raise validation_failure(Parameter("version", rule))
-    return version
-
-
-def _shown(stored: Stored) -> dict[str, object]:
-    return {**attrs.asdict(cast(Any, stored.thing)), "version": stored.version}
+def _test(voice: Voice, users: Users, request: Request) -> Response:
+    values = json_object(request)
+    for key in values.keys() - {"from", "number"}:
+        raise validation_failure(Parameter(key, "is not a field of a test"))
+    number = values.get("number")
+    if not isinstance(number, str) or not 0 < len(number) <= MAX_DIALLED:
+        rule = f"must be a string of at most {MAX_DIALLED} characters"
+        raise validation_failure(Parameter("number", rule))
+    uri = values.get("from")
+    caller = users.find(uri) if isinstance(uri, str) else None
+    if caller is None:
+        raise Refusal("NotFound", None, "There is no user with this SIP URI.")
+    itinerary = voice.route(caller, number)
+    return json_response(200, _explained(itinerary, caller, voice.policy_of(caller)))
 
 
 def _route(route: VoiceRoute) -> dict[str, object]:
@@ -224,14 +146,3 @@ def _explained(made: Itinerary, caller: User, policy: VoicePolicy) -> dict[str, 
         "failure": made.failure,
         "reason": FAILURES.get(made.failure, ""),
     }
-
-
-def _object(request: Request) -> dict[str, Any]:
-    """The JSON object of a body."""
-    try:
-        values = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        values = None
-    if not isinstance(values, dict):
-        raise PeerFault("BadRequest", "DeserializationFailure", "The body must be a JSON object.")
-    return values

@@ -5,13 +5,14 @@ from twisted.internet.defer import Deferred
 
 from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Endpoint
+from mobility.domain.call_policy import BEARERS
 from mobility.domain.locations import NETWORK
 from mobility.domain.records import Receipt, User
 from mobility.domain.registration import Registration
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import fields
 from mobility.http.message import Document, Request, Response
-from mobility.ucwa import call_documents, documents
+from mobility.ucwa import call_documents, documents, policy_documents
 from mobility.ucwa.channel import AGGREGATION_RANGE_S, TIMEOUT_RANGE_S, Cursor, Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.events import Parked, Poll
@@ -30,31 +31,6 @@ MAX_NETWORK_FIELD = 256
 """Characters of a value of reportMyNetwork (our choice; the page names no bound)."""
 
 NETWORK_TYPES = ("Internal", "External")
-
-POLICIES: Document = {
-    "allowDeviceContactsSync": "Enabled",
-    "audioOnlyOnWifi": "Disabled",
-    "customerExperienceImprovementProgram": "Disabled",
-    "emoticons": "Enabled",
-    "encryptAppData": "Enabled",
-    "clientExchangeConnectivity": "Disabled",
-    "exchangeUnifiedMessaging": "Disabled",
-    "logging": "Disabled",
-    "loggingLevel": "Off",
-    "messageArchiving": "Disabled",
-    "messagingUrls": "Enabled",
-    "multiViewJoin": "Disabled",
-    "photos": "Enabled",
-    "saveCallLogs": "Enabled",
-    "saveCredentials": "Enabled",
-    "saveMessagingHistory": "Enabled",
-    "sharingOnlyOnWifi": "Disabled",
-    "videoOnlyOnWifi": "Disabled",
-}
-"""What this front end does and the documented defaults of CsMobilityPolicy."""
-
-ENTERPRISE_VOICE_MODE, NO_TELEPHONY = "AudioVideo", "None"
-"""telephonyMode of who may call telephones, and of who may not (UCWA rel `policies`)."""
 
 MEDIA_POLICIES: Document = {
     "applicationSharingEncryption": "Supported",
@@ -81,10 +57,15 @@ def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
 
 
 async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
-    """POST applications: 201 for a new application or instance, 200 for a known instance."""
+    """POST applications: 201 for a new application or instance, 200 for a known instance.
+
+    403 where mobility policy keeps the user from having one of this type.
+    """
     registration = attrs.evolve(
         _registration(request, user), conversation_history=ucwa.history.setting
     )
+    if not is_guest(user.uri):
+        ucwa.mobility.rights.must_be_mobile(user, registration.type)
     instance_id = registration.instance_id
     endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)
     await ucwa.devices.came_back(user.uri, registration.endpoint_id, request.now)
@@ -133,7 +114,7 @@ def _document(ucwa: Ucwa, endpoint: Endpoint, user: User, instance_id: str) -> D
         instance_id,
         href,
         assigned_meeting=ucwa.meetings.policy.assigned,
-        calls=call_documents.call_links(Hrefs(endpoint.id), ucwa.calls.policies.of(user.uri)),
+        calls=call_documents.call_links(Hrefs(endpoint.id), ucwa.calls.policies.at(endpoint)),
     )
 
 
@@ -188,17 +169,14 @@ def get_events(ucwa: Ucwa, call: Call) -> Deferred[Response]:
 
 
 def get_policies(ucwa: Ucwa, call: Call) -> Response:
-    html = ucwa.messaging.formats.allows_html(call.endpoint.user_uri)
-    voice = owner(ucwa, call.endpoint).enterprise_voice
-    return Response(
-        document={
-            "rel": "policies",
-            **POLICIES,
-            "htmlMessaging": "Enabled" if html else "Disabled",
-            "telephonyMode": ENTERPRISE_VOICE_MODE if voice else NO_TELEPHONY,
-            "_links": documents.links(self=call.hrefs.of("policies")),
-        }
+    user = owner(ucwa, call.endpoint)
+    document = policy_documents.policies(
+        call.hrefs,
+        ucwa.mobility.policies.policy_of(user),
+        html=ucwa.messaging.formats.allows_html(user.uri),
+        voice=user.enterprise_voice,
     )
+    return Response(document=document)
 
 
 def get_media_policies(
@@ -209,12 +187,17 @@ def get_media_policies(
     return Response(document={"rel": "mediaPolicies", **MEDIA_POLICIES, "_links": own})
 
 
-def post_network(ucwa: Ucwa, call: Call) -> Response:
-    """reportMyNetwork: where the client is, for emergency calls."""
+async def post_network(ucwa: Ucwa, call: Call) -> Response:
+    """reportMyNetwork: where the client is, for emergency calls.
+
+    Our extension `bearer` says what it is connected by; without it nothing is known any more.
+    """
     body = fields(call.request)
     body.choice("clientNetworkType", NETWORK_TYPES, required=True)
     network = {name: body.text(name, max_length=MAX_NETWORK_FIELD) for name in NETWORK}
+    bearer = body.choice("bearer", BEARERS) or ""
     body.check()
+    await ucwa.mobility.call_rights.connected_by(call.endpoint, bearer)
     if ucwa.telephony is not None:
         ucwa.telephony.locations.report(call.endpoint, network)
     return Response(201, headers=[("Location", call.hrefs.of("reportMyNetwork"))])
@@ -308,6 +291,7 @@ RESOURCES = (
                     "rssi",
                     "chassisID",
                     "portID",
+                    "bearer",
                 ),
             ),
         ),

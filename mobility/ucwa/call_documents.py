@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from mobility.domain.call import AUDIO_VIDEO
 from mobility.domain.call_policy import CallPolicy
 from mobility.domain.conversation import CALL
+from mobility.domain.descriptions import AUDIO, VIDEO
 from mobility.domain.facts import (
     CallChanged,
     CallTerms,
@@ -19,10 +20,14 @@ from mobility.domain.facts import (
 )
 from mobility.domain.records import Message
 from mobility.http.message import Document
+from mobility.media.offers import without
 from mobility.ucwa import conversation_documents as conversations
 from mobility.ucwa.documents import link, links, present, revised, tel
 from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
 from mobility.ucwa.phone_documents import phone_links
+
+ANY_CALL = CallPolicy()
+"""What is permitted where no policy says otherwise."""
 
 OPEN_STATES = ("Connecting", "Alerting", "Forwarded", "TeamRing")
 """States of an invitation that waits for an answer."""
@@ -63,12 +68,12 @@ def invitation(
     message: Message | None,
     *,
     html: bool,
-    phone: bool = False,
+    policy: CallPolicy = ANY_CALL,
 ) -> Document:
     """Any invitation, under the rel that `conversation_documents.invitation_rel` says.
 
-    Its message is HTML, if it is any, with `html`.  `phone` says that the application's user may
-    answer with a telephone.
+    Its message is HTML, if it is any, with `html`.  What `policy` forbids the reader is not offered
+    to it: a call with video is one with audio then.
     """
     if fact.kind != CALL:
         return conversations.invitation(hrefs, fact, message, html=html)
@@ -97,14 +102,15 @@ def invitation(
         if waiting:
             rels["decline"] = link(f"{own}/decline")
             if modality == AUDIO_VIDEO:
-                rels |= links(
-                    acceptWithAnswer=f"{own}/acceptWithAnswer",
-                    sendProvisionalAnswer=f"{own}/sendProvisionalAnswer",
-                )
-                if phone and "Audio" in terms.media:
+                if any(policy.allows(medium) for medium in terms.media):
+                    rels |= links(
+                        acceptWithAnswer=f"{own}/acceptWithAnswer",
+                        sendProvisionalAnswer=f"{own}/sendProvisionalAnswer",
+                    )
+                if policy.phone and "Audio" in terms.media:
                     rels["acceptWithPhoneAudio"] = link(f"{own}/acceptWithPhoneAudio")
     if terms.offer:
-        rels["mediaOffer"] = link(data_uri(terms.offer, SDP))
+        rels["mediaOffer"] = link(data_uri(_offer(fact, terms, policy), SDP))
     if waiting and modality == AUDIO_VIDEO:
         rels["reportMediaDiagnostics"] = link(f"{conversation}/audioVideo/reportMediaDiagnostics")
     rels |= _people(hrefs, fact, terms)
@@ -264,6 +270,14 @@ def participant_media(hrefs: Hrefs, fact: ParticipantMediaChanged) -> Document:
         f"{name}Muted": fact.muted,
         "_links": rels,
     }
+
+
+def _offer(fact: InvitationChanged, terms: CallTerms, policy: CallPolicy) -> str:
+    """The offer of an invitation as its reader may answer it."""
+    forbidden = tuple(medium for medium in (AUDIO, VIDEO) if not policy.allows(medium))
+    if fact.direction == "Outgoing" or not forbidden:
+        return terms.offer
+    return without(terms.offer, forbidden)
 
 
 def _allowed(media: dict[str, tuple[str, ...]], policy: CallPolicy) -> Iterable[str]:

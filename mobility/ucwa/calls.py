@@ -179,7 +179,7 @@ def get_audio_video(ucwa: Ucwa, call: Call) -> Response:
     fact = call_fact(conversation, leg)
     if fact.modality != MODALITY:
         fact = CallChanged(conversation.id, MODALITY, "Disconnected")
-    policy = ucwa.calls.policies.of(leg.user_uri)
+    policy = ucwa.calls.policies.at(call.endpoint)
     return Response(document=call_documents.audio_video(call.hrefs, fact, policy))
 
 

@@ -99,7 +99,7 @@ def get_conversation(ucwa: Ucwa, call: Call) -> Response:
         conversation.snapshot(leg),
         leg.user_uri,
         ucwa.conversations.names_in(conversation)(leg.user_uri),
-        phone=ucwa.calls.policies.of(leg.user_uri).phone,
+        phone=ucwa.calls.policies.at(call.endpoint).phone,
     )
     return Response(document=document)
 
@@ -171,7 +171,7 @@ def _participant(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg, Parti
 
 
 def _shown(ucwa: Ucwa, call: Call) -> Response:
-    policy = ucwa.calls.policies.of(call.endpoint.user_uri)
+    policy = ucwa.calls.policies.at(call.endpoint)
     document = documents.communication(call.endpoint, call_documents.call_links(call.hrefs, policy))
     return Response(document=document)
 

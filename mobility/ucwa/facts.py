@@ -277,7 +277,7 @@ class Renderer:
             fact,
             message,
             html=self.endpoint.record.shows_html,
-            phone=self.call_policy.phone,
+            policy=self.call_policy,
         )
         event = _shown(document["rel"], document, fact.change)
         if fact.change == "completed":

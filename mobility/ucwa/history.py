@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from mobility.domain.addresses import user_uri
+from mobility.domain.call_policy import CallPolicy
 from mobility.domain.history import Page, Transcript, recipients_of
 from mobility.domain.messaging import Call as Invite
 from mobility.domain.records import ConversationLog
@@ -42,22 +43,22 @@ CALLS = {
 """The rels that call the other party again, to the media they ask for."""
 
 
-def _may_call(media: tuple[str, ...]) -> Callable[[Ucwa, str], bool]:
-    """Whether policy lets a user call with these media."""
+def _may_call(media: tuple[str, ...]) -> Callable[[CallPolicy], bool]:
+    """Whether policy permits calls with these media."""
 
-    def may(ucwa: Ucwa, user_uri: str) -> bool:
-        policy = ucwa.calls.policies.of(user_uri)
+    def may(policy: CallPolicy) -> bool:
         return all(policy.allows(medium) for medium in media)
 
     return may
 
 
-CONTINUES: dict[str, Callable[[Ucwa, str], bool]] = {
-    "continueMessaging": lambda _ucwa, _user_uri: True,
-    "continuePhoneAudio": lambda ucwa, user_uri: ucwa.calls.policies.of(user_uri).phone,
+CONTINUES: dict[str, Callable[[CallPolicy], bool]] = {
+    "continueMessaging": lambda _policy: True,
+    "continuePhoneAudio": lambda policy: policy.phone,
     **{rel: _may_call(media) for rel, media in CALLS.items()},
 }
-"""The rels that take a conversation between two parties up again, and whether a user may."""
+"""The rels that take a conversation between two parties up again, and whether policy
+permits it."""
 
 
 @attrs.frozen(slots=True)
@@ -100,10 +101,9 @@ async def get_logs(ucwa: Ucwa, call: Call) -> Response:
 async def get_log(ucwa: Ucwa, call: Call) -> Response:
     log = await _log(ucwa, call)
     going_on = continuation_of(log)
+    policy = ucwa.calls.policies.at(call.endpoint)
     continues = (
-        tuple(rel for rel, may in CONTINUES.items() if may(ucwa, log.user_uri))
-        if going_on is not None
-        else ()
+        tuple(rel for rel, may in CONTINUES.items() if may(policy)) if going_on is not None else ()
     )
     preview = await ucwa.history.preview(log)
     document = history_documents.conversation_log(call.hrefs, log, preview, continues)

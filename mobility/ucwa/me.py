@@ -87,7 +87,7 @@ async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
     if required_version(call.request) < MAKE_ME_AVAILABLE_REVISION:
         return Response(204)
     own = call.hrefs.of("me/makeMeAvailable")
-    by_phone = ucwa.calls.policies.of(call.endpoint.user_uri).phone
+    by_phone = ucwa.calls.policies.at(call.endpoint).phone
     carried = (*CARRIED, "PhoneAudio") if by_phone else CARRIED
     operations = [
         f"{modality}: {'accepted' if modality in carried else 'rejected'}"

@@ -105,8 +105,8 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     fact = invitation_fact(conversation, invitation, leg, "updated", name_of)
     first = conversation.first_message if invitation.message_number else None
     html = call.endpoint.record.shows_html
-    phone = ucwa.calls.policies.of(leg.user_uri).phone
-    document = call_documents.invitation(call.hrefs, fact, first, html=html, phone=phone)
+    policy = ucwa.calls.policies.at(call.endpoint)
+    document = call_documents.invitation(call.hrefs, fact, first, html=html, policy=policy)
     return Response(document=document)
 
 

@@ -104,7 +104,7 @@ async def accept(ucwa: Ucwa, call: Call) -> Response:
 
 def get_phone_audio(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
-    policy = ucwa.calls.policies.of(leg.user_uri)
+    policy = ucwa.calls.policies.at(call.endpoint)
     if conversation.is_conference or not policy.phone:
         raise Refusal("NotFound", "ResourceNotFound", "There is no such resource.")
     fact = call_fact(conversation, leg)

@@ -22,6 +22,7 @@ from mobility.domain.history import History
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
 from mobility.domain.messaging import Messaging
+from mobility.domain.mobility import Mobility
 from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -61,6 +62,7 @@ class Ucwa:
     delegates: Delegates
     telephony: Telephony | None
     """None on a front end that reaches no telephone network."""
+    mobility: Mobility
     history: History
     unread: Unread
     devices: Devices

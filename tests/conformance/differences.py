@@ -112,7 +112,12 @@ GENERIC_PAIRS = frozenset({("Conflict", "PGetReplaced"), ("Conflict", "TooManyAp
 GENERIC_SUBCODES = frozenset({"ResourceNotFound", "ServiceTimeout", "VersionNotSupported"})
 """Names of the page of generic errors that the list of subcodes does not have."""
 
-REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset()
+REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset(
+    {
+        # EnableIPAudioVideo; the page of startPhoneAudio documents 403 for its own policy
+        ("startAudio", "POST", "Forbidden", ""),
+    }
+)
 """Errors of one operation beyond its page: rel, method, code, subcode."""
 
 GOAL_AREAS = frozenset({"discovery", "application", "me", "call forwarding", "people", "history"})

@@ -67,6 +67,7 @@ from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Call, Messaging, Text
+from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.organization import Organization
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -87,6 +88,8 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    MobilityGrant,
+    MobilitySetting,
     Participant,
     Photo,
     Presence,
@@ -124,7 +127,16 @@ START = 1_700_000_000.0
 RETRY_S = 5.0
 """When the world runs an appointment again that failed, as the service does."""
 
-VERSIONED = Conversation | Meeting | MeetingExtension | VoiceSetting | VoiceGrant | CallForwarding
+VERSIONED = (
+    Conversation
+    | Meeting
+    | MeetingExtension
+    | MobilitySetting
+    | MobilityGrant
+    | VoiceSetting
+    | VoiceGrant
+    | CallForwarding
+)
 """The records that are guarded by their version."""
 
 R = TypeVar("R")
@@ -344,6 +356,8 @@ class MemoryLedger:
             meeting_extensions=list(self.all(MeetingExtension).values()),
             delegations=list(self.all(Delegation).values()),
             team_members=list(self.all(TeamMember).values()),
+            mobility_settings=list(self.all(MobilitySetting).values()),
+            mobility_grants=list(self.all(MobilityGrant).values()),
             voice_settings=list(self.all(VoiceSetting).values()),
             voice_grants=list(self.all(VoiceGrant).values()),
             call_forwardings=list(self.all(CallForwarding).values()),
@@ -525,6 +539,8 @@ class World:
         )
         self.voice = Voice(ledger, self.users)
         self.voice.load(stored.voice_settings, stored.voice_grants)
+        self.mobility_policies = MobilityPolicies(ledger, self.users)
+        self.mobility_policies.load(stored.mobility_settings, stored.mobility_grants)
         self.forwarding = Forwarding(
             ledger,
             self.applications,

@@ -46,10 +46,10 @@ class PhoneWorld(World):
         self.network = MemoryTelephones()
         self.telephony = self.phones = telephony(
             network or self.network,
-            self.ledger,
             self.agenda,
             self.users,
             self.voice,
+            self.mobility_policies,
             self.delegates,
             self.applications,
             self.conversations,

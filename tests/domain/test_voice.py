@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.records import User, VoiceGrant, VoiceSetting
+from mobility.domain.setting_book import Stored
 from mobility.domain.users import Users
-from mobility.domain.voice import Stored, Voice
+from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import KINDS, MAX_DIALLED, made
 from mobility.domain.voice_routing import Itinerary
 from mobility.errors import Answerable, PeerFault, Refusal, Unavailable
@@ -175,7 +176,7 @@ class SettingsTests(VoiceTestCase):
         )
         self.assertIn(
             "is number_pattern meant?",
-            self.wrong(add("routes", "R", {"numberpattern": "1"}))["numberpattern"],
+            self.wrong(add("routes", "R", {"numberpatern": "1"}))["numberpatern"],
         )
         self.assertIn(
             "is 'InternalOnl', must be VoicePolicyUsage or InternalOnly or CustomUsage; "

@@ -53,6 +53,8 @@ class TableTests(SynchronousTestCase):
             records.Conversation,
             records.Meeting,
             records.MeetingExtension,
+            records.MobilityGrant,
+            records.MobilitySetting,
             records.VoiceGrant,
             records.VoiceSetting,
         }

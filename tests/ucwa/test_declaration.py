@@ -65,6 +65,7 @@ MORE_PARAMETERS = {
     ("presenceSubscriptions", "POST", "groupId"): "subscribeToGroupPresence on that path",
     ("presenceSubscriptionMemberships", "GET", "presenceSubscriptionId"): "the server's own link",
     ("presenceSubscriptionMemberships", "POST", "presenceSubscriptionId"): "the server's own link",
+    ("reportMyNetwork", "POST", "bearer"): "our extension: what the Wi-Fi rules need to know",
 }
 """Parameters beyond the resource's own page."""
 

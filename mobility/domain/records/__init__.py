@@ -43,6 +43,7 @@ from mobility.domain.records.meetings import (
     Meeting,
     MeetingExtension,
 )
+from mobility.domain.records.mobility import MobilityGrant, MobilitySetting
 from mobility.domain.records.people import (
     Contact,
     DistributionGroup,
@@ -80,6 +81,8 @@ Record = (
     | MeetingExtension
     | Delegation
     | TeamMember
+    | MobilitySetting
+    | MobilityGrant
     | VoiceSetting
     | VoiceGrant
     | Call
@@ -119,6 +122,8 @@ __all__ = [
     "Meeting",
     "MeetingExtension",
     "Message",
+    "MobilityGrant",
+    "MobilitySetting",
     "Participant",
     "Photo",
     "Presence",

@@ -28,6 +28,9 @@ class Application:
     ModalityType and MessageFormat.  `put_token` is the GUID of `communication`'s PUT property and
     `etag` its version.  `id` is also the id of the application's event stream.
 
+    `bearer` is what the client says it is connected by (WiFi, Cellular or Wired), "" unless it has
+    said so.
+
     `lis_location` is where a location information service says the application is, and
     `lis_result` how the client's query of that went (LisQueryResultEnum, "" for none);
     `publishes_location` is Enabled or Disabled, "" unless the client has said so.
@@ -53,6 +56,7 @@ class Application:
     lis_location: str = attrs.field(repr=False, default="")
     lis_result: str = ""
     publishes_location: str = ""
+    bearer: str = ""
 
     @property
     def shows_html(self) -> bool:

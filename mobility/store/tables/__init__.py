@@ -31,6 +31,8 @@ from mobility.domain.records import (
     Meeting,
     MeetingExtension,
     Message,
+    MobilityGrant,
+    MobilitySetting,
     Participant,
     Photo,
     Presence,
@@ -92,6 +94,7 @@ from mobility.store.tables.meeting import (
     meeting_extensions,
     meetings,
 )
+from mobility.store.tables.mobility import mobility_grants, mobility_settings
 from mobility.store.tables.people import (
     contact_groups,
     contacts,
@@ -140,6 +143,8 @@ TABLE_OF: dict[type[Record], Table] = {
     MeetingExtension: meeting_extensions,
     Delegation: delegations,
     TeamMember: team_members,
+    MobilitySetting: mobility_settings,
+    MobilityGrant: mobility_grants,
     VoiceSetting: voice_settings,
     VoiceGrant: voice_grants,
     Call: calls,
@@ -183,6 +188,8 @@ __all__ = [
     "meetings",
     "messages",
     "metadata",
+    "mobility_grants",
+    "mobility_settings",
     "participants",
     "photos",
     "presence_subscriptions",

@@ -38,6 +38,7 @@ applications = Table(
     column("lis_location", Text),
     column("lis_result", Text),
     column("publishes_location", Text),
+    column("bearer", Text),
 )
 
 instances = Table(

@@ -1,0 +1,99 @@
+"""Mobility policy: what users may do with mobile clients (CsMobilityPolicy).
+
+Names of parameters and their defaults are those of New-CsMobilityPolicy and Set-CsMobilityPolicy.
+Which policy rules a user is decided as `SettingBook` says: the one granted to it, else that of its
+site, else the global one, each as a whole.
+"""
+
+from typing import Any, cast
+
+import attrs
+
+from mobility.domain.ledger import Ledger
+from mobility.domain.records import MobilityGrant, MobilitySetting, User
+from mobility.domain.setting_book import SettingBook
+from mobility.domain.setting_rules import (
+    MAX_DESCRIPTION,
+    Kinds,
+    choice,
+    field,
+    flag,
+    name_field,
+    scoped,
+    text,
+)
+from mobility.domain.users import Users
+
+VOICE_SETTINGS = ("", "VoIPAlways", "VoIPOverWiFi", "Cellular")
+"""How a client is to call by default, "" for its own choice."""
+
+BROWSER = "browser"
+"""The type of an application that is no mobile client, in lower case (UCWA "Multi-Tab Support")."""
+
+
+def _flag(documented: str, *, default: bool = True) -> Any:
+    return field(default, flag, documented=documented)
+
+
+@attrs.frozen(slots=True)
+class MobilityPolicy:
+    """One mobility policy, with the documented defaults.
+
+    RequireIntune and AllowAutomaticPstnFallback are documented as reserved: they are kept and
+    shown, and decide nothing.
+    """
+
+    name: str = name_field(scoped("site:", "tag:"))
+    enable_mobility: bool = _flag("EnableMobility")
+    enable_outside_voice: bool = _flag("EnableOutsideVoice")
+    enable_ip_audio_video: bool = _flag("EnableIPAudioVideo")
+    require_wifi_for_ip_audio: bool = _flag("RequireWiFiForIPAudio", default=False)
+    require_wifi_for_ip_video: bool = _flag("RequireWiFiForIPVideo", default=False)
+    require_wifi_for_sharing: bool = _flag("RequireWiFiForSharing", default=False)
+    allow_save_call_logs: bool = _flag("AllowSaveCallLogs")
+    allow_exchange_connectivity: bool = _flag("AllowExchangeConnectivity")
+    allow_save_im_history: bool = _flag("AllowSaveIMHistory")
+    allow_save_credentials: bool = _flag("AllowSaveCredentials")
+    allow_customer_experience_improvement_program: bool = _flag(
+        "AllowCustomerExperienceImprovementProgram"
+    )
+    allow_device_contacts_sync: bool = _flag("AllowDeviceContactsSync")
+    enable_push_notifications: bool = _flag("EnablePushNotifications")
+    encrypt_app_data: bool = _flag("EncryptAppData")
+    voice_settings: str = field("", choice(*VOICE_SETTINGS), documented="VoiceSettings")
+    require_intune: bool = _flag("RequireIntune", default=False)
+    allow_automatic_pstn_fallback: bool = _flag("AllowAutomaticPstnFallback", default=False)
+    description: str = field("", text(MAX_DESCRIPTION), documented="Description")
+
+
+KIND = "policies"
+KINDS: dict[str, type[MobilityPolicy]] = {KIND: MobilityPolicy}
+SINGULAR = {KIND: "mobility policy"}
+
+MOBILITY = Kinds(KINDS, SINGULAR, (KIND,), granted={"mobility_policy": KIND})
+
+
+class MobilityPolicies(SettingBook[MobilityGrant]):
+    """The mobility policies of this system, and which of them rules whom."""
+
+    def __init__(self, ledger: Ledger, users: Users) -> None:
+        super().__init__(ledger, users, MOBILITY, MobilitySetting, MobilityGrant)
+
+    def policy_of(self, user: User) -> MobilityPolicy:
+        """The mobility policy that rules a user."""
+        granted = self.grant_of(user.uri).mobility_policy
+        return cast(MobilityPolicy, self.first(KIND, granted, f"site:{user.site}"))
+
+    def of(self, user_uri: str) -> MobilityPolicy:
+        """The mobility policy that rules a user; the global one for who is none."""
+        user = self._users.find(user_uri)
+        return self.policy_of(user) if user is not None else self.find(KIND, "global").thing
+
+    def may_push(self, user_uri: str) -> bool:
+        """Whether the user's devices may be woken by push notifications."""
+        policy = self.of(user_uri)
+        return policy.enable_mobility and policy.enable_push_notifications
+
+    def may_sign_in(self, user: User, application_type: str) -> bool:
+        """Whether a user may have an application of this type: any but a mobile one always."""
+        return application_type.casefold() == BROWSER or self.policy_of(user).enable_mobility
