@@ -7,7 +7,7 @@ from mobility.errors import OperatorFault
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd
 from mobility.http.route import Route
-from mobility.operate import delegates, groups, mcx, mobility, users, voice
+from mobility.operate import delegates, groups, mcx, mobility, push, users, voice
 from mobility.operate.access import OperatorAccess
 from mobility.operate.users import UserAdministration
 
@@ -19,7 +19,7 @@ def administration_routes(
     log: EventLog,
     pseudonym: Callable[[str], str],
 ) -> list[Route]:
-    """Users, groups, delegates, mobility policy, voice routing and legacy clients."""
+    """Users, groups, delegates, policy, push, voice routing and legacy clients."""
     mirrored = front_end.directory
     administration = UserAdministration(
         front_end.users,
@@ -35,6 +35,7 @@ def administration_routes(
         *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),
         *mcx.routes(front_end.mcx.clients, access, log),
         *mobility.routes(front_end.mobility.policies, front_end.users, access, log, pseudonym),
+        *push.routes(front_end.waking, front_end.users, access, log, pseudonym),
         *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
     ]
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "mcx": "mobility.commands.mcx:mcx",
     "policy": "mobility.commands.policy:policy",
     "proxy-config": "mobility.commands.proxy_config:proxy_config",
+    "push": "mobility.commands.push:push",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",
     "voice": "mobility.commands.voice:voice",

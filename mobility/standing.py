@@ -8,6 +8,7 @@ from mobility.front_end import FrontEnd
 from mobility.http.connections import Connections
 from mobility.operate.listeners import Listener
 from mobility.operate.metrics import Metrics
+from mobility.operate.push import PushCollector
 from mobility.sip.probing import Presence
 from mobility.sip.service import SipSide
 from mobility.sip_listeners import SipListener
@@ -68,6 +69,15 @@ class Standing:
                 lambda: bool(pool.reachable),
             )
         metrics.store(front_end.store.stats)
+        waking = front_end.waking
+        metrics.registry.register(
+            PushCollector(
+                waking.hops,
+                lambda: waking.outbox.waiting,
+                lambda: waking.oldest_s() or 0.0,
+                lambda: waking.reachable,
+            )
+        )
         mirrored = front_end.directory
         if mirrored is not None:
             gauge("mobility_directory_up", "1 if it answers.", lambda: mirrored.reachable)

@@ -1,7 +1,10 @@
 """What wakes sleeping devices, wired together: rules, outbox and the way to the clearing house."""
 
+import secrets
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import attrs
 from twisted.application.service import MultiService
 
 from mobility.config import Config
@@ -11,15 +14,23 @@ from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.ledger import Snapshot, Unit
 from mobility.domain.presence import AWAY
 from mobility.domain.presence import Device as Showing
+from mobility.domain.push_notices import Draft, Wake
 from mobility.domain.push_outbox import PushOutbox
-from mobility.domain.push_rules import quiet_until
+from mobility.domain.push_rules import TEST, quiet_until
 from mobility.domain.push_switches import PushSwitches
 from mobility.domain.push_watch import PushWatch
 from mobility.domain.records import PushNotice, PushSubscription
 from mobility.domain.users import Users
+from mobility.errors import Refusal, Unavailable
 from mobility.events import EventLog
 from mobility.past import PURGE_INTERVAL_S, Past
-from mobility.push.clearing_house import ClearingHouse, HttpsClearingHouse, MutualTls
+from mobility.push.breaker import CLOSED
+from mobility.push.clearing_house import (
+    ClearingHouse,
+    HouseFailed,
+    HttpsClearingHouse,
+    MutualTls,
+)
 from mobility.push.composer import Composer
 from mobility.push.deliveries import Deliveries, DeliverySettings
 from mobility.push.hops import CountedHops
@@ -151,6 +162,88 @@ class Waking(MultiService):
             pseudonym=pseudonym,
         )
         self.verdicts.setServiceParent(self)
+
+    # What operators ask
+
+    def oldest_s(self) -> float | None:
+        """How long the oldest notification waits, None when none does."""
+        oldest = self.outbox.oldest()
+        return None if oldest is None else max(0.0, self._epoch() - oldest)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the clearing house answered last."""
+        return self.deliveries is not None and self.deliveries.breaker.state == CLOSED
+
+    def standing(self) -> dict[str, Any]:
+        """How it stands, as JSON shows it."""
+        sending, hops = self.deliveries, self.hops
+        oldest_s = self.oldest_s()
+        problem = ""
+        if self.house is None and self.outbox.waiting:
+            problem = "there is no clearing house (push.clearing_house)"
+        elif sending is not None and not self.reachable:
+            problem = f"the clearing house does not answer: {sending.last_failure}"
+        return {
+            "oldest_s": oldest_s,
+            "problem": problem,
+            "waiting": self.outbox.waiting,
+            "shown": len(self.outbox) - self.outbox.waiting,
+            "devices": len(self.devices),
+            "queued": hops.queued,
+            "handed": hops.handed,
+            "sent": hops.sent,
+            "rejected": hops.refused,
+            "skipped": hops.skipped_for,
+            "ended": hops.ended,
+            "house": {
+                "url": "" if self.house is None else self.house.name,
+                "state": "" if sending is None else sending.breaker.state,
+                "requests": 0 if sending is None else sending.requests,
+                "under_way": 0 if sending is None else sending.under_way,
+                "failures": 0 if sending is None else sending.failures,
+                "last_failure": "" if sending is None else sending.last_failure,
+            },
+        }
+
+    def devices_of(self, uri: str) -> list[tuple[PushSubscription, str]]:
+        """The devices of a user, and what keeps each asleep."""
+        return [(one, self._obstacle(one)) for one in self.devices.of(uri, self._epoch())]
+
+    def notices_of(self, uri: str) -> list[PushNotice]:
+        """What waits for a user's devices or may be on their screens."""
+        return self.outbox.of_user(uri)
+
+    def attempts_of(self, notice_id: str) -> int:
+        """How often a notification was tried in vain."""
+        return self.outbox.attempts_of(notice_id)
+
+    async def trace(self, key: str) -> list[PushNotice]:
+        """The notification of this id, or those about a conversation of this id."""
+        notice = self.outbox.find(key) or await self.archive.push_notice(key)
+        if notice is not None:
+            return [notice]
+        return list(await self.archive.push_notices(key))
+
+    async def test(self, uri: str) -> list[str]:
+        """Notify the devices of a user; the ids of the notifications."""
+        draft = Draft(Unit(), self._epoch())
+        ids = [
+            self.outbox.wake(draft, device, Wake(TEST, secrets.token_hex(8), from_uri=uri))
+            for device in self.devices.of(uri, draft.now)
+        ]
+        await self.outbox.commit(draft)
+        return [one for one in ids if one]
+
+    async def house_health(self) -> dict[str, Any]:
+        """What the clearing house says of itself; 404 without one, 503 when it does not answer."""
+        if self.house is None:
+            raise Refusal("NotFound", None, "There is no clearing house (push.clearing_house).")
+        try:
+            health = await self.house.health()
+        except HouseFailed as failed:
+            raise Unavailable(f"The clearing house does not answer: {failed.reason}") from failed
+        return attrs.asdict(health)
 
     async def _given_up(self, notice: PushNotice, token_field: str, as_of: float) -> None:
         uri, subscription_id = notice.user_uri, notice.subscription_id

@@ -226,6 +226,28 @@ class UserTestCase(TestCase):
             self.assertEqual(0, self.run_user(kind, "remove", ALICE, BOB)[0])
             self.assertEqual(1, self.run_user(kind, "remove", ALICE, BOB)[0])
 
+    def check_push(self) -> None:
+        """A platform is off until it is turned on, for all or for a site."""
+
+        def run(*arguments: str) -> tuple[int, Any]:
+            done = command("push", *arguments, "--json", "--config", str(self.front_end.config))
+            return done.returncode, json.loads(done.stdout or done.stderr)
+
+        self.assertEqual(0, run("enable", "apns")[0])
+        self.assertEqual(0, run("disable", "apns", "--site", "Berlin")[0])
+        shown = {
+            (one["platform"], one["scope"]): one["enabled"] for one in run("show")[1]["switches"]
+        }
+        self.assertIs(True, shown["apns", "global"])
+        self.assertIs(False, shown["apns", "site:Berlin"])
+        self.assertIs(False, shown["webpush", "global"])
+        self.assertEqual(0, run("inherit", "apns", "Berlin")[0])
+        self.assertEqual(1, run("inherit", "apns", "Berlin")[0])
+        self.assertEqual(2, run("enable", "mpns")[0])
+        status, standing = run("status")
+        self.assertEqual((0, None, 0), (status, standing["oldest_s"], standing["waiting"]))
+        self.assertEqual(1, run("trace", "nothing")[0])
+
     def some_of(self, user: dict[str, Any]) -> tuple[object, object, object]:
         return user["sip_digest"], user["home"], user["enabled"]
 
@@ -247,6 +269,13 @@ class AloneTests(UserTestCase):
     def test_delegates(self) -> None:
         """Delegates and teams are changed in the store itself, and are there the next time."""
         self.check_delegates()
+
+    def test_push(self) -> None:
+        """Switches are turned in the store itself; only a front end that runs sends tests."""
+        self.check_push()
+        done = command("push", "send-test", ALICE, "--config", str(self.front_end.config))
+        self.assertEqual(1, done.returncode)
+        self.assertIn("only one that runs sends", done.stderr)
 
     def test_no_password(self) -> None:
         """Without a password on standard input nothing is done."""
@@ -389,6 +418,7 @@ class RunningTests(UserTestCase):
         await self.front_end.ready()
         self.check_life()
         self.check_delegates()
+        self.check_push()
         await self.front_end.logged("users.removed")
         (changed,) = self.front_end.events("users.changed")
         self.assertEqual(["enabled", "home", "password", "sip_digest"], changed["fields"])

@@ -8,6 +8,7 @@ import time
 from itertools import count
 from typing import Any, TypeVar, cast
 
+import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
@@ -34,15 +35,16 @@ SITE = Site("operator", secure=True)
 
 
 class Alone:
-    """The operator API on a front end that nobody else can reach."""
+    """The operator API on a front end that nobody else can reach, and that wakes no device."""
 
     def __init__(self, config: Config, reactor: IReactor, log: EventLog) -> None:
         key = read_or_make_key(config.data_dir / OPERATOR_KEY)
         pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
         self._headers = {"authorization": f"Bearer {key}"}
         self._number = count(1)
+        silent = attrs.evolve(config, push=attrs.evolve(config.push, clearing_house=""))
         self._front_end = FrontEnd(
-            config, reactor=reactor, log=log, pseudonym=pseudonym, dispatch=self._dispatch
+            silent, reactor=reactor, log=log, pseudonym=pseudonym, dispatch=self._dispatch
         )
         self._service = RequestService(
             SITE,

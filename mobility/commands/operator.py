@@ -6,6 +6,7 @@ in this process.
 """
 
 import ssl
+from collections.abc import Callable
 from http.client import HTTPException, HTTPSConnection
 from typing import Any, TypeVar
 
@@ -31,13 +32,18 @@ def hold(config: Config, conversation: Conversation[T]) -> T:
 
         return hold_alone(config, conversation)
     with running:
-        try:
-            call = next(conversation)
-            while True:
-                call = conversation.send(running.ask(call))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return held(running.ask, conversation)
+
+
+def held(answer: Callable[[Call], Answer], conversation: Conversation[T]) -> T:
+    """Hold a conversation with who answers, to its end."""
+    try:
+        call = next(conversation)
+        while True:
+            call = conversation.send(answer(call))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def ask(config: Config, call: Call) -> Any:

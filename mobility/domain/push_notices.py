@@ -49,6 +49,8 @@ class Draft:
     now: float
     touched: list[Kept] = attrs.Factory(list)
     effects: list[Callable[[], None]] = attrs.Factory(list)
+    undoing: list[Callable[[], None]] = attrs.Factory(list)
+    """What is to be taken back if it is not stored."""
 
     def stored(self) -> None:
         for kept in self.touched:
@@ -59,6 +61,8 @@ class Draft:
     def failed(self) -> None:
         for kept in self.touched:
             kept.planned -= 1
+        for undo in self.undoing:
+            undo()
 
     def touch(self, kept: Kept) -> None:
         kept.planned += 1

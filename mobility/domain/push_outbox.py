@@ -88,7 +88,7 @@ class PushOutbox:
     def load(self, notices: Iterable[PushNotice]) -> None:
         """Take the stored notifications into memory; what waits is due when it was."""
         for notice in sorted(notices, key=lambda one: one.created_at):
-            self._shelf.insert(Kept(notice))
+            self._shelf.insert(Kept(notice, cleared=notice.reason))
 
     # What is asked of it
 
@@ -138,7 +138,7 @@ class PushOutbox:
                 continue
             if notice.kind == kind and kind in (CALL, MEETING):
                 return notice.id
-            if notice.state != WAITING or kept.taken:
+            if notice.state != WAITING or kept.taken or kept.cleared:
                 continue
             if notice.kind == kind:
                 return self._extend(draft, kept, wake, expires_at)
@@ -172,7 +172,7 @@ class PushOutbox:
             if notice.kind in (BADGE, WITHDRAWAL) or notice.number > upto:
                 continue
             if kept.taken:
-                kept.cleared = reason
+                self._unwanted(draft, kept, reason)
             elif notice.state == WAITING:
                 self._end(draft, kept, reason)
             else:
@@ -205,6 +205,8 @@ class PushOutbox:
             again_at, reason = self._review(kept, now)
             if kept.planned:
                 looked.append(kept)
+            elif kept.cleared:
+                self._clear(draft, kept, kept.cleared)
             elif reason:
                 self._end(draft, kept, reason)
             elif again_at > now:
@@ -238,8 +240,8 @@ class PushOutbox:
                 self._accepted(draft, kept)
             elif isinstance(result, Refused):
                 self._end(draft, kept, result.reason, hop="refused")
-            elif kept.cleared:
-                self._end(draft, kept, kept.cleared)
+            elif kept.cleared:  # that it was not taken is not sure if the answer was lost
+                self._clear(draft, kept, kept.cleared)
             else:
                 kept.attempts += result.counts
                 kept.taken = False
@@ -425,6 +427,23 @@ class PushOutbox:
                 self._hops.passed(hop, after, reason)
 
         draft.effects.append(effect)
+
+    def _unwanted(self, draft: Draft, kept: Kept, reason: str) -> None:
+        """It is under way, and what it says is known: once that is over, it is taken back."""
+        after = attrs.evolve(kept.notice, reason=reason)
+        draft.unit.save(after)
+        draft.touch(kept)
+        before, kept.cleared = kept.cleared, reason
+
+        def effect() -> None:
+            if not kept.gone and kept.notice.state == WAITING:
+                kept.notice = after
+
+        def undo() -> None:
+            kept.cleared = before
+
+        draft.effects.append(effect)
+        draft.undoing.append(undo)
 
     def _save(self, draft: Draft, kept: Kept, after: PushNotice, hop: str) -> None:
         draft.unit.save(after)

@@ -145,6 +145,8 @@ def quiet_until(device: PushSubscription, now: float) -> float:
         day += timedelta(days=1)
     hour, minute = map(int, end.split(":"))
     until = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+    if until.timestamp() <= now:  # the hour comes a second time when clocks are set back
+        until = until.replace(fold=1)
     return until.timestamp()
 
 

@@ -37,9 +37,9 @@ class PushSwitches:
         self.changes: list[Callable[[], None]] = []
         """Called once a switch is another."""
 
-    def __iter__(self) -> Iterable[PushSwitch]:
+    def all(self) -> list[PushSwitch]:
         """The switches that somebody set."""
-        return iter(sorted(self._switches.values(), key=lambda one: (one.scope, one.platform)))
+        return sorted(self._switches.values(), key=lambda one: (one.scope, one.platform))
 
     def is_on(self, platform: str, site: str = "") -> bool:
         """Whether devices of a platform may be woken whose users belong to `site`."""

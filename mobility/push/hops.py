@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import accumulate
 
 from mobility.domain.push_notices import Hops, Wake
 from mobility.domain.records import PushNotice, PushSubscription
@@ -72,6 +73,11 @@ class CountedHops(Hops):
         self.ended: dict[str, int] = {}
         self.buckets = [0] * (len(SECONDS) + 1)
         self.seconds = 0.0
+
+    def upto(self) -> list[tuple[str, float]]:
+        """How many were handed over within so many seconds, as Prometheus counts."""
+        ends = [*map(str, SECONDS), "+Inf"]
+        return list(zip(ends, map(float, accumulate(self.buckets)), strict=True))
 
     def passed(self, hop: str, notice: PushNotice, reason: str = "") -> None:
         seconds = max(0.0, self._epoch() - notice.created_at)

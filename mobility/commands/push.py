@@ -1,0 +1,207 @@
+"""`mobility push enable|disable|inherit|show|status|trace|send-test`."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from mobility.commands.calls import Call, Conversation, content_of
+from mobility.commands.operator import ask, held, reach
+from mobility.commands.options import Problem, config_option, json_option, show
+from mobility.config import Config
+from mobility.domain.push_rules import SWITCHES
+from mobility.operate.push import PATH
+
+PLATFORM = click.Choice(sorted(SWITCHES))
+
+POLL_S = 0.25
+"""How often it is asked what became of a test."""
+
+ENDINGS = {
+    "fetched by an application": "one of the user's applications fetched it within the grace time",
+    "read": "the user has read it",
+    "answered": "the user has answered",
+    "expired": "nobody took it before it expired",
+    "device gone": "the subscription ended",
+    "replaced": "a later notification took its place",
+    "old": "it was shown for as long as it was worth",
+    "sent": "a provider took it",
+}
+"""Why a notification is over, in words."""
+
+
+@click.group(no_args_is_help=False)
+def push() -> None:
+    """Wake sleeping devices: switches, tests, and what became of a notification."""
+
+
+def _turn(config: Config, platform: str, site: str, as_json: bool, *, on: bool) -> None:
+    ask(config, Call("PUT", f"{PATH}/switches/{platform}", {"enabled": on, "site": site}))
+    scope = f"site:{site}" if site else "global"
+    done = {"switch": SWITCHES[platform], "scope": scope, "enabled": on}
+    show(done, f"{SWITCHES[platform]} is {'on' if on else 'off'} ({scope})", as_json=as_json)
+
+
+@push.command()
+@click.argument("platform", type=PLATFORM)
+@click.option("--site", default="", metavar="SITE", help="For the users of a site alone.")
+@config_option
+@json_option
+def enable(config: Config, platform: str, site: str, as_json: bool) -> None:
+    """Let devices of PLATFORM be woken."""
+    _turn(config, platform, site, as_json, on=True)
+
+
+@push.command()
+@click.argument("platform", type=PLATFORM)
+@click.option("--site", default="", metavar="SITE", help="For the users of a site alone.")
+@config_option
+@json_option
+def disable(config: Config, platform: str, site: str, as_json: bool) -> None:
+    """Let devices of PLATFORM sleep."""
+    _turn(config, platform, site, as_json, on=False)
+
+
+@push.command()
+@click.argument("platform", type=PLATFORM)
+@click.argument("site")
+@config_option
+@json_option
+def inherit(config: Config, platform: str, site: str, as_json: bool) -> None:
+    """Let SITE have no switch of its own for PLATFORM any more."""
+    ask(config, Call("DELETE", f"{PATH}/switches/{platform}/{quote(site, safe='')}"))
+    done = {"switch": SWITCHES[platform], "site": site}
+    show(done, f"site {site} has {SWITCHES[platform]} as everybody", as_json=as_json)
+
+
+@push.command(name="show")
+@config_option
+@json_option
+def show_switches(config: Config, as_json: bool) -> None:
+    """Show the switches."""
+    found: Mapping[str, Any] = ask(config, Call("GET", f"{PATH}/switches"))
+    lines = [
+        f"{'on' if one['enabled'] else 'off':4}{one['platform']:12}{one['scope']:20}{one['switch']}"
+        for one in found["switches"]
+    ]
+    show(found, "\n".join(lines), as_json=as_json)
+
+
+@push.command()
+@config_option
+@json_option
+def status(config: Config, as_json: bool) -> int:
+    """Show how long the oldest notification waits, and why (exit 1 when it is stuck)."""
+    found: Mapping[str, Any] = ask(config, Call("GET", PATH))
+    show(found, "\n".join(_standing(found)), as_json=as_json)
+    return 1 if found["problem"] else 0
+
+
+def _standing(found: Mapping[str, Any]) -> Iterator[str]:
+    oldest = found["oldest_s"]
+    yield "nothing waits" if oldest is None else f"the oldest waits for {oldest:.1f} s"
+    if found["problem"]:
+        yield f"problem: {found['problem']}"
+    house = found["house"]
+    yield f"clearing house: {house['url'] or 'none (push.clearing_house)'} {house['state']}".strip()
+    if house["last_failure"]:
+        yield f"last failure: {house['last_failure']}"
+    yield f"{found['waiting']:>8} wait, {found['shown']} may be on screens"
+    yield f"{found['handed']:>8} taken by the clearing house, {found['sent']} by providers"
+    yield f"{found['devices']:>8} devices"
+    for title in ("rejected", "skipped"):
+        for reason, count in sorted(found[title].items()):
+            yield f"{count:>8} {title}: {reason}"
+
+
+@push.command()
+@click.argument("id")
+@config_option
+@json_option
+def trace(config: Config, id: str, as_json: bool) -> None:  # noqa: A002  # the argument's name
+    """Tell what became of a notification, or of all about a conversation, by its ID."""
+    found: Mapping[str, Any] = ask(config, Call("GET", f"{PATH}/notices/{quote(id, safe='')}"))
+    lines = [line for one in found["notices"] for line in (*_hops(one), "")]
+    show(found, "\n".join(lines).rstrip(), as_json=as_json)
+
+
+def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
+    """One line a hop."""
+    about = f"{notice['kind']} about {notice['about']}"
+    if notice["number"]:
+        numbers = {notice["first"], notice["number"]}
+        about += " message " + "-".join(map(str, sorted(numbers)))
+    yield f"{notice['id']}  {notice['user']}  device {notice['device']}"
+    began = notice["created_at"]
+    yield f"  {_time(began)}  fact: {about}"
+    yield f"  {_time(began)}  rule: {notice['rule']}"
+    yield f"  {_time(notice['due_at'])}  queue: due, {notice['attempts']} attempts in vain"
+    if notice["handed_at"]:
+        after = notice["handed_at"] - began
+        yield f"  {_time(notice['handed_at'])}  clearing house: taken after {after:.2f} s"
+    changed, state = _time(notice["changed_at"]), notice["state"]
+    if state == "waiting":
+        yield f"  {'':12}  clearing house: not yet"
+    elif state == "accepted":
+        yield f"  {'':12}  provider: no answer yet"
+    elif state == "sent":
+        yield f"  {changed}  provider: taken"
+    else:
+        reason = notice["reason"]
+        yield f"  {changed}  over: {reason}" + (
+            f" ({ENDINGS[reason]})" if reason in ENDINGS and ENDINGS[reason] != reason else ""
+        )
+
+
+@push.command(name="send-test")
+@click.argument("user")
+@click.option(
+    "--wait", default=30, show_default=True, type=click.IntRange(0, 600), help="Seconds to wait."
+)
+@config_option
+@json_option
+def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
+    """Notify the devices of USER by the road that messages take (exit 1 if one got nothing)."""
+
+    def conversation() -> Conversation[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
+        path = f"{PATH}/users/{quote(user, safe='')}/test"
+        queued: Mapping[str, Any] = content_of((yield Call("POST", path)))
+        deadline = time.monotonic() + wait
+        while True:
+            traced = []
+            for notice_id in queued["ids"]:
+                answer = content_of((yield Call("GET", f"{PATH}/notices/{notice_id}")))
+                traced += answer["notices"]
+            if time.monotonic() >= deadline or all(_is_told(one) for one in traced):
+                return queued, traced
+            time.sleep(POLL_S)
+
+    if (running := reach(config)) is None:
+        raise Problem("no front end runs with this configuration, and only one that runs sends")
+    with running:
+        queued, traced = held(running.ask, conversation())
+    lines = [
+        f"device {one['id']} ({one['platform']}, {one['app_id']}) is not woken: {one['obstacle']}"
+        for one in queued["devices"]
+        if one["obstacle"]
+    ]
+    lines += [line for one in traced for line in _hops(one)]
+    if not queued["devices"]:
+        lines.append(f"{user} has no device that registered for push notifications")
+    show({"devices": queued["devices"], "notices": traced}, "\n".join(lines), as_json=as_json)
+    return 0 if traced and all(_is_sent(one) for one in traced) else 1
+
+
+def _is_told(notice: Mapping[str, Any]) -> bool:
+    """Whether a provider has said something."""
+    return notice["state"] in ("sent", "ended")
+
+
+def _is_sent(notice: Mapping[str, Any]) -> bool:
+    return notice["state"] == "sent" or (notice["state"], notice["reason"]) == ("ended", "sent")
+
+
+def _time(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"

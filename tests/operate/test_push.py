@@ -1,0 +1,164 @@
+"""The operator API of push notifications, over a whole front end in memory."""
+
+from urllib.parse import quote
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from mobility.http.message import Site
+from mobility.operate.access import OperatorAccess
+from mobility.operate.push import PATH, PushCollector, routes
+from mobility.push.clearing_house import HouseFailed
+from mobility.push.wire import DEAD, DELIVERED
+from mobility.testing import MemoryClient, MemoryResponse, memory_site
+from tests.push.doubles import MemoryHouse
+from tests.ucwa.service import Service
+
+KEY = "k" * 43
+BOB = "sip:bob@example.test"
+PHONE = {"platform": "fcm", "appId": "com.example.app", "token": "A" * 40}
+
+
+class PushApiTests(TestCase):
+    """Bob has a phone, and an operator asks about it."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.house = MemoryHouse()
+        self.service = Service(self.mktemp(), house=self.house)
+        self.addCleanup(self.service.stop)
+        await self.service.start()
+        self.waking = self.service.front_end.waking
+        made = routes(
+            self.waking,
+            self.service.front_end.users,
+            OperatorAccess(KEY),
+            self.service.log,
+            lambda uri: f"~{uri}",
+        )
+        site = memory_site(made, clock=Clock(), site=Site("operator", secure=True))
+        self.client = MemoryClient(site)
+        bob = await self.service.sign_in("bob")
+        self.assertEqual((await bob.post("me/pushSubscriptions", PHONE)).status, 201)
+
+    async def ask(
+        self, method: str, path: str, json: object = None, key: str = KEY
+    ) -> MemoryResponse:
+        headers = {"Authorization": f"Bearer {key}"}
+        return await self.client.request(method, PATH + path, headers=headers, json=json)
+
+    async def pass_time(self, seconds: float) -> None:
+        self.service.clock.advance(seconds)
+        await self.service.settle()
+
+    async def test_secret(self) -> None:
+        """Without the operator's secret every route answers 401."""
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/switches"),
+            ("PUT", "/switches/fcm"),
+            ("DELETE", "/switches/fcm/Berlin"),
+            ("GET", f"/users/{quote(BOB)}"),
+            ("POST", f"/users/{quote(BOB)}/test"),
+            ("GET", "/notices/1"),
+            ("GET", "/house"),
+        ):
+            self.assertEqual((await self.ask(method, path, key="x")).status, 401, path)
+
+    async def test_switches(self) -> None:
+        """All platforms are off until one is turned on, for all or for a site, which counts
+        first."""
+        shown = (await self.ask("GET", "/switches")).json()["switches"]
+        self.assertEqual([one["enabled"] for one in shown], [False] * 5)
+        self.assertEqual((await self.ask("PUT", "/switches/fcm", {"enabled": True})).status, 204)
+        off = {"enabled": False, "site": "Berlin"}
+        self.assertEqual((await self.ask("PUT", "/switches/fcm", off)).status, 204)
+        switches = self.waking.switches
+        self.assertTrue(switches.is_on("fcm"))
+        self.assertTrue(switches.is_on("fcm", "Paris"))
+        self.assertFalse(switches.is_on("fcm", "Berlin"))
+        shown = (await self.ask("GET", "/switches")).json()["switches"]
+        self.assertIn(
+            {
+                "platform": "fcm",
+                "switch": "EnableGooglePushNotificationService",
+                "scope": "site:Berlin",
+                "enabled": False,
+            },
+            shown,
+        )
+        self.assertEqual((await self.ask("DELETE", "/switches/fcm/Berlin")).status, 204)
+        self.assertEqual((await self.ask("DELETE", "/switches/fcm/Berlin")).status, 404)
+        self.assertTrue(switches.is_on("fcm", "Berlin"))
+        self.assertEqual((await self.ask("PUT", "/switches/mpns", {"enabled": True})).status, 400)
+        self.assertEqual((await self.ask("PUT", "/switches/fcm", {})).status, 400)
+
+    async def test_switches_last(self) -> None:
+        """A switch holds over a restart."""
+        await self.ask("PUT", "/switches/wns", {"enabled": True})
+        await self.service.restart()
+        self.assertTrue(self.service.front_end.waking.switches.is_on("wns"))
+
+    async def test_test_takes_the_real_road(self) -> None:
+        """A test is queued, taken by the clearing house and by the provider, and each hop is
+        told."""
+        asleep = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()
+        self.assertEqual(asleep["ids"], [])
+        obstacle = "EnableGooglePushNotificationService is off"
+        self.assertEqual([one["obstacle"] for one in asleep["devices"]], [obstacle])
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+        await self.pass_time(0.1)
+        (told,) = self.house.taken
+        self.assertEqual((told.id, told.kind, told.trace), (notice_id, "message", notice_id))
+        (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+        self.assertEqual((traced["state"], traced["kind"]), ("accepted", "test"))
+        self.house.say(notice_id, DELIVERED)
+        await self.service.settle()
+        (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+        self.assertEqual((traced["state"], traced["reason"]), ("ended", "sent"))
+        names = [name for name, fields in self.service.log.events if fields.get("id") == notice_id]
+        self.assertEqual(names, ["push.queued", "push.handed", "push.sent", "push.ended"])
+
+    async def test_trace_of_what_was_refused(self) -> None:
+        """The provider's own words are in the trace, also after a restart."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+        await self.pass_time(0.1)
+        self.house.say(notice_id, DEAD, reason="provider", status="404 UNREGISTERED")
+        await self.service.settle()
+        (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+        self.assertEqual(traced["reason"], "provider: 404 UNREGISTERED")
+        self.assertEqual((await self.ask("GET", "/notices/nothing")).status, 404)
+
+    async def test_standing(self) -> None:
+        """What stands out first is how long the oldest one waits, and why."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        self.assertIs((await self.ask("GET", "")).json()["oldest_s"], None)
+        self.house.fail = HouseFailed("it answered 503", 30.0)
+        await self.ask("POST", f"/users/{quote(BOB)}/test")
+        await self.pass_time(0.1)
+        await self.pass_time(9.9)
+        shown = (await self.ask("GET", "")).json()
+        self.assertEqual((shown["oldest_s"], shown["waiting"]), (10.0, 1))
+        self.assertEqual(shown["problem"], "the clearing house does not answer: it answered 503")
+        self.assertEqual((await self.ask("GET", "/house")).json()["organisation"], "example")
+        (waits,) = (await self.ask("GET", f"/users/{quote(BOB)}")).json()["notices"]
+        self.assertEqual((waits["state"], waits["attempts"]), ("waiting", 1))
+
+    async def test_metrics(self) -> None:
+        """Every question has a metric: queued, taken, refused by reason, how long, the oldest."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        await self.ask("POST", f"/users/{quote(BOB)}/test")
+        await self.pass_time(0.1)
+        hops = self.waking.hops
+        collector = PushCollector(hops, lambda: 3, lambda: 12.5, lambda: True)
+        found = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in collector.collect()
+            for sample in family.samples
+        }
+        self.assertEqual(found["mobility_push_oldest_seconds",], 12.5)
+        self.assertEqual(found["mobility_push_waiting",], 3)
+        self.assertEqual(found["mobility_push_queued_total", "test"], 1)
+        self.assertEqual(found["mobility_push_handed_total",], 1)
+        self.assertEqual(found["mobility_push_latency_seconds_bucket", "+Inf"], 1)
