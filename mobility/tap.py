@@ -1,13 +1,11 @@
 """`twistd mobility`: its options, and the service that holds a front end and all around it."""
 
-import gc
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet import defer
@@ -19,6 +17,7 @@ from twisted.python.usage import Options as TwistedOptions
 from mobility import __version__
 from mobility.administration import administration_routes, make_data_dir
 from mobility.config import Config, load
+from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue
 from mobility.front_end import FrontEnd
@@ -33,7 +32,7 @@ from mobility.operate.certificates import Certificates
 from mobility.operate.health import OPERATOR, Health
 from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
 from mobility.operate.listeners import Listener
-from mobility.operate.log import STDOUT, LogFile, TwistedObserver
+from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
 from mobility.reactor import IReactor
@@ -56,30 +55,11 @@ EVENTS: Catalogue = {
     "service.stopped": {},
 }
 
-FLUSH_S = 1.0
-"""How long a log line may wait for a slow reader that has room again."""
-
 SWEEP_PAGES_S = 30.0
 """How often conversations over MESSAGE requests are looked at that nobody writes in (our
 choice)."""
 
-COLLECT_AFTER = (20_000, 20, 50)
-"""Allocations, young and middle collections after which the next generation is collected (our
-choice, by measurement; Python's 700, 10, 10 cost a tenth of a message)."""
-
 CONFIG_VARIABLE = "MOBILITY_CONFIG"
-
-
-class Refused(Exception, SystemExit):
-    """Ends twistd with status 2.
-
-    It is an Exception, so that twistd removes its pid file, and a SystemExit, so that Python
-    prints no traceback.
-    """
-
-    def __init__(self, fault: OperatorFault) -> None:
-        super().__init__(str(fault))
-        self.code = 2
 
 
 class Options(TwistedOptions):
@@ -97,10 +77,12 @@ def makeService(options: Options) -> "MobilityService":
 
     try:
         config = load(_config_file(options))
-        file = LogFile(_log_destination(options, config), str(config.source))
+        file = LogFile(
+            log_destination(options, config.log.destination, config.source), str(config.source)
+        )
         return MobilityService(config, file, cast(IReactor, reactor))
     except OperatorFault as fault:
-        raise _refused(fault) from None
+        raise refused(fault) from None
 
 
 def _config_file(options: Options) -> Path:
@@ -108,28 +90,6 @@ def _config_file(options: Options) -> Path:
     if not name:
         raise OperatorFault(f"twistd mobility needs --config FILE or {CONFIG_VARIABLE}", "")
     return Path(name)
-
-
-def _log_destination(options: Options, config: Config) -> str:
-    """What twistd's own --logfile says, or else the configuration."""
-    twistd: Mapping[str, Any] = options.parent or {}
-    destination: str = twistd.get("logfile") or config.log.destination
-    if destination == "-":
-        destination = STDOUT
-    if destination == STDOUT and not twistd.get("nodaemon"):
-        raise OperatorFault(
-            str(config.source),
-            'is "stdout", which a daemon has not: name a file, or run twistd -n',
-            "log.destination",
-        )
-    return destination
-
-
-def _refused(fault: OperatorFault) -> Refused:
-    """Tell it on the real standard error: once twistd logs, `sys.stderr` leads into the log."""
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write(f"mobility: {fault}\n")
-    return Refused(fault)
 
 
 class MobilityService(MultiService):
@@ -350,14 +310,14 @@ class MobilityService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Open the listeners."""
-        _settle_memory()
+        settle_memory()
         try:
             super().privilegedStartService()
         except OperatorFault as fault:
             self.log.emit("service.refused", reason=str(fault))
             for listener in self._all_listeners:
                 listener.stopService()
-            raise _refused(fault) from None
+            raise refused(fault) from None
 
     def stopService(self) -> Deferred[None]:
         """Stop accepting, answer what is parked, finish what is under way, close the store.
@@ -396,14 +356,3 @@ class MobilityService(MultiService):
             await waiting.addTimeout(self._drain_timeout_s, self._reactor)
         except defer.TimeoutError:
             self.log.emit("service.drain_timeout", listeners=sorted(late))
-
-
-def _settle_memory() -> None:
-    """Tell the garbage collector that what exists now stays, and to look at new objects rarely.
-
-    Requests leave no cycles behind, so frequent looks only cost; what a look costs grows with the
-    number of sessions.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)

@@ -8,8 +8,9 @@ from twisted.logger import ILogObserver
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.daemon import Refused
 from mobility.errors import OperatorFault
-from mobility.tap import Options, Refused, makeService
+from mobility.tap import Options, makeService
 from tests.interop.front_end_process import FrontEndProcess
 from twisted.plugins import mobility_plugin
 

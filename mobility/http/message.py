@@ -88,6 +88,8 @@ class Request:
     now: float
     media: Media
     path_parameters: dict[str, str] = attrs.Factory(dict)
+    certificate_names: frozenset[str] = frozenset()
+    """Host names in the client's certificate, on a listener that asks for one and is to tell."""
     caller: Caller | None = None
     on_disconnect: Callable[[], None] | None = None
     """Set by the handler of a route that may park; called at most once, when the client goes away

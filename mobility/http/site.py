@@ -39,7 +39,8 @@ class HttpSite:
     `authenticate` finds the caller of BEARER routes; `pseudonym` turns a user's URI into what the
     access line may hold; `own_urls` are more URLs that count as ours, for sites that are reached
     at neither published URL; `subtrees` are directories that are answered as a whole; `epoch` is
-    the time of day, `clock` what waits are measured with.
+    the time of day, `clock` what waits are measured with; `names_of` reads the names in a client's
+    certificate off a transport.
     """
 
     noisy = False
@@ -60,8 +61,10 @@ class HttpSite:
         epoch: Callable[[], float] = time.time,
         own_urls: Sequence[str] = (),
         subtrees: Iterable[Subtree] = (),
+        names_of: Callable[[object], frozenset[str]] | None = None,
     ) -> None:
         self.site = site
+        self._names_of = names_of
         self.header_timeout_s = web.header_timeout_s
         self.body_timeout_s = web.body_timeout_s
         self.keep_alive_timeout_s = web.keep_alive_timeout_s
@@ -149,6 +152,8 @@ class HttpSite:
             now=self._epoch(),
             media=negotiate(headers.get("accept", ""), headers.get("accept-encoding", "")),
         )
+        if self._names_of is not None:
+            request.certificate_names = self._names_of(channel.transport)
         refused = channel.surplus or self.draining
         plan = Plan(fault=Unavailable(_FULL)) if refused else self.service.plan(request)
         self._in_flight += 1

@@ -2,7 +2,7 @@
 
 The front end is always the client; the certificate it shows says which organisation it is.
 
-    POST /push/v1/notifications   {"version": 1, "notifications": [...]}  at most 100
+    POST /push/v1/notifications   {"version": 1, "now": T, "notifications": [...]}  at most 100
          200                      {"version": 1, "results": [...]}  one each, in the same order
     GET  /push/v1/verdicts?after=N&stream=S&wait=SECONDS
          200                      {"version": 1, "stream": S, "verdicts": [...]}
@@ -11,8 +11,9 @@ The front end is always the client; the certificate it shows says which organisa
 
 A notification that cannot be read is rejected alone; the others of its batch are taken.  Fields
 that a version 1 reader does not know are ignored, so that the format may grow; another version has
-another path and another number.  Names are camelCase, times are seconds of the epoch, a field
-without a value is absent.
+another path and another number.  `now` is the sender's clock: with it `expires` means the same
+moment to both, however far their clocks are apart.  Names are camelCase, times are seconds of the
+epoch, a field without a value is absent.
 
 These are its records, bounds and words; `mobility.push.wire_json` writes and reads them.
 """

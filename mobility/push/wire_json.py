@@ -86,9 +86,17 @@ def encode_notification(notification: Notification) -> bytes:
     return msgspec.json.encode(notification_document(notification))
 
 
-def encode_batches(notifications: Iterable[Notification]) -> Iterator[tuple[bytes, int]]:
-    """Request bodies within both bounds, in order, each with how many it holds."""
-    head, size = b'{"version":1,"notifications":[', 0
+def encode_batches(
+    notifications: Iterable[Notification], now: float | None = None
+) -> Iterator[tuple[bytes, int]]:
+    """Request bodies within both bounds, in order, each with how many it holds.
+
+    `now` is the sender's time of day, by which the receiver reads `expires`.
+    """
+    head = b'{"version":1,"notifications":['
+    if now is not None:
+        head = b'{"version":1,"now":%d,"notifications":[' % now
+    size = 0
     items: list[bytes] = []
     for notification in notifications:
         item = encode_notification(notification)
@@ -135,8 +143,18 @@ def decode_batch(body: bytes) -> list[Notification | Result]:
 
     Raises WireFault.
     """
-    items = _items(_message(body, BATCH_BYTES), "notifications", BATCH_ITEMS)
-    return [_notification_or_rejection(item) for item in items]
+    return decode_request(body)[1]
+
+
+def decode_request(body: bytes) -> tuple[int | None, list[Notification | Result]]:
+    """The sender's time of day, if it said it, and what `decode_batch` gives.  Raises WireFault."""
+    message = _message(body, BATCH_BYTES)
+    items = _items(message, "notifications", BATCH_ITEMS)
+    now = None
+    if message.get("now") is not None:
+        with _Whole("request"):
+            now = _number(message, "now", None, 0, 2**53)
+    return now, [_notification_or_rejection(item) for item in items]
 
 
 def _notification_or_rejection(item: object) -> Notification | Result:

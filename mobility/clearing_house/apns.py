@@ -1,0 +1,368 @@
+"""Apple Push Notification service: one long HTTP/2 connection for each app id.
+
+Written from Apple's "Sending notification requests to APNs" and "Handling notification responses
+from APNs" (User Notifications).
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import h2.exceptions
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mobility.clearing_house import payloads
+from mobility.clearing_house.http2 import Answer, Hear, Http2Client, Unanswered
+from mobility.clearing_house.outcome import (
+    CREDENTIAL,
+    DEAD,
+    DELIVERED,
+    DESTINATION,
+    PUSH,
+    Job,
+    Outcome,
+    failed,
+    retry,
+    retry_after,
+)
+from mobility.clearing_house.signing import ApnsTokens
+from mobility.events import Catalogue, EventLog
+
+EVENTS: Catalogue = {
+    "clearing.apns_connected": {"app": "the app id", "server": "host and port"},
+    "clearing.apns_closed": {
+        "app": "the app id",
+        "reason": "what the server said in GOAWAY, or why the connection is lost",
+        "under_way": "requests that had no answer yet",
+    },
+}
+
+CONNECT_S = 30.0
+"""To a usable connection: TCP, TLS and the server's settings (our choice)."""
+
+ANSWER_S = 30.0
+"""For one answer; then the request is given up and tried again (our choice)."""
+
+PING_S = 600.0
+"""A silent connection is asked for a sign of life; without one in ANSWER_S it is cut."""
+
+PROBE_TOKEN = "0" * 64
+"""A device that does not exist: 400 BadDeviceToken for it shows that the credential is taken."""
+
+DEAD_TOKENS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
+"""The reasons of a 400 that mean the token and not the request."""
+
+
+@implementer(IHandshakeListener)
+class ApnsConnection(Protocol):
+    """The Twisted side of `Http2Client`: bytes, time and the end."""
+
+    def __init__(self, authority: str, clock: IReactorTime, changed: Callable[[], None]) -> None:
+        self.client = Http2Client(authority)
+        self.ready: Deferred[None] = Deferred()
+        self.lost = ""
+        self._clock = clock
+        self._changed = changed
+        self._silence: IDelayedCall | None = None
+        self._pinged = False
+        self._flushing = False
+
+    def connectionMade(self) -> None:
+        self._flush()
+
+    def handshakeCompleted(self) -> None:
+        if getattr(self.transport, "negotiatedProtocol", None) != b"h2":
+            self.end("the server does not speak HTTP/2")
+
+    def dataReceived(self, data: bytes) -> None:
+        client = self.client
+        try:
+            client.receive(data)
+        except h2.exceptions.ProtocolError as error:
+            self._flush()
+            self.end(f"protocol error: {type(error).__name__}")
+            return
+        self._flush()
+        self._listen()
+        if client.ready and not self.ready.called:
+            self.ready.callback(None)
+        if client.goaway is not None and not client.under_way:
+            self.end(client.goaway)
+        self._changed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_listening()
+        self.lost = self.lost or self.client.goaway or _short(reason.value)
+        if not self.ready.called:
+            self.ready.errback(reason)
+        self.client.close(self.lost)
+        self._changed()
+
+    def request(self, path: str, headers: list[tuple[str, str]], body: bytes, hear: Hear) -> None:
+        stream: list[int] = []
+
+        def heard(fate: Answer | Unanswered) -> None:
+            if late.active():
+                late.cancel()
+            hear(fate)
+
+        def too_late() -> None:
+            self.client.cancel(stream[0], f"no answer in {ANSWER_S:g} s")
+            self._flush()
+
+        late = self._clock.callLater(ANSWER_S, too_late)
+        stream.append(self.client.request(path, headers, body, heard))
+        self._flush_soon()
+
+    def end(self, reason: str) -> None:
+        """Close the connection, now."""
+        self.lost = self.lost or reason
+        if self.transport is not None:
+            self.client.farewell()
+            self._flush()
+            self.transport.loseConnection()
+
+    def _flush_soon(self) -> None:
+        """What one turn of the reactor asks goes out in one write."""
+        if not self._flushing:
+            self._flushing = True
+            self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        data = self.client.unsent_bytes()
+        if data and self.transport is not None:
+            self.transport.write(data)
+
+    def _listen(self) -> None:
+        self._pinged = False
+        if self._silence is None:
+            self._silence = self._clock.callLater(PING_S, self._silent)
+        else:
+            self._silence.reset(PING_S)
+
+    def _silent(self) -> None:
+        self._silence = None
+        if self._pinged:
+            self.end("the server is silent")
+            cast(Any, self.transport).abortConnection()
+            return
+        self._pinged = True
+        self.client.ping()
+        self._flush()
+        self._silence = self._clock.callLater(ANSWER_S, self._silent)
+
+    def _stop_listening(self) -> None:
+        if self._silence is not None and self._silence.active():
+            self._silence.cancel()
+        self._silence = None
+
+
+class Apns:
+    """A provider (`outcome.Provider`) for one app id.
+
+    `endpoint` leads to the server with TLS and ALPN h2; `on_room` is called when there may be more
+    room than before.
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        authority: str,
+        tokens: ApnsTokens,
+        endpoint: Callable[[], IStreamClientEndpoint],
+        clock: IReactorTime,
+        log: EventLog,
+        *,
+        epoch: Callable[[], float] = time.time,
+    ) -> None:
+        self.on_room: Callable[[], None] = lambda: None
+        self.tokens = tokens
+        self._app_id = app_id
+        self._authority = authority
+        self._endpoint = endpoint
+        self._clock = clock
+        self._log = log
+        self._epoch = epoch
+        self._connection: ApnsConnection | None = None
+        self._connecting: Deferred[ApnsConnection] | None = None
+        self._waiters: list[Deferred[ApnsConnection]] = []
+        self._closed = False
+
+    @property
+    def room(self) -> int:
+        """As many as the server allows; one, that connects, while there is no connection."""
+        if self._closed or self._connecting is not None:
+            return 0
+        connection = self._usable()
+        return 1 if connection is None else connection.client.room
+
+    async def deliver(self, job: Job) -> Outcome:
+        notification = job.notification
+        identifier = payloads.apns_id(job.organisation, notification.id)
+        payload = payloads.apns(notification, self._app_id, identifier)
+        if payload is None:
+            return failed("no token for this kind", "malformed")
+        token = getattr(notification.device, payload.token_field)
+        fate = await self._ask(token, list(payload.headers), payload.body)
+        if isinstance(fate, Outcome):
+            return fate
+        return self._judge(fate, payload.token_field)
+
+    async def probe(self) -> Outcome:
+        headers = [
+            ("apns-topic", self._app_id),
+            ("apns-push-type", "background"),
+            ("apns-priority", "5"),
+            ("apns-expiration", "0"),
+        ]
+        fate = await self._ask(PROBE_TOKEN, headers, b'{"aps":{"content-available":1}}')
+        outcome = fate if isinstance(fate, Outcome) else self._judge(fate, "token")
+        if outcome.outcome == DEAD:
+            return Outcome(DELIVERED, outcome.status)
+        return outcome
+
+    def close(self) -> None:
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            self._connection.end("the clearing house closes it")
+
+    async def _ask(
+        self, token: str, headers: list[tuple[str, str]], body: bytes
+    ) -> Answer | Outcome:
+        """The answer of the server, or the outcome when there is none."""
+        if not (token.isascii() and token.isalnum()):
+            return Outcome(DEAD, "the token is no hexadecimal number", "provider", PUSH)
+        connection = self._usable()
+        if connection is None:
+            try:
+                connection = await self._connect()
+            except Exception as error:
+                return retry(f"cannot connect: {_short(error)}")
+        heard: Deferred[Answer | Unanswered] = Deferred()
+        fields = [("authorization", f"bearer {self.tokens.current(self._epoch())}"), *headers]
+        try:
+            connection.request(f"/3/device/{token}", fields, body, heard.callback)
+        except h2.exceptions.ProtocolError as error:  # no stream number is left, or it has ended
+            connection.end(f"cannot be used any more: {type(error).__name__}")
+            return retry("the connection has ended", unseen=True)
+        fate = await heard
+        if isinstance(fate, Unanswered):
+            return retry(fate.reason, unseen=fate.unseen)
+        return fate
+
+    def _usable(self) -> ApnsConnection | None:
+        connection = self._connection
+        if connection is None or connection.lost or connection.client.goaway is not None:
+            return None
+        return connection
+
+    def _connect(self) -> Deferred[ApnsConnection]:
+        """The one connection, shared by all who wait for it."""
+        waiter: Deferred[ApnsConnection] = Deferred()
+        self._waiters.append(waiter)
+        if self._connecting is None:
+            opening = self._connecting = Deferred.fromCoroutine(self._open())
+            opening.addTimeout(CONNECT_S, cast(Any, self._clock))
+            opening.addBoth(self._connected)
+        return waiter
+
+    async def _open(self) -> ApnsConnection:
+        made: list[ApnsConnection] = []
+
+        def build() -> ApnsConnection:
+            made.append(ApnsConnection(self._authority, self._clock, self._changed))
+            return made[-1]
+
+        factory = cast(Any, Factory).forProtocol(build)
+        factory.noisy = False
+        connection = cast(ApnsConnection, await self._endpoint().connect(factory))
+        try:
+            await connection.ready
+        except defer.CancelledError:
+            cast(Any, connection.transport).abortConnection()
+            raise
+        return connection
+
+    def _connected(self, found: ApnsConnection | Failure) -> None:
+        self._connecting = None
+        waiters, self._waiters = self._waiters, []
+        if isinstance(found, ApnsConnection):
+            self._connection = found
+            self._log.emit("clearing.apns_connected", app=self._app_id, server=self._authority)
+        for waiter in waiters:
+            waiter.callback(found) if isinstance(found, ApnsConnection) else waiter.errback(found)
+        self.on_room()
+
+    def _changed(self) -> None:
+        connection = self._connection
+        if connection is not None and (connection.lost or connection.client.goaway is not None):
+            self._connection = None
+            self._log.emit(
+                "clearing.apns_closed",
+                app=self._app_id,
+                reason=connection.lost or connection.client.goaway,
+                under_way=connection.client.under_way,
+            )
+        self.on_room()
+
+    def _judge(self, answer: Answer, token_field: str) -> Outcome:
+        """Apple's table of responses."""
+        reason, timestamp = _read(answer.body)
+        status, said = answer.status, f"{answer.status} {reason}".strip()
+        after = retry_after(answer.headers.get("retry-after"), self._epoch())
+        if status == 200:
+            return Outcome(DELIVERED, "200")
+        if status == 410:
+            return Outcome(
+                DEAD, said, "provider", token_field=token_field, dead_since=timestamp // 1000
+            )
+        if status == 400:
+            if reason in DEAD_TOKENS:
+                return Outcome(DEAD, said, "provider", token_field=token_field)
+            return retry(said) if reason == "IdleTimeout" else failed(said)
+        if status == 403:
+            if reason == "ExpiredProviderToken" and self.tokens.renew(self._epoch()):
+                return retry(said, CREDENTIAL, unseen=True)
+            return retry(said, CREDENTIAL, after)
+        if status == 413:
+            return failed(said, "payload_too_large")
+        if status == 429:
+            blames = DESTINATION if reason == "TooManyProviderTokenUpdates" else PUSH
+            return retry(said, blames, after)
+        if status >= 500:
+            return retry(said, DESTINATION, after)
+        return failed(said)
+
+
+def _read(body: bytes) -> tuple[str, int]:
+    """Reason and timestamp in milliseconds, "" and 0 where they are not told."""
+    try:
+        found = json.loads(body) if body else {}
+    except (ValueError, RecursionError):
+        return "", 0
+    if not isinstance(found, dict):
+        return "", 0
+    reason, timestamp = found.get("reason"), found.get("timestamp")
+    return (
+        reason[:64] if isinstance(reason, str) else "",
+        timestamp if isinstance(timestamp, int) and 0 < timestamp < 2**53 else 0,
+    )
+
+
+def _short(error: BaseException | None) -> str:
+    """What went wrong with a connection, without the addresses that Twisted puts into it."""
+    return type(error).__name__ if error is not None else "closed"

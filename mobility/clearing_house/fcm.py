@@ -1,0 +1,164 @@
+"""Firebase Cloud Messaging, HTTP v1.
+
+Written from Firebase's "Send a message using FCM HTTP v1 API" and "FCM error codes".
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import attrs
+import msgspec
+
+from mobility.clearing_house import payloads
+from mobility.clearing_house.bearer import AccessTokens, NoToken
+from mobility.clearing_house.outcome import (
+    CREDENTIAL,
+    DEAD,
+    DELIVERED,
+    DESTINATION,
+    PUSH,
+    Job,
+    Outcome,
+    failed,
+    retry,
+    retry_after,
+)
+from mobility.clearing_house.signing import ServiceAccount
+from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
+
+SERVER = "https://fcm.googleapis.com"
+QUOTA_S = 60.0
+"""The least wait after 429 without Retry-After ("FCM error codes")."""
+
+FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+NOT_VALID = "not a valid FCM registration token"
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+
+
+@attrs.frozen(slots=True)
+class FcmFault:
+    """An error body: `code` of FcmError, or the RPC status; `violations` name wrong fields."""
+
+    code: str = ""
+    typed: bool = False
+    message: str = attrs.field(default="", repr=False)
+    violations: tuple[str, ...] = ()
+
+
+class Fcm:
+    """A provider (`outcome.Provider`) for one app id."""
+
+    def __init__(
+        self,
+        account: ServiceAccount,
+        server: str,
+        client: WebClient,
+        *,
+        epoch: Callable[[], float] = time.time,
+    ) -> None:
+        self._account = account
+        self._url = f"{server}/v1/projects/{account.project}/messages:send"
+        self._client = client
+        self._epoch = epoch
+        self._tokens = AccessTokens(self._fetch, epoch)
+        self._under_way = 0
+
+    @property
+    def room(self) -> int:
+        return CONNECTIONS_A_HOST - self._under_way
+
+    async def deliver(self, job: Job) -> Outcome:
+        return await self._send(payloads.fcm(job.notification, self._epoch()))
+
+    async def probe(self) -> Outcome:
+        """Ask FCM to look at, and not send, a message to a device that does not exist."""
+        message = {"validate_only": True, "message": {"token": "none"}}
+        outcome = await self._send(msgspec.json.encode(message))
+        if outcome.outcome == DEAD:
+            return Outcome(DELIVERED, outcome.status)
+        return outcome
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def _send(self, body: bytes) -> Outcome:
+        self._under_way += 1
+        try:
+            token = await self._tokens.current()
+            headers = [
+                ("Authorization", f"Bearer {token}"),
+                ("Content-Type", "application/json; charset=UTF-8"),
+            ]
+            answer = await self._client.post(self._url, headers, body)
+        except NoToken as error:
+            return error.outcome
+        except Unreachable as error:
+            return retry(str(error))
+        finally:
+            self._under_way -= 1
+        return self._judge(answer, token)
+
+    async def _fetch(self) -> WebAnswer:
+        form = {"grant_type": GRANT, "assertion": self._account.assertion(self._epoch())}
+        return await self._client.post(self._account.token_uri, FORM, urlencode(form).encode())
+
+    def _judge(self, answer: WebAnswer, token: str) -> Outcome:
+        """The table of FCM's error codes.  A token is dropped for two of them only."""
+        if answer.status == 200:
+            return Outcome(DELIVERED, "200")
+        fault = read_fault(answer.body)
+        said = f"{answer.status} {fault.code}".strip()
+        after = retry_after(answer.retry_after, self._epoch())
+        if answer.status == 404 and fault.typed and fault.code == "UNREGISTERED":
+            return Outcome(DEAD, said, "provider", token_field="token")  # noqa: S106
+        if answer.status == 400:
+            return _judge_400(fault, said)
+        if answer.status == 401:
+            if fault.typed:  # THIRD_PARTY_AUTH_ERROR: FCM's own credential for another service
+                return failed(said, "credential")
+            self._tokens.forget(token)
+            return retry(said, CREDENTIAL, after)
+        if answer.status == 403:
+            if fault.typed:  # SENDER_ID_MISMATCH: another project's token
+                return failed(said)
+            return retry(said, CREDENTIAL, after)
+        if answer.status == 429:
+            return retry(said, PUSH, QUOTA_S if after is None else after)
+        if answer.status >= 500:
+            return retry(said, DESTINATION, after)
+        return failed(said)
+
+
+def _judge_400(fault: FcmFault, said: str) -> Outcome:
+    """INVALID_ARGUMENT means the token when FCM says so, and else a request that we built wrong."""
+    ours = [field for field in fault.violations if field != "message.token"]
+    about_token = NOT_VALID in fault.message or (
+        fault.typed and fault.code == "INVALID_ARGUMENT" and not fault.violations
+    )
+    if about_token and not ours:
+        return Outcome(DEAD, said, "provider", token_field="token")  # noqa: S106
+    return failed(said)
+
+
+def read_fault(body: bytes) -> FcmFault:
+    """What an error body says; nothing where it cannot be read."""
+    try:
+        error = msgspec.json.decode(body, type=dict[str, Any])["error"]
+        details = error.get("details") or []
+        code = str(error.get("status", ""))[:64]
+        message = str(error.get("message", ""))[:1000]
+        typed, violations = False, []
+        for detail in details[:20]:
+            kind = detail.get("@type")
+            if kind == FCM_ERROR:
+                code, typed = str(detail.get("errorCode", ""))[:64], True
+            elif kind == BAD_REQUEST:
+                found = detail.get("fieldViolations") or []
+                violations += [str(one.get("field", "")) for one in found[:20]]
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        return FcmFault()
+    return FcmFault(code, typed, message, tuple(violations))

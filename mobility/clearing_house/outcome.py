@@ -1,0 +1,102 @@
+"""What a provider said about one push, in the terms that every provider shares."""
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+import attrs
+
+from mobility.push.wire import Notification
+
+DELIVERED, FAILED, DEAD, RETRY = "delivered", "failed", "dead", "retry"
+
+PUSH, DESTINATION, CREDENTIAL = "push", "destination", "credential"
+"""What a trouble is to be blamed on: this push or its device, the whole destination, or the
+credential that the destination refuses."""
+
+LONGEST_RETRY_AFTER_S = 3_600.0
+"""A provider that asks for longer is asked again all the same (our choice)."""
+
+STATUS_CHARACTERS = 120
+
+
+@attrs.frozen(slots=True)
+class Outcome:
+    """One provider's answer.
+
+    `outcome` is delivered, failed, dead or retry; `reason` a key of `mobility.push.wire.REASONS`;
+    `status` the provider's own words.  `unseen` means that the provider has not acted on it: try
+    again at once, and count nothing.  `dead_since` is 0 when the provider names no time.
+    """
+
+    outcome: str
+    status: str = ""
+    reason: str = ""
+    blames: str = PUSH
+    retry_after_s: float | None = None
+    token_field: str = ""
+    dead_since: int = 0
+    unseen: bool = False
+
+
+def retry(
+    status: str,
+    blames: str = DESTINATION,
+    retry_after_s: float | None = None,
+    *,
+    unseen: bool = False,
+) -> Outcome:
+    """To be tried again later."""
+    reason = "credential" if blames == CREDENTIAL else "provider"
+    return Outcome(RETRY, status[:STATUS_CHARACTERS], reason, blames, retry_after_s, unseen=unseen)
+
+
+def failed(status: str, reason: str = "provider") -> Outcome:
+    """Never to be tried again, and the token is kept."""
+    return Outcome(FAILED, status[:STATUS_CHARACTERS], reason)
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds of a Retry-After field, which is a number or a date (RFC 9110 section 10.2.3)."""
+    if not value:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:10])
+    else:
+        try:
+            when = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+@attrs.frozen(slots=True)
+class Job:
+    """One push on its way to a provider."""
+
+    organisation: str
+    notification: Notification
+    accepted_at: int
+
+
+class Provider(Protocol):
+    """One module a provider; one object for each app id and, on the open web, each host."""
+
+    @property
+    def room(self) -> int:
+        """How many more pushes it takes now."""
+        ...
+
+    async def deliver(self, job: Job) -> Outcome:
+        """Send one push.  Never raises but for a bug."""
+        ...
+
+    async def probe(self) -> Outcome:
+        """Try the credential: `delivered` when the provider takes it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

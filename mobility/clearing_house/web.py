@@ -1,0 +1,142 @@
+"""HTTP/1.1 requests to providers: keep-alive, bounded, and with one kind of trouble."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import attrs
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from mobility.clearing_house.endpoints import EndpointRefused
+
+ANSWER_S = 30.0
+"""For a whole answer (our choice)."""
+
+BODY_BYTES = 64 * 1024
+"""Of an answer; the rest is not read (our choice: a provider's error is below 4 KiB)."""
+
+CONNECTIONS_A_HOST = 20
+"""Kept open to one host, and requests to one host at once (our choice)."""
+
+USER_AGENT = "mobility-push"
+
+
+class Unreachable(Exception):
+    """No answer came: no connection, bad TLS, too slow, or cut."""
+
+
+@attrs.frozen(slots=True)
+class WebAnswer:
+    """`headers` have lower-case names; of a repeated one the last."""
+
+    status: int
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+    @property
+    def retry_after(self) -> str | None:
+        return self.headers.get("retry-after")
+
+
+@implementer(IBodyProducer)
+class Body:
+    """The whole body at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        consumer.write(self._data)
+        return defer.succeed(None)
+
+    def pauseProducing(self) -> None:
+        """It is written already."""
+
+    def resumeProducing(self) -> None:
+        """It is written already."""
+
+    def stopProducing(self) -> None:
+        """It is written already."""
+
+
+class _Collector(Protocol):
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self._data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) > BODY_BYTES and self.transport is not None:
+            self._data = self._data[:BODY_BYTES]
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.done.called:
+            return
+        whole = reason.check(ResponseDone, PotentialDataLoss) is not None
+        if whole or len(self._data) == BODY_BYTES:
+            self.done.callback(self._data)
+        else:
+            self.done.errback(reason)
+
+
+class WebClient:
+    """Posts to providers over kept connections."""
+
+    def __init__(self, reactor: Any, endpoints: IAgentEndpointFactory) -> None:
+        self._reactor = reactor
+        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._pool.maxPersistentPerHost = CONNECTIONS_A_HOST
+        self._pool.retryAutomatically = False
+        self._pool._factory.noisy = False
+        self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+
+    async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> WebAnswer:
+        """Raises Unreachable, and EndpointRefused for what may not be connected to."""
+        fields = Headers({"User-Agent": [USER_AGENT]})
+        for name, value in headers:
+            fields.addRawHeader(name, value)
+        asking: Deferred[WebAnswer] = Deferred.fromCoroutine(self._ask(url, fields, body))
+        asking.addTimeout(ANSWER_S, cast(IReactorTime, self._reactor))
+        try:
+            return await asking
+        except EndpointRefused:
+            raise
+        except defer.TimeoutError as error:
+            raise Unreachable(f"no answer in {ANSWER_S:g} s") from error
+        except Exception as error:  # Twisted has dozens, and OpenSSL its own
+            raise Unreachable(_reason(error)) from error
+
+    async def _ask(self, url: str, headers: Headers, body: bytes) -> WebAnswer:
+        response = cast(
+            IResponse,
+            await self._agent.request(b"POST", url.encode("ascii"), headers, Body(body)),
+        )
+        collector = _Collector()
+        response.deliverBody(collector)
+        data = await collector.done
+        fields = {
+            name.decode("latin-1").lower(): values[-1].decode("latin-1")
+            for name, values in response.headers.getAllRawHeaders()
+        }
+        return WebAnswer(response.code, fields, data)
+
+    def close(self) -> Deferred[None]:
+        return cast("Deferred[None]", self._pool.closeCachedConnections())
+
+
+def _reason(error: BaseException) -> str:
+    """The kind of trouble, without addresses: of several the last."""
+    reasons = getattr(error, "reasons", None)
+    if reasons:
+        return _reason(reasons[-1].value)
+    return type(error).__name__

@@ -1,0 +1,95 @@
+"""What the HTTP/1.1 doubles share: one resource that hands each request to a function."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+
+@attrs.frozen(slots=True)
+class Asked:
+    """A request: `headers` have lower-case names."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@attrs.frozen(slots=True)
+class Page:
+    """An answer; `status` 0 means none at all."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def json_page(status: int, content: object, *headers: tuple[str, str]) -> Page:
+    fields = (("Content-Type", "application/json"), *headers)
+    return Page(status, json.dumps(content).encode(), fields)
+
+
+class _Everything(Resource):
+    isLeaf = True
+
+    def __init__(self, double: "WebDouble") -> None:
+        super().__init__()
+        self._double = double
+
+    def render(self, request: Request) -> Any:
+        headers = {
+            name.decode("latin-1").lower(): values[-1].decode("latin-1")
+            for name, values in request.requestHeaders.getAllRawHeaders()
+        }
+        content = request.content
+        body = b"" if content is None else content.read()
+        asked = Asked(request.method.decode(), request.path.decode("latin-1"), headers, body)
+        page = self._double.answer(asked)
+        if not page.status:
+            return NOT_DONE_YET
+        request.setResponseCode(page.status)
+        for name, value in page.headers:
+            request.responseHeaders.setRawHeaders(name, [value])
+        if self._double.delay_s:
+            self._double.clock.callLater(self._double.delay_s, _finish, request, page.body)
+            return NOT_DONE_YET
+        return page.body
+
+
+def _finish(request: Request, body: bytes) -> None:
+    if not getattr(request, "_disconnected", False):
+        request.write(body)
+        request.finish()
+
+
+class WebDouble:
+    """A web server; `answer` is for its kinds to write."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.delay_s = 0.0
+        self.requests = 0
+        self.port = 0
+        """Where it listens, once it does."""
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def factory(self) -> Site:
+        site = Site(_Everything(self))
+        site.noisy = False
+        site.displayTracebacks = False
+        return site
+
+    def answer(self, asked: Asked) -> Page:
+        raise NotImplementedError(asked)
+
+
+Decide = Callable[[Any], Page | None]
