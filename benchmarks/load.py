@@ -34,6 +34,8 @@ class Load:
         self._requests: dict[int, Iterator[bytes]] = {}
         self._received: dict[int, bytes] = {}
         self._poll = select.epoll()
+        self.answers = 0
+        """All that have come so far."""
         for request in requests:
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -87,4 +89,5 @@ class Load:
             self._received[number] += data
             return False
         self._received[number] = rest
+        self.answers += 1
         return True

@@ -257,8 +257,12 @@ class ClearingHouseService(MultiService):
             "clearing.reloaded", organisations=len(settings.organisations), apps=len(apps)
         )
 
-    async def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the log lines that are held back."""
         self._file.log.flush()
+
+    async def _flush(self) -> None:
+        self.flush()
 
     async def _sweep(self) -> None:
         now = int(self._epoch())

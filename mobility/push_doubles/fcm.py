@@ -135,7 +135,8 @@ class FcmDouble(WebDouble):
         if decided is not None:
             return decided
         if not request.get("validate_only"):
-            self.received.append(push)
+            if self.keep:
+                self.received.append(push)
             self.on_push(push)
         name = f"projects/{self._project}/messages/{len(self.received)}"
         return json_page(200, {"name": name})

@@ -73,6 +73,8 @@ class WebDouble:
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
         self.delay_s = 0.0
+        self.keep = True
+        """Whether what it takes is kept in `received`."""
         self.requests = 0
         self.port = 0
         """Where it listens, once it does."""

@@ -112,8 +112,9 @@ class PushServiceDouble(WebDouble):
             message = self._read(asked, subscriber)
         except ValueError as error:
             return Page(400, str(error).encode())
-        subscriber.messages.append(message)
-        self.received.append(message)
+        if self.keep:
+            subscriber.messages.append(message)
+            self.received.append(message)
         self.on_push(message)
         return Page(201, headers=(("Location", f"{self.url}/message/{len(self.received)}"),))
 

@@ -93,7 +93,8 @@ class WnsDouble(WebDouble):
         decided = self.decide(push)
         if decided is not None:
             return decided
-        self.received.append(push)
+        if self.keep:
+            self.received.append(push)
         self.on_push(push)
         return Page(200, headers=(("X-WNS-Status", "received"),))
 

@@ -1,13 +1,13 @@
 """A clearing house in this process, with every provider's double and a front end to send from."""
 
+import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -17,7 +17,6 @@ from mobility.push.wire import Device, Notification, Verdict
 from mobility.push_doubles.providers import APP, Providers
 from mobility.push_doubles.sender import Sender
 from mobility.push_tap import ClearingHouseService
-from mobility.testing import MemoryLog
 
 reactor: Any = _reactor
 
@@ -55,22 +54,6 @@ def push(to: Device, kind: str = "message", **more: Any) -> Notification:
     more.setdefault("id", f"push-{next(_numbers)}")
     more.setdefault("expires", int(time.time()) + 3_600)
     return Notification(device=to, kind=kind, **more)
-
-
-class TeeLog(MemoryLog):
-    """Keeps what passes to a real log."""
-
-    def __init__(self, log: Any) -> None:
-        super().__init__()
-        self._log = log
-
-    def emit(self, event: str, /, **fields: object) -> None:
-        super().emit(event, **fields)
-        self._log.emit(event, **fields)
-
-    def failure(self, event: str, failure: Any, /, **fields: object) -> None:
-        super().failure(event, failure, **fields)
-        self._log.failure(event, failure, **fields)
 
 
 class RunningCase(TestCase):
@@ -153,6 +136,8 @@ class RunningCase(TestCase):
                 after = verdict.sequence
         return found[notification.id]
 
-
-Step = Callable[[], Awaitable[None]]
-Fired = Deferred[None]
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The lines of the log with that event, so far."""
+        self.running.flush()
+        lines = map(json.loads, (self.directory / "log").read_text().splitlines())
+        return [line for line in lines if line["event"] == event]

@@ -206,7 +206,7 @@ class DeliveryTests(RunningCase):
         """Each hop leaves a line with the push's id, and none holds a token or a text."""
         sent = push(device(), title="SECRET TITLE", body="SECRET BODY", trace="trace-7")
         await self.fate(sent)
-        self.running._file.log.flush()
+        self.running.flush()
         text = (self.directory / "log").read_text()
         lines = [json.loads(line) for line in text.splitlines()]
         hops = [line["event"] for line in lines if line.get("id") == sent.id]
