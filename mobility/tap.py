@@ -227,6 +227,7 @@ class MobilityService(MultiService):
             ),
             front_end.telephony.outside if front_end.telephony is not None else None,
             self._telephones,
+            lambda uri: front_end.forwarding.destinations.policy_of(uri).enable_call_transfer,
             EventServices(
                 front_end.users,
                 front_end.presence,

@@ -44,6 +44,11 @@ def silenced(description: str) -> str:
     return _directed(description, "inactive")
 
 
+def resumed(description: str) -> str:
+    """The description with all its streams flowing both ways."""
+    return _directed(description, "sendrecv")
+
+
 def _silent(media: Media) -> Media:
     kept = tuple(one for one in media.attributes if one.name in _KEPT)
     if not media.port:

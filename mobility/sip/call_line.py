@@ -36,8 +36,8 @@ from mobility.sip.call_reasons import (
     outcome_of_status,
     status_of,
 )
-from mobility.sip.called_leg import CalledLeg
 from mobility.sip.core import Incoming
+from mobility.sip.cross_leg import Calling, Joined
 from mobility.sip.leg import Ending, Leg, Refused
 from mobility.sip.leg_states import Legged
 
@@ -54,6 +54,16 @@ class Domain:
     calls: Calls
     renegotiations: Renegotiations
     epoch: Callable[[], float]
+
+
+class Pending(Protocol):
+    """A transfer that is under way."""
+
+    def left(self) -> bool:
+        """Who transfers has hung up: whether the other end is kept for the transfer."""
+
+    def abandon(self) -> None:
+        """The other end has hung up."""
 
 
 class Register(Protocol):
@@ -75,8 +85,10 @@ class Register(Protocol):
 class CallLine:
     """What both kinds have in common.  It is the Owner of its leg."""
 
-    leg: Leg
+    leg: Joined
     line: Line
+    transfer: Pending | None = None
+    """The transfer of the call that is under way."""
 
     def __init__(self, domain: Domain, register: Register) -> None:
         self.domain = domain
@@ -133,6 +145,8 @@ class CallLine:
         """The conversation is over for it: so is the leg."""
         if self.line.closed:
             return
+        if self.transfer is not None:
+            self.transfer.abandon()
         self.leg.hang_up(*reasons)
         self.close()
 
@@ -174,7 +188,7 @@ class CallLine:
     def refused(self, leg: Leg, refused: Refused) -> None:
         """An Owner's."""
 
-    def offered(self, leg: Leg, description: str) -> None:  # noqa: ARG002
+    def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
         """The peer holds, resumes, adds or ends media."""
         self._own_offer = True
 
@@ -190,7 +204,7 @@ class CallLine:
 
         self.decide(offer, no)
 
-    def agreed(self, leg: Leg, description: str) -> None:  # noqa: ARG002
+    def agreed(self, leg: object, description: str) -> None:  # noqa: ARG002
         """The peer has answered the other end's new offer."""
         renegotiation, self._renegotiation = self._renegotiation, ""
         if not renegotiation:
@@ -204,7 +218,7 @@ class CallLine:
 
         self.decide(answer, lambda _: self._dismiss(renegotiation))
 
-    def disagreed(self, leg: Leg, status: int) -> None:  # noqa: ARG002
+    def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
         """It has refused it."""
         renegotiation, self._renegotiation = self._renegotiation, ""
         if renegotiation:
@@ -222,7 +236,7 @@ class CallLine:
         """It transfers the call."""
         self.register.referred(self, incoming)
 
-    def ended(self, leg: Leg, ending: Ending) -> None:
+    def ended(self, leg: object, ending: Ending) -> None:
         """The peer has hung up or given up, or is lost."""
         raise NotImplementedError
 
@@ -230,7 +244,7 @@ class CallLine:
 class CallerLine(CallLine):
     """Somebody who calls over SIP."""
 
-    leg: CalledLeg
+    leg: Calling
 
     def __init__(self, domain: Domain, register: Register) -> None:
         super().__init__(domain, register)
@@ -262,7 +276,9 @@ class CallerLine(CallLine):
         self.outcome = self.outcome or (reason.subcode.lower() if reason is not None else "failed")
         self.leg.refuse(status)
 
-    def ended(self, leg: Leg, ending: Ending) -> None:  # noqa: ARG002
+    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
+        if self.transfer is not None and self.transfer.left():
+            return
         if ending.event is Legged.CANCELLED:
             self.outcome = "cancelled"
         elif ending.event in (Legged.LOST, Legged.NO_ACK):
@@ -380,7 +396,9 @@ class PhoneLine(CallLine):
 
         self.decide(no, lambda _: self.close())
 
-    def ended(self, leg: Leg, ending: Ending) -> None:  # noqa: ARG002
+    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
+        if self.transfer is not None and self.transfer.left():
+            return
         if ending.event in (Legged.LOST, Legged.NO_ACK):
             self.outcome = "lost"
 

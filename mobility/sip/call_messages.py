@@ -10,7 +10,7 @@ from mobility.sip.refusal import SipRefusal
 
 SDP = "application/sdp"
 
-SUPPORTED = "100rel, timer"
+SUPPORTED = "100rel, replaces, timer"
 """Extensions of calls, as Supported says them."""
 
 

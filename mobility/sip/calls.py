@@ -30,11 +30,14 @@ from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.grammar import readable
+from mobility.sip.leg import Leg
 from mobility.sip.message import Request
 from mobility.sip.parties import Callee, Caller, Parties, address
 from mobility.sip.path import ClientPath
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
+from mobility.sip.replacing_leg import ReplacingLeg
+from mobility.sip.transfers import Transferring, Transfers, replaced
 
 EVENTS: Catalogue = {
     "sip.call": {
@@ -82,6 +85,7 @@ class SipCalls:
         domain: Domain,
         outside: OutsideCalls | None,
         late: LateRinging,
+        may_transfer: Callable[[str], bool],
         log: EventLog,
         pseudonym: Callable[[str], str],
     ) -> None:
@@ -95,6 +99,8 @@ class SipCalls:
         self._lines: set[CallLine] = set()
         """Those that call, and those of phones that were looked for, whether they ring or not."""
         self._refusals: dict[str, int] = {}
+        needs = Transferring(reaching.core, domain, parties, outside, may_transfer, log)
+        self._transfers = Transfers(needs, self._lines, self)
         reaching.core.serve("INVITE", self.invite)
         reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
         domain.calls.stages.own.others.append(self.phones)
@@ -110,6 +116,9 @@ class SipCalls:
         """An INVITE out of dialogs.  Raises SipRefusal and Malformed."""
         request = incoming.request
         caller = self._parties.caller(incoming)
+        if "Replaces" in request.fields:
+            self._replace(incoming, caller)
+            return
         callee = self._parties.callee(request, caller)
         wanted = self._wanted(request, callee)
         one = CallerLine(self._domain, self)
@@ -128,6 +137,23 @@ class SipCalls:
             raise
         if leg.is_over and not one.conversation_id:
             one.close()
+
+    def _replace(self, incoming: Incoming, caller: Caller) -> None:
+        """Another device takes over the part of one in a call: of the same user, or as a trusted
+        peer says (RFC 3891 section 3).  Raises SipRefusal and Malformed."""
+        request = incoming.request
+        found = self._reaching.core.dialogs.get(replaced(request.need("Replaces")))
+        legs = {one.leg: one for one in self._lines if one.answered_at}
+        one = legs.get(found) if isinstance(found, Leg) else None
+        if one is None:
+            raise SipRefusal(481)
+        if caller.user is not None and caller.uri != one.line.user_uri:
+            raise SipRefusal(403)
+        offer = description_of(request)
+        if not offer:
+            raise SipRefusal(488, "Not Acceptable Here: no offer")
+        path = ClientPath(self._reaching.client, flow=incoming.flow)
+        one.offered(ReplacingLeg(self._reaching.core, path, one, incoming), offer)
 
     def _wanted(self, request: Request, callee: Callee) -> Wanted:
         """What an INVITE asks for.  Raises SipRefusal and Malformed."""
@@ -264,8 +290,8 @@ class SipCalls:
         self._refusals[invitation_id] = best
         return best
 
-    def referred(self, one: CallLine, incoming: Incoming) -> None:  # noqa: ARG002
-        raise SipRefusal(603)
+    def referred(self, one: CallLine, incoming: Incoming) -> None:
+        self._transfers.refer(one, incoming)
 
 
 def readable_description(text: str) -> Description:

@@ -166,24 +166,24 @@ class GatewayLeg:
     def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
         self._ends(happening_of_status(refused.status))
 
-    def offered(self, leg: Leg, description: str) -> None:
+    def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
         if self._read(description):
             self._say(Happening.OFFERED)
         else:
-            leg.refuse_offer()
+            self.leg.refuse_offer()
 
-    def agreed(self, leg: Leg, description: str) -> None:  # noqa: ARG002
+    def agreed(self, leg: object, description: str) -> None:  # noqa: ARG002
         if self._expects:
             self._expects.pop(0)(description)
 
-    def disagreed(self, leg: Leg, status: int) -> None:  # noqa: ARG002
+    def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
         if self._expects and self._expects.pop(0) == self._agreed:
             self._say(Happening.DISAGREED)
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)
 
-    def ended(self, leg: Leg, ending: Ending) -> None:  # noqa: ARG002
+    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
         self._ends(Happening.HUNG_UP)
 
     def _read(self, description: str) -> bool:

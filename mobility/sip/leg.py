@@ -75,20 +75,20 @@ class Owner(Protocol):
     def refused(self, leg: "Leg", refused: Refused) -> None:
         """It got another final response, or none."""
 
-    def offered(self, leg: "Leg", description: str) -> None:
+    def offered(self, leg: object, description: str) -> None:
         """The peer offers anew: `answer_offer` or `refuse_offer` is waited for."""
 
-    def agreed(self, leg: "Leg", description: str) -> None:
+    def agreed(self, leg: object, description: str) -> None:
         """The peer has answered what was offered with `reoffer` or late in a 2xx; where `reoffer`
         offered nothing it has offered, and `acknowledge` is waited for."""
 
-    def disagreed(self, leg: "Leg", status: int) -> None:
+    def disagreed(self, leg: object, status: int) -> None:
         """It has refused the new offer; what was agreed stays so."""
 
     def referred(self, leg: "Leg", incoming: Incoming) -> None:
         """REFER within the dialog: to be answered.  May raise SipRefusal and Malformed."""
 
-    def ended(self, leg: "Leg", ending: Ending) -> None:
+    def ended(self, leg: object, ending: Ending) -> None:
         """The leg is over, and it was not this end that ended it."""
 
 

@@ -85,6 +85,10 @@ class Parties:
             raise SipRefusal(403, "Forbidden: another user's address")
         return Caller(user.uri, user.name, user)
 
+    def user(self, uri: str) -> User | None:
+        """A user here, None for somebody beyond."""
+        return self._users.find(uri)
+
     def callee(self, request: Request, caller: Caller) -> Callee:
         """Whom a request is for.  Raises SipRefusal (404, 416) and Malformed."""
         uri = parse_uri(request.uri)

@@ -64,6 +64,7 @@ class SipServices:
     calls: Domain
     outside: OutsideCalls | None
     telephones: Gateways
+    may_transfer: Callable[[str], bool]
     events: EventServices
 
 
@@ -138,6 +139,7 @@ class SipSide:
             services.calls,
             services.outside,
             LateRinging(services.calls.conversations, services.calls.calls.stages),
+            services.may_transfer,
             log,
             pseudonym,
         )

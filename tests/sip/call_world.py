@@ -235,6 +235,7 @@ class SipWorld:
         self.clock = Clock()
         self.log = MemoryLog()
         self.entropy = 0
+        self.may_not_transfer: set[str] = set()
         world = self.world
         self.core = Core(self.clock, self.log, self.random)
         self.places = Places()
@@ -268,6 +269,7 @@ class SipWorld:
             domain,
             phones.outside,
             LateRinging(world.conversations, world.calls.stages),
+            lambda uri: uri not in self.may_not_transfer,
             self.log,
             lambda uri: "pseudonym",
         )

@@ -102,6 +102,7 @@ class Stack:
             ),
             None,
             LateRinging(world.conversations, world.calls.stages),
+            lambda uri: True,
             self.log,
             lambda uri: "pseudonym",
         )

@@ -1,0 +1,41 @@
+"""An INVITE that takes the place of another leg of a call (RFC 3891)."""
+
+from mobility.sip.call_line import CallLine
+from mobility.sip.called_leg import CalledLeg
+from mobility.sip.core import Core, Incoming
+from mobility.sip.leg_states import Legged
+from mobility.sip.message import Request
+from mobility.sip.reoffer import Path
+
+
+class ReplacingLeg(CalledLeg):
+    """A leg that is answered once the other end of the call has taken what it offers.
+
+    Until then the leg that it replaces, `old`, stays, and is what is left if it comes to nothing.
+    """
+
+    def __init__(self, core: Core, path: Path, line: CallLine, incoming: Incoming) -> None:
+        super().__init__(core, path, line, incoming)
+        self._line = line
+        self._old = line.leg
+        line.leg = self
+
+    def answer_offer(self, description: str) -> None:
+        if self.state != "Ringing":
+            super().answer_offer(description)
+            return
+        self.answer(description)
+        self._old.hang_up()
+
+    def refuse_offer(self, status: int = 488) -> None:
+        if self.state != "Ringing":
+            super().refuse_offer(status)
+            return
+        self.refuse(status)
+        self._line.leg = self._old
+
+    def _cancelled(self, cancel: Request) -> None:  # noqa: ARG002  # the call goes on
+        if self.state == "Ringing":
+            self._line.leg = self._old
+            self._becomes(Legged.CANCELLED)
+            self._end()
