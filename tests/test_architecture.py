@@ -21,6 +21,8 @@ ALLOWED = {
     "auth": {"auth", "domain", "http"},
     "imaging": {"imaging", "domain"},
     "media": {"media", "domain"},
+    "planning": {"planning"},
+    "check": {"check", "planning", "push", "urls"},
     "clearing_house": {"clearing_house", "push", "http", "store", "toml_table"},
     "directory": {"directory", "domain", "auth", "schedule", "toml_table"},
     **{adapter: {adapter, "domain", "auth", "http", "media"} for adapter in ADAPTERS},

@@ -27,6 +27,7 @@ PROXY_HEADER = b"PROXY UNKNOWN\r\n"
 class Target:
     """Where to connect, and the name that is asked for there.
 
+    `address` may be a name as well; each of its addresses is tried then.
     `proxy_header` begins the connection with a PROXY header, which a listener behind HAProxy
     expects.
     """
@@ -66,6 +67,14 @@ class Reply:
     def header(self, name: str) -> str:
         """The first value of a header, "" when it is missing."""
         return next(iter(self.values(name)), "")
+
+
+def is_found(host: str) -> bool:
+    """Whether this machine finds an address of a host."""
+    try:
+        return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return False
 
 
 def connect(target: Target, timeout_s: float = TIMEOUT_S) -> str:

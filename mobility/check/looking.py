@@ -1,6 +1,5 @@
 """Looking at what the configuration names: files, listeners, and the way through the proxy."""
 
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from OpenSSL import SSL
 from twisted.internet.threads import deferToThreadPool
 
 from mobility.check import certificates, ports, proxy
-from mobility.check.connections import Reply, Target, connect, fetch, handshake, trusting
+from mobility.check.connections import Reply, Target, connect, fetch, handshake, is_found, trusting
 from mobility.check.findings import Rule, Skipped
 from mobility.check.resolvers import Asker, Server
 from mobility.check.session import Session, hold_session
@@ -24,10 +23,12 @@ from mobility.planning.deployment import (
     Place,
     WebListener,
     discovery_external,
+    dns_name,
     is_address,
 )
 from mobility.planning.names import names_of_sip, names_of_site
 from mobility.planning.records import FEDERATION_PORT
+from mobility.urls import parts_of
 
 T = TypeVar("T")
 
@@ -64,6 +65,24 @@ class Wishes:
     user: str = ""
     password: str = attrs.field(default="", repr=False)
     hold_s: float = 0.0
+
+
+async def published(wishes: Wishes, reactor: Any) -> Place:
+    """Where the discovery root at the published URL leads, which is all that a client knows.
+
+    The URL's own place when it gives no links.
+    """
+    start = wishes.start or Place("", HTTPS_PORT)
+    lookout = Lookout(Deployment((), "", start, start, "", (), ()), wishes, reactor)
+    address = await lookout.address(start.host)
+    if address is None:
+        return start
+    reply = await lookout.get(Target(address, start.port, start.host))
+    for href in (proxy.root_of(reply) or {}).values():
+        parts = parts_of(href)
+        if parts is not None and parts.scheme == "https":
+            return Place(dns_name(parts.hostname or ""), parts.port or HTTPS_PORT)
+    return start
 
 
 class Lookout:
@@ -231,7 +250,7 @@ class Lookout:
         if at_start is None:
             failure = Reply(failure=f"{start.host} has no address")
             return attrs.evolve(seen, root=failure), []
-        root = await self._get(Target(at_start, start.port, start.host))
+        root = await self.get(Target(at_start, start.port, start.host))
         seen = attrs.evolve(seen, root=root)
         address = at_start if place == start else await self.address(place.host)
         if proxy.root_of(root) is None or address is None:
@@ -254,9 +273,9 @@ class Lookout:
             name = discovery_external(domain)
             at = (await self.address(name) if self.outside else None) or address
             if not self._wishes.discovery_over_http:
-                discovery[domain] = await self._get(Target(at, place.port, name), "/")
+                discovery[domain] = await self.get(Target(at, place.port, name), "/")
             if http_port:
-                plain[domain] = await self._get(Target(at, http_port, name), "/", tls=False)
+                plain[domain] = await self.get(Target(at, http_port, name), "/", tls=False)
         origin = self._wishes.origin or next((o for o in origins if o != "*"), place.url)
         stranger = "" if not origins or "*" in origins else STRANGER
         wish = {
@@ -273,21 +292,21 @@ class Lookout:
         return (
             attrs.evolve(
                 seen,
-                lower_case=await self._get(target, START.lower()),
+                lower_case=await self.get(target, START.lower()),
                 discovery=discovery,
                 plain=plain,
-                challenge=await self._get(target, CHALLENGED),
+                challenge=await self.get(target, CHALLENGED),
                 origin=origin,
-                preflight=await self._get(target, APPLICATIONS, method="OPTIONS", headers=wish),
-                allowed=await self._get(target, START, headers={"Origin": origin}),
+                preflight=await self.get(target, APPLICATIONS, method="OPTIONS", headers=wish),
+                allowed=await self.get(target, START, headers={"Origin": origin}),
                 stranger=stranger,
-                foreign=await self._get(target, START, headers={"Origin": STRANGER}),
+                foreign=await self.get(target, START, headers={"Origin": STRANGER}),
                 methods={
-                    method: await self._get(target, APPLICATIONS, method=method, body=b"")
+                    method: await self.get(target, APPLICATIONS, method=method, body=b"")
                     for method in ("POST", "PUT", "DELETE", "OPTIONS")
                 },
                 servers=tuple(
-                    [(await self._get(target)).header(proxy.SERVER) for _ in range(TRIES)]
+                    [(await self.get(target)).header(proxy.SERVER) for _ in range(TRIES)]
                 ),
                 session=session,
             ),
@@ -302,16 +321,20 @@ class Lookout:
         )
 
     async def address(self, host: str) -> str | None:
-        """One address of a host, as the side that is looked from sees it; None when none."""
+        """Where a host is, as the side that is looked from sees it; None when nowhere.
+
+        Without resolvers of that side this machine finds it when it connects to the name.
+        """
         if is_address(host):
             return host
         servers = self._wishes.outside if self.outside else self._wishes.inside
         if servers:
             found = await Asker(servers, self._reactor).host(host)
             return next(iter(found.addresses), None)
-        return await self._in_thread(_resolve, host)
+        return host if await self._in_thread(is_found, host) else None
 
-    async def _get(self, target: Target, path: str = START, **more: Any) -> Reply:
+    async def get(self, target: Target, path: str = START, **more: Any) -> Reply:
+        """One request, for discovery unless another path is given."""
         return await self._in_thread(fetch, target, path, **more)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -348,11 +371,3 @@ def _reachable(address: str) -> str:
     if address in ("", "0.0.0.0"):  # noqa: S104  # what is compared with
         return "127.0.0.1"
     return "::1" if address == "::" else address
-
-
-def _resolve(host: str) -> str | None:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return None
-    return str(found[0][4][0]) if found else None

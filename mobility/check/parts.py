@@ -9,6 +9,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from mobility.check import certificates, dns, host, machine, ports, proxy, push, topology
 from mobility.check.catalogue import PARTS
+from mobility.check.clearing_houses import ask
 from mobility.check.connections import TLS_FAILED
 from mobility.check.findings import Report, Skipped
 from mobility.check.looking import Lookout, Wishes
@@ -71,7 +72,8 @@ class Check:
         if part == "topology" or self.config is None:
             return topology.judge(self.deployment)
         if part == "push":
-            return push.judge(self.deployment, enabled=False)
+            asked = await ask(self.config.push, str(self.config.source), self.reactor)
+            return push.judge(asked, self.now)
         seen = await deferToThreadPool(
             self.reactor, self.reactor.getThreadPool(), machine.look, self.config.data_dir
         )

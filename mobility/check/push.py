@@ -1,24 +1,165 @@
-"""Whether push notifications can leave: federation through an Access Edge."""
+"""Whether push notifications can leave: each hop from here to the providers."""
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import attrs
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from mobility.check.certificates import SOON
 from mobility.check.findings import Finding, Report, Rule, Severity, Skipped
-from mobility.planning.deployment import Deployment
+from mobility.push.wire import ProviderHealth
 
-NO_EDGE = Rule(
-    "push.no-edge",
+CREDENTIAL_SOON_DAYS = 14.0
+"""From when on the end of a provider's credential is told (our choice)."""
+
+BAD_STATES = ("refused", "failing")
+
+CERTIFICATE = Rule(
+    "push.certificate",
     Severity.ERROR,
-    "push notifications are on, and there is no Access Edge",
-    "Push notifications go by SIP federation to the push clearing house, and an Edge server is "
-    "where federation leaves; without it phones whose app sleeps hear of nothing.",
-    "Name the Access Edge in the topology, or turn push notifications off.",
+    "the certificate by which the clearing house knows this front end cannot be used",
+    "The clearing house takes notifications only from organisations whose certificate it knows; "
+    "without one, phones whose app sleeps hear of nothing.",
+    "Put a certificate for TLS clients and its key into push.certificate and push.key; `mobility "
+    "csr` writes the request.",
 )
-RULES = (NO_EDGE,)
+UNREACHABLE = Rule(
+    "push.unreachable",
+    Severity.ERROR,
+    "the clearing house cannot be reached",
+    "Notifications wait here until they expire: missed messages and calls are not shown on phones "
+    "whose app sleeps.",
+    "Look at its name in DNS, and let the firewall pass this front end's connections to it.",
+)
+HANDSHAKE = Rule(
+    "push.handshake",
+    Severity.ERROR,
+    "the clearing house and this front end do not trust each other's certificates",
+    "Both show one, so that nobody else can send or read notifications.",
+    "Set push.ca to the authority of the clearing house, and give its operator this front end's "
+    "certificate or authority.",
+)
+NOT_ALLOWED = Rule(
+    "push.not-allowed",
+    Severity.ERROR,
+    "the clearing house does not know this organisation",
+    "It takes notifications of organisations on its list only, as federation does with allowed "
+    "domains.",
+    "Let the operator of the clearing house put the name in push.certificate on its list.",
+)
+OTHER_SERVICE = Rule(
+    "push.other-service",
+    Severity.ERROR,
+    "what answers is no clearing house that can be used",
+    "Notifications wait here until they expire.",
+    "Correct push.clearing_house, or ask the operator of the clearing house.",
+)
+NO_PROVIDER = Rule(
+    "push.no-provider",
+    Severity.WARNING,
+    "the clearing house has no provider for this organisation",
+    "It will reject every notification: it can reach neither Apple's nor Google's phones.",
+    "Let the operator of the clearing house configure the apps of this organisation.",
+)
+PROVIDER = Rule(
+    "push.provider",
+    Severity.ERROR,
+    "a provider takes no notifications from the clearing house",
+    "Phones of this platform are not woken.",
+    "Let the operator of the clearing house look at the credential for this app, and at the "
+    "provider's state.",
+)
+CREDENTIAL = Rule(
+    "push.credential",
+    Severity.WARNING,
+    "the clearing house's credential at a provider ends soon",
+    "From then on phones of this platform are not woken.",
+    "Let the operator of the clearing house renew it.",
+)
+RULES = (
+    CERTIFICATE,
+    UNREACHABLE,
+    HANDSHAKE,
+    NOT_ALLOWED,
+    OTHER_SERVICE,
+    NO_PROVIDER,
+    PROVIDER,
+    CREDENTIAL,
+)
 
 
-def judge(deployment: Deployment, *, enabled: bool) -> Report:
-    """What stands in the way of push notifications, as far as the configuration tells."""
-    if not enabled:
-        return Report(skipped=(Skipped("push", "push notifications are not on"),))
-    findings: tuple[Finding, ...] = ()
-    if not deployment.edge:
-        findings = (Finding(NO_EDGE, "Access Edge", "the topology names no Access Edge"),)
-    return Report(findings, ("push notifications are on",))
+@attrs.frozen(slots=True)
+class Asked:
+    """What came of asking the clearing house how it is.
+
+    `unusable` says why the files of push.certificate and push.key cannot be used, `unreachable`
+    why no connection opens, `handshake` why TLS fails.  `refusal` is what was answered instead,
+    `refused` whether it means that we are not known.
+    """
+
+    url: str
+    leaf: x509.Certificate | None = None
+    unusable: str = ""
+    unreachable: str = ""
+    handshake: str = ""
+    refusal: str = ""
+    refused: bool = False
+    providers: Sequence[ProviderHealth] = ()
+
+
+def judge(asked: Asked | None, now: datetime) -> Report:
+    """What stands in the way of push notifications; None when no clearing house is configured."""
+    if asked is None:
+        reason = "push.clearing_house is not set, so that no device is woken"
+        return Report(skipped=(Skipped("push", reason),))
+    findings = [*_certificate(asked, now), *_hops(asked)]
+    return Report(tuple(findings), (f"clearing house {asked.url}",))
+
+
+def _certificate(asked: Asked, now: datetime) -> Iterator[Finding]:
+    if asked.unusable:
+        yield Finding(CERTIFICATE, "push.certificate", asked.unusable)
+    elif asked.leaf is not None:
+        end = asked.leaf.not_valid_after_utc
+        if end - now < SOON:
+            what = f"it ends on {end.date().isoformat()}"
+            yield Finding(CERTIFICATE, "push.certificate", what)
+        elif not _for_clients(asked.leaf):
+            yield Finding(CERTIFICATE, "push.certificate", "it is not for TLS clients")
+
+
+def _hops(asked: Asked) -> Iterator[Finding]:
+    """The first hop that fails, or what the last one says of the providers."""
+    if asked.unusable:
+        return
+    for rule, what in (
+        (UNREACHABLE, asked.unreachable),
+        (HANDSHAKE, asked.handshake),
+        (NOT_ALLOWED if asked.refused else OTHER_SERVICE, asked.refusal),
+    ):
+        if what:
+            yield Finding(rule, asked.url, f"{asked.url}: {what}")
+            return
+    if not asked.providers:
+        yield Finding(NO_PROVIDER, asked.url, f"{asked.url} has no provider for us")
+    for one in asked.providers:
+        name = f"{one.platform} for {one.app_id}"
+        if one.state in BAD_STATES:
+            what = f"{name} is {one.state}" + (f": {one.reason}" if one.reason else "")
+            yield Finding(PROVIDER, name, what)
+        elif one.expires_in_days is not None and one.expires_in_days < CREDENTIAL_SOON_DAYS:
+            what = f"the credential of {name} ends in {one.expires_in_days:.0f} days"
+            yield Finding(CREDENTIAL, name, what)
+
+
+def _for_clients(leaf: x509.Certificate) -> bool:
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    except ValueError:
+        return False
+    good = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+    return any(one in usage for one in good)

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from cryptography import x509
 from twisted.internet.task import react
 
 from mobility.check.catalogue import PARTS
-from mobility.check.connections import Target, fetch
 from mobility.check.findings import Report, Rule, Severity, together
-from mobility.check.looking import START, Wishes
+from mobility.check.looking import Wishes, published
 from mobility.check.parts import Check
-from mobility.check.proxy import root_of
 from mobility.check.resolvers import DNS_PORT, Server
 from mobility.commands.options import json_option, read_password, show
 from mobility.config import Config, load
@@ -185,12 +182,9 @@ def check(  # each is an option
         password=read_password() if user else "",
         hold_s=hold,
     )
-    if config is not None:
-        deployment = deployment_of(config)
-    elif start is not None:
-        deployment = _published(start, domains)
+    known = _known(start, domains) if config is None and start is not None else ()
     wanted = PARTS if not parts or "all" in parts else tuple(p for p in PARTS if p in parts)
-    reports = _run(config, deployment, wishes, wanted)
+    reports = _run(config, known, wishes, wanted)
     whole = together(reports.values())
     content = {
         "findings": [finding.as_json() for finding in whole.findings],
@@ -200,8 +194,8 @@ def check(  # each is an option
     return 1 if whole.findings else 0
 
 
-def _published(start: Place, domains: tuple[str, ...]) -> Deployment:
-    """What can be known of a deployment from its published URL alone."""
+def _known(start: Place, domains: tuple[str, ...]) -> tuple[str, ...]:
+    """The SIP domains that are named, or that of a lyncdiscover name."""
     for domain in domains:
         if not is_domain(domain):
             raise click.UsageError(f"--sip-domain {domain!r} is no domain name")
@@ -209,23 +203,26 @@ def _published(start: Place, domains: tuple[str, ...]) -> Deployment:
     found = tuple(dns_name(domain) for domain in domains) or ((rest,) if dot and rest else ())
     if not found:
         raise click.UsageError("--sip-domain is missing, and the URL does not tell it")
-    links = root_of(fetch(Target(start.host, start.port, start.host), START)) or {}
-    place = start
-    for href in links.values():
-        parts = urlsplit(href)
-        place = Place(dns_name(parts.hostname or ""), parts.port or 443)
-    return Deployment(found, "", Place("", 443), place, "", (), ())
+    return found
 
 
 def _run(
-    config: Config | None, deployment: Deployment, wishes: Wishes, parts: tuple[str, ...]
+    config: Config | None, domains: tuple[str, ...], wishes: Wishes, parts: tuple[str, ...]
 ) -> dict[str, Report]:
-    """What each part finds.  Raises OperatorFault."""
+    """What each part finds.  `domains` are served where there is no configuration.
+
+    Raises OperatorFault.
+    """
     reports: dict[str, Report] = {}
     failures: list[BaseException] = []
 
     async def run(reactor: Any) -> None:
         try:
+            if config is None:
+                place = await published(wishes, reactor)
+                deployment = Deployment(domains, "", Place("", 443), place, "", (), ())
+            else:
+                deployment = deployment_of(config)
             looking = Check(config, deployment, wishes, datetime.now(UTC), reactor, parts)
             reports.update(await looking.reports())
         except BaseException as error:
@@ -273,4 +270,4 @@ def _styled(text: str, fg: str | None = None, *, bold: bool = False) -> str:
     """Coloured for a terminal, unless NO_COLOR is set (no-color.org)."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
-    return click.style(text, fg=fg, bold=bold)
+    return click.style(text, fg=fg, bold=bold or None)

@@ -16,6 +16,7 @@ from mobility.check.looking import STRANGER
 from mobility.check.session import Session
 from mobility.planning.deployment import Deployment, Place, deployment_of
 from mobility.planning.names import names_of_sip, names_of_site
+from mobility.push.wire import ProviderHealth
 from tests.planning.deployments import config
 
 NOW = datetime(2031, 5, 1, 12, tzinfo=UTC)
@@ -125,6 +126,15 @@ OUTSIDE = View(
 )
 
 
+PROVIDERS = (
+    ProviderHealth("apns", "com.example.chat", "ok", expires_in_days=None),
+    ProviderHealth("fcm", "com.example.chat", "untried", expires_in_days=90.0),
+)
+
+
+ASKED = push.Asked("https://push.example.com", providers=PROVIDERS)
+
+
 @attrs.frozen
 class Scene:
     """Everything that is seen of one deployment."""
@@ -140,6 +150,7 @@ class Scene:
         ports.Probed("edge", "Access Edge", f"{EDGE}:5061"),
     )
     seen: proxy.Seen = SEEN
+    asked: push.Asked = ASKED
     machine: host.Machine = MACHINE
     sip_external: str = ""
 
@@ -158,7 +169,7 @@ class Scene:
                 certificates.judge(self.presented, self.authorities, NOW),
                 ports.judge(self.deployment, self.probed),
                 proxy.judge(self.seen),
-                push.judge(self.deployment, enabled=True),
+                push.judge(self.asked, NOW),
                 host.judge(self.machine),
             ]
         )

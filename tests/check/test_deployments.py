@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility import pki
-from mobility.check import dns
+from mobility.check import dns, push
 from mobility.check.catalogue import RULES
 from mobility.check.connections import Handshake, Reply
 from mobility.check.dns import Host, Service
@@ -29,6 +29,7 @@ from tests.check.scenes import (
     MACHINE,
     NOW,
     ORIGIN,
+    PROVIDERS,
     SEEN,
     Scene,
     certificate,
@@ -94,6 +95,16 @@ def probed(number: int, **changes: Any) -> Break:
         return attrs.evolve(scene, probed=tuple(found))
 
     return change
+
+
+def house(**changes: Any) -> Break:
+    """The clearing house answers otherwise."""
+    return lambda scene: attrs.evolve(scene, asked=attrs.evolve(scene.asked, **changes))
+
+
+def client_leaf(begun: timedelta) -> x509.Certificate:
+    """A certificate for a server that is a client as well."""
+    return pki.peer_certificate(AUTHORITY, "fe1.example.com", NOW + begun).certificate
 
 
 def public_names(scene: Scene) -> tuple[str, ...]:
@@ -314,7 +325,21 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
     "proxy.mobility-url": (held(applications="https://pool.example.com/ucwa/v1/applications"),),
     "proxy.time-out": (held(ended_s=60.0, ending="status 504"),),
     "proxy.buffered": (held(delivered_s=None), held(delivered_s=11.0)),
-    "push.no-edge": (described(edge=""),),
+    "push.certificate": (
+        house(unusable="it cannot be read"),
+        house(leaf=signed(("fe1.example.com",), [ExtendedKeyUsageOID.SERVER_AUTH], 2048)),
+        house(leaf=client_leaf(timedelta(days=-380))),
+    ),
+    "push.unreachable": (house(unreachable="Connection refused"),),
+    "push.handshake": (house(handshake="Error: certificate verify failed"),),
+    "push.not-allowed": (house(refusal="it answered 403", refused=True),),
+    "push.other-service": (house(refusal="it answered 404"),),
+    "push.no-provider": (house(providers=()),),
+    "push.provider": (
+        house(providers=(attrs.evolve(PROVIDERS[0], state="refused"), PROVIDERS[1])),
+        house(providers=(attrs.evolve(PROVIDERS[0], state="failing", reason="503"),)),
+    ),
+    "push.credential": (house(providers=(attrs.evolve(PROVIDERS[1], expires_in_days=3.0),)),),
     "host.python": (on(python=(3, 10)),),
     "host.twisted": (on(twisted=(22, 4)),),
     "host.openssl": (on(openssl=(1, 1)),),
@@ -386,6 +411,14 @@ class DeploymentTests(SynchronousTestCase):
         broken = presented(broken, 1, chain=(old,))
         [finding] = broken.report().findings
         self.assertEqual("listener external, SIP listener sip-primary", finding.subject)
+
+    def test_push(self) -> None:
+        """A front end known by a certificate for clients has no findings; without a clearing
+        house push is not looked at, and that is said."""
+        known = house(leaf=client_leaf(timedelta(0)))(self.right)
+        self.assertEqual((), known.report().findings)
+        report = push.judge(None, NOW)
+        self.assertEqual(([], ["push"]), (report.ids, [one.what for one in report.skipped]))
 
     def test_sip_clients(self) -> None:
         """Where SIP clients are told to connect, an SRV record must say the same."""

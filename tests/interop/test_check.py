@@ -170,6 +170,22 @@ class RightTests(CheckTestCase):
         self.assertEqual(0, done[0], done)
         content = json.loads(done[1])
         self.assertEqual(([], list(PARTS)), (content["findings"], list(content["parts"])))
+        outside = serve(self, {name: [dns.Record_A(PROXY)] for name in self.names})
+        for start, domain in (
+            ("lyncdiscover.second.test", ()),
+            ("web.example.test", ("--sip-domain=second.test", "--sip-domain=example.test")),
+        ):
+            url = f"https://{start}:{self.https}/"
+            done = await self.mobility(
+                *("check", f"--from-outside={url}", *domain, f"--authority={self.process.ca}"),
+                *(f"--http-port={self.http}", "--outside-resolver", str(outside), "--json"),
+            )
+            parts = json.loads(done[1])["parts"]
+            self.assertEqual([f"{url[:-1]} as from outside"], parts["proxy"]["looked_at"])
+            self.assertEqual([], parts["proxy"]["findings"] + parts["certificates"]["findings"])
+            self.assertEqual(
+                {"ports", "host"}, {"ports", "host"} & {p for p in parts if parts[p]["skipped"]}
+            )
         await nginx.stop()
         status, text, _ = await self.mobility(*common)
         self.assertEqual(1, status)
