@@ -308,7 +308,13 @@ class FrontEnd(MultiService):
         self.bus.subscribe("engagements", self.engagements.committed)
 
         self.phones = SipPhones(
-            ledger, agenda, self.applications, self.past.history, config.sip_domains, stored
+            ledger,
+            agenda,
+            self.applications,
+            self.presence,
+            self.past.history,
+            config.sip_domains,
+            stored,
         )
         self.bindings = self.phones.bindings
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)

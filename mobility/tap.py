@@ -237,6 +237,7 @@ class MobilityService(MultiService):
                 front_end.contacts,
                 front_end.phones.presence,
                 front_end.phones.voicemail,
+                front_end.phones.elsewhere,
             ),
         )
         self.sip = SipSide(

@@ -111,6 +111,8 @@ class SipConfig:
     """Addresses of name servers; without any those that the system asks."""
     domain_lookup: bool = False
     """Whether requests for domains without a route go where the DNS says (RFC 3263)."""
+    voicemail_domain: str = ""
+    """Where users' mailboxes are subscribed to (`sip:USER@` this domain), "" for nowhere."""
     gateway_probe_s: float = between(30.0, 0.0, 3_600.0)
     """How often gateways are asked whether they are there; 0 is never."""
 
@@ -140,6 +142,8 @@ def read_sip(table: Table) -> SipConfig:
     for name in sip.trusted_peers:
         if not is_domain(name) or name != name.lower():
             raise table.fault("trusted_peers", f"{name!r} must be a host name in lower case")
+    if sip.voicemail_domain and not is_domain(sip.voicemail_domain):
+        raise table.fault("voicemail_domain", "must be a domain name")
     if sip.min_expires_s > sip.max_expires_s:
         raise table.fault("min_expires_s", "must not be above sip.max_expires_s")
     return sip

@@ -152,6 +152,10 @@ class PresenceBook:
         for told in self.watches:
             told(uri)
 
+    def watched(self) -> list[str]:
+        """The URIs of all who are watched."""
+        return list(self._watchers)
+
     def watchers(self, uri: str) -> Collection[str]:
         """The ids of the applications that watch `uri`."""
         return self._watchers.get(uri, ())

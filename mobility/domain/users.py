@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import attrs
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locks import Locks
 from mobility.domain.number_lookup import NumberLookup
@@ -111,6 +111,10 @@ class Users:
         self.changes: list[Change] = []
         self.renames: list[Departure] = []
         self.followers: list[Follower] = []
+        self.arrivals: list[Callable[[User], None]] = []
+        """Told of each user that is new or has changed, once that is stored."""
+        self.elsewhere: Callable[[str], bool] = _nobody
+        """Whether a URI is of somebody of another domain who can be reached."""
 
     def find(self, uri: str) -> User | None:
         """The user of a SIP URI in any spelling, or None."""
@@ -118,6 +122,16 @@ class Users:
         if listing is None and (canonical := user_uri(uri)) is not None:
             listing = self._listings.get(canonical)
         return listing.user if listing is not None else None
+
+    def acquaintance(self, uri: str) -> User | None:
+        """A user who may sign in, or somebody elsewhere who can be reached, under its address."""
+        user = self.find(uri)
+        if user is not None:
+            return user if user.enabled else None
+        canonical = user_uri(uri)
+        if canonical is None or not self.elsewhere(canonical):
+            return None
+        return User(canonical, address_of(canonical))
 
     def name_of(self, uri: str) -> str:
         """The display name of a user, "" for a stranger."""
@@ -177,6 +191,7 @@ class Users:
             self.reporting.remove(before)
             self.reporting.add(after)
             self._numbers.changed(before, after)
+            self._arrived(after)
             if not after.enabled:
                 for depart in self.departures:
                     await depart(after, now)
@@ -244,6 +259,11 @@ class Users:
         self._listings[user.uri] = _listing(user)
         self.reporting.add(user)
         self._numbers.changed(None, user)
+        self._arrived(user)
+
+    def _arrived(self, user: User) -> None:
+        for told in self.arrivals:
+            told(user)
 
 
 def _listing(user: User) -> _Listing:
@@ -286,3 +306,7 @@ def _matches(
         f"\n{word}" in listing.words or (not word.isascii() and word in listing.name)
         for word in words
     )
+
+
+def _nobody(uri: str) -> bool:  # noqa: ARG001
+    return False

@@ -287,8 +287,8 @@ class Core:
             return self._cancel
         conversant = self.dialogs.get(dialog_id_of(request))
         if conversant is None:
-            if request.method in ("OPTIONS", "MESSAGE", "REGISTER", "PUBLISH") and handler:
-                return handler  # they make no dialog, whatever tag they carry
+            if request.method in _ANYWHERE and handler:
+                return handler  # they need no dialog, whatever tag they carry
             raise SipRefusal(481)
         conversant.dialog.check(request)
         return conversant.requested
@@ -367,6 +367,9 @@ class Core:
             ms=round((self._clock.seconds() - incoming.began_at) * 1000, 3),
         )
 
+
+_ANYWHERE = frozenset({"MESSAGE", "NOTIFY", "OPTIONS", "PUBLISH", "REGISTER"})
+"""Methods that make no dialog, and NOTIFY, which may come before the answer that makes one."""
 
 _DIALOG_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "REFER", "UPDATE"})
 """Methods that belong into dialogs: outside of one they are 481."""

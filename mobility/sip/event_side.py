@@ -9,6 +9,7 @@ from mobility.config import SipConfig
 from mobility.domain.applications import Applications
 from mobility.domain.contacts import Contacts
 from mobility.domain.conversations import Conversations
+from mobility.domain.elsewhere import Elsewhere
 from mobility.domain.ledger import Committed
 from mobility.domain.phone_presence import PhonePresence
 from mobility.domain.presence import PresenceBook
@@ -24,7 +25,11 @@ from mobility.sip.identity import Identity
 from mobility.sip.notifications import Notifications
 from mobility.sip.presence_package import PresenceNews, PresencePackage
 from mobility.sip.publisher import DialogState, PresenceState, Publisher, SummaryState
+from mobility.sip.reports import SummaryReport, Unsolicited
+from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.summary_package import SummaryNews, SummaryPackage
+from mobility.sip.watched import Mailboxes, WatchedElsewhere
+from mobility.sip.watching import Watching
 
 
 @attrs.frozen(slots=True)
@@ -39,6 +44,7 @@ class EventServices:
     contacts: Contacts
     phones: PhonePresence
     voicemail: Voicemail
+    elsewhere: Elsewhere
 
 
 class EventSide:
@@ -50,6 +56,7 @@ class EventSide:
         client: Client,
         identity: Identity,
         services: EventServices,
+        routes: StaticRoutes,
         settings: SipConfig,
         clock: IReactorTime,
         log: EventLog,
@@ -68,8 +75,21 @@ class EventSide:
             DialogNews(self.notifications).changed,
         )
         presence, privacy = services.presence, services.privacy
+        summaries = SummaryReport(services.voicemail)
+        unsolicited = Unsolicited(identity, services.users, summaries)
+        self.watching = Watching(
+            core, client, routes.ways, unsolicited.notified, clock, log, pseudonym
+        )
+        self._elsewhere = WatchedElsewhere(
+            self.watching, services.elsewhere, presence, routes, min(identity.domains)
+        )
+        self._mailboxes = Mailboxes(
+            self.watching, summaries, services.users, settings.voicemail_domain, identity.domains
+        )
+        self.notifications.watched = self._elsewhere.watched_by_phone
+        services.users.elsewhere = self._elsewhere.reaches
         for package in (
-            PresencePackage(identity, presence, privacy, _nowhere),
+            PresencePackage(identity, presence, privacy, self._elsewhere.reaches),
             DialogPackage(identity, privacy, self._calls),
             SummaryPackage(identity, services.voicemail),
         ):
@@ -89,6 +109,7 @@ class EventSide:
     def close(self) -> None:
         """The front end stops: who has subscribed is told, while there are connections."""
         self.notifications.close()
+        self.watching.close()
         self.publisher.close()
 
     async def _contacts_of(self, uri: str) -> Sequence[str]:
@@ -99,7 +120,4 @@ class EventSide:
         self.publisher.gone(user.uri)
         self._calls.gone(user.uri)
         self.notifications.gone(user.uri)
-
-
-def _nowhere(uri: str) -> bool:  # noqa: ARG001
-    return False
+        self._mailboxes.gone(user)

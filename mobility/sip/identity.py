@@ -1,4 +1,4 @@
-"""Who sends a request that is no REGISTER: a user's phone, or a peer that speaks for others."""
+"""Who subscribes and publishes: a user's phone, or a peer that speaks for others."""
 
 from collections.abc import Collection
 
@@ -7,16 +7,16 @@ import attrs
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
+from mobility.sip.parties import Parties
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.uri import SipUri
 
 
 @attrs.frozen(slots=True)
 class Sender:
     """Who sends.
 
-    `uri` is the address of record in From.  `account` is what its bounds are counted under: the
-    user, or the trusted peer that speaks for it.
+    `uri` is its address.  `account` is what its bounds are counted under: the user, or the trusted
+    peer that speaks for it.
     """
 
     uri: str
@@ -27,29 +27,34 @@ class Sender:
 class Identity:
     """Tells who sends a request.
 
-    Users are challenged (407) for the domain of their From.  A trusted peer speaks for anybody.
+    A trusted peer says for whom, as it does for calls.  Gateways, which are known by their address
+    alone, are nobody here.
     """
 
-    def __init__(self, admission: Admission, users: Users, domains: Collection[str]) -> None:
+    def __init__(
+        self, admission: Admission, parties: Parties, users: Users, domains: Collection[str]
+    ) -> None:
         self._admission = admission
+        self._parties = parties
         self._users = users
         self.domains = frozenset(domains)
 
     def sender(self, incoming: Incoming) -> Sender:
-        """Who sends.  Raises SipRefusal, and Malformed for a From that is no SIP URI."""
+        """Who sends.  Raises SipRefusal (407, 403) and Malformed."""
+        if self.trusts(incoming):
+            caller = self._parties.caller(incoming)
+            return Sender(caller.uri, f"peer {min(incoming.flow.names)}", trusted=True)
         from_ = incoming.request.from_.sip
-        if self._admission.trusts(incoming.flow):
-            return Sender(from_.aor, f"peer {min(incoming.flow.names)}", trusted=True)
         if from_.host not in self.domains:
-            raise SipRefusal(403, "Forbidden: nobody of this domain can be asked who they are")
+            raise SipRefusal(403, "Forbidden: a domain that is not served here")
         user = self._admission.caller(incoming, from_.host)
         if user.uri != from_.aor:
-            raise SipRefusal(403, "Forbidden: another user's From")
+            raise SipRefusal(403, "Forbidden: another user's address")
         return Sender(user.uri, user.uri)
 
-    def is_local(self, uri: SipUri) -> bool:
-        """Whether the URI is of a SIP domain that is served here."""
-        return uri.host in self.domains
+    def trusts(self, incoming: Incoming) -> bool:
+        """Whether the peer speaks for anybody."""
+        return self._admission.trusts(incoming.flow)
 
     def is_there(self, uri: str) -> bool:
         """Whether there is such a user here, who may sign in."""

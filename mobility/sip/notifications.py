@@ -164,6 +164,9 @@ class Notifications:
         self._of_resource: dict[tuple[str, str], dict[Subscription, None]] = {}
         self._of_account: dict[str, set[Subscription]] = {}
         self._count = 0
+        self.watched: Callable[[str, str, bool], None] = _nobody
+        """Told of each package and resource that has its first subscription, or has lost its last.
+        """
         self._queue: deque[Subscription] = deque()
         self._turn: IDelayedCall | None = None
         core.serve("SUBSCRIBE", self.subscribe)
@@ -331,7 +334,10 @@ class Notifications:
         self._of_account.setdefault(subscription.sender.account, set()).add(subscription)
         for uri in subscription.uris:
             key = subscription.package.name, uri
-            self._of_resource.setdefault(key, {})[subscription] = None
+            of_resource = self._of_resource.setdefault(key, {})
+            of_resource[subscription] = None
+            if len(of_resource) == 1:
+                self.watched(*key, True)
         self._count += 1
 
     def _forget(self, subscription: Subscription, reason: str) -> None:
@@ -351,6 +357,7 @@ class Notifications:
             of_resource.pop(subscription, None)
             if not of_resource:
                 self._of_resource.pop(key, None)
+                self.watched(*key, False)
         self._log.emit(
             "sip.subscription_ended",
             package=subscription.package.name,
@@ -442,3 +449,7 @@ def _check_accept(package: Package, request: Request, listed: ListState | None) 
     accepted = {Parametrised.parse(one).value.lower() for one in request.values("Accept")}
     if accepted and accepted.isdisjoint((wanted, "*/*", f"{wanted.partition('/')[0]}/*")):
         raise SipRefusal(406, fields={"Accept": [wanted]})
+
+
+def _nobody(name: str, uri: str, watched: bool) -> None:
+    """Nobody needs to know."""

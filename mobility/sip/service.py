@@ -118,11 +118,13 @@ class SipSide:
             settings, services.gateways, lambda target: self.probing.is_down(target), entropy
         )
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
+        parties = Parties(services.users, domains, admission, services.gateways)
         self.events = EventSide(
             self.core,
             self.client,
-            Identity(admission, services.users, domains),
+            Identity(admission, parties, services.users, domains),
             services.events,
+            self.routes,
             settings,
             reactor,
             log,

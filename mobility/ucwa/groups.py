@@ -201,8 +201,7 @@ def _contact_uri(body: Fields) -> str:
 
 
 def _known(ucwa: Ucwa, uri: str) -> bool:
-    user = ucwa.users.find(uri)
-    return user is not None and user.enabled
+    return ucwa.users.acquaintance(uri) is not None
 
 
 def _memberships(ucwa: Ucwa, hrefs: Hrefs, entries: ContactList, group_id: str) -> list[Document]:

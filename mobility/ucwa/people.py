@@ -25,8 +25,8 @@ MAX_RESULTS = 100
 def person(ucwa: Ucwa, call: Call) -> User:
     """The user a path names; 404 for a stranger."""
     uri = user_uri(call.parameter("address"))
-    user = ucwa.users.find(uri) if uri is not None else None
-    if user is None or not user.enabled:
+    user = ucwa.users.acquaintance(uri) if uri is not None else None
+    if user is None:
         raise Refusal("NotFound", "ResourceNotFound", "There is no such contact.")
     return user
 
@@ -130,9 +130,10 @@ async def get_search(ucwa: Ucwa, call: Call) -> Response:
 
 
 def known_users(ucwa: Ucwa, uris: Iterable[str]) -> list[User]:
-    """Those of `uris` who are users of the system, in the same order."""
-    users = (ucwa.users.find(uri) for uri in uris)
-    return [user for user in users if user is not None and user.enabled]
+    """Those of `uris` who are users of the system or can be reached elsewhere, in the same
+    order."""
+    users = (ucwa.users.acquaintance(uri) for uri in uris)
+    return [user for user in users if user is not None]
 
 
 RESOURCES = (

@@ -89,8 +89,7 @@ async def _holders(ucwa: Ucwa, call: Call) -> dict[str, list[str]]:
     uris = {*entries.uris(), *ucwa.privacy.assigned(own)} - {own}
     holders: dict[str, list[str]] = {level: [] for level in LEVELS}
     for uri in sorted(uris):
-        user = ucwa.users.find(uri)
-        if user is not None and user.enabled:
+        if ucwa.users.acquaintance(uri) is not None:
             holders[ucwa.privacy.level(own, uri)].append(uri)
     return holders
 

@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.auth.lockout import Lockout
 from mobility.auth.passwords import digest_hashes
-from mobility.config import SipConfig
+from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.bindings import Bindings
+from mobility.domain.elsewhere import Elsewhere
 from mobility.domain.ledger import Committed
 from mobility.domain.phone_presence import PhonePresence
 from mobility.domain.records import User
@@ -25,13 +26,16 @@ from mobility.sip.framing import Frame
 from mobility.sip.identity import Identity
 from mobility.sip.message import Message, Request, Response, parse
 from mobility.sip.outgoing import Outgoing
+from mobility.sip.parties import Parties
+from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import MemoryLedger, World, running
-from tests.sip.test_client import Places
+from tests.sip.test_client import Peer, Places
 
 DOMAIN = "example.test"
 PASSWORD = "correct horse battery staple"
 PROXY = "proxy.example.test"
+PARTNER = "partner.test"
 
 
 @attrs.define(eq=False)
@@ -134,27 +138,46 @@ class Station:
 class EventTestCase(SynchronousTestCase):
     """Alice, bob and carol, whose phones may use SIP, and a trusted peer."""
 
-    settings = SipConfig(trusted_peers=(PROXY,), min_expires_s=60, max_expires_s=3_600)
+    settings = SipConfig(
+        trusted_peers=(PROXY,),
+        min_expires_s=60,
+        max_expires_s=3_600,
+        routes=(
+            SipRouteConfig(
+                "partner",
+                (SipTargetConfig("sip.partner.test", transport="tls"),),
+                (PARTNER, "vm.test"),
+            ),
+        ),
+        voicemail_domain="vm.test",
+    )
 
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.log = MemoryLog()
-        self.entropy = 0
-        self.core = Core(self.clock, self.log, self.random)
-        places = Places()
-        client = Client(
-            self.core, cast(Outgoing, places), places, self.clock, self.log, self.random
-        )
         ledger = MemoryLedger()
         for name in ("alice", "bob", "carol"):
             uri = f"sip:{name}@{DOMAIN}"
             hashes = digest_hashes(uri, PASSWORD)
             user = User(uri, name.capitalize(), sip_ha1_md5=hashes.md5)
             ledger.all(User)[(uri,)] = user
-        self.world = world = World(ledger=ledger)
+        self.begin(World(ledger=ledger))
+
+    def begin(self, world: World) -> None:
+        """A front end starts on what the world has stored."""
+        ledger = world.ledger
+        self.clock = Clock()
+        self.log = MemoryLog()
+        self.entropy = 0
+        self.core = Core(self.clock, self.log, self.random)
+        self.places = places = Places()
+        client = Client(
+            self.core, cast(Outgoing, places), places, self.clock, self.log, self.random
+        )
+        self.world = world
         self.bindings = Bindings(ledger, world.agenda)
         self.phones = PhonePresence(world.applications, self.bindings, world.agenda)
         self.voicemail = Voicemail(ledger, world.history)
+        self.elsewhere = Elsewhere(ledger, world.agenda, world.presence, [DOMAIN])
+        self.elsewhere.load(ledger.snapshot().presences)
         admission = Admission(
             world.users,
             [DOMAIN],
@@ -166,10 +189,14 @@ class EventTestCase(SynchronousTestCase):
             self.log,
             lambda uri: "pseudonym",
         )
+        routes = StaticRoutes(self.settings, list, lambda target: False, self.random)
+        parties = Parties(world.users, [DOMAIN], admission, list)
+        self.partner = Station(self.core, frozenset({"sip.partner.test"}), "sip.partner.test")
+        places.peers["sip.partner.test"] = cast(Peer, self.partner)
         self.side = EventSide(
             self.core,
             client,
-            Identity(admission, world.users, [DOMAIN]),
+            Identity(admission, parties, world.users, [DOMAIN]),
             EventServices(
                 world.users,
                 world.presence,
@@ -179,7 +206,9 @@ class EventTestCase(SynchronousTestCase):
                 world.contacts,
                 self.phones,
                 self.voicemail,
+                self.elsewhere,
             ),
+            routes,
             self.settings,
             self.clock,
             self.log,
