@@ -123,7 +123,7 @@ class Answers:
         user = self._users.find(endpoint.user_uri) or self._guests.user(endpoint.user_uri)
         if user is None:
             return []
-        renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies.at(endpoint))
+        renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies)
         events = [event for entry in entries for event in renderer.events(entry)]
         return _with_changes(events, Hrefs(endpoint.id), changes)
 

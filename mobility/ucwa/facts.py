@@ -6,7 +6,7 @@ import attrs
 
 from mobility.domain import facts
 from mobility.domain.applications import Endpoint
-from mobility.domain.call_policy import CallPolicy
+from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.facts import Fact, Reason
 from mobility.domain.ledger import Entry
 from mobility.domain.outcomes import UNDELIVERED
@@ -194,12 +194,20 @@ class Renderer:
     endpoint: Endpoint
     user: User
     subscriptions: Subscriptions
-    call_policy: CallPolicy
+    call_policies: CallPolicies
+
+    @property
+    def call_policy(self) -> CallPolicy:
+        """The policy as it is now; most facts need none."""
+        return self.call_policies.at(self.endpoint)
 
     def events(self, entry: Entry) -> Iterator[Sent]:
         """The events that tell of a stream entry."""
         fact, hrefs = entry.fact, Hrefs(self.endpoint.id, guest=self.endpoint.guest)
         match fact:
+            case facts.MessageCompleted():  # by far the most frequent
+                html = self.endpoint.record.shows_html
+                yield from shared_events(hrefs, fact, entry.message, html=html)
             case facts.MeChanged():
                 yield self._me(hrefs, _event("me", hrefs.of("me"), "updated"))
             case facts.SelfPresence():
