@@ -44,6 +44,7 @@ from mobility.domain.late_ringing import Arrivals, LateRinging
 from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
+from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
 from mobility.domain.mobility import mobility
 from mobility.domain.organization import Organization
@@ -301,6 +302,7 @@ class FrontEnd(MultiService):
             house=house,
         )
         self.waking.setServiceParent(self)
+        self.waking.switches.permitted = self.permissions.mobility.may_push
         ledger.watch = self.waking.watch
         self.conversations.wakers.append(self.waking.may_ring)
         self.engagements = ConversationEngagements(agenda, self.applications, self.conversations)
@@ -416,6 +418,7 @@ class FrontEnd(MultiService):
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
+            message_states=MessageStates(archive, self.applications, self.channels.received),
             calls=self.calls,
             telephony=self.telephony,
             mobility=self.mobility,

@@ -209,6 +209,7 @@ class MobilityService(MultiService):
         services = SipServices(
             front_end.users,
             front_end.bindings,
+            front_end.past.devices,
             front_end.lockout,
             front_end.nonce_secret,
             lambda: front_end.voice.gateways,

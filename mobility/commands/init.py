@@ -100,6 +100,12 @@ certificate = "tls/server.pem"
 key = "tls/server.key"
 client_ca = "tls/ca.pem"
 
+# [push]                       # wakes sleeping devices; "mobility push enable PLATFORM" allows it
+# clearing_house = "https://push.example.com:8443"
+# certificate = "tls/peer.pem" # by which the clearing house knows this front end
+# key = "tls/peer.pem"
+# ca = "tls/ca.pem"            # who signed the certificate of the clearing house
+
 [log]
 destination = "stdout"         # or a file name, which is opened anew on SIGUSR1
 """)

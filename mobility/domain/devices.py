@@ -180,6 +180,21 @@ class Devices:
         self._tell(uri)
         return True
 
+    def is_fresh(self, uri: str, device: Device, now: float) -> bool:
+        """Whether a device is known as it says, and was renewed not long ago."""
+        found = self._by_key.get(device.key)
+        return (
+            found is not None
+            and found.user_uri == uri
+            and found.voip_token == device.voip_token
+            and now - found.renewed_at < RENEWAL_S
+        )
+
+    async def unsubscribe(self, uri: str, device: Device, now: float) -> None:
+        """A device of the user is not to be woken any more; nothing if it was not."""
+        async with self._locks.of("devices"):
+            await self._drop([one for one in self.of(uri, now) if _key_of(one) == device.key])
+
     async def remove(self, uri: str, subscription_id: str, now: float) -> None:
         """End a subscription of a user; 404 ResourceNotFound without such a one."""
         async with self._locks.of("devices"):
@@ -235,14 +250,19 @@ class Devices:
 
     def _remember(self, one: PushSubscription) -> None:
         self._of_user.setdefault(one.user_uri, {})[one.id] = one
-        self._by_key[one.platform, one.app_id, one.address] = one
+        self._by_key[_key_of(one)] = one
 
     def _forget(self, one: PushSubscription) -> None:
         own = self._of_user.get(one.user_uri, {})
         own.pop(one.id, None)
         if not own:
             self._of_user.pop(one.user_uri, None)
-        key = one.platform, one.app_id, one.address
+        key = _key_of(one)
         known = self._by_key.get(key)
         if known is not None and (known.user_uri, known.id) == (one.user_uri, one.id):
             del self._by_key[key]
+
+
+def _key_of(one: PushSubscription) -> tuple[str, str, str]:
+    """What tells the device of a subscription from others."""
+    return one.platform, one.app_id, one.address

@@ -252,6 +252,10 @@ class Archive(Protocol):
         """The notifications about messages of a conversation, those that are over too."""
         ...
 
+    def place_of(self, stream_id: str, message: Message) -> Awaitable[int | None]:
+        """The position at which a stream tells of a message first, None if it does not."""
+        ...
+
     def push_notice(self, notice_id: str) -> Awaitable[PushNotice | None]:
         """One notification, also if it is over."""
         ...

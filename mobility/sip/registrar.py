@@ -7,6 +7,7 @@ import attrs
 
 from mobility.config import SipConfig
 from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.devices import Device, Devices
 from mobility.domain.records import Binding
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
@@ -23,6 +24,7 @@ from mobility.sip.grammar import (
 )
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
+from mobility.sip.push_parameters import asks, capabilities, device_of
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.routing import Way, ways_of
 from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri
@@ -50,9 +52,12 @@ class Registrar:
         admission: Admission,
         settings: SipConfig,
         epoch: Callable[[], float],
+        devices: Devices | None = None,
     ) -> None:
+        """`devices` keeps what wakes phones; without it none is woken."""
         self._users = users
         self._bindings = bindings
+        self._devices = devices
         self._admission = admission
         self._settings = settings
         self._epoch = epoch
@@ -67,6 +72,8 @@ class Registrar:
         user_uri = self._registrant(incoming, record)
         contacts = self._contacts(request)
         wanted = [] if contacts is None else contacts
+        agent = readable(request.first("User-Agent") or "")
+        woken = [(one, device_of(one.uri, agent)) for one in wanted]
 
         def decide(live: Mapping[str, Binding]) -> Registering:
             if contacts is None:
@@ -76,12 +83,28 @@ class Registrar:
 
         bindings = await self._bindings.register(user_uri, decide, now)
         self._keep_flows(incoming, user_uri, wanted, bindings)
+        await self._keep_awake(user_uri, woken, now)
         fields = [("Contact", _shown(one, now)) for one in bindings]
         if "path" in request.tokens("Supported"):
             fields += [("Path", value) for value in request.values("Path")]
         if any(one.reg_id for one in bindings):
             fields.append(("Require", "outbound"))
+        for contact in wanted:
+            if self._devices is not None and contact.expires_s and asks(contact.uri):
+                fields += capabilities(contact.uri)
         incoming.respond(200, fields)
+
+    async def _keep_awake(
+        self, user_uri: str, woken: list[tuple["_Contact", Device | None]], now: float
+    ) -> None:
+        """Phones that say how they are woken are, until they sign out (RFC 8599)."""
+        for contact, device in woken:
+            if device is None or self._devices is None:
+                continue
+            if contact.expires_s and not self._devices.is_fresh(user_uri, device, now):
+                await self._devices.subscribe(user_uri, device, contact.instance, now)
+            elif not contact.expires_s:
+                await self._devices.unsubscribe(user_uri, device, now)
 
     def flow_of(self, binding: Binding) -> Flow | None:
         """The connection over which a phone can be reached, None where it has to be opened."""

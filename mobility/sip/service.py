@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
+from mobility.domain.devices import Devices
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.users import Users
@@ -57,6 +58,7 @@ class SipServices:
 
     users: Users
     bindings: Bindings
+    devices: Devices
     lockout: Lockout
     nonce_secret: bytes = attrs.field(repr=False)
     gateways: Callable[[], Iterable[Gateway]]
@@ -101,7 +103,9 @@ class SipSide:
             log,
             pseudonym,
         )
-        self.registrar = Registrar(services.users, services.bindings, admission, settings, epoch)
+        self.registrar = Registrar(
+            services.users, services.bindings, admission, settings, epoch, services.devices
+        )
         self.outgoing = Outgoing(
             self.core,
             self.connections,

@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from threading import Thread
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, bindparam, literal_column, select
+from sqlalchemy import and_, bindparam, func, literal_column, select
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
@@ -135,6 +135,17 @@ NOTICES = compiled(
 
 NOTICE = compiled(
     select(*tables.push_notices.columns).where(_notices.id == bindparam("notice")), "notice"
+)
+
+PLACE = compiled(
+    select(func.min(_entries.position)).where(
+        _entries.stream_id == bindparam("stream"),
+        _entries.conversation_id == bindparam("conversation"),
+        _entries.message_number == bindparam("message"),
+    ),
+    "stream",
+    "conversation",
+    "message",
 )
 
 
@@ -294,6 +305,16 @@ class SqliteArchive:
         def read(connection: Connection) -> Sequence[PushNotice]:
             rows = connection.execute(NOTICES, (conversation_id, MAX_NOTICES))
             return [PushNotice(*row) for row in rows]
+
+        return self._read(read)
+
+    def place_of(self, stream_id: str, message: Message) -> Deferred[int | None]:
+        """The position at which a stream tells of a message first, None if it does not."""
+        key = stream_id, message.conversation_id, message.number
+
+        def read(connection: Connection) -> int | None:
+            found: int | None = connection.execute(PLACE, key).fetchone()[0]
+            return found
 
         return self._read(read)
 

@@ -40,6 +40,9 @@ BUILTIN_GROUPS = {
 PUSH_EXTENSION = "mobility:pushSubscriptions"
 """The rel of our own under which a user's devices say how they are woken."""
 
+DELIVERY_EXTENSION = "mobility:delivery"
+"""A property of our own of a message: how far it has come (`mobility.domain.message_states`)."""
+
 UNREAD_EXTENSION = "mobility:unread"
 """The rel of our own under which a user's devices agree on what is read."""
 

@@ -176,7 +176,11 @@ async def get_message(ucwa: Ucwa, call: Call) -> Response:
     direction = "Outgoing" if message.from_uri == leg.user_uri else "Incoming"
     fact = message_fact(message, direction, ucwa.conversations.names_in(conversation))
     html = call.endpoint.record.shows_html
-    return Response(document=conversation_documents.message(call.hrefs, fact, message, html=html))
+    document = conversation_documents.message(call.hrefs, fact, message, html=html)
+    if direction == "Outgoing":
+        state = await ucwa.message_states.of(conversation, message)
+        document.update(documents.present(**{documents.DELIVERY_EXTENSION: state}))
+    return Response(document=document)
 
 
 def get_messages(ucwa: Ucwa, call: Call) -> Response:

@@ -21,6 +21,7 @@ from mobility.domain.guests import Guests
 from mobility.domain.history import History
 from mobility.domain.ledger import Archive
 from mobility.domain.meetings import Meetings
+from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
 from mobility.domain.mobility import Mobility
 from mobility.domain.photos import LocalPhotos, Photos
@@ -55,6 +56,7 @@ class Ucwa:
     conferences: Conferences
     forwarding: Forwarding
     messaging: Messaging
+    message_states: MessageStates
     calls: Calls
     renegotiations: Renegotiations
     call_reports: CallReports

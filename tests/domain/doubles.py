@@ -291,6 +291,15 @@ class MemoryLedger:
         found = self.all(PushNotice).values()
         return succeed([one for one in found if one.conversation_id == conversation_id])
 
+    def place_of(self, stream_id: str, message: Message) -> Deferred[int | None]:
+        key = message.conversation_id, message.number
+        places = [
+            entry.position
+            for entry in self.streams.get(stream_id, ())
+            if entry.message is not None and _key(entry.message) == key
+        ]
+        return succeed(min(places, default=None))
+
     def push_notice(self, notice_id: str) -> Deferred[PushNotice | None]:
         return succeed(self.all(PushNotice).get((notice_id,)))
 

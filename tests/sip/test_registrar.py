@@ -9,7 +9,8 @@ from mobility.auth.passwords import digest_hashes
 from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
-from mobility.domain.records import User
+from mobility.domain.devices import Devices
+from mobility.domain.records import PushSubscription, User
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
 from mobility.sip.headers import Authorisation
@@ -59,8 +60,9 @@ class RegistrarTestCase(CoreTestCase):
             self.log,
             lambda uri: "pseudonym",
         )
+        self.devices = Devices(MemoryLedger(), 90 * 86_400.0, 16)
         self.registrar = Registrar(
-            self.users, self.bindings, admission, self.settings, self.clock.seconds
+            self.users, self.bindings, admission, self.settings, self.clock.seconds, self.devices
         )
         self.core.serve("REGISTER", self.registrar.register)
         self.number = 0
@@ -126,6 +128,56 @@ class RegistrarTestCase(CoreTestCase):
         self.clock.advance(seconds)
         for action in self.agenda.due(self.clock.seconds()):
             self.successResultOf(Deferred.fromCoroutine(action(self.clock.seconds())))
+
+
+class PushTests(RegistrarTestCase):
+    """Phones that say how they are woken (RFC 8599)."""
+
+    APNS = "pn-provider=apns;pn-param=TEAM1.org.example.phone.voip;pn-prid=" + "0a" * 32
+    FCM = "pn-provider=fcm;pn-param=project-1;pn-prid=" + "t" * 40
+
+    def known(self, name: str = "alice") -> list[PushSubscription]:
+        return self.devices.of(f"sip:{name}@{DOMAIN}", self.clock.seconds())
+
+    def test_subscribes(self) -> None:
+        """A phone that registers with its parameters is a device of its user, which outlives the
+        binding; the answer says which service is served."""
+        answer = self.signed(f"Contact: <sip:a@192.0.2.7;{self.APNS}>")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.fields["Feature-Caps"], ['*;+sip.pns="apns"'])
+        (device,) = self.known()
+        self.assertEqual((device.platform, device.app_id), ("apns", "org.example.phone"))
+        self.assertEqual((device.address, device.voip_token), ("0a" * 32, "0a" * 32))
+        self.pass_time(4_000)
+        self.assertEqual(self.contacts(), [])
+        self.assertEqual(self.known(), [device])
+
+    def test_signs_out(self) -> None:
+        """A phone that ends its binding is not woken any more."""
+        self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>")
+        self.assertEqual([one.app_id for one in self.known()], ["project-1"])
+        self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>;expires=0")
+        self.assertEqual(self.known(), [])
+
+    def test_asks(self) -> None:
+        """A phone that names no service is told which there are."""
+        answer = self.signed("Contact: <sip:a@192.0.2.7;pn-provider>")
+        caps = ['*;+sip.pns="apns"', '*;+sip.pns="fcm"']
+        self.assertEqual((answer.status, answer.fields["Feature-Caps"]), (200, caps))
+        self.assertEqual(self.known(), [])
+
+    def test_refused(self) -> None:
+        """A service that is not served is 555, and parameters that cannot be right are 400;
+        neither binds anything."""
+        for parameters, status in (
+            ("pn-provider=webpush;pn-prid=https%3A%2F%2Fpush.example.net", 555),
+            ("pn-provider=pigeon", 555),
+            ("pn-provider=fcm;pn-param=project;pn-prid=short", 400),
+            ("pn-provider=apns;pn-param=TEAM1;pn-prid=" + "0a" * 32, 400),
+        ):
+            answer = self.signed(f"Contact: <sip:a@192.0.2.7;{parameters}>")
+            self.assertEqual(answer.status, status, parameters)
+        self.assertEqual((self.contacts(), self.known()), ([], []))
 
 
 class SignInTests(RegistrarTestCase):

@@ -153,8 +153,8 @@ EVENT_TARGETS = {
 }
 """Collections whose events are about what enters or leaves them."""
 
-PROPERTIES: set[tuple[str, str]] = set()
-"""Properties shown beyond the page."""
+PROPERTIES = {("message", "mobility:delivery")}
+"""Properties shown beyond the page: our extension."""
 
 LINKS = {
     ("defaultGroup", "groupMemberships"),

@@ -81,6 +81,30 @@ class PushTests(UcwaTestCase):
         self.assertEqual(told.badge, 1)
         self.assertEqual(told.device.token, "A" * 40)
 
+    async def test_what_became_of_a_message(self) -> None:
+        """Its sender sees a message wait, be pushed, arrive and be read; its reader does not."""
+        messaging, own = await self.talk()
+        await self.sleep()
+        self.house.hold = True
+        sent = await self.alice.send(messaging, "Wake up")
+        href = sent.header("Location") or ""
+
+        async def state() -> object:
+            return (await self.alice.document(href)).get("mobility:delivery")
+
+        self.assertEqual(await state(), "waiting")
+        self.house.release()
+        await self.pass_time(0.1)
+        self.assertEqual(await state(), "pushed")
+        await self.bob.events()
+        parked = self.bob.park()
+        self.assertEqual(await state(), "delivered")
+        await self.bob.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        self.assertEqual(await state(), "read")
+        self.assertNotIn("mobility:delivery", await self.bob.document(f"{own}/messages/1"))
+        self.service.clock.advance(10)
+        await parked
+
     async def test_fetched_in_time(self) -> None:
         """What an application fetches within three seconds wakes nothing."""
         messaging, _ = await self.talk()
@@ -142,6 +166,21 @@ class PushTests(UcwaTestCase):
         await self.alice.send(messaging, "Wake up")
         await self.pass_time(10)
         self.assertEqual(self.house.taken, [])
+
+    async def test_mobility_policy(self) -> None:
+        """Whose mobility policy has EnablePushNotifications off is not woken."""
+        front_end = self.service.front_end
+        self.assertTrue(front_end.waking.switches.permitted(self.bob.uri))
+        await front_end.permissions.mobility.change(
+            "policies", "global", {"enable_push_notifications": False}, 0
+        )
+        messaging, _ = await self.talk()
+        await self.sleep()
+        await self.alice.send(messaging, "Wake up")
+        await self.pass_time(10)
+        self.assertEqual(self.house.taken, [])
+        reasons = [fields["reason"] for fields in self.service.log.named("push.skipped")]
+        self.assertEqual(set(reasons), {"EnablePushNotifications is off"})
 
     async def test_nobody_there(self) -> None:
         """A message for a user without an application is kept as missed, and wakes the phone."""

@@ -1,0 +1,74 @@
+"""The parameters by which a phone says how it is woken (RFC 8599 section 4).
+
+`pn-provider` and its companions stand in the URI of a Contact.  Of APNs `pn-param` is the team and
+the topic, of FCM the project; `pn-prid` is the token.  Web Push is not taken here: RFC 8599 has no
+place for the keys that a message to a browser must be encrypted with (RFC 8291).
+"""
+
+import re
+
+from mobility.domain.devices import Device
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.uri import SipUri
+
+PROVIDERS = ("apns", "fcm")
+"""What a phone may name."""
+
+NOT_SUPPORTED = 555
+"""Push Notification Service Not Supported (RFC 8599 section 14.2)."""
+
+VOIP = ".voip"
+"""How a topic of APNs ends that rings (Apple, "Sending notification requests to APNs")."""
+
+MAX_NAME = 100
+MAX_APP_ID = 128
+"""As `mobility:pushSubscriptions` has it."""
+
+_APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOKENS = {
+    "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}"),
+    "fcm": re.compile(r"[A-Za-z0-9_:-]{20,4096}"),
+}
+
+
+def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
+    """How the phone with this contact is woken, None where it does not say.
+
+    Raises SipRefusal with 555 for a service that is not served, 400 for values that are none.
+    """
+    provider = contact.parameters.get("pn-provider")
+    if not provider:
+        return None
+    platform = provider.lower()
+    if platform not in PROVIDERS:
+        raise SipRefusal(NOT_SUPPORTED, "Push Notification Service Not Supported")
+    app_id = contact.parameters.get("pn-param") or ""
+    token = contact.parameters.get("pn-prid") or ""
+    rings = False
+    if platform == "apns":
+        app_id = app_id.partition(".")[2]
+        rings = app_id.endswith(VOIP)
+        app_id, token = app_id.removesuffix(VOIP), token.lower()
+    if not (len(app_id) <= MAX_APP_ID and _APP_ID.fullmatch(app_id)):
+        raise SipRefusal(400, "Bad Request: pn-param")
+    if not _TOKENS[platform].fullmatch(token):
+        raise SipRefusal(400, "Bad Request: pn-prid")
+    return Device(
+        platform=platform,
+        app_id=app_id,
+        address=token,
+        voip_token=token if rings else "",
+        device_name=user_agent[:MAX_NAME],
+    )
+
+
+def asks(contact: SipUri) -> bool:
+    """Whether the phone wants to know which services there are."""
+    return "pn-provider" in contact.parameters
+
+
+def capabilities(contact: SipUri) -> list[tuple[str, str]]:
+    """The header fields that say what is served: that of the phone, or all if it names none."""
+    provider = (contact.parameters.get("pn-provider") or "").lower()
+    named = [provider] if provider in PROVIDERS else PROVIDERS
+    return [("Feature-Caps", f'*;+sip.pns="{one}"') for one in named]
