@@ -307,8 +307,9 @@ class ClearingHouseService(MultiService):
         self.credentials.stop()
         await self.listeners[0].stopService()
         drained = self._sites[0].drain()
-        self.house.close()
+        self.house.closing = True
         self.verdicts.drain()
+        await self.house.close()
         try:
             await drained.addTimeout(DRAIN_S, self._reactor)
         except defer.TimeoutError:

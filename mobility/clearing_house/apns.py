@@ -72,6 +72,9 @@ class ApnsConnection(Protocol):
         self.client = Http2Client(authority)
         self.ready: Deferred[None] = Deferred()
         self.lost = ""
+        self.gone: Deferred[None] = Deferred()
+        self.retiring = False
+        """Whether it is to end once nothing is under way."""
         self._clock = clock
         self._changed = changed
         self._silence: IDelayedCall | None = None
@@ -97,8 +100,11 @@ class ApnsConnection(Protocol):
         self._listen()
         if client.ready and not self.ready.called:
             self.ready.callback(None)
-        if client.goaway is not None and not client.under_way:
-            self.end(client.goaway)
+        if not client.under_way:
+            if client.goaway is not None:
+                self.end(client.goaway)
+            elif self.retiring:
+                self.end("the clearing house closes it")
         self._changed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -108,6 +114,7 @@ class ApnsConnection(Protocol):
             self.ready.errback(reason)
         self.client.close(self.lost)
         self._changed()
+        self.gone.callback(None)
 
     def request(self, path: str, headers: list[tuple[str, str]], body: bytes, hear: Hear) -> None:
         stream: list[int] = []
@@ -233,12 +240,18 @@ class Apns:
             return Outcome(DELIVERED, outcome.status)
         return outcome
 
-    def close(self) -> None:
+    async def close(self, *, now: bool) -> None:
         self._closed = True
-        if self._connecting is not None:
+        if self._connecting is not None and now:
             self._connecting.cancel()
-        if self._connection is not None:
-            self._connection.end("the clearing house closes it")
+        connection = self._connection
+        if connection is None:
+            return
+        if now or not connection.client.under_way:
+            connection.end("the clearing house closes it")
+            await connection.gone
+        else:
+            connection.retiring = True
 
     async def _ask(
         self, token: str, headers: list[tuple[str, str]], body: bytes

@@ -4,9 +4,9 @@ Building one reads and checks its key files, so a new set either is whole or rai
 nothing: that is how credentials are loaded anew while the old ones go on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -41,13 +41,20 @@ DAY_S = 86_400.0
 ALPN_H2 = b"h2"
 
 
+class Close(Protocol):
+    """As `outcome.Provider.close`, for connections that the providers of an app share."""
+
+    def __call__(self, *, now: bool) -> Coroutine[Any, Any, None]: ...
+
+
 @attrs.define(slots=True, eq=False)
 class App:
     """One platform and app id.
 
     `route` names the part of a destination that a device decides ("" but for the open web), and
     raises EndpointRefused; `provider` makes what serves such a destination.  `credential` says
-    which credential it has, without a secret; `ends_at` is when that ends, None for never.
+    which credential it has, without a secret; `ends_at` is when that ends, None for never.  `close`
+    lets go of connections that its providers share.
     """
 
     platform: str
@@ -55,6 +62,7 @@ class App:
     credential: str
     route: Callable[[Device], str]
     provider: Callable[[], Provider]
+    close: Close
     ends_at: float | None = None
 
     @property
@@ -97,6 +105,10 @@ def _nowhere(_device: Device) -> str:
     return ""
 
 
+async def _nothing(*, now: bool) -> None:
+    """No connection is shared."""
+
+
 def _apns(one: ApnsSettings, where: str, key: str, around: Surroundings) -> App:
     data = read_secret(one.key, where, f"{key}.key")
     tokens = ApnsTokens(one.team_id, one.key_id, ec_key(data, where, f"{key}.key", one.key))
@@ -118,7 +130,9 @@ def _apns(one: ApnsSettings, where: str, key: str, around: Surroundings) -> App:
             epoch=around.epoch,
         )
 
-    return App("apns", one.app_id, f"key {one.key_id} of team {one.team_id}", _nowhere, provider)
+    return App(
+        "apns", one.app_id, f"key {one.key_id} of team {one.team_id}", _nowhere, provider, _nothing
+    )
 
 
 def _fcm(one: FcmSettings, where: str, key: str, around: Surroundings) -> App:
@@ -130,7 +144,7 @@ def _fcm(one: FcmSettings, where: str, key: str, around: Surroundings) -> App:
 
     provider = Fcm(account, one.server, client, epoch=around.epoch)
     credential = f"service account of {account.project}"
-    return App("fcm", one.app_id, credential, _nowhere, lambda: provider)
+    return App("fcm", one.app_id, credential, _nowhere, lambda: provider, client.close)
 
 
 def _web_push(
@@ -144,7 +158,7 @@ def _web_push(
         return WebPush(vapid, client, epoch=around.epoch)
 
     credential = f"VAPID key {vapid.public_key[:12]}..."
-    return App(platform, one.app_id, credential, _by_host(one), provider)
+    return App(platform, one.app_id, credential, _by_host(one), provider, client.close)
 
 
 def _wns(one: WnsSettings, where: str, key: str, around: Surroundings) -> App:
@@ -161,7 +175,9 @@ def _wns(one: WnsSettings, where: str, key: str, around: Surroundings) -> App:
         day = date.fromisoformat(one.secret_ends)
         ends_at = datetime.combine(day, time(), UTC).timestamp()
     credential = f"client {one.client_id}"
-    return App("wns", one.app_id, credential, _by_list(one), lambda: provider, ends_at)
+    return App(
+        "wns", one.app_id, credential, _by_list(one), lambda: provider, client.close, ends_at
+    )
 
 
 def _open_web(ca: Any, private: bool, where: str, key: str, around: Surroundings) -> WebClient:

@@ -147,6 +147,11 @@ class Destination:
         self._closed = False
 
     @property
+    def under_way(self) -> int:
+        """Pushes that wait for the provider's answer."""
+        return self._under_way
+
+    @property
     def oldest_at(self) -> int | None:
         """When the oldest that is here was accepted."""
         return next((entry.accepted_at for entry in self.entries.values()), None)

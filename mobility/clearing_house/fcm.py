@@ -82,8 +82,8 @@ class Fcm:
             return Outcome(DELIVERED, outcome.status)
         return outcome
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self, *, now: bool) -> None:
+        """Connections are the app's, for all of its hosts."""
 
     async def _send(self, body: bytes) -> Outcome:
         self._under_way += 1

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
@@ -52,6 +53,11 @@ EVENTS: Catalogue = {
     },
     "clearing.resumed": {"waiting": "pushes that an earlier process left in the queue"},
 }
+
+SETTLE_S = 4.0
+"""How long a stop waits for answers of providers; without one a push is sent again later."""
+
+SETTLE_LOOK_S = 0.05
 
 RETELL_S = 1.0
 """When the store could not take the ends of pushes, it is asked again."""
@@ -223,6 +229,8 @@ class ClearingHouse:
 
     def replace_apps(self, apps: Makers) -> None:
         """Credentials and apps of a new configuration; what waits goes on with them."""
+        for former in self.apps.values():
+            Deferred.fromCoroutine(former.close(now=False))
         self.apps = apps
         for name, destination in list(self.destinations.items()):
             app = apps.get(self._apps_of[name].key)
@@ -238,17 +246,29 @@ class ClearingHouse:
                 if isinstance(destination.provider, Apns):
                     destination.provider.on_room = destination.pump
                 destination.mended()
-            old.close()
+            Deferred.fromCoroutine(old.close(now=False))
 
-    def close(self) -> None:
-        """Send nothing more, and store what has ended; the rest waits for the next start."""
+    async def close(self) -> None:
+        """Send nothing more, wait a while for what is under way, and store what has ended.
+
+        The rest waits for the next start.
+        """
         self.closing = True
         for destination in self.destinations.values():
             destination.close()
-            destination.provider.close()
+        deadline = self._reactor.seconds() + SETTLE_S
+        while self._reactor.seconds() < deadline and self._under_way():
+            await deferLater(self._reactor, SETTLE_LOOK_S)
+        for destination in self.destinations.values():
+            await destination.provider.close(now=True)
+        for app in self.apps.values():
+            await app.close(now=True)
         if self._retelling is not None and self._retelling.active():
             self._retelling.cancel()
         self._tell()
+
+    def _under_way(self) -> bool:
+        return any(one.under_way for one in self.destinations.values())
 
     # -- what destinations ask (mobility.clearing_house.destination.Office) --------------------
 

@@ -97,6 +97,6 @@ class Provider(Protocol):
         """Try the credential: `delivered` when the provider takes it."""
         ...
 
-    def close(self) -> None:
-        """Let go of connections."""
+    async def close(self, *, now: bool) -> None:
+        """Let go of connections that are its own: `now`, or once what is under way is answered."""
         ...

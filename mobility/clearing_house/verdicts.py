@@ -33,6 +33,11 @@ class Verdicts:
         self._waiters: dict[str, list[Deferred[None]]] = {}
         house.on_verdicts = self._news
 
+    @property
+    def waiting(self) -> int:
+        """Polls that wait now."""
+        return sum(map(len, self._waiters.values()))
+
     async def page(
         self, organisation: str, after: int, stream: str, wait_s: float, gone: "Gone"
     ) -> VerdictPage:

@@ -98,6 +98,8 @@ class WebClient:
         self._pool.maxPersistentPerHost = CONNECTIONS_A_HOST
         self._pool.retryAutomatically = False
         self._pool._factory.noisy = False
+        self._asking: set[Deferred[WebAnswer]] = set()
+        self._closed = False
         self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> WebAnswer:
@@ -105,7 +107,10 @@ class WebClient:
         fields = Headers({"User-Agent": [USER_AGENT]})
         for name, value in headers:
             fields.addRawHeader(name, value)
+        if self._closed:
+            raise Unreachable("the clearing house is stopping")
         asking: Deferred[WebAnswer] = Deferred.fromCoroutine(self._ask(url, fields, body))
+        self._asking.add(asking)
         asking.addTimeout(ANSWER_S, cast(IReactorTime, self._reactor))
         try:
             return await asking
@@ -115,6 +120,8 @@ class WebClient:
             raise Unreachable(f"no answer in {ANSWER_S:g} s") from error
         except Exception as error:  # Twisted has dozens, and OpenSSL its own
             raise Unreachable(_reason(error)) from error
+        finally:
+            self._asking.discard(asking)
 
     async def _ask(self, url: str, headers: Headers, body: bytes) -> WebAnswer:
         response = cast(
@@ -130,8 +137,14 @@ class WebClient:
         }
         return WebAnswer(response.code, fields, data)
 
-    def close(self) -> Deferred[None]:
-        return cast("Deferred[None]", self._pool.closeCachedConnections())
+    async def close(self, *, now: bool) -> None:
+        """Take nothing more and close every connection: `now`, or once its answer has come."""
+        self._closed = True
+        self._pool.cachedConnectionTimeout = 1
+        if now:
+            for asking in list(self._asking):
+                asking.cancel()
+        await self._pool.closeCachedConnections()
 
 
 def _reason(error: BaseException) -> str:

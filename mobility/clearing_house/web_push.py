@@ -70,8 +70,8 @@ class WebPush:
         self._vapid.authorization("https://push.example", self._epoch())
         return Outcome(DELIVERED, "")
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self, *, now: bool) -> None:
+        """Connections are the app's, for all of its hosts."""
 
     def _judge(self, answer: WebAnswer) -> Outcome:
         status, said = answer.status, str(answer.status)

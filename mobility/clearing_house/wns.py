@@ -87,8 +87,8 @@ class Wns:
             return error.outcome
         return Outcome(DELIVERED, "")
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self, *, now: bool) -> None:
+        """Connections are the app's, for all of its hosts."""
 
     async def _fetch(self) -> WebAnswer:
         return await self._client.post(self._token_url, FORM, urlencode(self._form).encode())
