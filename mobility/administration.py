@@ -7,9 +7,11 @@ from mobility.errors import OperatorFault
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd
 from mobility.http.route import Route
-from mobility.operate import delegates, groups, mcx, mobility, push, users, voice
+from mobility.operate import delegates, groups, mcx, mobility, push, transfer, users, voice
 from mobility.operate.access import OperatorAccess
 from mobility.operate.users import UserAdministration
+from mobility.transfer.document import Transfer
+from mobility.transfer.sections import sections
 
 
 def administration_routes(
@@ -21,15 +23,23 @@ def administration_routes(
 ) -> list[Route]:
     """Users, groups, delegates, policy, push, voice routing and legacy clients."""
     mirrored = front_end.directory
+    directories = () if mirrored is None else (mirrored.source,)
     administration = UserAdministration(
         front_end.users,
         front_end.passwords,
         config.sip_domains,
         log,
         pseudonym,
-        directories=() if mirrored is None else (mirrored.source,),
+        directories=directories,
+    )
+    everything = Transfer(
+        sections(front_end, front_end.mobility.policies, config.sip_domains, directories),
+        front_end.store.ledger,
+        log,
+        front_end.breathe,
     )
     return [
+        *transfer.routes(everything, access),
         *users.routes(administration, access),
         *groups.routes(front_end.distribution_groups, access, log, pseudonym),
         *delegates.routes(front_end.delegates, front_end.users, access, log, pseudonym),

@@ -11,6 +11,7 @@ from functools import partial
 import attrs
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from mobility.auth.clients import Clients
 from mobility.auth.meeting_keys import MeetingKeys
@@ -115,6 +116,8 @@ class FrontEnd(MultiService):
         house: ClearingHouse | None = None,
     ) -> None:
         super().__init__()
+        self.breathe: Callable[[], Deferred[None]] = partial(deferLater, reactor, 0)
+        """Lets others have their turn."""
         self.bus = LocalBus(log)
         self.store = open_store(config.store, reactor=reactor, publish=self.bus.publish, log=log)
         ledger = WatchedLedger(self.store.ledger, epoch)

@@ -300,41 +300,56 @@ class AloneTests(UserTestCase):
         return str(path)
 
     def test_import(self) -> None:
-        """Each line is a user; one who is there already is told with its line, status 1."""
+        """Nothing is added while a row is wrong; told to leave such rows out it adds the rest."""
         file = self.file(
-            "uri,password,phone,sip_digest,Name\n".replace("Name", "name")
+            "uri,password,phone,sip_digest,Name\n"
             + f"{DAVE},secret,+14255550109,yes,\n"
             + f'{ALICE},secret,,,"A, B"\n'
             + 'sip:eve@example.test,"se,cret",,no,"Eve, ""E"""\n'
         )
         status, content = self.run_user("import", file)
+        refused = {"line": 3, "column": "", "rule": "is there already, and different"}
+        self.assertEqual((1, 0, [refused]), (status, content["added"], content["refused"]))
+        self.assertNotIn(DAVE, self.users())
+        status, content = self.run_user("import", file, "--skip-refused", "--batch", "1")
         self.assertEqual((1, 2), (status, content["added"]))
-        self.assertEqual([f"{file}:3: There is a user with this SIP URI."], content["problems"])
         users = self.users()
         self.assertTrue(users[DAVE]["sip_digest"])
         self.assertEqual('Eve, "E"', users["sip:eve@example.test"]["name"])
         self.assertEqual("Alice", users[ALICE]["name"])
 
+    def test_import_again(self) -> None:
+        """A dry run changes nothing; what is there and the same is no fault, so an interrupted
+        import can be run again; passwords are made for who has none."""
+        file = self.file(f"uri,title\n{DAVE},Boss\nsip:eve@example.test,\n")
+        status, content = self.run_user("import", file, "--dry-run")
+        self.assertEqual((0, 2), (status, content["added"]))
+        self.assertEqual([2, 3], [one["line"] for one in content["notes"]])
+        self.assertNotIn(DAVE, self.users())
+        made = self.front_end.directory / "passwords.csv"
+        status, content = self.run_user("import", file, "--generate-passwords", str(made))
+        self.assertEqual((0, 2, []), (status, content["added"], content["notes"]))
+        self.assertEqual(0o600, stat.S_IMODE(made.stat().st_mode))
+        self.assertEqual(3, len(made.read_text().splitlines()))
+        status, content = self.run_user("import", file)
+        self.assertEqual((0, 0, 2), (status, content["added"], content["unchanged"]))
+        options = ("--existing", "change", "--generate-passwords", str(made))
+        status, error = self.run_user("import", file, *options)
+        self.assertEqual(2, status)
+        self.assertIn("cannot be made", error)
+
     def test_import_wrong(self) -> None:
-        """A wrong line is told with its number before anything is added."""
-        head = "uri,password,phone\n"
-        good = f"{DAVE},secret,\n"
-        for text, message in (
-            ("", ":1: has no column uri"),
-            ("uri,phone\n", ":1: has no column password"),
-            ("uri,password,colour\n", ":1: has unknown or doubled columns: colour"),
-            ("uri,password,phone,work_phone\n", ":1: has unknown or doubled columns"),
-            (head + good + "sip:e@example.test,x,12\n", ":3: work_phone must be an E.164"),
-            (head + good + "sip:e@example.test,,\n", ":3: has no password"),
-            (head + good + "sip:e@example.test\n", ":3: has another number of columns"),
-            (head + good + "a,b,,d\n", ":3: has another number of columns"),
-            (head + good + '"x\n', "is no CSV"),
-            ("uri,password,enabled\n" + f"{DAVE},x,maybe\n", ":2: enabled must be true or false"),
-        ):
-            with self.subTest(text=text):
-                status, error = self.run_user("import", self.file(text))
-                self.assertEqual(2, status)
-                self.assertIn(message, error)
+        """A wrong row is told with line, column and rule, and a file that is none ends at once."""
+        status, error = self.run_user("import", self.file("uri,colour\n"))
+        self.assertEqual(2, status)
+        self.assertIn(":1: has a column 'colour', which is no field of a user", error)
+        rows = f"{DAVE},secret,\nsip:e@example.test,x,12\nsip:e@elsewhere.test,x,\n"
+        status, content = self.run_user("import", self.file(f"uri,password,phone\n{rows}"))
+        self.assertEqual(
+            [(3, "work_phone"), (4, "uri")],
+            [(one["line"], one["column"]) for one in content["refused"]],
+        )
+        self.assertEqual(1, status)
         self.assertNotIn(DAVE, self.users())
 
 

@@ -5,7 +5,7 @@ memory.  The delegates of a user, and the users it is a delegate of, are groups 
 too (UCWA delegatesGroup, delegatorsGroup).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from mobility.domain.applications import Applications
 from mobility.domain.contact_subscriptions import ContactSubscriptions
@@ -171,7 +171,51 @@ class Delegates:
             raise Refusal("BadRequest", None, f"A user is no {role} of its own.")
         return uris[0], uris[1]
 
+    @property
+    def lock(self) -> Lock:
+        """What changes of delegates and teams wait for."""
+        return self._turn
+
+    def stage(
+        self,
+        added: Collection[Delegation],
+        removed: Collection[Delegation],
+        joined: Collection[TeamMember],
+        left: Collection[TeamMember],
+        unit: Unit,
+    ) -> Callable[[], None]:
+        """Put changes into a unit of work, while `lock` is held; what is answered must be called
+        once that is stored.  Nothing is checked: the limits are `MAX_DELEGATES` and `MAX_TEAM`."""
+        unit.save(*added, *joined)
+        unit.remove(*removed, *left)
+        lapsed = self._tell(unit, removed, "deleted")
+        for delegation in removed:  # what is told of those that are added counts without them
+            self._forget(delegation)
+        lapsed += self._tell(unit, added, "added")
+        for delegation in removed:
+            self._remember(delegation)
+        for owner in sorted({one.owner_uri for one in (*joined, *left)}):
+            self._tell_owner(unit, owner)
+
+        def settle() -> None:
+            self._subscriptions.told(lapsed)
+            for delegation in removed:
+                self._forget(delegation)
+            for delegation in added:
+                self._remember(delegation)
+            for member in left:
+                _take(self._teams, member.owner_uri, member.member_uri)
+            for member in joined:
+                _put(self._teams, member.owner_uri, member.member_uri)
+
+        return settle
+
     async def _commit(self, unit: Unit, changed: Iterable[Delegation], change: str) -> None:
+        lapsed = self._tell(unit, changed, change)
+        await self._ledger.commit(unit)
+        self._subscriptions.told(lapsed)
+
+    def _tell(self, unit: Unit, changed: Iterable[Delegation], change: str) -> list[str]:
         lapsed: list[str] = []
         sizes: dict[tuple[str, str], int] = {}
         for one in changed:
@@ -191,8 +235,7 @@ class Delegates:
             self._tell_owner(unit, one.owner_uri)
             for endpoint in self._applications.of_user(one.delegate_uri):
                 unit.append(endpoint.id, CommunicationChanged())
-        await self._ledger.commit(unit)
-        self._subscriptions.told(lapsed)
+        return lapsed
 
     def _tell_owner(self, unit: Unit, owner_uri: str) -> None:
         """What the owner can choose in its call forwarding is now another."""

@@ -175,16 +175,27 @@ class DistributionGroups:
         self, saved: Sequence[DistributionGroup], removed: Sequence[DistributionGroup]
     ) -> None:
         unit = Unit()
+        settle = self.stage(saved, removed, unit)
+        await self._ledger.commit(unit)
+        settle()
+
+    def stage(
+        self, saved: Sequence[DistributionGroup], removed: Sequence[DistributionGroup], unit: Unit
+    ) -> Callable[[], None]:
+        """Put changes into a unit of work; what is answered must be called once that is stored."""
         unit.save(*saved)
         unit.remove(*removed)
         stored = [follow(unit, saved, removed) for follow in self.followers]
-        await self._ledger.commit(unit)
-        for group in saved:
-            self._keep(group)
-        for group in removed:
-            del self._groups[group.uri], self._words[group.uri]
-        for settle in stored:
-            settle()
+
+        def settle() -> None:
+            for group in saved:
+                self._keep(group)
+            for group in removed:
+                del self._groups[group.uri], self._words[group.uri]
+            for follow in stored:
+                follow()
+
+        return settle
 
     def _keep(self, group: DistributionGroup) -> None:
         self._groups[group.uri] = group

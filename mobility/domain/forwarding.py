@@ -13,7 +13,7 @@ from mobility.domain.call_destinations import CallDestinations
 from mobility.domain.call_routing import DEFAULT_UNANSWERED_S, Directory
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Conflict, Ledger, Unit
-from mobility.domain.locks import Locks
+from mobility.domain.locks import Lock, Locks
 from mobility.domain.records import CallForwarding, User
 from mobility.errors import Refusal
 
@@ -301,6 +301,23 @@ class Forwarding:
                 await self._ledger.commit(unit)
                 del self._settings[user.uri]
 
+    def lock(self, uri: str) -> Lock:
+        """What changes of a user's settings wait for."""
+        return self._locks.of(uri)
+
+    def stage(self, after: CallForwarding, unit: Unit) -> Callable[[], None]:
+        """Put other settings of a user into a unit of work, while its `lock` is held; what is
+        answered must be called once that is stored."""
+        after = attrs.evolve(after, version=self.of(after.user_uri).version + 1)
+        unit.save(after)
+        for one in self._applications.of_user(after.user_uri):
+            unit.append(one.id, MeChanged())
+
+        def settle() -> None:
+            self._settings[after.user_uri] = after
+
+        return settle
+
     async def _change(
         self, endpoint: Endpoint, decide: Decision, known: CallForwarding | None = None
     ) -> CallForwarding:
@@ -316,17 +333,14 @@ class Forwarding:
             after = decide(before)
             if after == before:
                 return before
-            after = attrs.evolve(after, version=before.version + 1)
             unit = Unit()
-            unit.save(after)
-            for one in self._applications.of_user(uri):
-                unit.append(one.id, MeChanged())
+            settle = self.stage(after, unit)
             try:
                 await self._ledger.commit(unit)
             except Conflict as error:
                 raise Refusal("Conflict", None, "Somebody has changed it since.") from error
-            self._settings[uri] = after
-            return after
+            settle()
+            return self.of(uri)
 
     def _check(self, uri: str, target: str, choices: tuple[str, ...]) -> None:
         """Refuse a target that cannot be chosen."""

@@ -6,8 +6,8 @@ its defaults back.  Each object and each user's grants have a version; a change 
 was made from, so that the later of two administrators is told.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
@@ -175,6 +175,43 @@ class SettingBook(Generic[Grant]):
                 await self._commit(unit)
                 del self._grants[user.uri]
 
+    # -- many at once ------------------------------------------------------------------------
+
+    @property
+    def changing(self) -> AbstractAsyncContextManager[None]:
+        """What changes wait for; on leaving it those who watch are told."""
+        return self._changing()
+
+    def stage(
+        self, kind: str, things: Sequence[Any], grants: Sequence[Grant], unit: Unit
+    ) -> Callable[[], None]:
+        """Put objects of a kind, and grants, new or over those that are there, into a unit of work,
+        while within `changing`; what is answered must be called once that is stored.  Without
+        objects the kind does not matter.
+
+        Whether what they name is there is the caller's to see.
+        """
+        saved = [
+            Stored(thing, before.version + 1 if before is not None else 1)
+            for thing in things
+            for before in [self._stored[kind].get(thing.name.casefold())]
+        ]
+        granted = [
+            attrs.evolve(one, version=self.grant_of(one.user_uri).version + 1) for one in grants
+        ]
+        unit.save(*(self._stored_row(kind, one) for one in saved), *granted)
+
+        def settle() -> None:
+            for one in saved:
+                self._stored[kind][one.thing.name.casefold()] = one
+            self._grants.update((one.user_uri, one) for one in granted)
+
+        return settle
+
+    def _stored_row(self, kind: str, stored: Stored) -> VoiceSetting | MobilitySetting:
+        document = msgspec.json.encode(stored.thing).decode()
+        return self._row(kind, stored.thing.name.casefold(), stored.version, document)
+
     # -- for who decides by them -------------------------------------------------------------
 
     def first(self, kind: str, *names: str) -> Any:
@@ -251,11 +288,10 @@ class SettingBook(Generic[Grant]):
         ]
         if wrong:
             raise validation_failure(*wrong)
-        document = msgspec.json.encode(thing).decode()
-        unit = Unit()
-        unit.save(self._row(kind, thing.name.casefold(), version, document))
-        await self._commit(unit)
         stored = Stored(thing, version)
+        unit = Unit()
+        unit.save(self._stored_row(kind, stored))
+        await self._commit(unit)
         self._stored[kind][thing.name.casefold()] = stored
         return stored
 

@@ -10,7 +10,7 @@ import attrs
 
 from mobility.domain.addresses import address_of, user_uri
 from mobility.domain.ledger import Ledger, Unit
-from mobility.domain.locks import Locks
+from mobility.domain.locks import Lock, Locks
 from mobility.domain.number_lookup import NumberLookup
 from mobility.domain.phones import visible_numbers
 from mobility.domain.records import Photo, User
@@ -179,28 +179,46 @@ class Users:
             before = self._known(uri)
             after = change(before)
             unit = Unit()
-            unit.save(after)
-            for follow in self.changes:
-                follow(before, after, unit)
+            self.stage(before, after, unit)
             if also is not None:
                 also(unit)
-            if not after.enabled or before.credential_version != after.credential_version:
-                self._revoke(before, unit)
             await self._ledger.commit(unit)
-            self._listings[after.uri] = _listing(after)
-            self.reporting.remove(before)
-            self.reporting.add(after)
-            self._numbers.changed(before, after)
-            self._arrived(after)
-            if not after.enabled:
-                for depart in self.departures:
-                    await depart(after, now)
-            elif after.name != before.name:
-                for rename in self.renames:
-                    await rename(after, now)
-            for follower in self.followers:
-                await follower(before, after, now)
+            await self.settle(before, after, now)
             return after
+
+    def lock(self, uri: str) -> Lock:
+        """What decisions about a user wait for, whether it is there or not."""
+        return self._locks.of(uri)
+
+    def stage(self, before: User | None, after: User, unit: Unit) -> None:
+        """Put a new user (`before` None) or a changed one, with all that follows, into a unit of
+        work, while its `lock` is held; `settle` must follow once that is stored."""
+        unit.save(after)
+        if before is None:
+            return
+        for follow in self.changes:
+            follow(before, after, unit)
+        if not after.enabled or before.credential_version != after.credential_version:
+            self._revoke(before, unit)
+
+    async def settle(self, before: User | None, after: User, now: float) -> None:
+        """Keep in mind what `stage` has put into a unit that is stored."""
+        self._listings[after.uri] = _listing(after)
+        if before is not None:
+            self.reporting.remove(before)
+        self.reporting.add(after)
+        self._numbers.changed(before, after)
+        self._arrived(after)
+        if before is None:
+            return
+        if not after.enabled:
+            for depart in self.departures:
+                await depart(after, now)
+        elif after.name != before.name:
+            for rename in self.renames:
+                await rename(after, now)
+        for follower in self.followers:
+            await follower(before, after, now)
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it, with all that is its own and what others keep
@@ -254,12 +272,9 @@ class Users:
 
     async def _commit(self, user: User) -> None:
         unit = Unit()
-        unit.save(user)
+        self.stage(None, user, unit)
         await self._ledger.commit(unit)
-        self._listings[user.uri] = _listing(user)
-        self.reporting.add(user)
-        self._numbers.changed(None, user)
-        self._arrived(user)
+        await self.settle(None, user, user.created_at)
 
     def _arrived(self, user: User) -> None:
         for told in self.arrivals:

@@ -1,0 +1,28 @@
+"""Files with secrets in them: for their owner alone from the first moment on."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def new_private_file(file: Path) -> Iterator[TextIO]:
+    """A new file to write into.  Raises FileExistsError or another OSError."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="") as stream:
+        yield stream
+
+
+def replace_private_file(file: Path, text: str) -> None:
+    """Write a whole file over another one, or leave that as it is.  Raises OSError."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        with new_private_file(beside) as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
