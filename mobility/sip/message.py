@@ -194,11 +194,11 @@ class Message:
         self._via = via
 
     def _bytes(self, start: str) -> bytes:
-        lines = [start]
-        for name, values in self.fields.items():
-            lines += [f"{name}: {value}" for value in values]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        lines = "".join(
+            [f"{name}: {value}\r\n" for name, values in self.fields.items() for value in values]
+        )
+        head = f"{start}\r\n{lines}Content-Length: {len(self.body)}\r\n\r\n"
+        return head.encode("utf-8", "surrogateescape") + self.body
 
 
 @attrs.define(slots=True, eq=False)

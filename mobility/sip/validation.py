@@ -30,16 +30,13 @@ def check(message: Request | Response) -> None:
 
     UnknownScheme is raised for a Request-URI of another scheme.
     """
-    for name, lines in message.fields.items():
-        if len(lines) == 1:
-            checker = _CHECKERS.get(name)
-            if checker is not None:
-                checker(lines[0])
-        elif name in _ONCE:
+    fields = message.fields
+    for name in [name for name in fields if name in _CHECKERS]:
+        lines, checker = fields[name], _CHECKERS[name]
+        if len(lines) > 1 and name not in _MANY:
             raise Malformed(f"more than one {name}")
-        else:
-            for line in lines:
-                _CHECKERS.get(name, str)(line)
+        for line in lines:
+            checker(line)
     NameAddr.parse(message.need("From"))
     NameAddr.parse(message.need("To"))
     message.call_id, message.via  # noqa: B018  # there must be these, too
@@ -94,6 +91,4 @@ _CHECKERS: dict[str, Callable[[str], object]] = {
 """How the lines of header fields are read that need not be there."""
 
 _MANY = frozenset({"Via", "Contact", "Route", "Record-Route", "Path"})
-
-_ONCE = frozenset(_CHECKERS) - _MANY | {"From", "To", "CSeq"}
-"""Header fields that may come once at most."""
+"""Those of them that may come more than once."""
