@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
-STEP_TIMEOUT_S = 30
+STEP_TIMEOUT_S = 60
 """How long one step may take before the demonstration has failed."""
 
 Say = Callable[[str], None]

@@ -21,7 +21,9 @@ module_path {modules}
 module g711.so
 module aubridge.so
 module account.so
+module contact.so
 module menu.so
+module stdio.so
 module ctrl_tcp.so
 audio_source aubridge,ear
 audio_player aubridge,ear
@@ -46,10 +48,20 @@ class Control(NetstringReceiver):
 
 
 class Baresip:
-    """A phone of `user` that registers over `transport` with the front end at `port`."""
+    """A phone of `user` that registers over `transport` with the front end at `port`.
+
+    Messages that it is told to send go to `contact`; those that come it prints.
+    """
 
     def __init__(
-        self, directory: Path, ca: Path, user: str, password: str, port: int, transport: str
+        self,
+        directory: Path,
+        ca: Path,
+        user: str,
+        password: str,
+        port: int,
+        transport: str,
+        contact: str = "",
     ) -> None:
         command = program("baresip", "baresip-core")
         self.directory = directory.absolute()
@@ -59,7 +71,8 @@ class Baresip:
         (self.directory / "config").write_text(
             CONFIGURATION.format(sip=self.sip, ca=ca, modules=MODULES, control=self.control_port)
         )
-        (self.directory / "contacts").write_text("")
+        contacts = f'"Contact" <{contact}>\n' if contact else ""
+        (self.directory / "contacts").write_text(contacts)
         (self.directory / "accounts").write_text(
             f'<sip:{user};transport={transport}>;auth_pass="{password}";regint=600;'
             f'outbound="sip:127.0.0.1:{port};transport={transport}"\n'
