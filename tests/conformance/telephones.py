@@ -6,7 +6,6 @@ sets up voice routing on a front end that does not run: every user may call ever
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,12 @@ def provide() -> None:
     from mobility.testing import MemoryTelephones, by_last_digit
 
     telephones = MemoryTelephones(by_last_digit, reactor.callLater)
-    tap.FrontEnd = partial(tap.FrontEnd, telephones=telephones)  # type: ignore[assignment,misc]
+    built = tap.FrontEnd
+
+    def front_end(*arguments: Any, **others: Any) -> tap.FrontEnd:
+        return built(*arguments, **{**others, "telephones": telephones})
+
+    tap.FrontEnd = front_end  # type: ignore[assignment,misc]
 
 
 def settings() -> Conversation[None]:
