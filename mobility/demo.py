@@ -7,15 +7,15 @@ the event channel.
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_plus, urljoin
 
 import attrs
 from treq.client import HTTPClient
 from twisted.internet import defer, ssl
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorTime
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ResponseFailed
 
 STEP_TIMEOUT_S = 60
 """How long one step may take before the demonstration has failed."""
@@ -50,6 +50,7 @@ class Person:
         self._events: list[Event] = []
         self._waiting: list[Waiting] = []
         self._listening: Deferred[None] | None = None
+        self._away = False
 
     @property
     def uri(self) -> str:
@@ -95,8 +96,17 @@ class Person:
         application = await self._json("GET", self._base_href("application"), expect=200)
         self._remember(application)
 
+    def go_away(self) -> None:
+        """Ask for events no more, without a word: the system has ended the app."""
+        self._away = True
+        if self._listening is not None:
+            self._listening.addErrback(lambda failure: failure.trap(CancelledError, ResponseFailed))
+            self._listening.cancel()
+            self._listening = None
+
     def listen(self) -> None:
         """Keep a pending GET on the event channel until `sign_out`."""
+        self._away = False
         self._listening = ensureDeferred(self._listen())
 
     async def post(self, rel: str, body: dict[str, Any] | None = None, *, expect: int) -> Any:
@@ -123,6 +133,10 @@ class Person:
 
     async def create(self, href: str, body: dict[str, Any]) -> None:
         await self._json("POST", self._absolute(href), json=body, expect=201)
+
+    async def mark(self, href: str, upto: str) -> None:
+        """Mark a conversation as read (`mobility:unread`)."""
+        await self._json("POST", self._absolute(href), json={"upTo": upto}, expect=204)
 
     async def replace(self, document: dict[str, Any]) -> None:
         """PUT a changed document, under the etag it was read with."""
@@ -173,7 +187,7 @@ class Person:
 
     async def _listen(self) -> None:
         href = self.links["events"] + "&medium=5&low=5"
-        while True:
+        while not self._away:
             response = await self._send("GET", self._absolute(href))
             document = await response.json()
             if response.code == 404:
@@ -237,18 +251,42 @@ def https_client(reactor: IReactorTCP, ca_file: Path) -> HTTPClient:
     return HTTPClient(Agent(reactor, policy, pool=pool))
 
 
+class Setting(Protocol):
+    """What a scene needs beside the front end; all of it ends with the scene."""
+
+    def __init__(self, directory: Path, reactor: Any) -> None:
+        """`directory` is that of the front end, whose configuration may be added to."""
+
+    async def begin(self) -> None:
+        """Before the front end starts."""
+        ...
+
+    async def end(self) -> None:
+        """After it has ended."""
+        ...
+
+
 class Script:
     """Two people discover the service, sign in, see each other's presence and exchange messages.
 
     Each step is said with the time it took.
     """
 
+    setting: "type[Setting] | None" = None
+    """What the scene needs beside the front end."""
     more_users: tuple[str, ...] = ()
     """Whom the scene needs beside the demo users, with the same password."""
 
     def __init__(
-        self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say, password: str
+        self,
+        root_url: str,
+        http: HTTPClient,
+        clock: IReactorTime,
+        say: Say,
+        password: str,
+        setting: Setting | None = None,
     ) -> None:
+        self._setting = setting
         self._root_url = root_url
         self._password = password
         self._say = say

@@ -5,7 +5,7 @@ from typing import Any
 from treq.client import HTTPClient
 from twisted.internet.interfaces import IReactorTime
 
-from mobility.demo import DemoFailed, Person, Say, Script, text_of
+from mobility.demo import DemoFailed, Person, Say, Script, Setting, text_of
 
 ANONYMOUS = "urn:microsoft.rtc:anonmeeting"
 
@@ -87,9 +87,15 @@ class MeetingScript(Script):
     more_users = ("dave",)
 
     def __init__(
-        self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say, password: str
+        self,
+        root_url: str,
+        http: HTTPClient,
+        clock: IReactorTime,
+        say: Say,
+        password: str,
+        setting: Setting | None = None,
     ) -> None:
-        super().__init__(root_url, http, clock, say, password)
+        super().__init__(root_url, http, clock, say, password, setting)
         self._inside: list[Attendee] = []
         self._waiting = ""
 

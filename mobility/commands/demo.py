@@ -20,11 +20,16 @@ from twisted.python.failure import Failure
 from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
 from mobility.demo_meeting import MeetingScript
+from mobility.demo_push import PushScript
 from mobility.errors import OperatorFault
 from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
 
 SIP_DOMAIN = "example.test"
-SCENES: dict[str, type[Script]] = {"chat": Script, "meeting": MeetingScript}
+SCENES: dict[str, type[Script]] = {
+    "chat": Script,
+    "meeting": MeetingScript,
+    "push": PushScript,
+}
 """What can be played; a scene's docstring says what happens in it."""
 
 START_TIMEOUT_S = 30.0
@@ -139,12 +144,17 @@ class Stage:
         log = self._directory / "front-end.log"
         process = FrontEndProcess(log)
         interrupted = _on_interrupt()
+        setting = (
+            None if self._scene.setting is None else self._scene.setting(self._directory, reactor)
+        )
+        if setting is not None:
+            await setting.begin()
         self._spawn(reactor, process)
         try:
             await self._serving(reactor, process)
             self._say(f"A front end listens at {self._url}, in {self._directory}.")
             http = https_client(reactor, self._ca)
-            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD)
+            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD, setting)
             await script.run(SIP_DOMAIN)
             self._say("Every step worked.")
             if not once:
@@ -155,6 +165,8 @@ class Stage:
             raise SystemExit(1) from None
         finally:
             await self._end(reactor, process)
+            if setting is not None:
+                await setting.end()
 
     def _spawn(self, reactor: IReactorProcess, process: FrontEndProcess) -> None:
         config = str(self._directory / "mobility.toml")

@@ -84,7 +84,6 @@ class PushSubscriptionTests(UcwaTestCase):
             ({endpoint}, {**WEB, endpoint: "http://push.example.net/"}),
             ({endpoint}, {**WEB, endpoint: "https://127.0.0.1/"}),
             ({endpoint}, {**WEB, endpoint: "https://[::1]/"}),
-            ({endpoint}, {**WEB, endpoint: "https://localhost/"}),
             ({endpoint}, {**WEB, endpoint: "https://user@push.example.net/"}),
             ({endpoint}, {**WEB, endpoint: "https://push.example.net/a b"}),
             ({endpoint}, {"platform": "wns", "appId": "x", endpoint: "https://example.net/"}),
