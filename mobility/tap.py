@@ -18,6 +18,7 @@ from mobility import __version__
 from mobility.administration import administration_routes, make_data_dir
 from mobility.config import Config, load
 from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
+from mobility.domain.late_ringing import LateMessages
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue
 from mobility.front_end import FrontEnd
@@ -251,6 +252,8 @@ class MobilityService(MultiService):
             tls=certificates.peers,
         )
         front_end.bus.subscribe("sip events", self.sip.events.committed)
+        letters = LateMessages(front_end.agenda, front_end.conversations, front_end.correspondence)
+        front_end.bindings.changes.append(letters.came)
         self.sip_listeners = sip_listeners(config, self.sip, certificates, self._reactor, self.log)
         for listener in self.sip_listeners:
             listener.setServiceParent(self)

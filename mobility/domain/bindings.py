@@ -29,7 +29,8 @@ Decision = Callable[[Mapping[str, Binding]], Registering]
 class Bindings:
     """The bindings of all users.
 
-    `changes` are called with the URI of a user whose set of phones has changed.
+    `changes` are called with the URI of a user whose set of phones has changed, or one of whose
+    phones has come back.
     """
 
     def __init__(self, ledger: Ledger, agenda: Agenda) -> None:
@@ -80,6 +81,10 @@ class Bindings:
         if gone or any(one.id not in live for one in wanted.saved):
             self._tell(user_uri)
         return self.of(user_uri, now)
+
+    def came_back(self, user_uri: str) -> None:
+        """A phone that was registered can be reached again, or elsewhere."""
+        self._tell(user_uri)
 
     async def end_all_of(self, user: User, now: float) -> None:
         """All phones of a user are signed out."""

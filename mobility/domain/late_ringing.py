@@ -1,14 +1,17 @@
 """Devices that come while an invitation is open: they ring too, as long as it does."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.call import call_of, tell_calls
 from mobility.domain.call_stages import CallStages
 from mobility.domain.conversation import ActiveConversation, tell_started
 from mobility.domain.conversations import Conversations
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.ledger import Unit
-from mobility.domain.lines import Device
+from mobility.domain.lines import Device, is_line
 from mobility.domain.messaging import writing_leg
 
 
@@ -91,4 +94,40 @@ class Arrivals:
                 draft.legs[endpoint.id] = leg
                 name_of = conversations.name_of
                 tell_started(unit, draft, invitation, leg, name_of, message)
+                await conversations.change(unit, conversation, draft)
+
+
+class LateMessages:
+    """Brings what is written to a user to a phone that comes while that waits for an answer."""
+
+    def __init__(
+        self, agenda: Agenda, conversations: Conversations, correspondence: Correspondence
+    ) -> None:
+        self._agenda = agenda
+        self._conversations = conversations
+        self._correspondence = correspondence
+
+    def came(self, user_uri: str) -> None:
+        """A phone of a user can be reached, perhaps again."""
+        if self._conversations.writing_to(user_uri):
+            self._agenda.at(0.0, partial(self._ring, user_uri))
+
+    async def _ring(self, user_uri: str, now: float) -> None:  # noqa: ARG002  # an Action
+        conversations = self._conversations
+        for conversation, waiting in conversations.writing_to(user_uri):
+            async with conversations.lock(conversation.id):
+                invitation = conversation.invitations[waiting.id]
+                rings = conversation.ringing(invitation)
+                if invitation.state != "Connecting" or any(
+                    is_line(one.application_id) for one in rings
+                ):
+                    continue
+                line = self._correspondence.line(user_uri, invitation.from_uri)
+                if line is None:
+                    return
+                leg = writing_leg(invitation, line, "Incoming")
+                message = await conversations.first_message(conversation, invitation)
+                draft, unit = conversation.draft(), Unit()
+                draft.legs[line.id] = leg
+                tell_started(unit, draft, invitation, leg, conversations.name_of, message)
                 await conversations.change(unit, conversation, draft)

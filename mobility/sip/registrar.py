@@ -1,7 +1,7 @@
 """The registrar of users' phones (RFC 3261 section 10, RFC 3327, RFC 5626, RFC 8599)."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import attrs
 
@@ -75,14 +75,17 @@ class Registrar:
         agent = readable(request.first("User-Agent") or "")
         woken = [(one, device_of(one.uri, agent)) for one in wanted]
 
+        known: set[str] = set()
+
         def decide(live: Mapping[str, Binding]) -> Registering:
+            known.update(live)
             if contacts is None:
                 _check_order(request, live.values())
                 return Registering(removed=list(live))
             return self._decide(request, user_uri, wanted, live, now)
 
         bindings = await self._bindings.register(user_uri, decide, now)
-        self._keep_flows(incoming, user_uri, wanted, bindings)
+        self._keep_flows(incoming, user_uri, wanted, bindings, known)
         await self._keep_awake(user_uri, woken, now)
         fields = [("Contact", _shown(one, now)) for one in bindings]
         if "path" in request.tokens("Supported"):
@@ -203,8 +206,12 @@ class Registrar:
         user_uri: str,
         contacts: list["_Contact"],
         bindings: list[Binding],
+        known: Container[str],
     ) -> None:
-        """The phone can be reached over the flow it has just used, unless a proxy is between."""
+        """The phone can be reached over the flow it has just used, unless a proxy is between.
+
+        `known` are the ids of the bindings that there were.
+        """
         live = {(one.user_uri, one.id) for one in bindings}
         for key in [key for key in self._flows if key[0] == user_uri and key not in live]:
             del self._flows[key]
@@ -213,8 +220,22 @@ class Registrar:
         for contact in contacts:
             binding = _same(contact, bindings)
             if binding is not None:
-                self._flows[user_uri, binding.id] = incoming.flow
+                self._keep_flow(incoming, binding, known)
                 self._admission.vouch(incoming.flow, user_uri, binding.expires_at)
+
+    def _keep_flow(self, incoming: Incoming, binding: Binding, known: Container[str]) -> None:
+        """A phone that comes back over another flow has slept, or was elsewhere: what was sent over
+        the one before does not arrive any more, and it rings for what rings its user now."""
+        key = binding.user_uri, binding.id
+        before = self._flows.get(key)
+        if before is incoming.flow:
+            return
+        self._flows[key] = incoming.flow
+        if before is not None and before not in self._flows.values():
+            incoming.core.broken(before)
+            before.close()
+        if binding.id in known:
+            self._bindings.came_back(binding.user_uri)
 
 
 @attrs.frozen(slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.auth.lockout import Lockout
@@ -330,6 +331,19 @@ class BindingTests(RegistrarTestCase):
         self.assertEqual(self.contacts(), [])
 
 
+@attrs.define(eq=False)
+class Asked:
+    """Who has sent a request, and hears that it failed."""
+
+    failures: list[object]
+
+    def responded(self, transaction: object, response: object) -> None:
+        """Nobody answers."""
+
+    def failed(self, transaction: object, event: object) -> None:
+        self.failures.append(event)
+
+
 class FlowTests(RegistrarTestCase):
     def test_flow(self) -> None:
         """A phone is reached over the connection it registered by, while that lasts."""
@@ -341,3 +355,28 @@ class FlowTests(RegistrarTestCase):
         self.assertIs(self.registrar.flow_of(binding), other)
         self.registrar.broken(other)
         self.assertIsNone(self.registrar.flow_of(binding))
+
+    def test_back_over_another_flow(self) -> None:
+        """A phone that comes back over another connection rings for what rings its user; what was
+        sent over the one before has failed, and that is closed."""
+        self.signed("Contact: <sip:a@192.0.2.7>")
+        (binding,) = self.bindings.of(f"sip:alice@{DOMAIN}", self.clock.seconds())
+        failures: list[object] = []
+        asker = Asked(failures)
+        self.core.transactions.request(self.sent(), self.wire, asker)
+        del self.changed[:]
+        other = Wire()
+        self.signed("Contact: <sip:a@192.0.2.7>", wire=other)
+        self.assertEqual(self.changed, [f"sip:alice@{DOMAIN}"])
+        self.assertEqual((len(failures), self.wire.closed), (1, True))
+        self.signed("Contact: <sip:a@192.0.2.7>", wire=other)
+        self.assertEqual((len(self.changed), other.closed), (1, False))
+        self.assertIs(self.registrar.flow_of(binding), other)
+
+    def sent(self) -> Request:
+        """A request of ours."""
+        return request(
+            "OPTIONS sip:a@192.0.2.7 SIP/2.0\n"
+            "Via: SIP/2.0/TLS 192.0.2.1:5089;branch=z9hG4bKours\n"
+            f"From: <sip:us@{DOMAIN}>;tag=1\nTo: <sip:a@192.0.2.7>\nCall-ID: o\nCSeq: 1 OPTIONS"
+        )
