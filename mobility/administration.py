@@ -31,6 +31,7 @@ def administration_routes(
         log,
         pseudonym,
         directories=directories,
+        topology=config.topology.domain,
     )
     everything = Transfer(
         sections(front_end, front_end.mobility.policies, config.sip_domains, directories),

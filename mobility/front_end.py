@@ -18,6 +18,7 @@ from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
 from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
 from mobility.auth.tokens import Caller, Tokens
+from mobility.autodiscover.homes import homes_of
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
 from mobility.config import Config
@@ -47,7 +48,6 @@ from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
-from mobility.domain.mobility import mobility
 from mobility.domain.organization import Organization
 from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos
@@ -61,7 +61,6 @@ from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephony import Telephony, telephony
 from mobility.domain.users import Users
-from mobility.domain.voice import Voice
 from mobility.events import EventLog
 from mobility.http.route import Route
 from mobility.idle_sweep import idle_sweep
@@ -127,8 +126,8 @@ class FrontEnd(MultiService):
         agenda = Agenda()
 
         self.users = Users(ledger, stored.users)
-        self.voice = Voice(ledger, self.users, config.server_fqdn)
-        self.voice.load(stored.voice_settings, stored.voice_grants)
+        self.permissions = Permissions(config, ledger, self.users, stored)
+        self.voice = self.permissions.voice
         self.distribution_groups = DistributionGroups(ledger, stored.distribution_groups)
         self.presence = PresenceBook(stored.presences, stored.presence_number)
         self.applications = Applications(
@@ -191,7 +190,7 @@ class FrontEnd(MultiService):
         )
         self.relays = Relays(config.media, config.media.secret)
         self.past.follow(self.conversations, stored)
-        self.permissions = Permissions(ledger, self.users, stored, relay=bool(self.relays))
+        self.permissions.relay = bool(self.relays)
         self.call_policies = self.permissions.calls
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
@@ -324,15 +323,8 @@ class FrontEnd(MultiService):
         self.bindings = self.phones.bindings
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
         self.telephony = self._telephony(self.telephones, agenda)
-        self.mobility = mobility(
-            ledger,
-            agenda,
-            self.users,
-            self.voice,
-            self.permissions.mobility,
-            self.applications,
-            self.conversations,
-            self.call_policies,
+        self.mobility = self.permissions.at_work(
+            agenda, self.applications, self.conversations, homes_of(config).serves
         )
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)
@@ -451,11 +443,13 @@ class FrontEnd(MultiService):
         self.mcx = McxSide(config, ledger, stored.legacy_clients, reactor, epoch, log)
         self.mcx.setServiceParent(self)
         self.subtrees = [self.mcx.subtree]
+        served = [*meet_routes(doors), *ucwa_routes(ucwa, self.authenticator.authenticate)]
+        if config.topology.director:
+            served = [route for route in served if route.name == "applications"]
         self.routes: list[Route] = [
             *autodiscover_routes(config, self.users, self.authenticator),
             *token_routes,
-            *meet_routes(doors),
-            *ucwa_routes(ucwa, self.authenticator.authenticate),
+            *served,
         ]
         """What the web listeners serve."""
 

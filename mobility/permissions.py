@@ -1,33 +1,71 @@
 """What policies permit users, wired together: mobility policy, and what calls follow from it."""
 
+from collections.abc import Callable
+
+from mobility.config import Config
+from mobility.domain.agenda import Agenda
+from mobility.domain.applications import Applications
 from mobility.domain.call_policy import CallPolicies, CallPolicy
+from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.homing import Homing
 from mobility.domain.ledger import Ledger, Snapshot
+from mobility.domain.mobility import Mobility, mobility
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.records import User
 from mobility.domain.telephony import Telephony
 from mobility.domain.users import Users
+from mobility.domain.voice import Voice
 
 
 class Permissions:
-    """The mobility policies, and the policy of calls for each user.
+    """The mobility policies, the voice settings, and the policy of calls for each user.
 
     `delegates` and `telephony` are filled in before anybody asks about calls; without `telephony`
     there are no calls with telephones, without `relay` no media relay.
     """
 
-    def __init__(self, ledger: Ledger, users: Users, stored: Snapshot, *, relay: bool) -> None:
+    def __init__(self, config: Config, ledger: Ledger, users: Users, stored: Snapshot) -> None:
+        self._ledger = ledger
         self._users = users
-        self._relay = relay
+        self._topology = config.topology.domain
+        self.voice = Voice(ledger, users, config.server_fqdn)
+        self.voice.site_of = self._topology.site_of
+        self.voice.load(stored.voice_settings, stored.voice_grants)
         self.mobility = MobilityPolicies(ledger, users)
+        self.mobility.site_of = self._topology.site_of
         self.mobility.load(stored.mobility_settings, stored.mobility_grants)
         self.calls = CallPolicies(self._of, self._of_user)
         self.delegates: Delegates | None = None
         self.telephony: Telephony | None = None
+        self.relay = False
+
+    def at_work(
+        self,
+        agenda: Agenda,
+        applications: Applications,
+        conversations: Conversations,
+        serves: Callable[[User], bool],
+    ) -> Mobility:
+        """Let what policies and users change reach live applications from now on.
+
+        `serves` says whether discovery leads a user here.
+        """
+        return mobility(
+            self._ledger,
+            agenda,
+            self._users,
+            self.voice,
+            self.mobility,
+            applications,
+            conversations,
+            self.calls,
+            Homing(self._topology, serves, applications),
+        )
 
     def _of(self, uri: str) -> CallPolicy:
         user = self._users.find(uri)
-        return CallPolicy(relay=self._relay) if user is None else self._of_user(user)
+        return CallPolicy(relay=self.relay) if user is None else self._of_user(user)
 
     def _of_user(self, user: User) -> CallPolicy:
         mobile, telephony = self.mobility.policy_of(user), self.telephony
@@ -38,7 +76,7 @@ class Permissions:
             for_others=delegates is not None and bool(delegates.delegators_of(user.uri)),
             phone=telephony is not None and user.enabled and telephony.phone_audio.may(user),
             emergency=telephony is not None and telephony.outside.may_call_emergency,
-            relay=self._relay,
+            relay=self.relay,
             wifi_audio=mobile.require_wifi_for_ip_audio,
             wifi_video=mobile.require_wifi_for_ip_video,
             name=mobile.name,

@@ -25,6 +25,13 @@ from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.push import PushConfig
 from mobility.config.sip import SipConfig, SipListenerConfig, SipRouteConfig, SipTargetConfig
+from mobility.config.topology import (
+    BranchConfig,
+    EdgeConfig,
+    PoolConfig,
+    ProviderConfig,
+    TopologyConfig,
+)
 from mobility.directory.settings import LdapConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -46,6 +53,11 @@ RECORDS: dict[str, type] = {
     "store": StoreConfig,
     "log": LogConfig,
     "directory.ldap": LdapConfig,
+    "topology": TopologyConfig,
+    "topology.edge": EdgeConfig,
+    "topology.pools": PoolConfig,
+    "topology.branches": BranchConfig,
+    "topology.providers": ProviderConfig,
     "sip": SipConfig,
     "sip.listen": SipListenerConfig,
     "sip.route": SipRouteConfig,

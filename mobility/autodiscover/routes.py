@@ -8,7 +8,7 @@ from mobility.auth.diagnostics import BAD_TOKEN
 from mobility.auth.tokens import Caller
 from mobility.autodiscover import documents
 from mobility.autodiscover.documents import Answer, Complaint, Places, SipAccess
-from mobility.autodiscover.homes import HERE, Homes
+from mobility.autodiscover.homes import HERE, homes_of
 from mobility.autodiscover.negotiation import negotiate
 from mobility.autodiscover.xframe import Page, page
 from mobility.config import Config
@@ -34,7 +34,7 @@ class Autodiscover:
         self._server_fqdn = config.server_fqdn
         self._users = users
         self._authenticator = authenticator
-        self._homes = Homes(config.sip_domains, config.autodiscover.redirects, config.web)
+        self._homes = homes_of(config)
         self._sip = _sip_access(config.autodiscover.sip_internal, config.autodiscover.sip_external)
         self._mcx = bool(config.mcx.forward_to)
         self._frame: Page = page(config.web.cross_domain_origins, config.server_fqdn)
@@ -59,6 +59,8 @@ class Autodiscover:
             return _answer(request, documents.plain_root(places, uri[4:] if uri else ""))
         if uri is not None:
             home = self._homes.of_domain(domain_of(uri))
+            if home == HERE and self._users.find(uri) is None:
+                home = self._homes.of_stranger()
         else:
             # Who carries an original domain was sent here by a discovery answer; sending such a
             # client on again could go in a circle.
@@ -110,13 +112,16 @@ class Autodiscover:
             organizer = caller.meeting_uri.partition(";")[0]
             places = self._places(request, _carried_domain(request) or domain_of(organizer))
             return _answer(request, documents.user(places, self._sip, guest=True))
-        home = self._homes.of_user(self._users.find(caller.user_uri))
+        user = self._users.find(caller.user_uri)
+        home = self._homes.of_user(user)
         if home is None:
             return _empty(404)
         places = self._places(request, _carried_domain(request) or domain_of(caller.user_uri))
         if home != HERE:
             return _answer(request, documents.user_redirect(places, home))
-        return _answer(request, documents.user(places, self._sip, mcx=self._mcx))
+        branch = self._homes.branch_of(user)
+        sip = self._sip if branch is None else _registrar(branch.name, branch.port)
+        return _answer(request, documents.user(places, sip, mcx=self._mcx))
 
     def _places(self, request: Request, original_domain: str) -> Places:
         return Places(
@@ -170,6 +175,12 @@ def _sip_access(internal: str, external: str) -> tuple[SipAccess, ...]:
     configured = (("SipClientInternalAccess", internal), ("SipClientExternalAccess", external))
     places = ((token, place.rpartition(":")) for token, place in configured if place)
     return tuple(SipAccess(token, host, int(port)) for token, (host, _, port) in places)
+
+
+def _registrar(name: str, port: int) -> tuple[SipAccess, ...]:
+    """A branch appliance, where a user's SIP clients register from anywhere."""
+    tokens = ("SipClientInternalAccess", "SipClientExternalAccess")
+    return tuple(SipAccess(token, name, port) for token in tokens)
 
 
 def _answer(request: Request, answer: Answer | Complaint, status: int = 200) -> Response:

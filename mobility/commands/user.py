@@ -37,6 +37,7 @@ def profile_options(command: F) -> F:
     for name in reversed((*TEXTS, *PHONES[1:])):
         command = click.option(f"--{name.replace('_', '-')}", metavar="TEXT")(command)
     for option, variable, text, metavar in (
+        ("--pool", "pool", "The name of a pool, branch or hosting provider.", "NAME"),
         ("--home", "home", "here, none, or another pool's Autodiscover root URL.", "HOME"),
         ("--manager", "manager", "The SIP URI of the user's manager, or nothing.", "URI"),
         ("--email", "email", "The mail address.", "ADDRESS"),
@@ -123,7 +124,12 @@ user.add_command(import_users)
 
 
 def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
+    if "pool" in given:
+        if "home" in given:
+            raise click.UsageError("--pool and --home say the same: give one")
+        given["home"] = given.pop("pool")
+    return given
 
 
 def _path(sip_uri: str) -> str:

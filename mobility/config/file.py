@@ -27,6 +27,14 @@ from mobility.config.services import (
     read_ucwa,
 )
 from mobility.config.sip import SipConfig, read_sip
+from mobility.config.topology import (
+    TopologyConfig,
+    check_bindings,
+    check_director,
+    check_homes,
+    check_push,
+    read_topology,
+)
 from mobility.config.web import ListenerConfig, WebConfig, read_listeners, read_web
 from mobility.directory.settings import DirectoryConfig, read_directory
 from mobility.domain.addresses import is_domain
@@ -63,6 +71,7 @@ class Config:
     autodiscover: AutodiscoverConfig = attrs.Factory(AutodiscoverConfig)
     directory: DirectoryConfig = attrs.Factory(DirectoryConfig)
     sip: SipConfig = attrs.Factory(SipConfig)
+    topology: TopologyConfig = attrs.Factory(TopologyConfig)
     log: LogConfig = attrs.Factory(LogConfig)
     drain_timeout_s: float = 8.0
     """How long a stop waits for requests; with closing the store it stays within ten seconds."""
@@ -109,10 +118,15 @@ def load(path: Path) -> Config:
         autodiscover=read_autodiscover(top.table("autodiscover"), web),
         directory=read_directory(top.table("directory"), sip_domains),
         sip=read_sip(top.table("sip")),
+        topology=read_topology(top.table("topology"), server_fqdn),
         log=read_log(top.table("log")),
         drain_timeout_s=drain_timeout_s,
     )
     top.finish()
+    check_bindings(str(file), config.topology, listeners, config.sip)
+    check_director(str(file), config.topology, config.sip)
+    check_push(str(file), config.topology, config.push)
+    check_homes(str(file), config.topology, web)
     return config
 
 

@@ -7,6 +7,7 @@ from mobility.domain.applications import Applications
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.call_rights import CallRights
 from mobility.domain.conversations import Conversations
+from mobility.domain.homing import Homing
 from mobility.domain.ledger import Ledger
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.mobility_rights import MobilityRights
@@ -21,6 +22,7 @@ class Mobility:
     policies: MobilityPolicies
     rights: MobilityRights
     call_rights: CallRights
+    homing: Homing
 
 
 def mobility(
@@ -32,6 +34,7 @@ def mobility(
     applications: Applications,
     conversations: Conversations,
     call_policies: CallPolicies,
+    homing: Homing,
 ) -> Mobility:
     """Let what policies and users change reach live applications from now on."""
     rights = MobilityRights(ledger, agenda, users, applications, policies)
@@ -39,7 +42,7 @@ def mobility(
     policies.watchers += [call_rights.watch, rights.watch]
     voice.watchers.append(call_rights.watch)
     users.changes += [call_rights.follow, rights.follow]
-    users.followers.append(rights.followed)
+    users.followers += [homing.followed, rights.followed]
     users.removals.append(policies.forget)
     agenda.at(0.0, rights.end_all)
-    return Mobility(policies, rights, call_rights)
+    return Mobility(policies, rights, call_rights, homing)

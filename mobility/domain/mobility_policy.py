@@ -82,7 +82,7 @@ class MobilityPolicies(SettingBook[MobilityGrant]):
     def policy_of(self, user: User) -> MobilityPolicy:
         """The mobility policy that rules a user."""
         granted = self.grant_of(user.uri).mobility_policy
-        return cast(MobilityPolicy, self.first(KIND, granted, f"site:{user.site}"))
+        return cast(MobilityPolicy, self.first(KIND, granted, f"site:{self.site_of(user)}"))
 
     def of(self, user_uri: str) -> MobilityPolicy:
         """The mobility policy that rules a user; the global one for who is none."""

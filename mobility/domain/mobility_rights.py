@@ -65,7 +65,7 @@ class MobilityRights:
 
     async def followed(self, before: User, after: User, now: float) -> None:
         """A `Follower` of users."""
-        if before.site != after.site:
+        if (before.site, before.home) != (after.site, after.home):
             await self._end(after, now)
 
     def _callers(self) -> set[str]:

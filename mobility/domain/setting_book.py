@@ -56,6 +56,8 @@ class SettingBook(Generic[Grant]):
         self._grant_row = grant_row
         self._lock = Lock()
         self.watchers: list[Watcher] = []
+        self.site_of: Callable[[User], str] = lambda user: user.site
+        """The site whose objects are for a user."""
         self._stored: dict[str, dict[str, Stored]] = {kind: {} for kind in kinds.classes}
         self._defaults = {kind: Stored(kinds.made(kind, GLOBAL, {}), 0) for kind in kinds.scoped}
         self._grants: dict[str, Grant] = {}

@@ -40,13 +40,14 @@ class Voice(SettingBook[VoiceGrant]):
     def policy_of(self, user: User) -> VoicePolicy:
         """The voice policy that rules a user."""
         granted = self.grant_of(user.uri).voice_policy
-        return cast(VoicePolicy, self.first("policies", granted, f"site:{user.site}"))
+        return cast(VoicePolicy, self.first("policies", granted, f"site:{self.site_of(user)}"))
 
     def dial_plan_of(self, user: User) -> DialPlan:
         """The dial plan that a user dials by."""
         granted = self.grant_of(user.uri).dial_plan
         service = f"service:{self._service}"
-        return cast(DialPlan, self.first("dial-plans", granted, service, f"site:{user.site}"))
+        site = f"site:{self.site_of(user)}"
+        return cast(DialPlan, self.first("dial-plans", granted, service, site))
 
     @property
     def emergency_numbers(self) -> tuple[EmergencyNumber, ...]:

@@ -40,7 +40,7 @@ def routes(
     def granted(holder: User, grant: MobilityGrant) -> dict[str, object]:
         return {
             "user": holder.uri,
-            "site": holder.site,
+            "site": policies.site_of(holder),
             "version": grant.version,
             "mobility_policy": grant.mobility_policy,
             "effective_mobility_policy": policies.policy_of(holder).name,

@@ -9,6 +9,7 @@ import attrs
 
 from mobility.domain.addresses import MAX_ADDRESS, user_uri
 from mobility.domain.records import User
+from mobility.domain.topology import NAMED
 from mobility.errors import Parameter, validation_failure
 
 MAX_TEXT = 256
@@ -64,11 +65,19 @@ def _is_mail(value: object) -> str:
     return "" if good or not address else "must be a mail address, or empty"
 
 
+def is_name(home: str) -> bool:
+    """Whether a home is the name of a part of the topology; whether there is one is not asked."""
+    return home not in ("", "here", "none") and "/" not in home and home.isprintable()
+
+
 def _is_home(value: object) -> str:
-    rule = "must be here, none, or the https URL of another pool's Autodiscover root"
+    rule = (
+        "must be here, none, the name of a pool, branch or hosting provider of the topology, or "
+        "the https URL of another pool's Autodiscover root"
+    )
     if not isinstance(value, str) or len(value) > MAX_URL:
         return rule
-    if value in ("here", "none"):
+    if value in ("here", "none") or is_name(value):
         return ""
     try:
         parts = urlsplit(value)
@@ -106,8 +115,8 @@ RULES: Mapping[str, Rule] = {
 }
 """Every field of a user's JSON object but `uri`, and its rule.
 
-`home` is "here", "none" or a URL; `sip_digest` says whether digest hashes are kept; `password` is
-taken and never given.
+`home` is "here", "none", a name of the topology or a URL; `sip_digest` says whether digest hashes
+are kept; `password` is taken and never given.
 """
 
 _NO_FIELDS = frozenset({"home", "sip_digest", "password"})
@@ -141,7 +150,7 @@ def shown(user: User) -> dict[str, object]:
     for name in RULES:
         if name not in _NO_FIELDS:
             document[name] = getattr(user, name)
-    document["home"] = user.home or "here"
+    document["home"] = user.home.removeprefix(NAMED) or "here"
     document["sip_digest"] = user.sip_ha1_md5 != ""
     document["created_at"] = user.created_at
     document["source"] = user.source or "local"

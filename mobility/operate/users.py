@@ -20,6 +20,7 @@ from mobility.auth.passwords import Passwords, digest_hashes
 from mobility.domain.addresses import address_of, is_local, user_uri
 from mobility.domain.mirror import OWNED
 from mobility.domain.records import User
+from mobility.domain.topology import Topology
 from mobility.domain.users import Users
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.events import Catalogue, EventLog
@@ -27,7 +28,7 @@ from mobility.http.message import Request, Response
 from mobility.http.route import Route
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
-from mobility.operate.profile import applied, check, shown
+from mobility.operate.profile import applied, check, is_name, shown
 
 EVENTS: Catalogue = {
     "users.added": {"user": "pseudonym of the new user"},
@@ -63,8 +64,10 @@ class UserAdministration:
         log: EventLog,
         pseudonym: Callable[[str], str],
         directories: Collection[str] = (),
+        topology: Topology | None = None,
     ) -> None:
         """`directories` are the sources that keep their users themselves (`User.source`)."""
+        self._topology = topology or Topology()
         self._directories = directories
         self._users = users
         self._passwords = passwords
@@ -97,6 +100,7 @@ class UserAdministration:
                 Parameter("uri", f"must be in a SIP domain of this system: {domains}")
             )
         check(values)
+        values = self._homed(values)
         if "password" not in values:
             raise validation_failure(Parameter("password", "is missing"))
         async with self._turn:
@@ -113,6 +117,7 @@ class UserAdministration:
     async def change(self, uri: str, values: Mapping[str, object], now: float) -> User:
         """A user with other values; a new password, or `enabled` false, signs it out."""
         check(values)
+        values = self._homed(values)
         async with self._turn:
             user = self.find(uri)
             if user.source in self._directories:
@@ -142,6 +147,16 @@ class UserAdministration:
                 )
             await self._users.remove(user.uri, now)
         self._log.emit("users.removed", user=self._pseudonym(user.uri))
+
+    def _homed(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """`values` with a home that names a part of the topology as `User.home` has it."""
+        home = values.get("home")
+        if not isinstance(home, str) or not is_name(home):
+            return values
+        try:
+            return {**values, "home": self._topology.home_named(home) or "here"}
+        except LookupError as error:
+            raise validation_failure(Parameter("home", str(error.args[0]))) from None
 
     async def _hash(self, values: Mapping[str, object]) -> str:
         """The hash of the password given, "" when none is."""

@@ -124,6 +124,9 @@ def deployment_of(config: Config) -> Deployment:
         web=tuple(_web_listener(one) for one in config.listeners),
         sip=tuple(_sip_listener(one) for one in config.sip.listeners),
         trusted_proxies=config.web.trusted_proxies,
+        edge=dns_name(config.topology.edge.name),
+        branch_users=bool(config.topology.branches),
+        interfaces=config.topology.interfaces,
     )
 
 

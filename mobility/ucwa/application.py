@@ -59,12 +59,14 @@ def owner(ucwa: Ucwa, endpoint: Endpoint) -> User:
 async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | None) -> Response:
     """POST applications: 201 for a new application or instance, 200 for a known instance.
 
-    403 where mobility policy keeps the user from having one of this type.
+    403 for a user of another pool, and where mobility policy keeps the user from having one of this
+    type.
     """
     registration = attrs.evolve(
         _registration(request, user), conversation_history=ucwa.history.setting
     )
     if not is_guest(user.uri):
+        ucwa.mobility.homing.must_be_here(user)
         ucwa.mobility.rights.must_be_mobile(user, registration.type)
     instance_id = registration.instance_id
     endpoint, new = await ucwa.applications.register(user, registration, request.now, receipt)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mobility.auth.passwords import Hashing, Passwords, digest_hashes
 from mobility.domain.records import User
+from mobility.domain.topology import Branch, Topology
 from mobility.domain.users import Users
 from mobility.errors import PeerFault
 from mobility.http.message import Site
@@ -43,6 +44,9 @@ class ApiTestCase(TestCase):
             self.log,
             lambda uri: f"~{uri}",
             directories=["ldap"],
+            topology=Topology(
+                "fe.example.test", branches=(Branch("sba.example.test"), Branch("sbb.example.test"))
+            ),
         )
         site = memory_site(
             routes(administration, OperatorAccess(KEY)),
@@ -215,6 +219,20 @@ class ChangeTests(ApiTestCase):
         self.assertIn("sip_digest", self.wrong(await self.change(sip_digest=True)))
         await self.change(sip_digest=True, password="secret")  # a test's
         self.assertEqual(digest_hashes(ALICE, "secret").sha256, self.alice().sip_ha1_sha256)
+
+    async def test_named_home(self) -> None:
+        """A home may be a name of the topology, in any case; a wrong one is told with the
+        nearest."""
+        self.assertEqual(201, (await self.add()).status)
+        for home, told, stored in (
+            ("SBA.example.test", "sba.example.test", "pool:sba.example.test"),
+            ("FE.example.test", "here", ""),
+        ):
+            self.assertEqual(told, (await self.change(home=home)).json()["home"])
+            self.assertEqual(stored, self.alice().home)
+        response = await self.change(home="sbc.example.test")
+        (wrong,) = response.json()["parameters"]
+        self.assertEqual(("home", True), (wrong["name"], "example.test meant?" in wrong["reason"]))
 
     async def test_home(self) -> None:
         """A home is here, nowhere, or another pool's URL."""

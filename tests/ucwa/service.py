@@ -28,6 +28,7 @@ from mobility.config.forwarding import ForwardingConfig
 from mobility.config.media import MediaConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.config.push import PushConfig
+from mobility.config.topology import TopologyConfig
 from mobility.domain.records import User
 from mobility.front_end import FrontEnd
 from mobility.http.message import Request, Response
@@ -107,6 +108,7 @@ class Service:
         meetings: MeetingsConfig | None = None,
         *,
         media: MediaConfig | None = None,
+        topology: TopologyConfig | None = None,
         telephones: bool = True,
         push: PushConfig | None = None,
         house: ClearingHouse | None = None,
@@ -134,6 +136,7 @@ class Service:
             meetings=meetings or MeetingsConfig(),
             forwarding=ForwardingConfig(voicemail=VOICEMAIL),
             media=media or MediaConfig(),
+            topology=topology or TopologyConfig(),
             push=push or PushConfig(),
         )
         self._open()
@@ -429,9 +432,12 @@ class UcwaTestCase(TestCase):
     ucwa: UcwaConfig | None = None
     meetings: MeetingsConfig | None = None
     media: MediaConfig | None = None
+    topology: TopologyConfig | None = None
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        self.service = Service(self.mktemp(), self.ucwa, self.meetings, media=self.media)
+        self.service = Service(
+            self.mktemp(), self.ucwa, self.meetings, media=self.media, topology=self.topology
+        )
         self.clock = self.service.clock
         self.expected_failures: set[str] = set()
         self.addCleanup(self._close)
