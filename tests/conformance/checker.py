@@ -92,8 +92,10 @@ class Checker:
         page = self.catalogue.pages.get(rel)
         operation = page.operations.get("GET" if method == "HEAD" else method) if page else None
         documented = operation.success if operation else frozenset()
-        if method == "OPTIONS" or (page is None and is_extension(rel)):
+        if method == "OPTIONS":
             documented |= differences.SUCCESS_ANYWHERE
+        elif page is None and is_extension(rel):
+            documented |= differences.SUCCESS_OF_OWN
         return documented | differences.SUCCESS.get((rel, method), frozenset())
 
     def _document(self, exchange: Exchange, page: Page) -> Iterator[str]:

@@ -39,8 +39,10 @@ SUCCESS: dict[tuple[str, str], frozenset[int]] = {
 """Further status codes with which operations succeed."""
 
 SUCCESS_ANYWHERE = frozenset({204})
-"""With what OPTIONS succeeds, which every resource answers with Allow alone, and what changes
-resources of the server's own."""
+"""With what OPTIONS succeeds, which every resource answers with Allow alone."""
+
+SUCCESS_OF_OWN = frozenset({200, 201, 204})
+"""With what the server's own resources succeed, which no page describes."""
 
 TARGETS: dict[str, frozenset[str]] = {
     "onBehalfOf": frozenset({"contact"}),
