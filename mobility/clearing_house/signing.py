@@ -5,15 +5,17 @@ Nothing here does input or output but reading a key file.
 
 import base64
 import os
+from math import floor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 import msgspec
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
@@ -82,32 +84,53 @@ def ec_key(data: bytes, where: str, key: str, file: Path) -> ec.EllipticCurvePri
 
 
 class ApnsTokens:
-    """The provider token of one APNs key (ES256; `iss` is the team, `kid` the key)."""
+    """The provider token of one APNs key (ES256; `iss` is the team, `kid` the key).
+
+    `iat` is the beginning of a slot of APNS_TOKEN_S, and the signature is deterministic (RFC 6979),
+    so that a restart, a reload and another clearing house with the same key all use the same token:
+    Apple refuses providers that change theirs too often.
+    """
 
     def __init__(self, team_id: str, key_id: str, key: ec.EllipticCurvePrivateKey) -> None:
         self._team_id = team_id
         self._key_id = key_id
         self._key = key
-        self._made_at: float | None = None
+        self._offset = 0.0
+        self._slot: float | None = None
         self._token = ""
 
     def current(self, now: float) -> str:
-        """The token to use at `now`; a clock that was put back has a new one made, too."""
-        if self._made_at is None or not 0 <= now - self._made_at < APNS_TOKEN_S:
-            self._make(now)
+        """The token to use at `now`."""
+        slot = self._offset + floor((now - self._offset) / APNS_TOKEN_S) * APNS_TOKEN_S
+        if slot != self._slot:
+            self._make(slot)
         return self._token
 
     def renew(self, now: float) -> bool:
         """Make a new one because Apple finds it too old; not before the old one may be replaced."""
-        if self._made_at is not None and 0 <= now - self._made_at < APNS_TOKEN_LEAST_S:
+        if self._slot is not None and 0 <= now - self._slot < APNS_TOKEN_LEAST_S:
             return False
+        self._offset = now % APNS_TOKEN_S
         self._make(now)
         return True
 
-    def _make(self, now: float) -> None:
-        claims = {"iss": self._team_id, "iat": int(now)}
-        self._token = jwt.encode(claims, self._key, "ES256", headers={"kid": self._key_id})
-        self._made_at = now
+    def _make(self, slot: float) -> None:
+        header = {"alg": "ES256", "kid": self._key_id, "typ": "JWT"}
+        claims = {"iss": self._team_id, "iat": int(slot)}
+        parts = [encoded(msgspec.json.encode(part)) for part in (header, claims)]
+        signed = ".".join(parts)
+        self._token = f"{signed}.{encoded(_sign(self._key, signed.encode()))}"
+        self._slot = slot
+
+
+def _sign(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """The signature of ES256 (RFC 7518 section 3.4), the same each time where OpenSSL can."""
+    try:
+        made = key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    except UnsupportedAlgorithm:
+        made = key.sign(data, ec.ECDSA(hashes.SHA256()))
+    r, s = decode_dss_signature(made)
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 class ServiceAccount:

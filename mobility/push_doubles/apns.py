@@ -98,6 +98,7 @@ class ApnsDouble:
         self._epoch = epoch
         self._tokens: dict[str, float] = {}
         self.token_changes: list[float] = []
+        """When another provider token was first seen."""
 
     @property
     def factory(self) -> Factory:
@@ -151,7 +152,8 @@ class ApnsDouble:
                 return Reply(403, "InvalidProviderToken")
             if claims.get("iss") != self._team_id or not isinstance(claims.get("iat"), int):
                 return Reply(403, "InvalidProviderToken")
-            if self.token_changes and now - self.token_changes[-1] < TOKEN_LEAST_S:
+            updates = self.token_changes[1:]  # the first is none
+            if updates and now - updates[-1] < TOKEN_LEAST_S:
                 return Reply(429, "TooManyProviderTokenUpdates")
             self.token_changes.append(now)
             issued = self._tokens[token] = claims["iat"]

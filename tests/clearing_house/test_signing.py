@@ -98,23 +98,32 @@ class EncryptionTests(SynchronousTestCase):
 
 class TokenTests(SynchronousTestCase):
     def test_apns_reuse(self) -> None:
-        """A token for Apple is used for 40 minutes, and not replaced in less than 20."""
+        """A token for Apple is used for 40 minutes and is the same after a restart."""
         tokens = ApnsTokens("TEAM", "KEY", KEY)
-        first = tokens.current(1_000.0)
-        self.assertEqual(tokens.current(1_000.0 + APNS_TOKEN_S - 1), first)
-        self.assertFalse(tokens.renew(1_000.0 + APNS_TOKEN_LEAST_S - 1))
-        self.assertTrue(tokens.renew(1_000.0 + APNS_TOKEN_LEAST_S))
-        second = tokens.current(1_000.0 + APNS_TOKEN_LEAST_S)
+        begin = 1_000 * APNS_TOKEN_S
+        first = tokens.current(begin + 5)
+        self.assertEqual(tokens.current(begin + APNS_TOKEN_S - 1), first)
+        self.assertEqual(ApnsTokens("TEAM", "KEY", KEY).current(begin + 77), first)
+        second = tokens.current(begin + APNS_TOKEN_S)
         self.assertNotEqual(second, first)
         claims = jwt.decode(second, KEY.public_key(), ["ES256"], options={"verify_iat": False})
-        self.assertEqual(claims, {"iss": "TEAM", "iat": 2_200})
+        self.assertEqual(claims, {"iss": "TEAM", "iat": int(begin + APNS_TOKEN_S)})
         self.assertEqual(jwt.get_unverified_header(second)["kid"], "KEY")
 
-    def test_apns_clock_put_back(self) -> None:
-        """A clock that is put back does not leave a token of the future in use."""
+    def test_apns_renewal(self) -> None:
+        """One that Apple finds too old is replaced, but not twice in 20 minutes, nor is the next
+        one made sooner."""
         tokens = ApnsTokens("TEAM", "KEY", KEY)
-        first = tokens.current(100_000.0)
-        self.assertNotEqual(tokens.current(50_000.0), first)
+        begin = 1_000 * APNS_TOKEN_S
+        first = tokens.current(begin + 5)
+        self.assertFalse(tokens.renew(begin + APNS_TOKEN_LEAST_S - 1))
+        renewed_at = begin + APNS_TOKEN_LEAST_S + 1
+        self.assertTrue(tokens.renew(renewed_at))
+        second = tokens.current(renewed_at)
+        self.assertNotEqual(second, first)
+        self.assertFalse(tokens.renew(renewed_at + 1))
+        self.assertEqual(tokens.current(renewed_at + APNS_TOKEN_S - 1), second)
+        self.assertNotEqual(tokens.current(renewed_at + APNS_TOKEN_S), second)
 
     def test_vapid(self) -> None:
         """Each push service gets a token for itself, for less than a day."""
