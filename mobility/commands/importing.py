@@ -1,19 +1,15 @@
 """`mobility import FILE`: a configuration that `mobility export` wrote, all of it or nothing."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 import msgspec
 
-from mobility.commands.calls import Call
-from mobility.commands.operator import ask
+from mobility.commands.import_options import import_options, take, told
+from mobility.commands.import_skype import import_skype
 from mobility.commands.options import config_option, json_option, show
 from mobility.config import Config
-from mobility.operate.transfer import DOCUMENT_BYTES, PATH
-from mobility.transfer.staging import EXISTING
-
-COUNTED = ("added", "changed", "unchanged", "kept")
+from mobility.operate.transfer import DOCUMENT_BYTES
 
 
 class ImportGroup(click.Group):
@@ -43,17 +39,7 @@ def import_all() -> None:
     """
 
 
-def import_options(command: Any) -> Any:
-    """`--dry-run` and `--existing`."""
-    command = click.option(
-        "--existing",
-        type=click.Choice(EXISTING),
-        default="change",
-        show_default=True,
-        help="What becomes of an object that is there already, and different.",
-    )(command)
-    text = "Say what would happen, and change nothing."
-    return click.option("--dry-run", is_flag=True, help=text)(command)
+import_all.add_command(import_skype)
 
 
 @import_all.command(name=ImportGroup.DEFAULT)
@@ -77,33 +63,3 @@ def import_configuration(
     outcome = take(config, document, dry_run=dry_run, existing=existing)
     show(outcome, "\n".join(told(outcome, dry_run=dry_run)), as_json=as_json)
     return 1 if outcome["refused"] else 0
-
-
-def take(
-    config: Config, document: Mapping[str, Any], *, dry_run: bool, existing: str
-) -> dict[str, Any]:
-    """Send a document; what became of it."""
-    body = {**document, "dry_run": dry_run, "existing": existing, "whole": True}
-    outcome: dict[str, Any] = ask(config, Call("POST", PATH, body))
-    return outcome
-
-
-def told(outcome: Mapping[str, Any], *, dry_run: bool) -> Iterator[str]:
-    """The report, for a person's eyes."""
-    for one in outcome["refused"]:
-        place = f"{one['section']} {one['item']}"
-        yield f"{place}: {one['key']} {one['rule']}".replace(":  ", ": ")
-    if outcome["more_refused"]:
-        yield f"... and {outcome['more_refused']} more"
-    notes: dict[str, list[int]] = {}
-    for one in outcome["notes"]:
-        notes.setdefault(f"{one['section']}: {one['key']} {one['rule']}", []).append(one["item"])
-    for note, items in notes.items():
-        yield f"{note} ({len(items)} of them, first {items[0]})"
-    for name, counts in outcome["counts"].items():
-        shown = ", ".join(f"{counts[what]} {what}" for what in COUNTED if counts.get(what))
-        yield f"{name.replace('_', ' ')}: {shown}"
-    if outcome["refused"]:
-        yield "nothing was changed"
-    elif dry_run:
-        yield "nothing was changed: this was a dry run"

@@ -1,0 +1,1 @@
+"""What administrators bring from Skype for Business Server: objects that PowerShell exported."""
