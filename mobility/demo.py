@@ -277,6 +277,9 @@ class Script:
     more_users: tuple[str, ...] = ()
     """Whom the scene needs beside the demo users, with the same password."""
 
+    configuration = ""
+    """What the scene needs in the configuration file; `{port}` is where phones connect to."""
+
     def __init__(
         self,
         root_url: str,
@@ -292,6 +295,9 @@ class Script:
         self._say = say
         self._http = http
         self._clock = clock
+
+    def stand(self, directory: Path, port_offset: int) -> None:
+        """Where the front end is, for scenes that need more than its URL."""
 
     async def run(self, sip_domain: str) -> None:
         """Play it.  Raises `DemoFailed` at the first step that goes wrong."""

@@ -21,6 +21,7 @@ from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
 from mobility.demo_meeting import MeetingScript
 from mobility.demo_push import PushScript
+from mobility.demo_sip import SIP_PORT, SipScript
 from mobility.errors import OperatorFault
 from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
 
@@ -29,6 +30,7 @@ SCENES: dict[str, type[Script]] = {
     "chat": Script,
     "meeting": MeetingScript,
     "push": PushScript,
+    "sip": SipScript,
 }
 """What can be played; a scene's docstring says what happens in it."""
 
@@ -75,7 +77,7 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     offset = free_offset() if port_offset is None else port_offset
     with tempfile.TemporaryDirectory(prefix="mobility-demo-") as name:
         directory = Path(name)
-        _initialise(directory, offset, SCENES[scene].more_users)
+        _initialise(directory, offset, SCENES[scene])
         stage = Stage(SCENES[scene], directory, offset, as_json)
         try:
             react(lambda reactor: Deferred.fromCoroutine(stage.play(reactor, once)))
@@ -85,12 +87,15 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     return 0
 
 
-def _initialise(directory: Path, offset: int, more_users: tuple[str, ...]) -> None:
-    """`mobility init`, and `mobility user add` for whom a scene needs beside the demo users."""
+def _initialise(directory: Path, offset: int, scene: type[Script]) -> None:
+    """`mobility init`, what a scene needs in the configuration file, and `mobility user add` for
+    whom it needs beside the demo users."""
     arguments = [str(directory), "--demo-users", "--sip-domain", SIP_DOMAIN]
     _command("init", *arguments, "--port-offset", str(offset))
     config = str(directory / "mobility.toml")
-    for name in more_users:
+    with Path(config).open("a", encoding="utf-8") as file:
+        file.write(scene.configuration.format(port=SIP_PORT + offset))
+    for name in scene.more_users:
         uri = f"sip:{name}@{SIP_DOMAIN}"
         options = ("--name", name.capitalize(), "--config", config)
         _command("user", "add", uri, *options, given=DEMO_PASSWORD)
@@ -136,6 +141,7 @@ class Stage:
         self._scene = scene
         self._directory = directory
         self._ca = directory / "tls" / "ca.pem"
+        self._offset = offset
         self._url = f"https://localhost:{4443 + offset}"
         self._as_json = as_json
 
@@ -155,6 +161,7 @@ class Stage:
             self._say(f"A front end listens at {self._url}, in {self._directory}.")
             http = https_client(reactor, self._ca)
             script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD, setting)
+            script.stand(self._directory, self._offset)
             await script.run(SIP_DOMAIN)
             self._say("Every step worked.")
             if not once:

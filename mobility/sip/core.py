@@ -59,7 +59,15 @@ EVENTS: Catalogue = {
     },
 }
 
-SUPPORTED = ("100rel", "eventlist", "outbound", "path", "recipient-list-subscribe", "timer")
+SUPPORTED = (
+    "100rel",
+    "eventlist",
+    "outbound",
+    "path",
+    "recipient-list-subscribe",
+    "replaces",
+    "timer",
+)
 """Extensions that a peer may require of us."""
 
 _SUPPORTED = ", ".join(SUPPORTED)

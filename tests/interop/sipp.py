@@ -49,7 +49,8 @@ def send(
     )
     more = "".join(f"{line}\n" for line in (*lines, "Content-Length: [len]"))
     text = f"{method} {uri} SIP/2.0\n{head}{more}\n{body}"
-    return f'<send retrans="500"><![CDATA[\n{text}\n]]></send>'
+    again = "" if method == "ACK" else ' retrans="500"'
+    return f"<send{again}><![CDATA[\n{text}\n]]></send>"
 
 
 def answer(status: int, reason: str, *lines: str, body: str = "") -> str:

@@ -5,7 +5,7 @@ import sys
 from twisted.trial.unittest import TestCase
 
 from mobility.commands.demo import SCENES
-from tests.interop.child import run
+from tests.interop.child import program, run
 from tests.interop.front_end_process import free_offset
 
 
@@ -16,6 +16,7 @@ class SceneTests(TestCase):
 
     async def test_scenes(self) -> None:
         """Every step of every scene works, and each says what it did."""
+        program("baresip", "baresip-core")
         for scene in SCENES:
             command = [sys.executable, "-m", "mobility.cli", "demo", "--scene", scene, "--once"]
             outcome = await run([*command, f"--port-offset={free_offset()}"])
