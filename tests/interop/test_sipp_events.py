@@ -1,10 +1,13 @@
 """SIPp's scripted phones register, watch and publish."""
 
+import signal
 from pathlib import Path
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from tests.interop.child import program
+from tests.interop.child import RETRY_S, free_port, program
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.phone import Phone
 from tests.interop.sipp import Sipp, answer, keep, request, response, scenario, send
@@ -15,6 +18,18 @@ name = "phones-{transport}"
 transport = "{transport}"
 endpoint = "{transport}:{port}:interface=127.0.0.1"
 digest = ["MD5"]
+"""
+
+ROUTE = """
+[[sip.route]]
+name = "partner"
+domains = ["partner.test"]
+probe_s = 0
+
+[[sip.route.target]]
+host = "127.0.0.1"
+port = {port}
+transport = "udp"
 """
 
 ALICE, BOB = "sip:alice@example.test", "sip:bob@example.test"
@@ -97,6 +112,36 @@ def publishing(first: str, second: str) -> str:
     )
 
 
+def server_of(person: str) -> str:
+    """A server of another domain is subscribed to, says that somebody is in a call, and ends the
+    subscription when it is asked to."""
+    kind = "Content-Type: application/pidf+xml"
+    tag = ";tag=[pid]SIPpTag[call_number]"
+    accepted = answer(200, "OK", "Contact: <sip:[local_ip]:[local_port]>", "Expires: 600")
+    accepted = accepted.replace("[last_To:]", f"[last_To:]{tag}")
+    head = (
+        "NOTIFY sip:presence@127.0.0.1 SIP/2.0\n"
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
+        f"From: <{person}>{tag}\n"
+        "To:[$from]\n"
+        "Call-ID: [call_id]\n"
+        "CSeq: 1 NOTIFY\n"
+        "Contact: <sip:[local_ip]:[local_port]>\n"
+        "Max-Forwards: 70\n"
+        f"{PRESENCE}\nSubscription-State: active;expires=600\n{kind}\nContent-Length: [len]\n"
+    )
+    body = PIDF.format(activity="on-the-phone")
+    return scenario(
+        '<recv request="SUBSCRIBE"><action><ereg regexp=".*" search_in="hdr" header="From:" '
+        'check_it="true" assign_to="from"/></action></recv>',
+        accepted,
+        f'<send retrans="500"><![CDATA[\n{head}\n{body}\n]]></send>',
+        response(200),
+        request("SUBSCRIBE", "Expires: 0"),
+        answer(200, "OK", "Expires: 0"),
+    )
+
+
 class SippEventTests(TestCase):
     timeout = 180
 
@@ -174,6 +219,7 @@ class SippEventTests(TestCase):
             seen = (await alice.expect(200, "GET", alice.links["presence"])).document
             if (seen["availability"], seen.get("activity")) == ("Busy", "on-the-phone"):
                 break
+            await deferLater(reactor, RETRY_S)
 
     async def test_list(self) -> None:
         """A phone watches a list that it sends along (RFC 5367), and hears of all in one NOTIFY."""
@@ -200,3 +246,29 @@ class SippEventTests(TestCase):
             answer(200, "OK"),
         )
         await self.sipp("tcp").play(script, "bob")
+
+    async def test_person_elsewhere(self) -> None:
+        """A UCWA client sees whom the server of another domain says to be in a call."""
+        eve, port = "sip:eve@partner.test", free_port()
+        self.process.child.send(signal.SIGTERM)
+        await self.process.child.end()
+        with self.process.config.open("a") as config:
+            config.write(ROUTE.format(port=port))
+        self.process.start()
+        await self.process.ready()
+        sipp = self.sipp("udp")
+        server = sipp.start(server_of(eve), "eve", "-p", str(port))
+        self.addCleanup(server.stop)
+        alice = Phone(self.process.client(self), self.process.external, "alice")
+        await alice.sign_in()
+        people = f"{alice.links['application']}/people"
+        body = {"uris": [eve], "duration": 10}
+        made = await alice.expect(201, "POST", f"{people}/presenceSubscriptions", json=body)
+        where = f"{people}/eve@partner.test/presence"
+        while True:
+            seen = (await alice.expect(200, "GET", where)).document
+            if (seen["availability"], seen.get("activity")) == ("Busy", "on-the-phone"):
+                break
+            await deferLater(reactor, RETRY_S)
+        await alice.expect(204, "DELETE", made.document["_links"]["self"]["href"])
+        self.assertEqual(await server.end(), 0, sipp.complaints)
