@@ -7,7 +7,17 @@ from mobility.errors import OperatorFault
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd
 from mobility.http.route import Route
-from mobility.operate import delegates, groups, mcx, mobility, push, transfer, users, voice
+from mobility.operate import (
+    delegates,
+    groups,
+    mcx,
+    mobility,
+    push,
+    service_accounts,
+    transfer,
+    users,
+    voice,
+)
 from mobility.operate.access import OperatorAccess
 from mobility.operate.users import UserAdministration
 from mobility.transfer.document import Transfer
@@ -47,6 +57,9 @@ def administration_routes(
         *mcx.routes(front_end.mcx.clients, access, log),
         *mobility.routes(front_end.mobility.policies, front_end.users, access, log, pseudonym),
         *push.routes(front_end.waking, front_end.users, access, log, pseudonym),
+        *service_accounts.routes(
+            front_end.permissions.service_accounts, front_end.users, access, log, pseudonym
+        ),
         *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
     ]
 

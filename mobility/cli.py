@@ -29,6 +29,7 @@ COMMANDS = {
     "policy": "mobility.commands.policy:policy",
     "proxy-config": "mobility.commands.proxy_config:proxy_config",
     "push": "mobility.commands.push:push",
+    "service-account": "mobility.commands.service_account:service_account",
     "status": "mobility.commands.status:status",
     "user": "mobility.commands.user:user",
     "voice": "mobility.commands.voice:voice",

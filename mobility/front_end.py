@@ -357,6 +357,7 @@ class FrontEnd(MultiService):
             self.tokens,
             AnonymousCallers(self.meetings, self.guests, self.meeting_keys),
             self.directory,
+            self.permissions.service_accounts,
             log,
             pseudonym,
         )

@@ -13,13 +13,14 @@ from mobility.domain.ledger import Ledger, Snapshot
 from mobility.domain.mobility import Mobility, mobility
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.records import User
+from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.telephony import Telephony
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 
 
 class Permissions:
-    """The mobility policies, the voice settings, and the policy of calls for each user.
+    """The mobility policies, voice settings, service accounts, and each user's policy of calls.
 
     `delegates` and `telephony` are filled in before anybody asks about calls; without `telephony`
     there are no calls with telephones, without `relay` no media relay.
@@ -35,7 +36,12 @@ class Permissions:
         self.mobility = MobilityPolicies(ledger, users)
         self.mobility.site_of = self._topology.site_of
         self.mobility.load(stored.mobility_settings, stored.mobility_grants)
-        self.calls = CallPolicies(self._of, self._of_user)
+        self.service_accounts = ServiceAccounts(
+            users, config.sip_domains, stored.service_accounts, stored.service_secrets
+        )
+        self.mobility.exempt = self.service_accounts.is_one
+        users.farewells.append(self.service_accounts.take_leave)
+        self.calls = CallPolicies(self._of, self._of_user, self.service_accounts.scopes_of)
         self.delegates: Delegates | None = None
         self.telephony: Telephony | None = None
         self.relay = False

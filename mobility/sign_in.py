@@ -8,7 +8,7 @@ from mobility.auth.anonymous import AnonymousGrant
 from mobility.auth.challenge import Authenticator, Challenge
 from mobility.auth.clients import Clients
 from mobility.auth.endpoint import TokenEndpoint, routes
-from mobility.auth.grants import Grant, LocalPasswords, PasswordGrant
+from mobility.auth.grants import Grant, LocalPasswords, PasswordGrant, ServiceSecrets
 from mobility.auth.lockout import Lockout
 from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
@@ -17,6 +17,7 @@ from mobility.config import Config
 from mobility.directory.service import LdapDirectory
 from mobility.domain.guests import Guests
 from mobility.domain.meetings import Meetings
+from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.http.route import Route
@@ -45,6 +46,7 @@ def sign_in(
     tokens: Tokens,
     anonymous: AnonymousCallers,
     directory: LdapDirectory | None,
+    service_accounts: ServiceAccounts,
     log: EventLog,
     pseudonym: Callable[[str], str],
 ) -> tuple[Authenticator, list[Route]]:
@@ -69,7 +71,9 @@ def sign_in(
     grants.append(
         PasswordGrant(
             users,
-            local if directory is None else directory.passwords(local),
+            ServiceSecrets(
+                local if directory is None else directory.passwords(local), service_accounts
+            ),
             failures,
             Clients(config.web.trusted_proxies),
             config.sip_domains,

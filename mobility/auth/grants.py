@@ -142,6 +142,35 @@ class LocalPasswords:
             self._log.emit("auth.rehash_put_off", user=self._pseudonym(user.uri))
 
 
+class Secrets(Protocol):
+    """What sign-in needs of `mobility.domain.service_accounts.ServiceAccounts`."""
+
+    def is_one(self, uri: str) -> bool: ...
+
+    def knows(self, uri: str, secret: str, now: float) -> bool: ...
+
+
+class ServiceSecrets:
+    """Verifies the secrets of service accounts, and leaves the passwords of people to `people`.
+
+    A secret has 256 random bits, so that a plain digest of it will do; it takes as long as a
+    password, so that the time does not tell who is a service account.
+    """
+
+    def __init__(self, people: PasswordVerifier, accounts: Secrets) -> None:
+        self._people = people
+        self._accounts = accounts
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        return self._people.turn()
+
+    async def verify(self, user: User | None, password: str, now: float) -> bool:
+        if user is None or not self._accounts.is_one(user.uri):
+            return await self._people.verify(user, password, now)
+        await self._people.verify(None, password, now)
+        return self._accounts.knows(user.uri, password, now)
+
+
 class PasswordGrant:
     """The `password` grant (RFC 6749 §4.3): `username` and `password`.
 

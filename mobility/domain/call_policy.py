@@ -69,6 +69,9 @@ class CallPolicies:
     of_user: Callable[[User], CallPolicy] = anyone
     """The policy of a user as it is, or as it will be."""
 
+    scopes_of: Callable[[str], frozenset[str] | None] = lambda _: None
+    """What a service account is limited to (`mobility.domain.scopes`); None for people."""
+
     def at(self, device: Device) -> CallPolicy:
         """The policy of a user on one of its devices.
 

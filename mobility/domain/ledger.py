@@ -44,6 +44,8 @@ from mobility.domain.records import (
     Receipt,
     Record,
     Renegotiation,
+    ServiceAccount,
+    ServiceSecret,
     TeamMember,
     Token,
     User,
@@ -183,6 +185,8 @@ class Snapshot:
     team_members: list[TeamMember] = attrs.Factory(list)
     mobility_settings: list[MobilitySetting] = attrs.Factory(list)
     mobility_grants: list[MobilityGrant] = attrs.Factory(list)
+    service_accounts: list[ServiceAccount] = attrs.Factory(list)
+    service_secrets: list[ServiceSecret] = attrs.Factory(list)
     voice_settings: list[VoiceSetting] = attrs.Factory(list)
     voice_grants: list[VoiceGrant] = attrs.Factory(list)
     call_forwardings: list[CallForwarding] = attrs.Factory(list)

@@ -5,6 +5,7 @@ Which policy rules a user is decided as `SettingBook` says: the one granted to i
 site, else the global one, each as a whole.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
@@ -78,6 +79,8 @@ class MobilityPolicies(SettingBook[MobilityGrant]):
 
     def __init__(self, ledger: Ledger, users: Users) -> None:
         super().__init__(ledger, users, MOBILITY, MobilitySetting, MobilityGrant)
+        self.exempt: Callable[[str], bool] = lambda _: False
+        """Whether a user is none who carries a mobile client, but a service account."""
 
     def policy_of(self, user: User) -> MobilityPolicy:
         """The mobility policy that rules a user."""
@@ -96,4 +99,6 @@ class MobilityPolicies(SettingBook[MobilityGrant]):
 
     def may_sign_in(self, user: User, application_type: str) -> bool:
         """Whether a user may have an application of this type: any but a mobile one always."""
-        return application_type.casefold() == BROWSER or self.policy_of(user).enable_mobility
+        if application_type.casefold() == BROWSER or self.exempt(user.uri):
+            return True
+        return self.policy_of(user).enable_mobility

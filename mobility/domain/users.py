@@ -154,12 +154,15 @@ class Users:
     def __len__(self) -> int:
         return len(self._listings)
 
-    async def add(self, user: User) -> None:
-        """Store a new user.  Refused (409 AlreadyExists) when the URI is taken."""
+    async def add(self, user: User, also: Callable[[Unit], None] | None = None) -> None:
+        """Store a new user, with what `also` puts into the same unit of work.
+
+        Refused (409 AlreadyExists) when the URI is taken.
+        """
         async with self._locks.of(user.uri):
             if user.uri in self._listings:
                 raise Refusal("Conflict", "AlreadyExists", "There is a user with this SIP URI.")
-            await self._commit(user)
+            await self._commit(user, also)
 
     async def update(
         self,
@@ -270,9 +273,11 @@ class Users:
             raise Refusal("NotFound", None, "There is no user with this SIP URI.")
         return user
 
-    async def _commit(self, user: User) -> None:
+    async def _commit(self, user: User, also: Callable[[Unit], None] | None) -> None:
         unit = Unit()
         self.stage(None, user, unit)
+        if also is not None:
+            also(unit)
         await self._ledger.commit(unit)
         await self.settle(None, user, user.created_at)
 

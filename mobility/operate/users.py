@@ -20,6 +20,7 @@ from mobility.auth.passwords import Passwords, digest_hashes
 from mobility.domain.addresses import address_of, is_local, user_uri
 from mobility.domain.mirror import OWNED
 from mobility.domain.records import User
+from mobility.domain.service_accounts import SOURCE as SERVICE
 from mobility.domain.topology import Topology
 from mobility.domain.users import Users
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
@@ -122,6 +123,9 @@ class UserAdministration:
             user = self.find(uri)
             if user.source in self._directories:
                 _check_owner(user, values)
+            if user.source == SERVICE and (given := values.keys() & {"password", "sip_digest"}):
+                rule = "is for people; a service account has secrets, which are rotated"
+                raise validation_failure(*(Parameter(name, rule) for name in sorted(given)))
             password_hash = await self._hash(values)
             user = await self._users.update(
                 user.uri,

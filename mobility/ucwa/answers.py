@@ -28,6 +28,7 @@ from mobility.http.render import encode, encode_text
 from mobility.ucwa.channel import ORIGIN, Answer, Cursor
 from mobility.ucwa.facts import Renderer, Sent, changed_parts, is_shared, part_event, shared_events
 from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.scopes import without_closed
 
 TEMPLATES = 64
 """Answers that are remembered to be filled in (our choice: 2 KB each for one contact or message of
@@ -99,7 +100,8 @@ class Answers:
         own = events_href(endpoint, instance_id, answer.number, answer.since)
         following = events_href(endpoint, instance_id, answer.number + 1, answer.cursor)
         entries: list[Entry] = [pending.event for pending in answer.events]  # type: ignore[misc]
-        if not entries or _are_shared(entries):
+        limits = self._call_policies.scopes_of(endpoint.user_uri)
+        if not entries or (_are_shared(entries) and limits is None):
             told = tuple([(entry.fact, entry.message) for entry in entries])
             html = endpoint.record.shows_html and any(
                 entry.message is not None and entry.message.format == "Html" for entry in entries
@@ -116,6 +118,8 @@ class Answers:
             )
         else:
             events = self._events(endpoint, entries, self._changes(endpoint, answer))
+            if limits is not None:
+                events = [(rel, href, without_closed(event, limits)) for rel, href, event in events]
             body = encode(_document(own, following, events), media)
         return Rendered(body, media.content_type)
 

@@ -12,7 +12,7 @@ from mobility.domain.records import Receipt, User
 from mobility.errors import Refusal
 from mobility.http.message import Request, Response
 from mobility.http.route import Answer, Authorisation, Handler, Route
-from mobility.ucwa import application, photos
+from mobility.ucwa import application, photos, scopes
 from mobility.ucwa.declaration import Call, Operation, Resource, has_tag, required_version
 from mobility.ucwa.guests import account_of, require
 from mobility.ucwa.hrefs import (
@@ -65,14 +65,18 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
                 response = await receipts.once(user.uri, request, first, again)
             else:
                 response = await first(None)
-            return _finished(response, request, APPLICATIONS_REVISION)
+            limits = ucwa.calls.policies.scopes_of(user.uri)
+            return _finished(response, request, APPLICATIONS_REVISION, limits)
 
         return answer()
 
     def shown(request: Request) -> Answer:
         _require_version(request, APPLICATIONS_REVISION)
-        response = application.get_applications(ucwa, _caller(ucwa, request))
-        return _finished(response, request, APPLICATIONS_REVISION)
+        user = _caller(ucwa, request)
+        response = application.get_applications(ucwa, user)
+        return _finished(
+            response, request, APPLICATIONS_REVISION, ucwa.calls.policies.scopes_of(user.uri)
+        )
 
     def register_guest(request: Request) -> Answer:
         if request.caller is None or not is_guest(request.caller.user_uri):
@@ -126,23 +130,27 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
 
         return await receipts.once(call.endpoint.user_uri, call.request, first, again)
 
-    async def later(request: Request, answer: Coroutine[Any, Any, Response]) -> Response:
-        return _finished(await answer, request, revision)
+    async def later(
+        request: Request, answer: Coroutine[Any, Any, Response], limits: scopes.Limits
+    ) -> Response:
+        return _finished(await answer, request, revision, limits)
 
     def handle(request: Request) -> Answer:
         _require_version(request, revision)
         endpoint = _endpoint(ucwa, request, request.path_parameters["application"])
         endpoint.seen(request.now)
         require(endpoint, resource.rel, operation.method)
+        limits = ucwa.calls.policies.scopes_of(endpoint.user_uri)
+        scopes.require(limits, resource.rel)
         call = Call(request, endpoint)
         if repeat is not None and HEADER in request.headers:
-            return later(request, once(call))
+            return later(request, once(call), limits)
         answer = run(ucwa, call)
         if isinstance(answer, Response):
-            return _finished(answer, request, revision)
+            return _finished(answer, request, revision, limits)
         if isinstance(answer, Deferred):
-            return answer.addCallback(_finished, request, revision)
-        return later(request, answer)
+            return answer.addCallback(_finished, request, revision, limits)
+        return later(request, answer, limits)
 
     return handle
 
@@ -161,8 +169,15 @@ def _with_cookie(ucwa: Ucwa, authenticate: Authenticate, handler: Handler) -> Ha
     return handle
 
 
-def _finished(response: Response, request: Request, revision: int) -> Response:
-    """`response` with its version and entity tag; 304 when the client has that document."""
+def _finished(
+    response: Response, request: Request, revision: int, limits: scopes.Limits
+) -> Response:
+    """`response` with its version and entity tag; 304 when the client has that document.
+
+    What the caller is limited to says which links it has.
+    """
+    if limits is not None and response.document is not None:
+        response.document = scopes.without_closed(response.document, limits)
     version = ("X-MS-UcwaVersion", str(revision))
     response.headers.append(version)
     document = response.document

@@ -102,6 +102,8 @@ from mobility.domain.records import (
     ReadMark,
     Receipt,
     Renegotiation,
+    ServiceAccount,
+    ServiceSecret,
     TeamMember,
     Token,
     User,
@@ -133,6 +135,7 @@ VERSIONED = (
     | MeetingExtension
     | MobilitySetting
     | MobilityGrant
+    | ServiceAccount
     | VoiceSetting
     | VoiceGrant
     | CallForwarding
@@ -367,6 +370,8 @@ class MemoryLedger:
             team_members=list(self.all(TeamMember).values()),
             mobility_settings=list(self.all(MobilitySetting).values()),
             mobility_grants=list(self.all(MobilityGrant).values()),
+            service_accounts=list(self.all(ServiceAccount).values()),
+            service_secrets=list(self.all(ServiceSecret).values()),
             voice_settings=list(self.all(VoiceSetting).values()),
             voice_grants=list(self.all(VoiceGrant).values()),
             call_forwardings=list(self.all(CallForwarding).values()),

@@ -55,6 +55,7 @@ class TableTests(SynchronousTestCase):
             records.MeetingExtension,
             records.MobilityGrant,
             records.MobilitySetting,
+            records.ServiceAccount,
             records.VoiceGrant,
             records.VoiceSetting,
         }

@@ -56,6 +56,7 @@ from mobility.domain.records.people import (
 )
 from mobility.domain.records.phones import Binding
 from mobility.domain.records.push import PushCursor, PushNotice, PushSwitch
+from mobility.domain.records.service_accounts import ServiceAccount, ServiceSecret
 from mobility.domain.records.voice import VoiceGrant, VoiceSetting
 
 Record = (
@@ -83,6 +84,8 @@ Record = (
     | TeamMember
     | MobilitySetting
     | MobilityGrant
+    | ServiceAccount
+    | ServiceSecret
     | VoiceSetting
     | VoiceGrant
     | Call
@@ -137,6 +140,8 @@ __all__ = [
     "Receipt",
     "Record",
     "Renegotiation",
+    "ServiceAccount",
+    "ServiceSecret",
     "TeamMember",
     "Token",
     "User",

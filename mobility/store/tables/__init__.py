@@ -46,6 +46,8 @@ from mobility.domain.records import (
     Receipt,
     Record,
     Renegotiation,
+    ServiceAccount,
+    ServiceSecret,
     TeamMember,
     Token,
     User,
@@ -111,6 +113,7 @@ from mobility.store.tables.push import (
     push_notices,
     push_switches,
 )
+from mobility.store.tables.service_accounts import service_accounts, service_secrets
 from mobility.store.tables.system import (
     PRESENCE_COUNTER,
     counters,
@@ -145,6 +148,8 @@ TABLE_OF: dict[type[Record], Table] = {
     TeamMember: team_members,
     MobilitySetting: mobility_settings,
     MobilityGrant: mobility_grants,
+    ServiceAccount: service_accounts,
+    ServiceSecret: service_secrets,
     VoiceSetting: voice_settings,
     VoiceGrant: voice_grants,
     Call: calls,
@@ -202,6 +207,8 @@ __all__ = [
     "read_marks",
     "receipts",
     "renegotiations",
+    "service_accounts",
+    "service_secrets",
     "settings",
     "stream_entries",
     "streams",
