@@ -251,6 +251,28 @@ class UserTestCase(TestCase):
     def some_of(self, user: dict[str, Any]) -> tuple[object, object, object]:
         return user["sip_digest"], user["home"], user["enabled"]
 
+    def run_policy(self, *arguments: str) -> tuple[int, Any]:
+        """Status, and the JSON that was printed or the error."""
+        config = str(self.front_end.config)
+        result = command("policy", *arguments, "--json", "--config", config)
+        if not result.stdout:
+            return result.returncode, json.loads(result.stderr)["error"]
+        return result.returncode, json.loads(result.stdout)
+
+    def check_policies(self) -> None:
+        """The life of a mobility policy by commands."""
+        status, made = self.run_policy("new", "Sales", "enablemobility=$false")
+        self.assertEqual((0, "tag:Sales", False), (status, made["name"], made["EnableMobility"]))
+        self.assertEqual(0, self.run_policy("grant", ALICE, "sales")[0])
+        self.assertEqual("tag:Sales", self.run_policy("get", "--user", ALICE)[1]["name"])
+        self.assertEqual(0, self.run_policy("set", "Sales", "EnableMobility=true")[0])
+        status, error = self.run_policy("set", "Sales", "EncryptAppData=false", "--version", "1")
+        self.assertEqual((1, True), (status, "at version 2, not 1" in error))
+        self.assertEqual(0, self.run_policy("grant", ALICE, "")[0])
+        self.assertEqual("global", self.run_policy("get", "--user", ALICE)[1]["name"])
+        self.assertEqual(0, self.run_policy("remove", "Sales")[0])
+        self.assertEqual(["global"], [p["name"] for p in self.run_policy("list")[1]["policies"]])
+
 
 class AloneTests(UserTestCase):
     """Users while no front end runs."""
@@ -387,27 +409,9 @@ class VoiceAloneTests(UserTestCase):
 class PolicyAloneTests(UserTestCase):
     """Mobility policy while no front end runs."""
 
-    def run_policy(self, *arguments: str) -> tuple[int, Any]:
-        """Status, and the JSON that was printed or the error."""
-        config = str(self.front_end.config)
-        result = command("policy", *arguments, "--json", "--config", config)
-        if not result.stdout:
-            return result.returncode, json.loads(result.stderr)["error"]
-        return result.returncode, json.loads(result.stdout)
-
     def test_life(self) -> None:
         """Policies are made, granted, read and forgotten in the store itself."""
-        status, made = self.run_policy("new", "Sales", "enablemobility=$false")
-        self.assertEqual((0, "tag:Sales", False), (status, made["name"], made["EnableMobility"]))
-        self.assertEqual(0, self.run_policy("grant", ALICE, "sales")[0])
-        self.assertEqual("tag:Sales", self.run_policy("get", "--user", ALICE)[1]["name"])
-        self.assertEqual(0, self.run_policy("set", "Sales", "EnableMobility=true")[0])
-        status, error = self.run_policy("set", "Sales", "EncryptAppData=false", "--version", "1")
-        self.assertEqual((1, True), (status, "at version 2, not 1" in error))
-        self.assertEqual(0, self.run_policy("grant", ALICE, "")[0])
-        self.assertEqual("global", self.run_policy("get", "--user", ALICE)[1]["name"])
-        self.assertEqual(0, self.run_policy("remove", "Sales")[0])
-        self.assertEqual(["global"], [p["name"] for p in self.run_policy("list")[1]["policies"]])
+        self.check_policies()
 
     def test_wrong(self) -> None:
         """What is wrong is told with the nearest right name, status 2."""
@@ -434,6 +438,8 @@ class RunningTests(UserTestCase):
         self.check_life()
         self.check_delegates()
         self.check_push()
+        self.check_policies()
+        await self.front_end.logged("mobility.granted")
         await self.front_end.logged("users.removed")
         (changed,) = self.front_end.events("users.changed")
         self.assertEqual(["enabled", "home", "password", "sip_digest"], changed["fields"])
