@@ -20,6 +20,7 @@ from mobility.planning.deployment import (
     HTTP_PORT,
     HTTPS_PORT,
     Deployment,
+    OtherPool,
     Place,
     WebListener,
     discovery_external,
@@ -27,7 +28,6 @@ from mobility.planning.deployment import (
     is_address,
 )
 from mobility.planning.names import names_of_sip, names_of_site
-from mobility.planning.records import FEDERATION_PORT
 from mobility.urls import parts_of
 
 T = TypeVar("T")
@@ -209,8 +209,13 @@ class Lookout:
             target = Target(_reachable(sip.address), sip.port, "")
             failure = await self._in_thread(connect, target)
             found.append(ports.Probed("sip", sip.name, str(target), failure))
-        if self._deployment.edge:
-            found.append(await self._edge())
+        edge = self._deployment.edge
+        if edge is not None:
+            found.append(await self._place("edge", "Access Edge", edge))
+        for branch in self._deployment.branches:
+            found.append(await self._place("branch", f"branch appliance {branch.host}", branch))
+        for pool in self._deployment.pools:
+            found.append(await self._pool(pool))
         return found, skipped
 
     async def _web_port(self, web: WebListener, target: Target) -> ports.Probed:
@@ -226,14 +231,26 @@ class Lookout:
         )
         return ports.Probed("web", web.name, str(target), ours=ours)
 
-    async def _edge(self) -> ports.Probed:
-        edge = self._deployment.edge
-        address = await self.address(edge)
-        place = f"{edge}:{FEDERATION_PORT}"
+    async def _place(self, kind: str, name: str, place: Place) -> ports.Probed:
+        """Whether a connection to another server opens."""
+        shown = f"{place.host}:{place.port}"
+        address = await self.address(place.host)
         if address is None:
-            return ports.Probed("edge", "Access Edge", place, "it has no address")
-        failure = await self._in_thread(connect, Target(address, FEDERATION_PORT, edge))
-        return ports.Probed("edge", "Access Edge", place, failure)
+            return ports.Probed(kind, name, shown, "it has no address")
+        failure = await self._in_thread(connect, Target(address, place.port, place.host))
+        return ports.Probed(kind, name, shown, failure)
+
+    async def _pool(self, pool: OtherPool) -> ports.Probed:
+        """Whether the root of another pool is one."""
+        probed = await self._place("pool", f"pool {pool.name}", pool.place)
+        if probed.failure:
+            return probed
+        address = await self.address(pool.place.host) or pool.place.host
+        target = Target(address, pool.place.port, pool.place.host)
+        reply = await self.get(target, pool.path)
+        if proxy.root_of(reply) is None:
+            return attrs.evolve(probed, failure=f"answers {proxy.shown(reply)} without a root")
+        return probed
 
     async def see_proxy(
         self, origins: Sequence[str], sip_domains: Sequence[str]
@@ -288,7 +305,9 @@ class Lookout:
             session = await self._session(place, address)
         else:
             reason = "nobody signs in without --sign-in"
-            skipped.append(Skipped("how long the proxy lets requests for events wait", reason))
+            skipped.append(
+                Skipped("the mobility URL, and how long events may be waited for", reason)
+            )
         return (
             attrs.evolve(
                 seen,

@@ -13,6 +13,7 @@ from mobility.check.clearing_houses import ask
 from mobility.check.connections import TLS_FAILED
 from mobility.check.findings import Report, Skipped
 from mobility.check.looking import Lookout, Wishes
+from mobility.check.networks import physical_addresses
 from mobility.check.resolvers import Asker, Server, system_servers
 from mobility.config import Config
 from mobility.planning.deployment import Deployment
@@ -70,7 +71,7 @@ class Check:
     async def _own(self, part: str) -> Report:
         """Parts that need nothing but the configuration and this machine."""
         if part == "topology" or self.config is None:
-            return topology.judge(self.deployment)
+            return topology.judge(self.deployment, physical_addresses())
         if part == "push":
             asked = await ask(self.config.push, str(self.config.source), self.reactor)
             return push.judge(asked, self.now)
@@ -83,7 +84,7 @@ class Check:
         sip = self.config.autodiscover if self.config is not None else None
         expected = dns.expected_services(
             self.deployment,
-            edge=self.deployment.edge,
+            edge=self.deployment.edge.host if self.deployment.edge is not None else "",
             sip_internal=sip.sip_internal if sip is not None else "",
             sip_external=sip.sip_external if sip is not None else "",
         )

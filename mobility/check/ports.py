@@ -47,7 +47,23 @@ EDGE = Rule(
     "5061; without it phones whose app sleeps hear of nothing.",
     "Open 5061 from the front end to the Edge server, and from there to the Internet and back.",
 )
-RULES = (WEB, SIP, SIP_MISSING, OTHER_SERVICE, EDGE)
+POOL = Rule(
+    "ports.pool",
+    Severity.ERROR,
+    "the discovery root of another pool cannot be reached",
+    "Discovery sends users who are homed there to it; from one pool to another it goes over the "
+    "external web services (4443).",
+    "Correct the root in topology.pools or topology.providers, and let this network reach it.",
+)
+BRANCH = Rule(
+    "ports.branch",
+    Severity.ERROR,
+    "a branch appliance cannot be reached",
+    "It is the registrar of its users: their SIP clients are sent to it, and their UCWA "
+    "applications, which stay on this front end, meet them over it.",
+    "Open its SIP port between the branch and this network, or correct topology.branches.",
+)
+RULES = (WEB, SIP, SIP_MISSING, OTHER_SERVICE, EDGE, POOL, BRANCH)
 
 PUSH_NOTE = (
     f"clients of Lync Server 2010 get push notifications over outgoing TCP {APNS_LEGACY_PORT}: if "
@@ -57,7 +73,7 @@ PUSH_NOTE = (
 
 @attrs.frozen(slots=True)
 class Probed:
-    """A listener that was tried: its kind ("web", "sip" or "edge"), name and place.
+    """What was tried: its kind ("web", "sip", "edge", "pool" or "branch"), name and place.
 
     `failure` is "" when a connection opened; `ours` is false when what answers HTTP there is no
     front end.
@@ -80,7 +96,7 @@ def judge(
 
 
 def _probed(probed: Sequence[Probed]) -> Iterator[Finding]:
-    rules = {"web": WEB, "sip": SIP, "edge": EDGE}
+    rules = {"web": WEB, "sip": SIP, "edge": EDGE, "pool": POOL, "branch": BRANCH}
     for one in probed:
         if one.failure:
             what = f"{one.name} at {one.place}: {one.failure}"
@@ -91,10 +107,10 @@ def _probed(probed: Sequence[Probed]) -> Iterator[Finding]:
 
 
 def _missing(deployment: Deployment) -> Iterator[Finding]:
-    if not deployment.branch_users:
+    if not deployment.branches:
         return
     known = {ucwa_port(listener) for listener in deployment.sip}
     for name in ("UcwaSipExternalListeningPort", "UcwaSipPrimaryListeningPort"):
         if name not in known:
-            what = f"{name} has no listener, and users are homed on a branch appliance"
+            what = f"{name} has no listener, and there are branch appliances"
             yield Finding(SIP_MISSING, name, what)

@@ -1,6 +1,6 @@
 """Whether what is configured fits together, before anything is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from mobility.check.findings import Finding, Report, Rule, Severity
@@ -24,11 +24,12 @@ WEB_NAME = Rule(
 )
 ALL_ADDRESSES = Rule(
     "topology.all-addresses",
-    Severity.ERROR,
-    "a listener takes all addresses of a machine with several interfaces",
+    Severity.WARNING,
+    "a listener takes all addresses of a machine with several network interfaces",
     "A front end with a collocated Mediation Server supports mobility only when each service is "
     "bound to the address that it is for; with all addresses each answers on the other's network.",
-    "Give each listener its interface=ADDRESS.",
+    "Give each listener its interface=ADDRESS, and name the addresses in topology.interfaces: then "
+    "the front end refuses to start with a listener on all of them.",
 )
 LOOPBACK = Rule(
     "topology.loopback",
@@ -46,6 +47,15 @@ PROXY_UNKNOWN = Rule(
     "passwords can lock the sign-in of all for a while, and the log does not tell who it was.",
     "Name the proxy's address in web.trusted_proxies, or use haproxy: endpoints.",
 )
+POOL_NAMES = Rule(
+    "topology.pool-names",
+    Severity.ERROR,
+    "two pools share a web FQDN",
+    "Discovery sends users to their home pool by its web FQDN: each pool needs an external one of "
+    "its own, apart from every internal one, or clients end at the wrong pool and are sent in "
+    "circles.",
+    "Give each pool its own external web FQDN, and its root in topology.pools that host.",
+)
 NO_HTTPS = Rule(
     "topology.no-https",
     Severity.ERROR,
@@ -53,7 +63,7 @@ NO_HTTPS = Rule(
     "Plain HTTP answers the first hop of discovery and nothing else.",
     "Add a [[listen]] table with tls = true for the site.",
 )
-RULES = (SAME_WEB_NAME, WEB_NAME, ALL_ADDRESSES, LOOPBACK, PROXY_UNKNOWN, NO_HTTPS)
+RULES = (SAME_WEB_NAME, WEB_NAME, ALL_ADDRESSES, LOOPBACK, PROXY_UNKNOWN, POOL_NAMES, NO_HTTPS)
 
 HAIRPIN_NOTE = (
     "hairpin: clients inside use {url}, too, so that a phone which leaves the building keeps its "
@@ -63,17 +73,20 @@ HAIRPIN_NOTE = (
 )
 
 
-def judge(deployment: Deployment) -> Report:
-    """What does not fit together."""
+def judge(deployment: Deployment, addresses: Sequence[str] = ()) -> Report:
+    """What does not fit together.  `addresses` are those of this machine's network interfaces."""
     findings = [
         *_names(deployment),
+        *_pools(deployment),
         *_listeners(deployment),
+        *_interfaces(deployment, addresses),
         *_proxy(deployment),
     ]
     looked = (
         f"SIP domains {', '.join(deployment.sip_domains)}",
         f"internal {deployment.internal.url}, external {deployment.external.url}",
         f"{len(deployment.web)} web and {len(deployment.sip)} SIP listeners",
+        *(f"pool {pool.name} at {pool.place.url}" for pool in deployment.pools),
     )
     return Report(tuple(findings), looked, (), (HAIRPIN_NOTE.format(url=deployment.external.url),))
 
@@ -95,16 +108,6 @@ def _listeners(deployment: Deployment) -> Iterator[Finding]:
     for site in places:
         if not deployment.listeners(site, secure=True):
             yield Finding(NO_HTTPS, site, f"no listener serves the {site} site over HTTPS")
-    if len(deployment.interfaces) > 1:
-        bound = [(one.name, one.address) for one in deployment.web if not one.path and one.port]
-        bound += [(one.name, one.address) for one in deployment.sip if one.port]
-        for name, address in bound:
-            if is_any(address):
-                what = (
-                    f"{name} listens on all addresses, and this machine has "
-                    f"{' and '.join(deployment.interfaces)}"
-                )
-                yield Finding(ALL_ADDRESSES, name, what)
     for site, place in places.items():
         local = [
             one.name for one in deployment.web if one.site == site and is_loopback(one.address)
@@ -112,6 +115,29 @@ def _listeners(deployment: Deployment) -> Iterator[Finding]:
         if local and not _is_local(place) and not _proxy_is_here(deployment, site):
             what = f"{', '.join(local)} listen on loopback, and clients are sent to {place.url}"
             yield Finding(LOOPBACK, site, what)
+
+
+def _interfaces(deployment: Deployment, addresses: Sequence[str]) -> Iterator[Finding]:
+    if len(addresses) < 2:
+        return
+    bound = [(one.name, one.address) for one in deployment.web if not one.path and one.port]
+    bound += [(one.name, one.address) for one in deployment.sip if one.port]
+    every = [name for name, address in bound if is_any(address)]
+    if every:
+        what = (
+            f"{', '.join(every)} listen on all addresses, and this machine has "
+            f"{' and '.join(addresses)}"
+        )
+        yield Finding(ALL_ADDRESSES, ", ".join(every), what)
+
+
+def _pools(deployment: Deployment) -> Iterator[Finding]:
+    owners = {deployment.internal.host: "this pool", deployment.external.host: "this pool"}
+    for pool in deployment.pools:
+        other = owners.setdefault(pool.place.host, pool.name)
+        if other != pool.name:
+            what = f"{pool.place.host} is the host of {pool.name} and of {other}"
+            yield Finding(POOL_NAMES, pool.name, what)
 
 
 def _proxy(deployment: Deployment) -> Iterator[Finding]:

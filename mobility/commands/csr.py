@@ -23,9 +23,7 @@ from mobility.planning.requests import key_pem, new_key, read_key, signing_reque
 @click.option(
     "--role",
     type=click.Choice([role.value for role in Role]),
-    default=Role.FRONT_END.value,
-    show_default=True,
-    help="Whose certificate it is to be.",
+    help="Whose certificate it is to be.  [default: this server's role in the topology]",
 )
 @click.option(
     "--key",
@@ -51,7 +49,7 @@ from mobility.planning.requests import key_pem, new_key, read_key, signing_reque
 @json_option
 def csr(
     config: Config,
-    role: str,
+    role: str | None,
     key_file: Path,
     key_type: str,
     more: tuple[str, ...],
@@ -60,8 +58,10 @@ def csr(
     as_json: bool,
 ) -> None:
     """Write a certificate signing request with the names for all SIP domains."""
-    whose = Role(role)
-    names = names_of_role(deployment_of(config), whose, discovery=not discovery_over_http)
+    deployment = deployment_of(config)
+    own = Role.DIRECTOR if deployment.director else Role.FRONT_END
+    whose = Role(role) if role else own
+    names = names_of_role(deployment, whose, discovery=not discovery_over_http)
     names = tuple(dict.fromkeys([*names, *(dns_name(name) for name in more)]))
     if output is not None and output.exists():
         raise OperatorFault(str(output), "is there already, and is not overwritten")
@@ -81,7 +81,7 @@ def csr(
     if discovery_over_http:
         warn(NOT_RECOMMENDED)
     content = {
-        "role": role,
+        "role": whose.value,
         "names": names,
         "key": str(key_file),
         "key_made": made,

@@ -6,8 +6,7 @@ import click
 from mobility.commands.options import config_option, json_option
 from mobility.commands.planning_options import addresses, show_text
 from mobility.config import Config
-from mobility.domain.addresses import is_domain
-from mobility.planning.deployment import Deployment, deployment_of, dns_name, is_address
+from mobility.planning.deployment import Deployment, deployment_of, is_address
 from mobility.planning.records import (
     INSIDE,
     OUTSIDE,
@@ -17,12 +16,6 @@ from mobility.planning.records import (
     inside,
     outside,
 )
-
-
-def _edge(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    if name and not is_domain(name):
-        raise click.BadParameter(f"{name!r} is no host name")
-    return dns_name(name)
 
 
 @click.command()
@@ -48,8 +41,13 @@ def _edge(_context: click.Context, _parameter: click.Parameter, name: str) -> st
     metavar="IP",
     help="Of the reverse proxy, as it is reached from inside.  [default: --proxy-address]",
 )
-@click.option("--edge", default="", callback=_edge, metavar="HOST", help="Of the Access Edge.")
-@click.option("--edge-address", multiple=True, callback=addresses, metavar="IP")
+@click.option(
+    "--edge-address",
+    multiple=True,
+    callback=addresses,
+    metavar="IP",
+    help="Of the Access Edge that the topology names, as the Internet sees it.",
+)
 @click.option("--cname", is_flag=True, help="CNAME records where a name stays in its domain.")
 @click.option("--side", type=click.Choice([INSIDE, OUTSIDE]), help="Only this side.")
 @config_option
@@ -59,7 +57,6 @@ def dns_plan(
     internal_address: tuple[str, ...],
     proxy_address: tuple[str, ...],
     proxy_inside_address: tuple[str, ...],
-    edge: str,
     edge_address: tuple[str, ...],
     cname: bool,
     side: str | None,
@@ -76,8 +73,9 @@ def dns_plan(
         raise click.UsageError(
             "--internal-address is missing, and the internal listeners have no address of their own"
         )
+    edge = deployment.edge.host if deployment.edge is not None else ""
     if bool(edge) != bool(edge_address):
-        raise click.UsageError("--edge and --edge-address belong together")
+        raise click.UsageError("--edge-address and topology.edge.name belong together")
     given = Addresses(
         internal_address, proxy_address, proxy_inside_address or proxy_address, edge, edge_address
     )

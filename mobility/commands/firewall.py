@@ -11,12 +11,11 @@ COLUMNS = ("from", "to", "port", "protocol", "needed", "why")
 
 
 @click.command()
-@click.option("--edge", default="", metavar="HOST", help="The Access Edge, when there is one.")
 @config_option
 @json_option
-def firewall(config: Config, edge: str, as_json: bool) -> None:
+def firewall(config: Config, as_json: bool) -> None:
     """Print which connections firewalls must let through, from whom, to whom, and why."""
-    found = passages(config, edge=edge)
+    found = passages(config)
     show({"passages": [attrs.asdict(one) for one in found]}, _table(found), as_json=as_json)
 
 

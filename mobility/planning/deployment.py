@@ -1,11 +1,13 @@
 """The deployment that a configuration describes: its names, and where they lead."""
 
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from mobility.config import Config, ListenerConfig, SipListenerConfig, tcp_address
+from mobility.config.topology import PoolConfig, ProviderConfig, TopologyConfig
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
@@ -60,6 +62,15 @@ class SipListener:
 
 
 @attrs.frozen(slots=True)
+class OtherPool:
+    """Another pool, or a hosting provider: where its discovery root is."""
+
+    name: str
+    place: Place
+    path: str
+
+
+@attrs.frozen(slots=True)
 class Deployment:
     """What a configuration says of the whole.  Names are as DNS has them: ASCII, in lower case."""
 
@@ -72,12 +83,16 @@ class Deployment:
     web: tuple[WebListener, ...]
     sip: tuple[SipListener, ...]
     trusted_proxies: tuple[str, ...] = ()
-    edge: str = ""
-    """The Access Edge's host, when there is one."""
-    branch_users: bool = False
-    """Whether users are homed on a branch appliance."""
-    interfaces: tuple[str, ...] = ()
-    """The addresses of this machine's network interfaces, when it has several."""
+    pool: str = ""
+    """The name of this pool, which is that of the server in a Standard Edition."""
+    director: bool = False
+    """Whether discovery alone is served here."""
+    edge: Place | None = None
+    """The Access Edge, and where it takes federation."""
+    branches: tuple[Place, ...] = ()
+    """The branch appliances of this pool, and where SIP clients connect to them."""
+    pools: tuple[OtherPool, ...] = ()
+    """The other pools and hosting providers that users are sent on to."""
 
     def listeners(self, site: str, *, secure: bool) -> tuple[WebListener, ...]:
         """The listeners of a site that answer with (or without) HTTPS links."""
@@ -124,10 +139,25 @@ def deployment_of(config: Config) -> Deployment:
         web=tuple(_web_listener(one) for one in config.listeners),
         sip=tuple(_sip_listener(one) for one in config.sip.listeners),
         trusted_proxies=config.web.trusted_proxies,
-        edge=dns_name(config.topology.edge.name),
-        branch_users=bool(config.topology.branches),
-        interfaces=config.topology.interfaces,
+        **_others(config.topology),
     )
+
+
+def _others(topology: TopologyConfig) -> dict[str, Any]:
+    """What the topology says of other servers."""
+    edge = topology.edge
+    elsewhere: list[PoolConfig | ProviderConfig] = [*topology.pools, *topology.providers]
+    return {
+        "pool": dns_name(topology.pool),
+        "director": topology.director,
+        "edge": Place(dns_name(edge.name), edge.port) if edge.name else None,
+        "branches": tuple(Place(dns_name(one.name), one.port) for one in topology.branches),
+        "pools": tuple(
+            OtherPool(one.name, _place(one.root), urlsplit(one.root).path or "/")
+            for one in elsewhere
+            if one.root
+        ),
+    }
 
 
 def _place(url: str) -> Place:

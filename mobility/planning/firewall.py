@@ -39,16 +39,14 @@ class Passage:
     why: str
 
 
-def passages(config: Config, *, edge: str = "") -> list[Passage]:
-    """Every passage, in the order a packet from a client would meet them.
-
-    `edge` is the name of the Access Edge, "" when there is none.
-    """
+def passages(config: Config) -> list[Passage]:
+    """Every passage, in the order a packet from a client would meet them."""
     deployment = deployment_of(config)
     return [
         *_web(deployment),
         *_sip(deployment),
-        *_push(edge),
+        *_pools(deployment),
+        *_push(config, deployment),
         *_servers(config),
     ]
 
@@ -110,22 +108,54 @@ def ucwa_port(listener: SipListener) -> str:
     return ""
 
 
-def _push(edge: str) -> Iterator[Passage]:
-    if edge:
+def _pools(deployment: Deployment) -> Iterator[Passage]:
+    for branch in deployment.branches:
         yield Passage(
             FRONT_END,
-            f"{EDGE} {edge}",
-            FEDERATION_PORT,
+            f"branch appliance {branch.host}",
+            branch.port,
+            "tcp",
+            "for users on the branch appliance",
+            "SIP; it comes back on 5088 and 5089",
+        )
+    for pool in deployment.pools:
+        yield Passage(
+            f"{INTERNET}, {INTERNAL}",
+            f"pool {pool.name} at {pool.place.host}",
+            pool.place.port,
+            "tcp",
+            "for users who are homed there",
+            "HTTPS: discovery sends them on",
+        )
+
+
+def _push(config: Config, deployment: Deployment) -> Iterator[Passage]:
+    house = urlsplit(config.push.clearing_house)
+    if house.hostname:
+        yield Passage(
+            FRONT_END,
+            f"clearing house {house.hostname}",
+            house.port or 443,
             "tcp",
             "for push notifications",
-            "SIP over TLS to the push clearing house",
+            "HTTPS, with a certificate on each side",
+        )
+    edge = deployment.edge
+    if edge is not None:
+        yield Passage(
+            FRONT_END,
+            f"{EDGE} {edge.host}",
+            edge.port,
+            "tcp",
+            "for push federation",
+            "SIP over TLS to the Access Edge",
         )
         yield Passage(
-            f"{EDGE} {edge}",
+            f"{EDGE} {edge.host}",
             INTERNET,
             FEDERATION_PORT,
             "tcp",
-            "for push notifications",
+            "for push federation",
             "federation; also back from the Internet to the Access Edge",
         )
     yield Passage(

@@ -27,6 +27,7 @@ def names_of_role(deployment: Deployment, role: Role, *, discovery: bool = True)
         names = names_of_site(deployment, "external", discovery=discovery)
     else:
         names = (
+            *([deployment.pool] if deployment.pool else []),
             deployment.server_fqdn,
             *names_of_site(deployment, "internal", discovery=discovery),
             *names_of_site(deployment, "external", discovery=discovery),

@@ -148,23 +148,26 @@ class Scene:
         ports.Probed("web", "external", "10.0.0.10:4443"),
         ports.Probed("sip", "sip-primary", "10.0.0.10:5089"),
         ports.Probed("edge", "Access Edge", f"{EDGE}:5061"),
+        ports.Probed("pool", "pool pool2.example.com", "web2.example.com:443"),
+        ports.Probed("branch", "branch appliance sba.example.com", "sba.example.com:5061"),
     )
     seen: proxy.Seen = SEEN
     asked: push.Asked = ASKED
     machine: host.Machine = MACHINE
+    addresses: tuple[str, ...] = ("10.0.0.10", "10.2.0.10")
     sip_external: str = ""
 
     def report(self) -> Report:
         """What all parts of the check find."""
         expected = dns.expected_services(
             self.deployment,
-            edge=self.deployment.edge,
+            edge=self.deployment.edge.host if self.deployment.edge else "",
             sip_internal="",
             sip_external=self.sip_external,
         )
         return together(
             [
-                topology.judge(self.deployment),
+                topology.judge(self.deployment, self.addresses),
                 dns.judge(self.deployment, expected, self.inside, self.outside),
                 certificates.judge(self.presented, self.authorities, NOW),
                 ports.judge(self.deployment, self.probed),
@@ -177,7 +180,7 @@ class Scene:
 
 def scene(directory: Path, *changes: tuple[str, str]) -> Scene:
     """The right deployment, with passages of its configuration replaced."""
-    deployment = attrs.evolve(deployment_of(config(directory, *changes)), edge=EDGE)
+    deployment = deployment_of(config(directory, *changes))
     every = certificate(
         *names_of_site(deployment, "internal"),
         *names_of_site(deployment, "external"),

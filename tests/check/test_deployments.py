@@ -87,7 +87,7 @@ def described(**changes: Any) -> Break:
 
 
 def probed(number: int, **changes: Any) -> Break:
-    """A port is otherwise: 0 is a web listener, 1 a SIP listener, 2 the Edge."""
+    """A port is otherwise: web and SIP listener, Edge, pool, branch."""
 
     def change(scene: Scene) -> Scene:
         found = list(scene.probed)
@@ -157,9 +157,17 @@ def address_inside(scene: Scene) -> Scene:
 def all_addresses(scene: Scene) -> Scene:
     """A SIP listener takes all addresses of a machine with two."""
     first, second = scene.deployment.sip
-    return described(
-        interfaces=("10.0.0.10", "10.2.0.10"), sip=(first, attrs.evolve(second, address="0.0.0.0"))
-    )(scene)
+    return described(sip=(first, attrs.evolve(second, address="0.0.0.0")))(scene)
+
+
+def shared(host: str) -> Break:
+    """Another pool is at a host of this one."""
+
+    def change(scene: Scene) -> Scene:
+        [pool] = scene.deployment.pools
+        return described(pools=(attrs.evolve(pool, place=Place(host, 4444)),))(scene)
+
+    return change
 
 
 def loopback(scene: Scene) -> Scene:
@@ -183,8 +191,8 @@ def expected_elsewhere(scene: Scene) -> Scene:
 
 
 def branch(scene: Scene) -> Scene:
-    """There are users on a branch appliance, and one of the two ports is not configured."""
-    return described(branch_users=True, sip=scene.deployment.sip[:1])(scene)
+    """There is a branch appliance, and one of the two ports is not configured."""
+    return described(sip=scene.deployment.sip[:1])(scene)
 
 
 def silent_resolver(scene: Scene) -> Scene:
@@ -204,6 +212,10 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
     "topology.loopback": (loopback,),
     "topology.proxy-unknown": (described(trusted_proxies=()),),
     "topology.no-https": (no_https,),
+    "topology.pool-names": (
+        shared("web.example.com"),
+        shared("pool.example.com"),
+    ),
     "dns.discovery-inside-missing": (
         lambda s: told(s, "inside", lyncdiscoverinternal__second__example=Host()),
         lambda s: told(
@@ -278,6 +290,8 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
     "ports.sip": (probed(1, failure="no answer in time"),),
     "ports.sip-missing": (branch,),
     "ports.other-service": (probed(0, ours=False),),
+    "ports.pool": (probed(3, failure="answers 404 without a root"),),
+    "ports.branch": (probed(4, failure="no answer in time"),),
     "ports.edge": (probed(2, failure="it has no address"),),
     "proxy.hairpin": (through(root=Reply(failure="no answer in time")),),
     "proxy.unreachable": (through(root=Reply(failure="Connection refused"), where="outside"),),

@@ -51,6 +51,21 @@ tls = true
 certificate = "tls/server.pem"
 key = "tls/server.key"
 
+[topology]
+edition = "enterprise"
+pool = "pool.example.com"
+site = "Redmond"
+
+[topology.edge]
+name = "sip.example.com"
+
+[[topology.branches]]
+name = "sba.example.com"
+
+[[topology.pools]]
+name = "pool2.example.com"
+root = "https://web2.example.com/Autodiscover/AutodiscoverService.svc/root"
+
 [sip]
 
 [[sip.listen]]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.planning.deployment import Place, WebListener, deployment_of, dns_name
+from mobility.planning.deployment import OtherPool, Place, WebListener, deployment_of, dns_name
 from mobility.planning.names import Role, fits, names_of_role, names_of_site
 from tests.planning.deployments import config
 
@@ -28,6 +28,17 @@ class DeploymentTests(SynchronousTestCase):
             WebListener("external", "external", True, True, "10.0.0.10", 4443), listener
         )
         self.assertEqual([5088, 5089], [one.port for one in found.sip])
+
+    def test_topology(self) -> None:
+        """Other servers of the topology are places."""
+        found = deployment_of(config(Path(self.mktemp())))
+        self.assertEqual(("pool.example.com", False), (found.pool, found.director))
+        self.assertEqual(Place("sip.example.com", 5061), found.edge)
+        self.assertEqual((Place("sba.example.com", 5061),), found.branches)
+        root = "/Autodiscover/AutodiscoverService.svc/root"
+        self.assertEqual(
+            (OtherPool("pool2.example.com", Place("web2.example.com", 443), root),), found.pools
+        )
 
     def test_kinds_of_endpoints(self) -> None:
         """A PROXY header, a UNIX socket and a socket of systemd's are told apart."""
@@ -65,8 +76,8 @@ class NamesTests(SynchronousTestCase):
         domains themselves, since it is a SIP server."""
         self.assertEqual(
             (
-                "fe1.example.com",
                 "pool.example.com",
+                "fe1.example.com",
                 "lyncdiscoverinternal.example.com",
                 "lyncdiscoverinternal.second.example",
                 "web.example.com",

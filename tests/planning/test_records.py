@@ -94,8 +94,8 @@ class RecordTests(SynchronousTestCase):
 class FirewallTests(SynchronousTestCase):
     """What firewalls must let through."""
 
-    def ports(self, *changes: tuple[str, str], edge: str = "") -> list[tuple[str, str, int]]:
-        found = passages(config(Path(self.mktemp()), *changes), edge=edge)
+    def ports(self, *changes: tuple[str, str]) -> list[tuple[str, str, int]]:
+        found = passages(config(Path(self.mktemp()), *changes))
         return [(one.source, one.destination, one.port) for one in found]
 
     def test_web(self) -> None:
@@ -119,13 +119,30 @@ class FirewallTests(SynchronousTestCase):
         self.assertIn("UcwaSipExternalListeningPort", whys[5088])
         self.assertIn("UcwaSipPrimaryListeningPort", whys[5089])
 
-    def test_push(self) -> None:
-        """With an Edge there is a way to it and from it; 5223 is for old clients only."""
-        self.assertNotIn(5061, [port for _, _, port in self.ports()])
-        found = self.ports(edge="sip.example.com")
-        self.assertIn(("front end", "Access Edge sip.example.com", 5061), found)
-        self.assertIn(("Access Edge sip.example.com", "Internet", 5061), found)
-        self.assertIn(("Wi-Fi for phones", "Internet", 5223), found)
+    def test_other_servers(self) -> None:
+        """The Access Edge, branch appliances, other pools and the clearing house have ways to
+        them; 5223 is for old clients only."""
+        without = ('name = "sip.example.com"', "")
+        self.assertNotIn(("front end", "Access Edge sip.example.com", 5061), self.ports(without))
+        push = """[push]
+clearing_house = "https://push.example.net:8443"
+certificate = "tls/server.pem"
+key = "tls/server.key"
+[topology.edge]
+allowed_domains = ["example.net"]
+"""
+        found = self.ports(("[topology.edge]\n", push))
+        for row in (
+            ("front end", "clearing house push.example.net", 8443),
+            ("front end", "Access Edge sip.example.com", 5061),
+            ("Access Edge sip.example.com", "Internet", 5061),
+            ("front end", "branch appliance sba.example.com", 5061),
+            ("Wi-Fi for phones", "Internet", 5223),
+        ):
+            self.assertIn(row, found)
+        self.assertIn(
+            ("pool pool2.example.com at web2.example.com", 443), [row[1:] for row in found]
+        )
 
     def test_servers(self) -> None:
         """Media relays of the configuration are there with each of their ports."""
