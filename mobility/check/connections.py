@@ -5,6 +5,7 @@ They block, and are made in threads.
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -18,6 +19,10 @@ TIMEOUT_S = 10.0
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_RECORD_BYTES = 16_384 + 2048
+ANSWER_TIMES = 3
+"""How many times as long a whole exchange may take (our choice)."""
+
+SILENT = "no answer in time"
 TLS_FAILED = "the TLS handshake failed"
 PROXY_HEADER = b"PROXY UNKNOWN\r\n"
 """From nobody in particular (PROXY protocol version 1, section 2.1)."""
@@ -155,17 +160,37 @@ def fetch(
     Without `trust` any certificate is taken: for requests that carry no secret.
     """
     context = trust or _any_certificate()
-    connection = _Tls(target, context, timeout_s) if tls else _Plain(target, timeout_s)
+    connection: HTTPConnection = (
+        _Tls(target, context, timeout_s) if tls else _Plain(target, timeout_s)
+    )
     host = target.name if target.port == (443 if tls else 80) else f"{target.name}:{target.port}"
+    cut = threading.Event()
+    limit = threading.Timer(ANSWER_TIMES * timeout_s, _cut_off, (connection, cut))
+    limit.daemon = True
+    limit.start()
     try:
         connection.request(method, path, body, {"Host": host, **(headers or {})})
         response = connection.getresponse()
         data = response.read(MAX_BODY_BYTES)
+        if cut.is_set():
+            return Reply(failure=SILENT)
         return Reply(response.status, tuple(response.getheaders()), data)
     except (OSError, HTTPException, ValueError) as error:
-        return Reply(failure=_reason(error))
+        return Reply(failure=SILENT if cut.is_set() else _reason(error))
     finally:
+        limit.cancel()
         connection.close()
+
+
+def _cut_off(connection: HTTPConnection, cut: threading.Event) -> None:
+    """End an exchange that goes on and on, a byte at a time."""
+    cut.set()
+    if connection.sock is not None:
+        try:
+            # Not the TLS socket's own way, which would drop its state under the reader's feet.
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        except OSError:  # it has just ended by itself
+            return
 
 
 class _Plain(HTTPConnection):
@@ -235,7 +260,7 @@ def _is_address(name: str) -> bool:
 def _reason(error: Exception) -> str:
     """What went wrong, in a few words."""
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return SILENT
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError | SSL.Error):

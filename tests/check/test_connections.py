@@ -8,6 +8,7 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet import reactor, ssl
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
@@ -82,6 +83,23 @@ class ConnectionTests(TestCase):
         target = self.listen()
         shown = await deferToThread(handshake, target, timeout_s=0.1)
         self.assertEqual("no answer in time", shown.failure)
+
+    async def test_drops(self) -> None:
+        """A server that goes on a byte at a time is left after a while, too."""
+
+        class Drips(Protocol):
+            def connectionMade(self) -> None:
+                self.call = LoopingCall(self.transport.write, b"H")
+                self.call.start(0.01)
+
+            def connectionLost(self, reason: object) -> None:
+                self.call.stop()
+
+        port = reactor.listenTCP(0, Factory.forProtocol(Drips), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        target = Target("127.0.0.1", port.getHost().port, "web.example.com")
+        reply = await deferToThread(fetch, target, "/", tls=False, timeout_s=0.1)
+        self.assertEqual("no answer in time", reply.failure)
 
     async def test_long_answers(self) -> None:
         """Of an answer without an end only so much is read."""
