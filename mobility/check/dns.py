@@ -100,7 +100,7 @@ SRV_MISSING = Rule(
     "an SRV record that a configured service needs is not found",
     "The push clearing house and federated partners find the Access Edge of each SIP domain by "
     "_sipfederationtls._tcp, SIP clients find their server by _sip._tls and _sipinternaltls._tcp.",
-    "Make the record; `mobility dns-plan --edge` writes the one for federation.",
+    "Make the record; `mobility dns-plan --edge-address` writes the one for federation.",
 )
 SRV_ELSEWHERE = Rule(
     "dns.srv-elsewhere",

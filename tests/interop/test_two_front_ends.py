@@ -1,6 +1,7 @@
 """nginx and HAProxy before two front ends, set up as `mobility proxy-config` says."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from treq.client import HTTPClient
@@ -10,9 +11,13 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
+from mobility.check.looking import Wishes
+from mobility.check.parts import Check
+from mobility.config import load
+from mobility.planning.deployment import deployment_of
 from tests.interop.child import RETRY_S, Child, free_port, program
 from tests.interop.curl import Curl
-from tests.interop.front_end_process import FrontEndProcess
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 from tests.interop.phone import Phone, events_of
 from tests.interop.proxies import nginx_directory, proxy_config
 
@@ -104,10 +109,26 @@ class TwoFrontEndsTestCase(TestCase):
         self.assertEqual({"fe1.example.test", "fe2.example.test"}, set().union(*served))
         await self.check_hosts()
 
+    async def check_proxy(self) -> None:
+        """Let `mobility check proxy` sign in and wait for an event: nothing is wrong."""
+        config = load(self.front_ends[0].config)
+        wishes = Wishes(
+            authority_pem=self.front_ends[0].ca.read_bytes(),
+            http_port=self.http,
+            user="alice@example.test",
+            password=PASSWORD,
+            hold_s=1.0,
+        )
+        now = datetime.now(UTC)
+        check = Check(config, deployment_of(config), wishes, now, reactor, ("proxy",))
+        report = await check.report("proxy")
+        self.assertEqual(((), ()), (report.findings, report.skipped))
+
     async def test_clients(self) -> None:
         """Two people find the service, sign in, meet and write to each other; a request for
-        events is held, and answered as soon as something happens."""
+        events is held, and answered as soon as something happens; a check finds no fault."""
         await self.front_ends[0].converse(self, self.published)
+        await self.check_proxy()
         phone = Phone(self.front_ends[0].client(self), self.published, "alice")
         await phone.sign_in(available=False)
         polling = Deferred.fromCoroutine(phone.poll())
