@@ -15,6 +15,10 @@ LINK = re.compile(r"\]\(([a-z-]+\.md)?(#[a-z0-9-]+)?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
+WORDS_OF = {"check": ("all", "topology", "dns", "certificates", "ports", "proxy", "push", "host")}
+"""Words of commands that read them themselves."""
+
+
 def commands(text: str) -> Iterator[str]:
     """The `mobility ...` command lines that a text quotes."""
     yield from (one for one in QUOTED.findall(text) if one.startswith("mobility "))
@@ -34,6 +38,12 @@ def problem_of(line: str) -> str:
         return f"{line}: there is no such command"
     if isinstance(command, click.Group) and words and re.fullmatch("[a-z][a-z-]*", words[0]):
         return f"{line}: {words[0]} is no command of {command.name}"
+    choices = [one.type.choices for one in command.params if isinstance(one.type, click.Choice)]
+    if command.name in WORDS_OF:
+        choices.append(WORDS_OF[command.name])
+    first = next((word for word in words if re.fullmatch("[a-z][a-z-]*", word)), "")
+    if first and choices and not any(first in one for one in choices):
+        return f"{line}: {first} is nothing that {command.name} knows"
     options = {name for parameter in command.params for name in parameter.opts}
     options |= {name for parameter in command.params for name in parameter.secondary_opts}
     given = [word.partition("=")[0] for word in words if word.startswith("--")]
