@@ -15,7 +15,7 @@ import attrs
 
 from benchmarks.client import Connection, UnexpectedAnswer, request_bytes, trusting
 from benchmarks.server import Certificate, Server
-from mobility.auth.passwords import Hashing
+from mobility.auth.passwords import Hashing, digest_hashes
 from mobility.auth.tokens import PREFIX, TOKEN_BYTES
 from mobility.config import Config, load, operator_address
 from mobility.domain.ledger import Unit
@@ -60,8 +60,10 @@ class FrontEnd:
         command = [str(_SCRIPTS / "twistd"), "-n", "--pidfile=", "mobility", "--config"]
         self.server = Server([*command, str(self.config.source)], port, directory / "front_end.log")
 
-    def prepare(self, count: int, *, signed_in: bool) -> list[Person]:
+    def prepare(self, count: int, *, signed_in: bool, sip: bool = False) -> list[Person]:
         """Put `count` users into the store of the front end, which must not run.
+
+        With `sip` they may register phones.
 
         They share one hash of PASSWORD, since making one takes as long as verifying it.
         """
@@ -71,7 +73,11 @@ class FrontEnd:
         people = []
         for number in range(count):
             uri = f"sip:user{number}@{SIP_DOMAIN}"
-            unit.save(User(uri, f"User {number}", password_hash, created_at=now))
+            user = User(uri, f"User {number}", password_hash, created_at=now)
+            if sip:
+                hashes = digest_hashes(uri, PASSWORD)
+                user = attrs.evolve(user, sip_ha1_md5=hashes.md5, sip_ha1_sha256=hashes.sha256)
+            unit.save(user)
             token = ""
             if signed_in:
                 token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)

@@ -1,23 +1,42 @@
-"""SIP OPTIONS through the whole stack, TCP and TLS, against a responder that parses nothing."""
+"""SIP through the whole stack, TCP and TLS, against what parses nothing and keeps nothing.
 
-from collections.abc import Iterator
+OPTIONS against a responder, MESSAGE from phone to phone against a relay, and the memory of an idle
+registration against a connection.
+"""
+
+import ssl
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.client import UnexpectedAnswer
 from benchmarks.front_end import SIP_DOMAIN, FrontEnd
 from benchmarks.load import Load
+from benchmarks.phones import Phone, Writing
 from benchmarks.report import Effort, Result, by_turns
-from benchmarks.server import bound, free_port
+from benchmarks.server import Server, bound, free_port
 
 LEAST_RATIO = 0.5
+LEAST_OF_A_RELAY = 0.35
+MOST_OF_A_CONNECTION = 1.3
 CONNECTIONS = 16
+PAIRS = 16
+
+REGISTRATIONS = (1_000, 4_000)
+QUICK_REGISTRATIONS = (200, 1_000)
+
+WARM = 50
+"""Connections before the first measurement: they pay for what is made only once."""
+
+SETTLE_S = 2.0
 
 LISTENERS = """
 [[sip.listen]]
 name = "bench-tcp"
 transport = "tcp"
 endpoint = "tcp:{tcp}:interface=127.0.0.1"
+digest = ["MD5"]
 
 [[sip.listen]]
 name = "bench-tls"
@@ -25,6 +44,7 @@ endpoint = "tcp:{tls}:interface=127.0.0.1"
 certificate = "{certificate}"
 key = "{key}"
 mutual_tls = "none"
+digest = ["MD5"]
 """
 
 
@@ -58,6 +78,7 @@ def take(received: bytes) -> bytes | None:
 
 def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result]:
     """Bound and front end by turns, after one that does not count, for each transport."""
+    counts = QUICK_REGISTRATIONS if effort.quick else REGISTRATIONS
     ports = {"TCP": free_port(), "TLS": free_port()}
     certificate = front_end.certificate
     with front_end.config.source.open("a") as config:
@@ -69,25 +90,129 @@ def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result
                 key=certificate.key,
             )
         )
-    server = front_end.server
-    with server:
+    front_end.prepare(WARM + counts[-1], signed_in=False, sip=True)
+    with front_end.server:
         for transport, port in ports.items():
             tls = front_end.tls if transport == "TLS" else None
-            plain = () if tls else ("plain",)
-            asked = [requests(number, transport) for number in range(CONNECTIONS)]
-            with (
-                bound("sip_responder", certificate, directory, *plain) as responder,
-                closing(Load(responder, responder.port, tls, asked, take)) as bare,
-                closing(Load(server, port, tls, asked, take)) as real,
-            ):
-                rates = [
-                    (bare.run(effort.seconds), real.run(effort.seconds))
-                    for _ in range(effort.turns + 1)
-                ][1:]
-            yield by_turns(
-                f"SIP OPTIONS, {transport}",
-                "/cpu-s",
-                [b for b, _ in rates],
-                [p for _, p in rates],
-                LEAST_RATIO,
+            yield options(front_end, directory, effort, transport, port, tls)
+            yield from relayed(front_end, directory, effort, transport, port, tls)
+    with bound("sip_responder", certificate, directory) as responder:
+        bare = idle(responder, responder.port, front_end.tls, counts, registered=False)
+    with front_end.server as server:
+        real = idle(server, ports["TLS"], front_end.tls, counts, registered=True)
+    for count, of_connection, of_registration in zip(counts, bare, real, strict=True):
+        ratio = of_registration / of_connection
+        yield Result(
+            f"idle SIP registration over TLS, {count:,} of them",
+            f"{of_connection:,.0f} B",
+            f"{of_registration:,.0f} B",
+            f"{ratio:.2f}",
+            f"<= {MOST_OF_A_CONNECTION:.2f}",
+            ratio <= MOST_OF_A_CONNECTION,
+        )
+
+
+def options(
+    front_end: FrontEnd,
+    directory: Path,
+    effort: Effort,
+    transport: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+) -> Result:
+    """OPTIONS through the whole stack."""
+    plain = () if tls else ("plain",)
+    asked = [requests(number, transport) for number in range(CONNECTIONS)]
+    with (
+        bound("sip_responder", front_end.certificate, directory, *plain) as responder,
+        closing(Load(responder, responder.port, tls, asked, take)) as bare,
+        closing(Load(front_end.server, port, tls, asked, take)) as real,
+    ):
+        rates = [
+            (bare.run(effort.seconds), real.run(effort.seconds)) for _ in range(effort.turns + 1)
+        ][1:]
+    return by_turns(
+        f"SIP OPTIONS, {transport}",
+        "/cpu-s",
+        [b for b, _ in rates],
+        [p for _, p in rates],
+        LEAST_RATIO,
+    )
+
+
+def relayed(
+    front_end: FrontEnd,
+    directory: Path,
+    effort: Effort,
+    transport: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+) -> Iterator[Result]:
+    """MESSAGE from one phone to another, and durable ones to users who are away beside it."""
+    plain = () if tls else ("plain",)
+    with bound("sip_relay", front_end.certificate, directory, *plain) as relay:
+        parties = [registered(2 * PAIRS, at, tls) for at in (relay.port, port)]
+        bare, real = (
+            Writing(
+                server,
+                [(one, other.user) for one, other in zip(phones[::2], phones[1::2], strict=True)],
+                phones[1::2],
             )
+            for server, phones in zip((relay, front_end.server), parties, strict=True)
+        )
+        with closing(bare), closing(real):
+            rates = [
+                (bare.run(effort.seconds), real.run(effort.seconds))
+                for _ in range(effort.turns + 1)
+            ][1:]
+        yield by_turns(
+            f"SIP MESSAGE between phones, {transport}",
+            "/cpu-s",
+            [b for b, _ in rates],
+            [p for _, p in rates],
+            LEAST_OF_A_RELAY,
+        )
+    senders = registered(PAIRS, port, tls)
+    away = [(one, f"user{2 * PAIRS + number}") for number, one in enumerate(senders)]
+    with closing(Writing(front_end.server, away, status=202)) as kept:
+        kept.run(effort.seconds)
+        yield Result(
+            f"SIP MESSAGE kept for who is away, {transport}",
+            "",
+            f"{kept.run(effort.seconds):,.0f} /cpu-s",
+        )
+
+
+def registered(count: int, port: int, tls: ssl.SSLContext | None) -> list[Phone]:
+    """Phones of the first users."""
+    phones = [Phone(f"user{number}", port, tls) for number in range(count)]
+    for phone in phones:
+        phone.register()
+    return phones
+
+
+def idle(
+    server: Server,
+    port: int,
+    tls: ssl.SSLContext,
+    counts: Sequence[int],
+    *,
+    registered: bool,
+) -> list[float]:
+    """What a connection costs the server, in bytes, at each of `counts`."""
+    phones: list[Phone] = []
+
+    def filled(count: int) -> int:
+        while len(phones) < count:
+            phone = Phone(f"user{len(phones)}", port, tls)
+            if registered:
+                phone.register()
+            phones.append(phone)
+        time.sleep(SETTLE_S)
+        return server.pss_bytes()
+
+    before = filled(WARM)
+    found = [(filled(WARM + count) - before) / count for count in counts]
+    for phone in phones:
+        phone.close()
+    return found

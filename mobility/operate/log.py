@@ -54,8 +54,8 @@ MAX_TEXT = 16_384
 STDOUT = "stdout"
 _STDOUT_DESCRIPTOR = 1
 
-ACCESS = frozenset({"http.request", "sip.request"})
-"""The event of the access line, of which there are as many as requests."""
+ACCESS = frozenset({"http.request", "sip.request", "sip.sent"})
+"""The events of access lines, of which there are as many as requests."""
 
 
 class Sink:

@@ -208,6 +208,8 @@ class MeteredLog:
             )
             if not self._access:
                 return
+        elif event == "sip.sent" and not self._access:
+            return
         self._log.emit(event, **fields)
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:

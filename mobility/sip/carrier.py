@@ -7,6 +7,7 @@ that takes it decides, or one request to the servers of somebody's domain.
 
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
+from functools import lru_cache
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -20,7 +21,7 @@ from mobility.domain.states import Invited
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.sip import message_bodies
-from mobility.sip.client import Client
+from mobility.sip.client import Client, OnResponse
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response
@@ -36,6 +37,9 @@ TYPING_REFRESH_S = 60
 
 MAX_SILENT = 1_000
 """People who do not take notices of typing that are remembered (our choice)."""
+
+MAX_NAMED = 4_096
+"""People whose From or To is remembered, since the same ones write again and again (our choice)."""
 
 AWAY = frozenset({404, 408, 410, 430, 480, 500, 502, 503, 504})
 """Answers of a phone that say that it is not there, not that its user does not want it."""
@@ -173,9 +177,18 @@ class SipCarrier:
 
     def request(self, from_uri: str, from_name: str, to_uri: str) -> Request:
         """A MESSAGE that is still to be addressed and filled."""
-        from_ = address(from_uri, from_name, self._domain)
-        to = address(to_uri, "", self._domain)
-        return self._client.request("MESSAGE", str(to.uri), from_, to)
+        from_ = f"{_named(from_uri, from_name, self._domain)};tag={self._client.new_tag()}"
+        to = _named(to_uri, "", self._domain)
+        return self._client.request_as("MESSAGE", to[1:-1], from_, to)
+
+    def ways_to(self, uri: str, request: Request) -> Sequence[Way] | None:
+        """Address a request to the only phone of a user; None if there is none, or several."""
+        bindings = self._bindings.of(uri, self._epoch())
+        return self._registrar.address(request, bindings[0]) if len(bindings) == 1 else None
+
+    def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> None:
+        """Send a request whose ways are known."""
+        self._client.send(request, ways, on_response)
 
     async def deliver(self, make: Make, uri: str) -> Response:
         """Send a request to all phones of a user, or on to somebody else; the best answer."""
@@ -203,6 +216,12 @@ class SipCarrier:
             own = attrs.evolve(request.from_, parameters={})
             request.set("P-Asserted-Identity", str(NameAddr(own.uri, own.name)))
         return await self._client.ask(request, ways)
+
+
+@lru_cache(MAX_NAMED)
+def _named(uri: str, name: str, domain: str) -> str:
+    """Somebody as From or To says it; without a name that is the URI in brackets."""
+    return str(address(uri, name, domain))
 
 
 def _first_taken(asking: Sequence[object]) -> Deferred[Response]:

@@ -100,6 +100,12 @@ class Sending:
         self.local = True
         return self.request.respond(status, self.client.new_tag())
 
+    def settled(self, last: Response | None) -> None:
+        """The only way there is has led to `last`; None if that was handed on."""
+        if last is not None:
+            self.attempt = None
+            self.finish(last)
+
     def finish(self, response: Response) -> None:
         """Hand on the final response."""
         if not self.finished:
@@ -134,12 +140,15 @@ class Client:
         self, method: str, uri: str, from_: NameAddr, to: NameAddr, body: bytes = b""
     ) -> Request:
         """A request that is in no dialog; `from_` gets a tag if it has none."""
-        if not from_.tag:
-            from_ = attrs.evolve(from_, parameters={**from_.parameters, "tag": self.new_tag()})
+        own = str(from_) if from_.tag else f"{from_};tag={self.new_tag()}"
+        return self.request_as(method, uri, own, str(to), body)
+
+    def request_as(self, method: str, uri: str, from_: str, to: str, body: bytes = b"") -> Request:
+        """The same, of the texts of From, with its tag, and To."""
         fields = {
             "Max-Forwards": ["70"],
-            "From": [str(from_)],
-            "To": [str(to)],
+            "From": [from_],
+            "To": [to],
             "Call-ID": [self._entropy(16).hex()],
             "CSeq": [f"1 {method}"],
         }
@@ -148,6 +157,9 @@ class Client:
     def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> Sending:
         """Send a request without a Via (see the module)."""
         sending = Sending(self, request, on_response, self.clock.seconds())
+        if len(ways) == 1 and not isinstance(ways[0], Target):  # what most requests have
+            self._attempt(sending, request, ways[0], sending.settled, more=False)
+            return sending
         trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
         trying.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="send"))
         return sending
@@ -197,7 +209,9 @@ class Client:
                     break
                 if flow is not None:
                     more = place + 1 < len(hops) or number + 1 < len(ways)
-                    last = await self._attempt(sending, request, flow, more=more)
+                    done: Deferred[Response | None] = Deferred()
+                    self._attempt(sending, request, flow, done.callback, more=more)
+                    last = await done
                     if last is None:
                         return
         sending.attempt = None
@@ -224,16 +238,15 @@ class Client:
         except Unreachable:
             return None
 
-    async def _attempt(
-        self, sending: Sending, request: Request, flow: Flow, *, more: bool
-    ) -> Response | None:
-        """One try; None if it was the last, else what is the answer if there is no better one."""
+    def _attempt(
+        self, sending: Sending, request: Request, flow: Flow, settled: "Settled", *, more: bool
+    ) -> None:
+        """One try."""
         sending.request = self._with_via(request, flow)
         sending.flow, sending.local = flow, False
         sending.tries += 1
-        attempt = sending.attempt = _Attempt(sending, sending.request, flow)
+        attempt = sending.attempt = _Attempt(sending, sending.request, flow, settled)
         attempt.begin(more=more)
-        return await attempt.done
 
     def _with_via(self, request: Request, flow: Flow) -> Request:
         via = self.core.via(flow.transport, sent_by(flow))
@@ -262,14 +275,20 @@ class Client:
         )
 
 
+Settled = Callable[[Response | None], None]
+"""Told once how a try ended: None if its answer was handed on, else what is the answer if there is
+no better one."""
+
+
 @attrs.define(slots=True, eq=False)
 class _Attempt:
-    """One transaction of a Sending (an Asker).  `done` is None once the answer was handed on."""
+    """One transaction of a Sending (an Asker)."""
 
     sending: Sending
     request: Request
     flow: Flow
-    done: "Deferred[Response | None]" = attrs.Factory(Deferred)
+    settled: Settled
+    is_settled: bool = False
     heard: bool = False
     given_up: bool = False
     cancelling: bool = False
@@ -344,8 +363,9 @@ class _Attempt:
             self._settle(None)
 
     def _settle(self, response: Response | None) -> None:
-        if not self.done.called:
-            self.done.callback(response)
+        if not self.is_settled:
+            self.is_settled = True
+            self.settled(response)
 
 
 def _nothing(response: Response) -> None:

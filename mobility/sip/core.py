@@ -256,7 +256,11 @@ class Core:
             self._fail(Failure(), incoming)
             return
         if answer is not None and inspect.isawaitable(answer):
-            Deferred.fromCoroutine(_awaited(answer)).addErrback(self._fail, incoming)
+            self.follow(incoming, answer)
+
+    def follow(self, incoming: Incoming, answer: Awaitable[None]) -> None:
+        """Let `answer` answer a request, later; what it raises is answered and logged."""
+        Deferred.fromCoroutine(_awaited(answer)).addErrback(self._fail, incoming)
 
     def acknowledged(self, request: Request, flow: Flow) -> None:  # noqa: ARG002  # a User
         conversant = self.dialogs.get(dialog_id_of(request))

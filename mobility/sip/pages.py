@@ -7,7 +7,7 @@
 - Users' phones may write to people elsewhere by the routes; others may not write through here.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 import attrs
@@ -72,7 +72,7 @@ class Pages:
         self._epoch = epoch
         domain.correspondence.carrier = carrier
 
-    async def message(self, incoming: Incoming) -> None:
+    def message(self, incoming: Incoming) -> Awaitable[None] | None:
         """A MESSAGE came.  Raises SipRefusal, Refusal and Malformed."""
         request = incoming.request
         sender = self._parties.caller(incoming)
@@ -81,12 +81,14 @@ class Pages:
         if not to_uri:
             if sender.user is None or _is_here(uri, self._domains):
                 raise SipRefusal(404)
-            response = await self._carrier.route(lambda: self._passed_on(request, sender), uri)
-            _answer(incoming, response)
-        elif self._is_between_phones(sender, to_uri):
-            await self._pass(incoming, sender, to_uri)
-        else:
-            await self._take(incoming, sender, to_uri, phones=True)
+            return self._route(incoming, sender, uri)
+        if self._is_between_phones(sender, to_uri):
+            return self._pass(incoming, sender, to_uri)
+        return self._take(incoming, sender, to_uri, phones=True)
+
+    async def _route(self, incoming: Incoming, sender: Caller, uri: Uri) -> None:
+        response = await self._carrier.route(lambda: self._passed_on(incoming.request, sender), uri)
+        _answer(incoming, response)
 
     def _user(self, uri: Uri, incoming: Incoming) -> str:
         """The URI of the user who is meant, "" if it is nobody here."""
@@ -119,7 +121,24 @@ class Pages:
             and self._carrier.leads_to(to_uri)
         )
 
-    async def _pass(self, incoming: Incoming, sender: Caller, to_uri: str) -> None:
+    def _pass(self, incoming: Incoming, sender: Caller, to_uri: str) -> Awaitable[None] | None:
+        """Most users have one phone, and then nothing has to be waited for here."""
+        request = self._passed_on(incoming.request, sender)
+        ways = self._carrier.ways_to(to_uri, request)
+        if ways is None:
+            return self._pass_to_all(incoming, sender, to_uri)
+
+        def answered(response: Response) -> None:
+            if response.status in AWAY:
+                later = self._take(incoming, sender, to_uri, phones=False)
+                incoming.core.follow(incoming, later)
+            elif response.is_final:
+                _answer(incoming, response)
+
+        self._carrier.send(request, ways, answered)
+        return None
+
+    async def _pass_to_all(self, incoming: Incoming, sender: Caller, to_uri: str) -> None:
         response = await self._carrier.deliver(
             lambda: self._passed_on(incoming.request, sender), to_uri
         )

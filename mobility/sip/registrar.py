@@ -114,14 +114,19 @@ class Registrar:
         return self._flows.get((binding.user_uri, binding.id))
 
     def address(self, request: Request, binding: Binding) -> list[Way]:
-        """Make `request` one to a phone, and say how it gets there (RFC 3261 section 16.5).
+        """Make `request` one to a phone, and say how it gets there (RFC 3261 section 16.5): over
+        the connection that it keeps open (RFC 5626 section 5.3), if there is one.
 
         None where the phone was behind a connection that is gone, and can be reached by no other.
         """
         request.uri = binding.contact
-        request.set("Route", *(split_values(binding.path) if binding.path else ()))
+        if binding.path:
+            request.set("Route", *split_values(binding.path))
+        flow = self.flow_of(binding)
+        if flow is not None:
+            return [flow]
         try:
-            return ways_of(request, self.flow_of(binding))
+            return ways_of(request)
         except UnknownScheme:
             return []
 
