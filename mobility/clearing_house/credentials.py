@@ -45,8 +45,8 @@ EVERY_S = 6 * 3_600.0
 FRESH_S = 30.0
 """A result that is not older is given to who asks, so that asking costs the providers little."""
 
-CHECK_S = 20.0
-"""How long who asks is kept waiting."""
+CHECK_S = 8.0
+"""How long who asks is kept waiting: a front end gives up after 10 s (`push.timeout_s`)."""
 
 
 @attrs.frozen(slots=True)

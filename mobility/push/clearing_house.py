@@ -1,5 +1,6 @@
 """The client of a clearing house: mutual TLS, one pool of connections, the federation format."""
 
+import time
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -146,7 +147,7 @@ class HttpsClearingHouse:
 
     async def deliver(self, notifications: list[Notification]) -> list[Result]:
         results: list[Result] = []
-        for body, count in encode_batches(notifications):
+        for body, count in encode_batches(notifications, time.time()):
             try:
                 answer = await self._ask("POST", NOTIFICATIONS_PATH, self._timeout_s, body)
                 found = decode_results(answer)

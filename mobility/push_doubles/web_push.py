@@ -58,6 +58,8 @@ class WebMessage:
     """One message, decrypted."""
 
     payload: dict[str, Any]
+    text: str
+    """The payload as it came."""
     headers: dict[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
@@ -160,4 +162,4 @@ class PushServiceDouble(WebDouble):
         payload = json.loads(body)
         if not isinstance(payload, dict):
             raise ValueError("is no object")
-        return WebMessage(payload, asked.headers, asked.body)
+        return WebMessage(payload, body.decode(), asked.headers, asked.body)

@@ -101,6 +101,11 @@ class Chromium:
         await deferToThread(self._running.save_screenshot, str(file))
 
     @property
+    def driver(self) -> Chrome:
+        """ChromeDriver's own interface, which blocks.  Raises RuntimeError before `start`."""
+        return self._running
+
+    @property
     def _running(self) -> Chrome:
         if self._driver is None:
             raise RuntimeError("the browser is not started")
