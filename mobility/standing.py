@@ -58,6 +58,21 @@ class Standing:
             "SIP servers and gateways that do not.",
             lambda: sip.probing.count(Presence.DOWN),
         )
+        gauge(
+            "mobility_sip_subscriptions",
+            "Event subscriptions of SIP phones and servers.",
+            lambda: len(sip.events.notifications),
+        )
+        gauge(
+            "mobility_sip_publications",
+            "What SIP phones and servers have published.",
+            lambda: len(sip.events.publisher),
+        )
+        gauge(
+            "mobility_sip_watched",
+            "People and mailboxes of other systems that are subscribed to.",
+            lambda: len(sip.events.watching),
+        )
         mcx = front_end.mcx
         gauge("mobility_mcx_clients", "User agents that asked for /Mcx/.", lambda: len(mcx.clients))
         gauge("mobility_mcx_requests_under_way", "Passed on to a pool.", lambda: mcx.under_way)

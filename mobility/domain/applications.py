@@ -357,6 +357,17 @@ class Applications:
         """Whether a user is shown as busy with something."""
         return self._presence.of(uri).activity in ENGAGED
 
+    async def note_elsewhere(self, uri: str, before: str, after: str) -> None:
+        """What the user says of itself on another device; "" takes back what it said `before`,
+        unless it says something else by now."""
+        async with self._locks.of(uri):
+            unit = Unit()
+            if not after and self._presence.of(uri).note != before:
+                return
+            if self._presence.change(unit, uri, note=after):
+                _tell_own(unit, self.of_user(uri), "note")
+                await self._ledger.commit(unit)
+
     async def look_again(self, uri: str) -> None:
         """What keeps a user busy, or makes it available, beside its applications is another."""
         async with self._locks.of(uri):

@@ -6,6 +6,7 @@ connections of phones: a phone publishes again before its publication expires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import attrs
 
@@ -41,13 +42,14 @@ _BUSY = frozenset({"Busy", "IdleBusy"})
 
 @attrs.frozen(slots=True)
 class Published:
-    """What one phone says of its user: `availability` and `activity` as in `Presence`.
+    """What one phone says of its user: `availability`, `activity` and `note` as in `Presence`.
 
     A phone whose user is Offline for it does not make the user available.
     """
 
     availability: str
     activity: str = ""
+    note: str = attrs.field(default="", repr=False)
 
 
 class PhonePresence:
@@ -58,6 +60,7 @@ class PhonePresence:
         self._bindings = bindings
         self._agenda = agenda
         self._published: dict[str, Sequence[Published]] = {}
+        self._notes: dict[str, str] = {}
         self._calls: set[str] = set()
         self._waiting: set[str] = set()
         applications.devices.append(self.devices)
@@ -93,12 +96,26 @@ class PhonePresence:
                 yield one.activity or BUSY
 
     def publish(self, uri: str, published: Sequence[Published]) -> None:
-        """All that the phones of a user say now."""
+        """All that the phones of a user say now.
+
+        A note is the user's, as if it were set in an application; it goes with the last phone that
+        says it, unless the user has set another meanwhile.
+        """
         if published:
             self._published[uri] = published
         else:
             self._published.pop(uri, None)
         self.look_at(uri)
+        before = self._notes.get(uri, "")
+        after = next((one.note for one in reversed(published) if one.note), "")
+        if after != before:
+            self._notes[uri] = after
+            if not after:
+                del self._notes[uri]
+            self._agenda.at(0.0, partial(self._note, uri, before, after))
+
+    async def _note(self, uri: str, before: str, after: str, now: float) -> None:  # noqa: ARG002
+        await self._applications.note_elsewhere(uri, before, after)
 
     def calling(self, uri: str, *, busy: bool) -> None:
         """The phones of a user say that it is in a call, or not in one any more."""

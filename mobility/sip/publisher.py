@@ -175,7 +175,9 @@ class PresenceState:
 
     def told(self, uri: str, contents: Sequence[Pidf]) -> None:
         shown = [meaning_of(one) for one in contents]
-        self._phones.publish(uri, [Published(one.availability, one.activity) for one in shown])
+        self._phones.publish(
+            uri, [Published(one.availability, one.activity, one.note) for one in shown]
+        )
 
 
 class DialogState:

@@ -6,10 +6,14 @@ the registrar's store, too.
 
 from pathlib import Path
 
+from mobility.sip.dialog_info import DialogInfo
 from mobility.sip.framing import Frame, Framer, Ping
 from mobility.sip.grammar import Malformed, storable
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response, parse
+from mobility.sip.message_summary import MessageSummary
+from mobility.sip.pidf import Pidf
+from mobility.sip.resource_lists import parse_list
 from mobility.sip.validation import check
 from tests.sip.samples import OPTIONS
 from tests.sip.stack import DOMAIN, PEOPLE, PROXY, SOURCE, Stack
@@ -34,6 +38,7 @@ def torment(data: bytes) -> None:
     for frame in whole[0]:
         if isinstance(frame, Frame):
             reread(frame)
+            read_body(frame.body)
     stack = Stack()
     stack.build()
     stack.socket.datagramReceived(data, SOURCE)
@@ -106,3 +111,22 @@ def answered(data: bytes) -> None:
     head, _, body = data.partition(b"\r\n\r\n")
     if not isinstance(parse(head, body), Response):
         raise Broken("an answer that is none")
+
+
+def read_body(body: bytes) -> None:
+    """What events bring is read, or malformed; what is read can be written, and is read again."""
+    for kind in (Pidf, DialogInfo, MessageSummary):
+        try:
+            read = kind.parse(body)
+        except Malformed:
+            continue
+        again = kind.parse(bytes(read))
+        if isinstance(again, MessageSummary) and again != read:
+            raise Broken("a message summary is another once it is written")
+        for text in (getattr(read, "note", ""), getattr(read, "place", "")):
+            if not storable(text):
+                raise Broken("a note that cannot be stored")
+    try:
+        parse_list(body)
+    except Malformed:
+        return

@@ -92,6 +92,23 @@ class PresenceTests(PublishTestCase):
         self.done(self.world.applications.set_presence(endpoint, "BeRightBack", self.world.now))
         self.assertEqual(self.looks(), ("BeRightBack", ""))
 
+    def test_note(self) -> None:
+        """A note that a phone publishes is its user's, until it is taken back; one that the user
+        has set meanwhile stays."""
+        endpoint = self.world.sign_in("alice")
+        first = self.publish(Pidf(ALICE, open=True, note="At lunch"))
+        self.assertEqual(self.world.presence.of(ALICE).note, "At lunch")
+        self.assertIn("own note updated", " ".join(self.world.told(endpoint)))
+        etag = f"SIP-If-Match: {first.first('SIP-ETag')}"
+        second = self.publish(Pidf(ALICE, open=True), etag)
+        self.assertEqual(self.world.presence.of(ALICE).note, "")
+        etag = f"SIP-If-Match: {second.first('SIP-ETag')}"
+        third = self.publish(Pidf(ALICE, open=True, note="Back"), etag)
+        self.done(self.world.applications.set_note(endpoint, "Really back"))
+        etag = f"SIP-If-Match: {third.first('SIP-ETag')}"
+        self.publish(None, etag, "Expires: 0")
+        self.assertEqual(self.world.presence.of(ALICE).note, "Really back")
+
     def test_closed(self) -> None:
         """A phone whose user is not there does not make the user available; the last endpoint that
         goes makes it offline."""
