@@ -11,10 +11,11 @@ from twisted.web.server import Site
 
 from mobility import pki
 from mobility.check.clearing_houses import ask
-from mobility.check.push import Asked
+from mobility.check.push import Asked, judge
 from mobility.config.push import PushConfig
 from mobility.push.wire import HEALTH_PATH, Health, ProviderHealth
 from mobility.push.wire_json import encode_health
+from tests.clearing_house.running import ORGANISATION, RunningCase
 
 PROVIDERS = (ProviderHealth("fcm", "com.example.chat", "refused", "bad key"),)
 
@@ -112,3 +113,32 @@ class AskTests(TestCase):
     async def test_none(self) -> None:
         """Without a clearing house nobody is asked."""
         self.assertIsNone(await ask(PushConfig(), "mobility.toml", reactor))
+
+
+class RealHouseTests(RunningCase):
+    """The clearing house of this project, with its providers' doubles."""
+
+    async def found(self, name: str) -> list[str]:
+        """What is found by a front end that shows the certificate of `name`."""
+        directory = self.directory.absolute()
+        asked = await ask(
+            PushConfig(
+                clearing_house=f"https://localhost:{self.port}",
+                certificate=str(directory / f"{name}.pem"),
+                key=str(directory / f"{name}.key"),
+                ca=str(directory / "ca.pem"),
+            ),
+            "mobility.toml",
+            reactor,
+        )
+        return judge(asked, datetime.now(UTC)).ids
+
+    async def test_known(self) -> None:
+        """An organisation that is on its list has nothing against it; another one is told."""
+        self.assertEqual([], await self.found(ORGANISATION))
+        self.assertEqual(["push.not-allowed"], await self.found("server"))
+
+    async def test_down(self) -> None:
+        """One that is stopped is found out of reach."""
+        await self.stop()
+        self.assertEqual(["push.unreachable"], await self.found(ORGANISATION))
