@@ -41,6 +41,14 @@ PSTN_FAILED = Outcome(
     Reason("LocalFailure", "PstnCallFailed", "No gateway reaches the telephone."),
 )
 
+ESCAPED = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "Unavailable", "The telephone cannot be reached."),
+    Reason("LocalFailure", "Unavailable", "The telephone's voicemail answered."),
+)
+"""How it ends for a telephone that rings beside its user and is answered too soon for a person
+(CsVoicePolicy PSTNVoicemailEscapeTimer)."""
+
 REFUSALS = {
     Happening.BUSY: BUSY,
     Happening.DECLINED: DECLINED,
@@ -63,6 +71,7 @@ class TelephoneLine:
     conversation_id: str = ""
     invitation_id: str = ""
     call: TelephoneCall | None = None
+    placed_at: float = 0.0
     renegotiation_id: str = ""
     """The new offer of the other end that the number is to answer."""
     offers: bool = False
@@ -173,6 +182,7 @@ class TelephoneLines:
             offer=offer_of(conversation),
             location=one.location,
         )
+        one.placed_at = now
         one.call.place(now)
 
     def _happened(self, one: TelephoneLine, happening: Happening) -> None:
@@ -190,6 +200,9 @@ class TelephoneLines:
                 await self._calls.alert(one.line, one.invitation_id)
             elif happening in (Happening.OFFERED, Happening.AGREED, Happening.DISAGREED):
                 await self._negotiate(one, one.call, happening, now)
+            elif happening is Happening.ANSWERED and now - one.placed_at < one.itinerary.escape_s:
+                one.call.hang_up()  # its carrier's voicemail, which is not where calls are to go
+                await refuse(self._conversations, one.line, one.invitation_id, ESCAPED, now)
             elif happening is Happening.ANSWERED:
                 answer = Answer(one.call.description)
                 await self._calls.accept(one.line, one.invitation_id, answer, now)

@@ -121,7 +121,10 @@ class Voice(SettingBook[VoiceGrant]):
             "InternalOnly": (),
             "CustomUsage": policy.custom_call_forwarding_simul_ring_usages,
         }[policy.call_forwarding_simul_ring_usage_type]
-        return self._outside(begun, usages, callee)
+        found = self._outside(begun, usages, callee)
+        if simultaneous and policy.enable_voicemail_escape_timer:
+            return attrs.evolve(found, escape_s=policy.pstn_voicemail_escape_timer / 1000)
+        return found
 
     def _begun(self, user: User, policy: VoicePolicy, dialled: str) -> Itinerary:
         """The number that was meant, and the user here who has it."""

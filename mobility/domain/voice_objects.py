@@ -118,6 +118,10 @@ class VoicePolicy:
         "VoicePolicyUsage", choice(*FORWARDING_USAGES)
     )
     custom_call_forwarding_simul_ring_usages: tuple[str, ...] = field((), names(a_name), "usages")
+    enable_voicemail_escape_timer: bool = field(False, flag)
+    pstn_voicemail_escape_timer: int = field(1_500, number(0, 8_000))
+    """Milliseconds: a telephone that rings beside its user and is answered sooner is its carrier's
+    voicemail, where `enable_voicemail_escape_timer` says so."""
     description: str = field("", text(MAX_DESCRIPTION))
 
 

@@ -73,7 +73,8 @@ class Itinerary:
     """Everything that was decided about one dialled number.
 
     `emergency` is the emergency number that was meant, "" for none; `user_uri` the user here that
-    the number belongs to, "" for none.  `failure` is "" when the call leads somewhere, else one of
+    the number belongs to, "" for none.  Who answers before `escape_s` have passed is a carrier's
+    voicemail.  `failure` is "" when the call leads somewhere, else one of
     `FAILURES`.
     """
 
@@ -87,6 +88,7 @@ class Itinerary:
     usages: tuple[UsageStep, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     failure: str = ""
+    escape_s: float = 0.0
 
 
 FAILURES = {

@@ -86,8 +86,6 @@ REASONS = {
     "enablebwpolicyoverride": "bandwidth is not managed",
     "enablemaliciouscalltracing": "calls are not traced",
     "preventpstntollbypass": "locations of gateways are not known",
-    "enablevoicemailescapetimer": "who answers early is not looked at",
-    "pstnvoicemailescapetimer": "who answers early is not looked at",
     "enablebusyoptions": "a busy user is called all the same",
     "externalaccessprefix": "write it into the normalisation rules",
     "optimizedevicedialing": "write it into the normalisation rules",
@@ -101,7 +99,6 @@ REASONS = {
 
 DEFAULTS = {
     "allowpstnrerouting": "True",
-    "pstnvoicemailescapetimer": "1500",
     "voicedeploymentmode": "OnPrem",
     "simplename": None,
 }
@@ -114,6 +111,8 @@ POLICY_FIELDS = {
     "enablecalltransfer": "enable_call_transfer",
     "enabledelegation": "enable_delegation",
     "enableteamcall": "enable_team_call",
+    "enablevoicemailescapetimer": "enable_voicemail_escape_timer",
+    "pstnvoicemailescapetimer": "pstn_voicemail_escape_timer",
     "callforwardingsimulringusagetype": "call_forwarding_simul_ring_usage_type",
     "customcallforwardingsimulringusages": "custom_call_forwarding_simul_ring_usages",
     "description": "description",

@@ -285,3 +285,26 @@ class SimultaneousRingTests(GatewayTestCase):
         self.gateway.answers_with(180)
         self.accept(bob, invitation.id, sdp("bob"))
         self.assertEqual(self.gateway.methods, ["INVITE", "CANCEL"])
+
+    def test_carriers_voicemail(self) -> None:
+        """A mobile that is answered sooner than a person could is its carrier's voicemail: it is
+        hung up, and the other devices ring on."""
+        change = self.world.voice.change
+        escape = {"usages": ["All"], "enable_voicemail_escape_timer": True}
+        done(running(change("policies", "global", escape, 1)))
+        bob = self.sip.application("bob")
+        mobile = f"tel:{MOBILE['bob']}"
+        done(running(self.world.forwarding.ring_too(bob, "Contact", contact=mobile)))
+        invitation = self.start(self.alice, "bob", sdp("alice"))
+        self.gateway.answers_with(200, sdp("voicemail"))
+        self.sip.settle()
+        self.assertEqual(self.gateway.methods, ["INVITE", "ACK", "BYE"])
+        self.assertFalse(self.sip.heard(self.alice, InvitationChanged, change="completed"))
+        self.accept(bob, invitation.id, sdp("bob"))
+        self.assertEqual(self.outcome().state, "Connected")
+        self.hang_up(self.alice, invitation.conversation_id)
+        self.start(self.alice, "bob", sdp("alice"))
+        self.sip.settle(2.0)
+        self.gateway.answers_with(200, sdp("mobile"))
+        self.sip.settle()
+        self.assertEqual(self.gateway.methods[-2:], ["INVITE", "ACK"])
