@@ -124,7 +124,7 @@ class MobilityService(MultiService):
         key = read_or_make_key(config.data_dir / OPERATOR_KEY)
         pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
         self._lock = exclusive_lock(config.store.path)
-        self._telephones = Gateways(config.sip_domains[0])
+        self._telephones = Gateways(config.sip_domains[0], config.forwarding.voicemail)
         self.front_end = FrontEnd(
             config,
             reactor=self._reactor,
@@ -229,6 +229,7 @@ class MobilityService(MultiService):
             ),
             front_end.telephony.outside if front_end.telephony is not None else None,
             self._telephones,
+            config.forwarding.voicemail,
             lambda uri: front_end.forwarding.destinations.policy_of(uri).enable_call_transfer,
             EventServices(
                 front_end.users,

@@ -13,6 +13,7 @@ import attrs
 
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.descriptions import Description
+from mobility.domain.diversions import Diversion
 from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import Itinerary
 
@@ -90,6 +91,8 @@ class Order:
     offer: Description | None = None
     emergency: bool = False
     location: Location | None = None
+    diversion: Diversion | None = None
+    """Who has sent the call there, if somebody has."""
 
 
 class TelephoneLeg(Protocol):
@@ -157,6 +160,7 @@ class TelephoneCall:
         *,
         offer: Description | None = None,
         location: Location | None = None,
+        diversion: Diversion | None = None,
     ) -> None:
         self._network = network
         self._agenda = agenda
@@ -168,6 +172,7 @@ class TelephoneCall:
                 offer,
                 bool(itinerary.emergency),
                 location if itinerary.emergency else None,
+                diversion,
             )
             for attempt in itinerary.attempts
         ]

@@ -15,6 +15,7 @@ from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description, decoded
+from mobility.domain.diversions import diversion_of
 from mobility.domain.facts import (
     ConversationChanged,
     Fact,
@@ -181,6 +182,7 @@ class TelephoneLines:
             partial(self._happened, one),
             offer=offer_of(conversation),
             location=one.location,
+            diversion=diversion_of(conversation, now),
         )
         one.placed_at = now
         one.call.place(now)

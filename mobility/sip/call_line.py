@@ -26,7 +26,7 @@ from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
 from mobility.domain.records import Binding, Invitation
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.telephone_lines import refuse
-from mobility.errors import Answerable, Unavailable
+from mobility.errors import Answerable, Refusal, Unavailable
 from mobility.media.offers import read_description
 from mobility.sip.call_messages import reasons_of
 from mobility.sip.call_reasons import (
@@ -331,7 +331,10 @@ class PhoneLine(CallLine):
     def invited(self, fact: InvitationChanged) -> None:
         if fact.change == "started":
             self.conversation_id, self.invitation_id = fact.conversation_id, fact.id
-            self.leg = self._begin(self, fact)
+            try:
+                self.leg = self._begin(self, fact)
+            except Refusal:  # the call is over before it has begun to ring
+                self.invitation_id = ""
         elif fact.change == "completed" and fact.state != "Connected":
             subcode = fact.reason.subcode if fact.reason is not None else ""
             if subcode == "ConnectedElsewhere":

@@ -13,6 +13,7 @@ import attrs
 from mobility.domain.bindings import Bindings
 from mobility.domain.calls import Wanted
 from mobility.domain.descriptions import Description, media_of
+from mobility.domain.diversions import diversion_of
 from mobility.domain.facts import InvitationChanged
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.lines import Device
@@ -29,6 +30,7 @@ from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
+from mobility.sip.diverted import diverted
 from mobility.sip.grammar import readable
 from mobility.sip.leg import Leg
 from mobility.sip.message import Request
@@ -73,6 +75,8 @@ class Reaching:
     bindings: Bindings
     domain: str
     """Of the URIs by which numbers are named."""
+    voicemail: str = ""
+    """The user whose devices are everybody's voicemail."""
 
 
 class SipCalls:
@@ -221,11 +225,15 @@ class SipCalls:
             fields.append(("Subject", one_line(fact.subject)))
         if fact.importance in ("Emergency", "Urgent"):
             fields.append(("Priority", fact.importance.lower()))
-        if terms is not None and terms.forwarded_by:
-            by = address(terms.forwarded_by, self._name_of(terms.forwarded_by), reaching.domain)
-            fields.append(("Diversion", f"{by};reason=unknown"))
+        uri = request.uri
+        conversation, _ = self._domain.conversations.find(one.line, one.conversation_id)
+        diversion = diversion_of(conversation, self._domain.epoch())
+        if diversion is not None:
+            name, voicemail = self._name_of(diversion.by), binding.user_uri == reaching.voicemail
+            uri, more = diverted(diversion, uri, name, reaching.domain, voicemail=voicemail)
+            fields += more
         invitation = Invitation(
-            uri=request.uri,
+            uri=uri,
             caller=address(fact.from_uri, fact.from_name, reaching.domain),
             callee=address(binding.user_uri, self._name_of(binding.user_uri), reaching.domain),
             offer=terms.offer if terms is not None else "",

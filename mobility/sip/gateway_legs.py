@@ -17,6 +17,7 @@ from mobility.sip.call_reasons import happening_of_status
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Incoming
+from mobility.sip.diverted import diverted
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Ending, Leg, Refused
 from mobility.sip.parties import ANONYMOUS, address
@@ -29,9 +30,11 @@ from mobility.sip.uri import SipUri, parse_uri
 class Gateways:
     """A `TelephoneNetwork` by SIP.  It is made before the SIP side, which it is given later."""
 
-    def __init__(self, domain: str) -> None:
-        """`domain` is that of the URIs by which numbers here are named."""
+    def __init__(self, domain: str, voicemail: str = "") -> None:
+        """`domain` is that of the URIs by which numbers here are named; `voicemail` is a number as
+        `tel:...` that is everybody's voicemail."""
         self.domain = domain
+        self._voicemail = voicemail
         self._sip: tuple[Core, Client, StaticRoutes] | None = None
 
     def open(self, core: Core, client: Client, routes: StaticRoutes) -> None:
@@ -67,7 +70,12 @@ class Gateways:
             parameters={"transport": order.gateway.transport, "user": "phone"},
         )
         offer = order.offer.text if order.offer is not None else ""
-        return Invitation(str(uri), caller, NameAddr(callee), offer, tuple(fields))
+        called = str(uri)
+        if order.diversion is not None:
+            voicemail = f"tel:{order.number}" == self._voicemail
+            called, more = diverted(order.diversion, called, "", self.domain, voicemail=voicemail)
+            fields += more
+        return Invitation(called, caller, NameAddr(callee), offer, tuple(fields))
 
 
 class GatewayLeg:

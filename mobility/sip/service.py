@@ -66,6 +66,7 @@ class SipServices:
     calls: Domain
     outside: OutsideCalls | None
     telephones: Gateways
+    voicemail: str = attrs.field(repr=False)
     may_transfer: Callable[[str], bool]
     events: EventServices
 
@@ -140,7 +141,14 @@ class SipSide:
             services.users, domains, admission, services.gateways, self.routes.trusted_for
         )
         self.calls = SipCalls(
-            Reaching(self.core, self.client, self.registrar, services.bindings, domains[0]),
+            Reaching(
+                self.core,
+                self.client,
+                self.registrar,
+                services.bindings,
+                domains[0],
+                services.voicemail,
+            ),
             parties,
             services.calls,
             services.outside,

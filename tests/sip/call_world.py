@@ -34,6 +34,9 @@ from tests.sip.test_client import Places
 
 PROXY = "proxy.example.test"
 
+VOICEMAIL = "tel:+14255550999"
+"""The number of everybody's voicemail, where it is a number; where it is a user it is Carol."""
+
 
 VERSIONS = {"sendrecv": 1, "sendonly": 2, "recvonly": 2, "inactive": 3}
 
@@ -230,7 +233,7 @@ class SipWorld:
     """Alice, Bob and Carol, whose phones are registered as tests say."""
 
     def __init__(self) -> None:
-        self.gateways = Gateways("example.test")
+        self.gateways = Gateways("example.test", VOICEMAIL)
         self.world: World = PhoneWorld(network=self.gateways)
         self.clock = Clock()
         self.log = MemoryLog()
@@ -264,7 +267,7 @@ class SipWorld:
         )
         phones = cast(PhoneWorld, world).phones
         self.calls = SipCalls(
-            Reaching(self.core, client, registrar, self.bindings, "example.test"),
+            Reaching(self.core, client, registrar, self.bindings, "example.test", uri("carol")),
             Parties(world.users, ["example.test"], admission, lambda: world.voice.gateways),
             domain,
             phones.outside,
