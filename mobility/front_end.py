@@ -324,7 +324,11 @@ class FrontEnd(MultiService):
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
         self.telephony = self._telephony(self.telephones, agenda)
         self.mobility = self.permissions.at_work(
-            agenda, self.applications, self.conversations, homes_of(config).serves
+            agenda,
+            self.applications,
+            self.conversations,
+            homes_of(config).serves,
+            self.distribution_groups,
         )
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)

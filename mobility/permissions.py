@@ -8,6 +8,7 @@ from mobility.domain.applications import Applications
 from mobility.domain.call_policy import CallPolicies, CallPolicy
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.homing import Homing
 from mobility.domain.ledger import Ledger, Snapshot
 from mobility.domain.mobility import Mobility, mobility
@@ -52,6 +53,7 @@ class Permissions:
         applications: Applications,
         conversations: Conversations,
         serves: Callable[[User], bool],
+        groups: DistributionGroups,
     ) -> Mobility:
         """Let what policies and users change reach live applications from now on.
 
@@ -67,6 +69,7 @@ class Permissions:
             conversations,
             self.calls,
             Homing(self._topology, serves, applications),
+            groups,
         )
 
     def _of(self, uri: str) -> CallPolicy:

@@ -263,6 +263,18 @@ class UserTestCase(TestCase):
         """The life of a mobility policy by commands."""
         status, made = self.run_policy("new", "Sales", "enablemobility=$false")
         self.assertEqual((0, "tag:Sales", False), (status, made["name"], made["EnableMobility"]))
+        group = ("--name", "Team", "--member", ALICE)
+        config = ("--config", str(self.front_end.config))
+        team = "sip:team@example.test"
+        self.assertEqual(0, command("group", "set", team, *group, *config).returncode)
+        status, granted = self.run_policy("grant-group", team, "sales", "--rank", "7")
+        self.assertEqual((0, "tag:sales", 7), (status, granted["policy"], granted["rank"]))
+        self.assertEqual("tag:Sales", self.run_policy("get", "--user", ALICE)[1]["name"])
+        status, error = self.run_policy("remove", "Sales")
+        self.assertEqual((1, True), (status, f"is used by group policy {team}" in error))
+        self.assertEqual(1, len(self.run_policy("list-groups")[1]["group-policies"]))
+        self.assertEqual(0, self.run_policy("grant-group", team, "")[0])
+        self.assertEqual("global", self.run_policy("get", "--user", ALICE)[1]["name"])
         self.assertEqual(0, self.run_policy("grant", ALICE, "sales")[0])
         self.assertEqual("tag:Sales", self.run_policy("get", "--user", ALICE)[1]["name"])
         self.assertEqual(0, self.run_policy("set", "Sales", "EnableMobility=true")[0])

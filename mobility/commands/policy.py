@@ -19,7 +19,7 @@ from mobility.commands.settings import (
     version_option,
 )
 from mobility.config import Config
-from mobility.domain.mobility_policy import KIND, MobilityPolicy
+from mobility.domain.mobility_policy import GROUP_KIND, KIND, MobilityPolicy
 from mobility.domain.setting_rules import shown_names
 from mobility.operate.mobility import GRANTS_PATH, PATH
 
@@ -139,6 +139,63 @@ def remove(config: Config, name: str, version: int | None, as_json: bool) -> Non
     """
     hold(config, removed(_path(name), version))
     show({"removed": name}, f"removed {name}", as_json=as_json)
+
+
+@policy.command(name="grant-group")
+@click.argument("group")
+@click.argument("name", required=False)
+@click.option("--rank", type=click.IntRange(1, 10_000), help="Of several groups the lowest counts.")
+@version_option
+@config_option
+@json_option
+def grant_group(
+    config: Config,
+    group: str,
+    name: str | None,
+    rank: int | None,
+    version: int | None,
+    as_json: bool,
+) -> None:
+    """Grant policy NAME to the members of a distribution GROUP (its SIP URI); '' takes it back.
+
+    A policy that is granted to the user itself comes before it, that of the site after it.
+    """
+    values: dict[str, object] = {} if name is None else {"policy": name}
+    if rank is not None:
+        values["rank"] = rank
+    path = f"{PATH}/{GROUP_KIND}/{quote(group, safe='')}"
+
+    def conversation() -> Conversation[Any]:
+        if name == "":
+            yield from removed(path, version)
+            return {"name": group, "policy": ""}
+        before = yield Call("GET", path)
+        if before.status == 404 and name is not None:
+            body = {"name": group, **values}
+            return content_of((yield Call("POST", f"{PATH}/{GROUP_KIND}", body)))
+        if not values:
+            return content_of(before)
+        seen = content_of(before)["version"] if version is None else version
+        return content_of((yield Call("PATCH", path, {**values, "version": seen})))
+
+    granted = hold(config, conversation())
+    show(granted, _of_group(granted), as_json=as_json)
+
+
+@policy.command(name="list-groups")
+@config_option
+@json_option
+def list_groups(config: Config, as_json: bool) -> None:
+    """List the groups whose members have a policy, the lowest rank first."""
+    content = ask(config, Call("GET", f"{PATH}/{GROUP_KIND}"))
+    found = sorted(content[GROUP_KIND], key=lambda one: (one["rank"], one["name"]))
+    text = "\n".join(_of_group(one) for one in found) or "no group has a policy"
+    show(content, text, as_json=as_json)
+
+
+def _of_group(one: Mapping[str, Any]) -> str:
+    rank = f"  rank {one['rank']}" if "rank" in one else ""
+    return f"{one['name']}  policy {one['policy'] or 'none'}{rank}"
 
 
 def _values(pairs: tuple[str, ...], fields: Mapping[str, object]) -> dict[str, object]:

@@ -7,6 +7,8 @@ from mobility.domain.applications import Applications
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.call_rights import CallRights
 from mobility.domain.conversations import Conversations
+from mobility.domain.distribution_groups import DistributionGroups
+from mobility.domain.group_members import GroupMembers
 from mobility.domain.homing import Homing
 from mobility.domain.ledger import Ledger
 from mobility.domain.mobility_policy import MobilityPolicies
@@ -35,6 +37,7 @@ def mobility(
     conversations: Conversations,
     call_policies: CallPolicies,
     homing: Homing,
+    groups: DistributionGroups,
 ) -> Mobility:
     """Let what policies and users change reach live applications from now on."""
     rights = MobilityRights(ledger, agenda, users, applications, policies)
@@ -44,5 +47,8 @@ def mobility(
     users.changes += [call_rights.follow, rights.follow]
     users.followers += [homing.followed, rights.followed]
     users.removals.append(policies.forget)
+    members = GroupMembers(agenda, groups, policies)
+    policies.is_member = members.has
+    groups.followers.append(members.follow)
     agenda.at(0.0, rights.end_all)
     return Mobility(policies, rights, call_rights, homing)

@@ -7,8 +7,8 @@ from mobility.auth.passwords import Passwords
 from mobility.domain.delegates import Delegates
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.forwarding import Forwarding
+from mobility.domain.mobility_policy import GROUP_KIND, MobilityPolicies
 from mobility.domain.mobility_policy import KIND as MOBILITY_KIND
-from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.transfer.forwarding import ForwardingSection
@@ -55,6 +55,7 @@ def sections(
         *(SettingSection(name, "voice", voice, kind) for name, kind in VOICE_KINDS.items()),
         GrantSection("voice_grants", "voice", voice, users),
         SettingSection("mobility_policies", "mobility", policies, MOBILITY_KIND),
+        SettingSection("mobility_group_policies", "mobility", policies, GROUP_KIND),
         GrantSection("mobility_grants", "mobility", policies, users),
         ForwardingSection(parts.forwarding, users),
     ]

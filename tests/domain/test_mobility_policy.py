@@ -17,7 +17,13 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.domain.mobility_policy import KIND, MOBILITY, MobilityPolicies, MobilityPolicy
+from mobility.domain.mobility_policy import (
+    GROUP_KIND,
+    KIND,
+    MOBILITY,
+    MobilityPolicies,
+    MobilityPolicy,
+)
 from mobility.domain.records import MobilityGrant, User
 from mobility.domain.setting_rules import shown
 from mobility.domain.users import Users
@@ -170,6 +176,41 @@ class PolicyTests(SynchronousTestCase):
         self.assertIsInstance(
             self.refused(self.policies.grant(uri("zoe"), {"mobility_policy": ""}, 0)), Refusal
         )
+
+    def test_groups(self) -> None:
+        """A group's policy comes after the user's own and before the site's; the lowest rank
+        counts."""
+        members = {uri("sales"): {ALICE.uri, BOB.uri}, uri("all"): {ALICE.uri}}
+        self.policies.is_member = lambda group, member: member in members.get(group, ())
+        for name in ("Own", "Sales", "Everybody", "site:Redmond"):
+            self.add(name)
+        add = self.policies.add
+        self.get(add(GROUP_KIND, uri("sales"), {"policy": "Sales", "rank": 2}))
+        self.get(add(GROUP_KIND, uri("all"), {"policy": "tag:Everybody", "rank": 3}))
+        self.assertEqual("tag:Sales", self.policies.policy_of(ALICE).name)
+        self.get(self.policies.change(GROUP_KIND, uri("all"), {"rank": 1}, 1))
+        self.assertEqual("tag:Everybody", self.policies.policy_of(ALICE).name)
+        self.assertEqual("tag:Sales", self.policies.policy_of(BOB).name)
+        self.grant(ALICE, "Own")
+        self.assertEqual("tag:Own", self.policies.policy_of(ALICE).name)
+        self.grant(ALICE, "")
+        members.clear()
+        self.assertEqual("site:Redmond", self.policies.policy_of(ALICE).name)
+        used = self.refused(self.policies.remove(KIND, "Sales", 1))
+        self.assertIn(f"is used by group policy {uri('sales')}", used.message)
+
+    def test_wrong_groups(self) -> None:
+        """A group is a SIP URI, its policy one for users that is there."""
+        self.add("Sales")
+        for name, values, key in (
+            ("sales", {"policy": "Sales"}, "name"),
+            (uri("sales"), {}, "policy"),
+            (uri("sales"), {"policy": "site:Redmond"}, "policy"),
+            (uri("sales"), {"policy": "Sale"}, "policy"),
+            (uri("sales"), {"policy": "Sales", "rank": 0}, "rank"),
+        ):
+            fault = self.refused(self.policies.add(GROUP_KIND, name, values))
+            self.assertEqual([key], [one.name for one in fault.parameters])
 
     def test_push(self) -> None:
         """Who may not have a mobile client is not woken either."""

@@ -1,5 +1,6 @@
 """OpenLDAP's slapd as the directory of a front end, over TLS."""
 
+import json
 import sqlite3
 from contextlib import closing
 from io import BytesIO
@@ -175,6 +176,33 @@ class ReplicationTests(SlapdTestCase):
         )
         await self.process.logged("directory.groups_synced", kind="changes", changed=1)
         self.assertEqual((await self.groups())[few], everybody[9:10])
+
+    def ruling(self, user: str) -> str:
+        """The mobility policy that rules a user of the running front end."""
+        config = ("--config", str(self.process.config))
+        result = command("policy", "get", "--user", user, "--json", *config)
+        self.assertEqual(0, result.returncode, result.stderr)
+        name: str = json.loads(result.stdout)["name"]
+        return name
+
+    async def test_group_policy(self) -> None:
+        """Members of a group of the directory have its policy, by way of other groups too, for as
+        long as the directory has them in it."""
+        self.configure()
+        await self.replicated()
+        await self.process.logged("directory.groups_synced", kind="full")
+        config = ("--config", str(self.process.config))
+        few = "sip:few@lists.example.test"
+        for words in (("new", "Sales", "EncryptAppData=false"), ("grant-group", few, "Sales")):
+            self.assertEqual(0, command("policy", *words, *config).returncode)
+        first, ninth = (f"sip:{people(10)[place].uid}@example.test" for place in (0, 9))
+        self.assertEqual(["tag:Sales"] * 2, [self.ruling(first), self.ruling(ninth)])
+        await self.slapd.change(
+            f"dn: cn=few,{GROUPS}\nchangetype: modify\n"
+            f"replace: member\nmember: {people(10)[9].dn}\n\n"
+        )
+        await self.process.logged("directory.groups_synced", kind="changes", changed=1)
+        self.assertEqual(["global", "tag:Sales"], [self.ruling(first), self.ruling(ninth)])
 
     async def test_changes(self) -> None:
         """A change is seen before the next full replication, and one that is none is not told."""

@@ -5,9 +5,10 @@ from typing import Any
 import attrs
 
 from mobility.domain.call_policy import CELLULAR, WIFI
-from mobility.domain.mobility_policy import KIND
+from mobility.domain.mobility_policy import GROUP_KIND, KIND
+from mobility.domain.records import DistributionGroup
 from tests.descriptions import sdp
-from tests.ucwa.service import MOBILE, OUTSIDE, Client
+from tests.ucwa.service import MOBILE, OUTSIDE, Client, uri
 from tests.ucwa.test_calls import ANSWER, OFFER, CallTestCase, text_of
 
 AUDIO_ONLY = sdp("audio", "video:-")
@@ -141,6 +142,38 @@ class PublishedTests(MobilityTestCase):
         await self.put("Twin", Description="The same")
         await self.grant(self.alice, "Twin")
         self.assertTrue(await self.alice.nothing_more())
+
+
+class GroupTests(MobilityTestCase):
+    """Policies of distribution groups."""
+
+    async def test_members(self) -> None:
+        """Who comes into a group, or into one in it, has its policy at once, and loses it again."""
+        front_end = self.service.front_end
+        groups, policies = front_end.distribution_groups, front_end.mobility.policies
+        team, inner = uri("team"), uri("inner")
+        await groups.put(DistributionGroup(team, "Team", inner, "", ""))
+        await self.put("Team", EncryptAppData=False)
+        await policies.add(GROUP_KIND, team, {"policy": "Team"})
+        for members, expected in ((self.alice.uri, "Disabled"), ("", "Enabled")):
+            await groups.put(DistributionGroup(inner, "Inner", members, "", ""))
+            await self.service.follow()
+            self.assertIn("policies", {event.rel for event in await self.alice.events()})
+            shown = await self.alice.document("policies")
+            self.assertEqual(expected, shown["encryptAppData"])
+        self.assertEqual("Enabled", (await self.bob.document("policies"))["encryptAppData"])
+
+    async def test_circle(self) -> None:
+        """Groups that are in one another are followed once."""
+        front_end = self.service.front_end
+        one, two = uri("one"), uri("two")
+        for group, other in ((one, two), (two, f"{one} {self.bob.uri}")):
+            made = DistributionGroup(group, "G", other, "", "")
+            await front_end.distribution_groups.put(made)
+        await self.put("Mute", EnableIPAudioVideo=False)
+        await front_end.mobility.policies.add(GROUP_KIND, one, {"policy": "Mute"})
+        self.assertNotIn("startAudio", await self.links(self.bob))
+        self.assertIn("startAudio", await self.links(self.alice))
 
 
 class AudioVideoTests(MobilityTestCase):
