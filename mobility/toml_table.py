@@ -145,7 +145,11 @@ class Table:
             if not least <= value <= most:
                 raise self.fault(field.name, f"must be from {least} to {most}")
         if _CHOICES in field.metadata and value not in field.metadata[_CHOICES]:
-            raise self.fault(field.name, "must be " + " or ".join(field.metadata[_CHOICES]))
+            choices = field.metadata[_CHOICES]
+            near = get_close_matches(str(value).lower(), [one.lower() for one in choices], n=1)
+            meant = next((one for one in choices if near and one.lower() == near[0]), "")
+            hint = f"; is {meant} meant?" if meant else ""
+            raise self.fault(field.name, f"must be {' or '.join(choices)}{hint}")
         return value
 
     def finish(self) -> None:

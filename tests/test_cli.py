@@ -206,7 +206,7 @@ class UserTestCase(TestCase):
         status, error = self.run_user("set", DAVE, "--phone", "12", "--email", "x")
         self.assertEqual(2, status)
         self.assertIn("work_phone must be an E.164 number", error)
-        self.assertIn("email must be a mail address", error)
+        self.assertIn("email is 'x', must be a mail address", error)
         self.assertEqual(0, self.run_user("remove", DAVE)[0])
         self.assertEqual((1, "There is no user with this SIP URI."), self.run_user("remove", DAVE))
         self.assertNotIn(DAVE, self.users())

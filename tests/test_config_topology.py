@@ -56,6 +56,17 @@ class TopologyConfigTests(ConfigTestCase):
                 self.load(GOOD + text)
             self.assertEqual(raised.exception.key, key)
 
+    def test_nearest(self) -> None:
+        """A wrong word is told with its key, itself, the rule and the nearest right word."""
+        with self.assertRaises(OperatorFault) as raised:
+            self.load(GOOD + HEAD + 'role = "directer"')
+        self.assertTrue(
+            str(raised.exception).endswith(
+                "topology.role: is 'directer', must be front-end or director; is director meant?"
+            ),
+            raised.exception,
+        )
+
     def test_two_interfaces(self) -> None:
         """With two interfaces each listener is bound to one; all addresses are refused."""
         two = HEAD + 'interfaces = ["192.0.2.1", "198.51.100.1"]\n'

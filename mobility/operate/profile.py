@@ -9,6 +9,7 @@ import attrs
 
 from mobility.domain.addresses import MAX_ADDRESS, user_uri
 from mobility.domain.records import User
+from mobility.domain.setting_rules import nearest, with_value
 from mobility.domain.topology import NAMED
 from mobility.errors import Parameter, validation_failure
 
@@ -125,11 +126,14 @@ _NO_FIELDS = frozenset({"home", "sip_digest", "password"})
 
 def check(values: Mapping[str, object]) -> None:
     """Refuse unknown fields and wrong values, all at once (400 ParameterValidationFailure)."""
-    wrong = [
-        Parameter(name, rule(value) if (rule := RULES.get(name)) else "is not a field of a user")
-        for name, value in values.items()
-        if name not in RULES or RULES[name](value)
-    ]
+    wrong: list[Parameter] = []
+    for name, value in values.items():
+        if name not in RULES:
+            rule = f"is not a field of a user{nearest(name, RULES)}"
+            wrong.append(Parameter(name, rule))
+        elif problem := RULES[name](value):
+            private = name == "password" or name in PHONES
+            wrong.append(Parameter(name, problem if private else with_value(value, problem)))
     if wrong:
         raise validation_failure(*wrong)
 

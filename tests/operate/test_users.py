@@ -234,6 +234,19 @@ class ChangeTests(ApiTestCase):
         (wrong,) = response.json()["parameters"]
         self.assertEqual(("home", True), (wrong["name"], "example.test meant?" in wrong["reason"]))
 
+    async def test_told(self) -> None:
+        """A wrong value is told with its key, itself and the rule; a wrong key with the nearest.
+        Passwords and telephone numbers are not repeated."""
+        await self.add()
+        response = await self.change(
+            emial="x", email="no mail", mobile_phone="0190", password=["xx"]
+        )
+        reasons = {one["name"]: one["reason"] for one in response.json()["parameters"]}
+        self.assertEqual("is not a field of a user; is email meant?", reasons["emial"])
+        self.assertTrue(reasons["email"].startswith("is 'no mail', must be"), reasons)
+        self.assertNotIn("0190", reasons["mobile_phone"])
+        self.assertNotIn("xx", reasons["password"])
+
     async def test_home(self) -> None:
         """A home is here, nowhere, or another pool's URL."""
         await self.add()
