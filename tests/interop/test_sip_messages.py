@@ -5,13 +5,14 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from mobility import pki
 from mobility.demo import Person
 from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
-from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 from tests.interop.kamailio import Kamailio
 from tests.interop.test_baresip import PHONES
 
@@ -166,6 +167,8 @@ class KamailioTests(MessagesTestCase):
         phone's answer comes through the proxy, over TLS with its certificate."""
         up = await self.process.logged("sip.peer_up", route="partner")
         self.assertEqual(up["peer"], "127.0.0.1")
+        status = await deferToThread(command, "status", "--config", str(self.process.config))
+        self.assertIn("partner: 127.0.0.1 is up", status.stdout)
         pat = f"pat@{PARTNER}"
         phones = [
             await self.phone(pat, self.kamailio.udp, "udp", "sip:bob@example.test")

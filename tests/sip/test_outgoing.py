@@ -220,6 +220,16 @@ class OutgoingTests(TestCase):
         (line,) = self.ours.log.named("sip.connect_failed")
         self.assertEqual(line["address"], f"{LOOPBACK}:{closed}")
 
+    async def test_next_target(self) -> None:
+        """Where one target refuses the connection the next one is asked."""
+        closed = Target(LOOPBACK, await self._closed_port(), "TCP")
+        good = Target(LOOPBACK, self.theirs.tcp.getHost().port, "TCP")
+        request = self.ours.client.request("OPTIONS", "sip:localhost", US, US)
+        response = await self.ours.client.ask(request, [closed, good])
+        self.assertEqual(response.status, 200)
+        (line,) = self.ours.log.named("sip.sent")
+        self.assertEqual((line["tries"], line["status"]), (1, 200))
+
     async def test_opened_again(self) -> None:
         """A connection that has broken is opened anew."""
         port = self.theirs.tcp.getHost().port
