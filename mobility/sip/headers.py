@@ -135,6 +135,11 @@ class NameAddr:
 
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
+        if ">;tag=" in text:  # of each request another one, behind an address that is the same
+            address, _, tag = text.partition(">;tag=")
+            if len(address) < MAX_CACHED and is_token(tag):
+                known = _cached_address(f"{address}>")
+                return NameAddr(known.uri, known.name, {"tag": tag})
         return _cached_address(text) if len(text) <= MAX_CACHED else _address(text)
 
     def __str__(self) -> str:
