@@ -269,6 +269,10 @@ class Notifications:
             raise SipRefusal(489)
         if subscription.machine.state is State.TERMINATED:
             raise SipRefusal(481)
+        if incoming.flow is not subscription.flow:  # whoever has overheard the dialog's tags
+            sender = self._identity.sender(incoming)
+            if sender.uri != subscription.sender.uri:
+                raise SipRefusal(403, "Forbidden: another watcher's subscription")
         expires_s = self._expires(request)
         subscription.dialog.refresh(request)
         subscription.flow = incoming.flow

@@ -91,6 +91,6 @@ class LinphoneTests(TestCase):
         self.assertEqual({line["direction"] for line in lines}, {"in", "out"})
 
         await phone.quit()
-        lines = process.events("sip.request", method="REGISTER")
+        lines = await process.logged_times(3, "sip.request", method="REGISTER")
         self.assertEqual([line["status"] for line in lines], [401, 200, 200])
         self.assertEqual(phone.child.status, 0)

@@ -192,7 +192,7 @@ class SippEventTests(TestCase):
         """What a phone publishes is what others see, over each transport."""
         for transport in ("udp", "tcp"):
             await self.sipp(transport).play(publishing("away", "on-the-phone"), "alice")
-        lines = self.process.events("sip.request", method="PUBLISH")
+        lines = await self.process.logged_times(16, "sip.request", method="PUBLISH")
         statuses = [line["status"] for line in lines]
         self.assertEqual(statuses, [407, 200, 407, 200, 407, 412, 407, 200] * 2)
 

@@ -120,6 +120,18 @@ class SubscribeTests(EventTestCase):
         self.assertEqual(self.proxy.again(answer, ALICE, "Event: dialog").status, 489)
         self.assertEqual(self.proxy.again(answer, ALICE, method="BYE").status, 405)
 
+    def test_another_connection(self) -> None:
+        """Over another connection a watcher has to say again who it is: its dialog's tags are not
+        enough."""
+        answer = self.proxy.ask("SUBSCRIBE", ALICE, PRESENCE)
+        thief = Station(self.core, host="192.0.2.66")
+        thief.number = 10
+        self.assertEqual(thief.again(answer, ALICE, PRESENCE, "Expires: 0").status, 407)
+        moved = Station(self.core, self.proxy.names, "192.0.2.8")
+        moved.number = 20
+        self.assertEqual(moved.again(answer, ALICE, PRESENCE).status, 200)
+        self.assertEqual((len(self.proxy.got), len(moved.got)), (1, 1))
+
     def test_peer_that_is_gone(self) -> None:
         """Who answers 481, or not at all, is told nothing more."""
         for status in (481, 0):
