@@ -66,6 +66,11 @@ def judge(seen: Seen, skipped: tuple[Skipped, ...] = ()) -> Report:
         findings += judge_session(seen.place, seen.session)
         looked.append(f"signing in and waiting {seen.session.hold_s:g} s for an event")
     notes: list[str] = []
+    if seen.session is not None and seen.session.elsewhere:
+        notes.append(
+            f"who signed in is homed at {seen.session.elsewhere}, so that the mobility URL and "
+            "waiting for events were not looked at: sign in as somebody who is homed here"
+        )
     if len(seen.sip_domains) == 1:
         notes.append("with one SIP domain it cannot be seen whether the Host header is kept")
     if not seen.root.header(SERVER):

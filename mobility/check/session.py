@@ -29,17 +29,24 @@ _HREF = re.compile(r'href="?([^",]+)"?')
 class Session:
     """What came of it.
 
-    `failure` says which step failed, and how.  `applications` is the mobility URL.  `ended_s` is
-    after how many seconds the request for events ended although nothing had happened, None when
-    it did not; `ending` how.  `delivered_s` is how long the event took, None when it never came.
+    `failure` says which step failed, and how.  `elsewhere` is the host that the user is sent on to,
+    when that is its home: nothing more was tried then.  `applications` is the mobility URL.
+    `ended_s` is after how many seconds the request for events ended although nothing had happened,
+    None when it did not; `ending` how.  `delivered_s` is how long the event took, None when it
+    never came.
     """
 
     hold_s: float
     failure: str = ""
+    elsewhere: str = ""
     applications: str = ""
     ended_s: float | None = None
     ending: str = ""
     delivered_s: float | None = None
+
+
+class HomedElsewhere(Exception):
+    """The user is sent on to the host that the text names."""
 
 
 class StepFailed(Exception):
@@ -50,6 +57,8 @@ def judge_session(place: Place, session: Session) -> Iterator[Finding]:
     """What signing in showed."""
     if session.failure:
         yield Finding(rules.SIGN_IN, place.url, session.failure)
+        return
+    if session.elsewhere:
         return
     parts = urlsplit(session.applications)
     if (parts.hostname or "").lower() != place.host:
@@ -76,6 +85,8 @@ def hold_session(
         if (urlsplit(applications).hostname or "").lower() != place.host:
             return Session(hold_s, applications=applications)
         events, own = client.register(applications)
+    except HomedElsewhere as home:
+        return Session(hold_s, elsewhere=str(home))
     except StepFailed as failed:
         return Session(hold_s, failure=str(failed))
     return _wait(client, Session(hold_s, applications=applications), events, own)
@@ -165,9 +176,11 @@ class _Client:
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise StepFailed("getting a token: the answer has none")
         self._token = token
-        return _link(
-            self._need("the user resource", 200, self.ask("GET", user_url)), "applications"
-        )
+        user_resource = self._need("the user resource", 200, self.ask("GET", user_url))
+        links = user_resource.get("_links")
+        if isinstance(links, dict) and "redirect" in links:
+            raise HomedElsewhere(urlsplit(_link(user_resource, "redirect")).netloc)
+        return _link(user_resource, "applications")
 
     def register(self, applications: str) -> tuple[str, str]:
         """Make an application; where its events are, and the application itself."""

@@ -26,7 +26,7 @@ from mobility.check.connections import (
     is_found,
     trusting,
 )
-from mobility.check.session import Session, hold_session
+from mobility.check.session import Session, hold_session, judge_session
 from mobility.planning.deployment import Place
 
 
@@ -229,3 +229,24 @@ class TlsTests(TestCase):
             with self.subTest(failure=failure):
                 self.service.pages = pages
                 self.assertTrue((await self.session()).failure.startswith(failure))
+
+    async def test_homed_elsewhere(self) -> None:
+        """A user whose home is another pool is no fault, and its token is not taken there."""
+
+        def user(request: Any) -> object:
+            if request.getHeader("Authorization"):
+                return {"_links": {"redirect": {"href": "https://web2.example.com/root"}}}
+            request.setResponseCode(401)
+            here = f'MsRtcOAuth href="{self.place.url}/token",grant_type="password"'
+            request.setHeader("WWW-Authenticate", here)
+            return {}
+
+        self.service.pages = {
+            "/": lambda _: {"_links": {"user": {"href": "/user"}}},
+            "/user": user,
+            "/token": lambda _: {"access_token": "cwt=x"},
+        }
+        session = await self.session()
+        self.assertEqual(("web2.example.com", ""), (session.elsewhere, session.failure))
+        self.assertEqual([], list(judge_session(self.place, session)))
+        self.assertEqual(("GET", "/user", "Bearer cwt=x"), self.service.asked[-1])
