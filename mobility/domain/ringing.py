@@ -83,6 +83,8 @@ class OwnDevices:
         self._timeout_s = timeout_s
         self._by_phone = by_phone
         self.others: list[OtherDevices] = []
+        self.elsewhere: list[OtherDevices] = []
+        """What rings for those who are no users here."""
 
     def __call__(self, call: Incoming) -> Plan:
         stage = Stage(
@@ -98,6 +100,10 @@ class OwnDevices:
         For audio the applications whose telephone rings are among them.
         """
         found: dict[str, Device] = {}
+        if not self._conversations.reach.is_user(uri):
+            for elsewhere in self.elsewhere:
+                found.update((device.id, device) for device in elsewhere(uri, media, caller_uri))
+            return list(found.values())
         found.update(self.applications(uri, media, caller_uri))
         if self._conversations.reach.obstacle(uri, caller_uri) is None:
             for others in self.others:

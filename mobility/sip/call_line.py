@@ -315,9 +315,10 @@ class PhoneLine(CallLine):
         self,
         domain: Domain,
         register: Register,
-        binding: Binding,
+        binding: Binding | None,
         begin: Callable[["PhoneLine", InvitationChanged], Leg],
     ) -> None:
+        """`binding` is that of a user's phone, None for somebody elsewhere."""
         super().__init__(domain, register)
         self.binding = binding
         self._begin = begin

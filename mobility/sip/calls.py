@@ -10,6 +10,7 @@ from functools import partial
 
 import attrs
 
+from mobility.domain.addresses import user_uri
 from mobility.domain.bindings import Bindings
 from mobility.domain.calls import Wanted
 from mobility.domain.descriptions import Description, media_of
@@ -31,7 +32,7 @@ from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.diverted import diverted
-from mobility.sip.grammar import readable
+from mobility.sip.grammar import Malformed, readable
 from mobility.sip.leg import Leg
 from mobility.sip.message import Request
 from mobility.sip.parties import Callee, Caller, Parties, address
@@ -39,7 +40,9 @@ from mobility.sip.path import ClientPath
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.replacing_leg import ReplacingLeg
+from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.transfers import Transferring, Transfers, replaced
+from mobility.sip.uri import SipUri, parse_uri
 
 EVENTS: Catalogue = {
     "sip.call": {
@@ -73,6 +76,7 @@ class Reaching:
     client: Client
     registrar: Registrar
     bindings: Bindings
+    routes: StaticRoutes
     domain: str
     """Of the URIs by which numbers are named."""
     voicemail: str = ""
@@ -108,6 +112,7 @@ class SipCalls:
         reaching.core.serve("INVITE", self.invite)
         reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
         domain.calls.stages.own.others.append(self.phones)
+        domain.calls.stages.own.elsewhere.append(self.elsewhere)
         reaching.bindings.changes.append(self._came)
 
     def __len__(self) -> int:
@@ -123,7 +128,7 @@ class SipCalls:
         if "Replaces" in request.fields:
             self._replace(incoming, caller)
             return
-        callee = self._parties.callee(request, caller)
+        callee = self._callee(request, caller)
         wanted = self._wanted(request, callee)
         one = CallerLine(self._domain, self)
         path = ClientPath(self._reaching.client, flow=incoming.flow)
@@ -141,6 +146,19 @@ class SipCalls:
             raise
         if leg.is_over and not one.conversation_id:
             one.close()
+
+    def _callee(self, request: Request, caller: Caller) -> Callee:
+        """Whom an INVITE is for; users may call people elsewhere.  Raises SipRefusal, Malformed."""
+        try:
+            return self._parties.callee(request, caller)
+        except SipRefusal as refusal:
+            uri = parse_uri(request.uri)
+            known = user_uri(uri.aor) if isinstance(uri, SipUri) else None
+            if refusal.status != 404 or caller.user is None or known is None:
+                raise
+            if not self._leads(known):
+                raise
+            return Callee(known)
 
     def _replace(self, incoming: Incoming, caller: Caller) -> None:
         """Another device takes over the part of one in a call: of the same user, or as a trusted
@@ -203,8 +221,12 @@ class SipCalls:
 
     def _phone(self, binding: Binding, now: float) -> Device:
         one = PhoneLine(self._domain, self, binding, self._ring)
-        name = self._domain.conversations.name_of(binding.user_uri)
-        one.line = self._domain.conversations.lines.open(binding.user_uri, name, one.hear)
+        return self._opened(one, binding.user_uri, now)
+
+    def _opened(self, one: PhoneLine, uri: str, now: float) -> Device:
+        """The device of a line that may ring; one that nobody rings is forgotten."""
+        name = self._domain.conversations.name_of(uri) or uri.partition(":")[2]
+        one.line = self._domain.conversations.lines.open(uri, name, one.hear)
         self._lines.add(one)
 
         async def forget(now: float) -> None:  # noqa: ARG001
@@ -214,11 +236,33 @@ class SipCalls:
         self._domain.agenda.at(now + UNUSED_S, forget)
         return one.line
 
+    def elsewhere(
+        self,
+        uri: str,
+        media: tuple[str, ...],  # noqa: ARG002  # an `OtherDevices`
+        caller_uri: str,
+    ) -> Sequence[Device]:
+        """Somebody elsewhere to whom a route leads, for callers of this system."""
+        if self._parties.user(caller_uri) is None or not self._leads(uri):
+            return []
+        one = PhoneLine(self._domain, self, None, self._ring)
+        return [self._opened(one, uri, self._domain.epoch())]
+
+    def _leads(self, uri: str) -> bool:
+        try:
+            known = parse_uri(uri)
+        except Malformed:
+            return False
+        return isinstance(known, SipUri) and self._reaching.routes.reaches(known)
+
     def _ring(self, one: PhoneLine, fact: InvitationChanged) -> CallingLeg:
-        """Send the INVITE of a call to a phone."""
-        reaching, binding = self._reaching, one.binding
-        request = Request(method="INVITE", uri="")
-        ways = reaching.registrar.address(request, binding)
+        """Send the INVITE of a call to a phone, or by a route to somebody elsewhere."""
+        reaching, binding, callee = self._reaching, one.binding, one.line.user_uri
+        request = Request(method="INVITE", uri=callee)
+        if binding is not None:
+            ways = reaching.registrar.address(request, binding)
+        else:
+            ways = reaching.routes.ways(parse_uri(callee))
         terms = fact.call
         fields = [("Route", value) for value in request.fields.get("Route", [])]
         if fact.subject:
@@ -229,13 +273,13 @@ class SipCalls:
         conversation, _ = self._domain.conversations.find(one.line, one.conversation_id)
         diversion = diversion_of(conversation, self._domain.epoch())
         if diversion is not None:
-            name, voicemail = self._name_of(diversion.by), binding.user_uri == reaching.voicemail
+            name, voicemail = self._name_of(diversion.by), callee == reaching.voicemail
             uri, more = diverted(diversion, uri, name, reaching.domain, voicemail=voicemail)
             fields += more
         invitation = Invitation(
             uri=uri,
             caller=address(fact.from_uri, fact.from_name, reaching.domain),
-            callee=address(binding.user_uri, self._name_of(binding.user_uri), reaching.domain),
+            callee=address(callee, self._name_of(callee), reaching.domain),
             offer=terms.offer if terms is not None else "",
             fields=tuple(fields),
         )
@@ -252,7 +296,7 @@ class SipCalls:
         self._domain.agenda.at(0.0, partial(self._ring_too, user_uri))
 
     async def _ring_too(self, user_uri: str, now: float) -> None:
-        rung = {one.binding.id for one in self._lines_of_phones(user_uri)}
+        rung = {one.binding.id for one in self._lines_of_phones(user_uri) if one.binding}
         new = [one for one in self._reaching.bindings.of(user_uri, now) if one.id not in rung]
         if new:
             await self._late.ring(user_uri, lambda: [self._phone(one, now) for one in new])

@@ -146,6 +146,7 @@ class SipSide:
                 self.client,
                 self.registrar,
                 services.bindings,
+                self.routes,
                 domains[0],
                 services.voicemail,
             ),

@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig
+from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
 from mobility.domain.late_ringing import LateRinging
@@ -245,7 +246,9 @@ class SipWorld:
         outgoing = cast(Outgoing, self.places)
         client = Client(self.core, outgoing, self.places, self.clock, self.log, self.random)
         self.bindings = Bindings(world.ledger, world.agenda)
-        settings = SipConfig(trusted_peers=(PROXY,))
+        target = SipTargetConfig("partner.test", 5060, "tcp")
+        partner = SipRouteConfig("partner", (target,), ("partner.test",))
+        settings = SipConfig(trusted_peers=(PROXY,), routes=(partner,))
         admission = Admission(
             world.users,
             ["example.test"],
@@ -265,9 +268,14 @@ class SipWorld:
             world.renegotiations,
             lambda: world.now,
         )
+        routes = StaticRoutes(
+            settings, lambda: world.voice.gateways, lambda target: False, self.random
+        )
         phones = cast(PhoneWorld, world).phones
         self.calls = SipCalls(
-            Reaching(self.core, client, registrar, self.bindings, "example.test", uri("carol")),
+            Reaching(
+                self.core, client, registrar, self.bindings, routes, "example.test", uri("carol")
+            ),
             Parties(world.users, ["example.test"], admission, lambda: world.voice.gateways),
             domain,
             phones.outside,
@@ -277,9 +285,6 @@ class SipWorld:
             lambda uri: "pseudonym",
         )
 
-        routes = StaticRoutes(
-            settings, lambda: world.voice.gateways, lambda target: False, self.random
-        )
         self.gateways.open(self.core, client, routes)
 
     def random(self, size: int) -> bytes:

@@ -91,7 +91,14 @@ class Stack:
         pages = Pages(domain, [DOMAIN], parties, carrier, self.clock.seconds)
         self.core.serve("MESSAGE", pages.message)
         SipCalls(
-            Reaching(self.core, client, registrar, self.bindings, DOMAIN),
+            Reaching(
+                self.core,
+                client,
+                registrar,
+                self.bindings,
+                StaticRoutes(settings, lambda: (), lambda target: False, self.random),
+                DOMAIN,
+            ),
             parties,
             Domain(
                 world.agenda,

@@ -450,3 +450,43 @@ class PhoneCallsPhoneTests(CallTestCase):
         self.sip.settle()
         self.assertEqual((alice.statuses[-1], bob.statuses[-1]), (200, 200))
         self.assertEqual(len(self.sip.calls), 0)
+
+
+class ElsewhereTests(CallTestCase):
+    """Calls to people of a domain to which a route leads."""
+
+    def test_application_calls(self) -> None:
+        """An application calls somebody elsewhere, whose server answers."""
+        alice, partner = self.sip.application("alice"), self.sip.telephone("dora", "partner.test")
+        wanted = Wanted("sip:dora@partner.test", ("Audio",), read_description(sdp("alice")))
+        done(running(self.world.calls.start(alice, wanted, self.world.now)))
+        self.sip.settle()
+        invite = partner.last("INVITE")
+        self.assertEqual(invite.uri, "sip:dora@partner.test")
+        self.assertEqual(invite.from_.sip.aor, uri("alice"))
+        partner.answers_with(200, sdp("dora"))
+        self.sip.settle()
+        self.assertTrue(self.sip.heard(alice, CallChanged, state="Connected"))
+
+    def test_phone_calls(self) -> None:
+        """So does a user's phone; nobody else is led through."""
+        partner = self.sip.telephone("dora", "partner.test")
+        alice = self.sip.telephone("alice")
+        alice.calls("sip:dora@partner.test", sdp("alice"))
+        self.sip.settle()
+        partner.answers_with(486)
+        self.sip.settle()
+        self.assertEqual(alice.statuses, [100, 486])
+        stranger = self.sip.telephone("stranger", "192.0.2.60")
+        stranger.calls(
+            "sip:dora@partner.test", sdp("stranger"), "P-Asserted-Identity: <sip:a@b.test>"
+        )
+        self.sip.settle()
+        self.assertEqual(stranger.statuses, [100, 404])
+
+    def test_no_route(self) -> None:
+        """Where no route leads, nobody is there."""
+        alice = self.sip.telephone("alice")
+        alice.calls("sip:dora@nowhere.test", sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(alice.statuses, [100, 404])
