@@ -23,8 +23,11 @@ ROUNDS = int(os.environ.get("MOBILITY_CHAOS_ROUNDS", "5"))
 
 BATCH = 20
 SENDERS = 3
+SUBSCRIBERS = 50
+"""Of Web Push: one device gets one push at a time."""
+
 WAIT_S = 120.0
-"""How long what must come may take."""
+"""How long nothing may come while something must."""
 
 ORGANISATION = "fe.example.test"
 
@@ -43,7 +46,7 @@ class KillTests(TestCase):
         self.providers = Providers(self.directory, reactor)
         await self.providers.start()
         self.addCleanup(self.providers.stop)
-        self.subscriber = self.providers.web_push.subscribe()
+        self.subscribers = [self.providers.web_push.subscribe() for _ in range(SUBSCRIBERS)]
         self.port = free_port()
         self.config = self.providers.write_config(
             ORGANISATION, federation_port=self.port, operator_port=free_port()
@@ -141,15 +144,16 @@ class KillTests(TestCase):
                 waiting = [one for one in waiting if one.id not in done]
 
     def _push(self, name: str, number: int) -> Notification:
+        subscriber = self.subscribers[number % SUBSCRIBERS]
         devices = (
             Device("apns", APP, token=f"{number:064x}"),
             Device("fcm", APP, token=f"token-{name}"),
             Device(
                 "webpush",
                 APP,
-                endpoint=self.subscriber.endpoint,
-                p256dh=self.subscriber.p256dh,
-                auth=self.subscriber.auth,
+                endpoint=subscriber.endpoint,
+                p256dh=subscriber.p256dh,
+                auth=subscriber.auth,
             ),
         )
         return Notification(
@@ -165,8 +169,6 @@ class KillTests(TestCase):
         """Take verdicts until each accepted push has one."""
         deadline = time.monotonic() + WAIT_S
         while self.killing or not self.accepted <= {one.id for one in self.verdicts}:
-            if self.killing:
-                deadline = time.monotonic() + WAIT_S
             if self.ended or time.monotonic() > deadline:
                 return
             after = self.verdicts[-1].sequence if self.verdicts else 0
@@ -176,6 +178,8 @@ class KillTests(TestCase):
                 await deferLater(reactor, RETRY_S)
                 continue
             self.verdicts += page.verdicts
+            if self.killing or page.verdicts:
+                deadline = time.monotonic() + WAIT_S
 
     async def _until(self, condition: Any) -> None:
         deadline = time.monotonic() + WAIT_S
