@@ -246,8 +246,11 @@ class Destination:
                     "clearing.provider_failed", result, id=first.id, destination=self.name
                 )
                 self._clock.callLater(1.0, self.pump)
-            else:
-                self.pump()
+                return
+            for one in wanted:
+                if one.notification is None and not one.over:
+                    self._end(one, failed("cannot be read from the store"))
+            self.pump()
 
         self._office.load(wanted).addBoth(loaded)
 
@@ -269,7 +272,9 @@ class Destination:
             tries = entry.attempts + 1
             result = failed("internal error") if tries >= BUG_TRIES else retry("internal error")
         self._judge(result)
-        if result.outcome == RETRY:
+        if entry.over:  # it was ended meanwhile, because nobody serves its app any more
+            self._free(entry)
+        elif result.outcome == RETRY:
             self._again(entry, result)
         else:
             self._end(entry, result, (self._clock.seconds() - began) * 1000)
@@ -298,9 +303,6 @@ class Destination:
     def _again(self, entry: Entry, outcome: Outcome) -> None:
         """Try it again, later, if it still matters then; its lane waits with it."""
         entry.attempts += 1
-        if entry.over:
-            self._free(entry)
-            return
         if entry.withdrawn:
             self._end(entry, Outcome(EXPIRED, outcome.status, entry.withdrawn))
             return

@@ -8,6 +8,7 @@ told     the provider's last word      -> store -> verdicts
 import hashlib
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import attrs
@@ -29,7 +30,7 @@ from mobility.clearing_house.outcome import DEAD, Outcome, Provider, failed
 from mobility.clearing_house.writer import Writer
 from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
-from mobility.push.wire import Device, Notification, Verdict
+from mobility.push.wire import Device, ItemFault, Notification, Verdict
 from mobility.push.wire_json import read_notification
 from mobility.reactor import IReactor
 
@@ -58,6 +59,9 @@ SETTLE_S = 4.0
 """How long a stop waits for answers of providers; without one a push is sent again later."""
 
 SETTLE_LOOK_S = 0.05
+
+FORMER_APPS = 100
+"""Of earlier configurations, whose last requests may be under way; older ones have long ended."""
 
 RETELL_S = 1.0
 """When the store could not take the ends of pushes, it is asked again."""
@@ -113,6 +117,7 @@ class ClearingHouse:
         self._apps_of: dict[str, App] = {}
         self._collapsing: dict[int, list[Entry]] = {}
         self._findings: list[store.Finding] = []
+        self._former: deque[App] = deque(maxlen=FORMER_APPS)
         self._telling = False
         self._retelling: IDelayedCall | None = None
 
@@ -230,6 +235,7 @@ class ClearingHouse:
     def replace_apps(self, apps: Makers) -> None:
         """Credentials and apps of a new configuration; what waits goes on with them."""
         for former in self.apps.values():
+            self._former.append(former)
             Deferred.fromCoroutine(former.close(now=False))
         self.apps = apps
         for name, destination in list(self.destinations.items()):
@@ -261,7 +267,7 @@ class ClearingHouse:
             await deferLater(self._reactor, SETTLE_LOOK_S)
         for destination in self.destinations.values():
             await destination.provider.close(now=True)
-        for app in self.apps.values():
+        for app in (*self._former, *self.apps.values()):
             await app.close(now=True)
         if self._retelling is not None and self._retelling.active():
             self._retelling.cancel()
@@ -285,9 +291,13 @@ class ClearingHouse:
         def loaded(bodies: dict[int, bytes]) -> None:
             for entry in entries:
                 body = bodies.get(entry.row)
-                if body is not None and not entry.over and entry.notification is None:
+                if body is None or entry.over or entry.notification is not None:
+                    continue
+                try:
                     entry.notification = read_notification(msgspec.json.decode(body))
-                    self._bodies += 1
+                except (ItemFault, msgspec.DecodeError):
+                    continue  # the destination ends what it cannot read
+                self._bodies += 1
 
         reading: Deferred[dict[int, bytes]] = deferToThreadPool(self._reactor, self._pool, read)
         return reading.addCallback(loaded)

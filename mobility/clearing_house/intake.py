@@ -97,8 +97,9 @@ class Intake:
         now = int(self._epoch())
         for item in items:
             if isinstance(item, Notification):
-                if skew_s:
-                    item = attrs.evolve(item, expires=item.expires + skew_s)
+                expires = min(item.expires + skew_s, now + wire.MAX_LIFE_S)
+                if expires != item.expires:
+                    item = attrs.evolve(item, expires=expires)
                 found = self._check(organisation, item, now)
                 if isinstance(found, store.Row):
                     taken.append(_Taken(len(results), item, found))
@@ -131,8 +132,6 @@ class Intake:
             return rejected("platform_not_served")
         if notification.expires <= now:
             return rejected("already_expired")
-        if notification.expires > now + wire.MAX_LIFE_S:
-            notification = attrs.evolve(notification, expires=now + wire.MAX_LIFE_S)
         try:
             host = app.route(device)
         except EndpointRefused as error:

@@ -122,6 +122,8 @@ class WebClient:
             raise Unreachable(_reason(error)) from error
         finally:
             self._asking.discard(asking)
+            if self._closed and not self._asking:
+                self._pool.closeCachedConnections()
 
     async def _ask(self, url: str, headers: Headers, body: bytes) -> WebAnswer:
         response = cast(

@@ -202,6 +202,13 @@ class DeliveryTests(RunningCase):
         left_s = int(one.headers["apns-expiration"]) - time.time()
         self.assertTrue(-600 < left_s < 600, left_s)
 
+    async def test_far_expiry(self) -> None:
+        """Nobody keeps a push for longer than four weeks, whatever it says."""
+        sent = push(device("fcm"), expires=int(time.time()) + 10 * 365 * 86_400)
+        self.assertEqual((await self.fate(sent)).outcome, "delivered")
+        ttl = self.providers.fcm.received[0].message["android"]["ttl"]
+        self.assertLessEqual(int(ttl.removesuffix("s")), wire.MAX_LIFE_S)
+
     async def test_log(self) -> None:
         """Each hop leaves a line with the push's id, and none holds a token or a text."""
         sent = push(device(), title="SECRET TITLE", body="SECRET BODY", trace="trace-7")

@@ -181,6 +181,22 @@ class RefusedCredential(RunningCase):
         self.assertEqual(result.reason, "platform_not_served")
 
 
+class RemovedApp(RunningCase):
+    async def test_under_way(self) -> None:
+        """What is under way when its app is served no more has one verdict all the same."""
+        self.providers.apns.delay_s = 1.0
+        sent = push(device())
+        await self.sender.send([sent])
+        await until(lambda: self.providers.apns.received, "it is under way")
+        before, _, after = self.config.read_text().partition("[[apns]]")
+        self.config.write_text(before + after[after.index("[[fcm]]") :])
+        self.running.reload()
+        await until(lambda: self.providers.apns.connections == [], "the connection ends")
+        found = (await self.sender.verdicts(0, 5)).verdicts
+        self.assertEqual([one.id for one in found], [sent.id])
+        self.assertEqual(self.running.house.queued, 0)
+
+
 class QueueTests(RunningCase):
     more_config = "\n[queue]\nbodies_in_memory = 5\nmax_queued = 300\n"
 
