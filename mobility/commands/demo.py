@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
+from mobility.demo_admin import AdminScript
 from mobility.demo_meeting import MeetingScript
 from mobility.demo_push import PushScript
 from mobility.demo_sip import SIP_PORT, SipScript
@@ -27,6 +28,7 @@ from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
 
 SIP_DOMAIN = "example.test"
 SCENES: dict[str, type[Script]] = {
+    "admin": AdminScript,
     "chat": Script,
     "meeting": MeetingScript,
     "push": PushScript,
