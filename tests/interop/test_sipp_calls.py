@@ -111,6 +111,19 @@ CANCELLED = scenario(
 )
 
 
+GIVES_UP = scenario(
+    invited(),
+    response(180),
+    f"<send><![CDATA[\nCANCEL {BOB} SIP/2.0\n"
+    "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-3]\n"
+    f"[last_From:]\nTo: <{BOB}>\n[last_Call-ID:]\nCSeq: 2 CANCEL\nMax-Forwards: 70\n"
+    "Content-Length: 0\n\n]]></send>",
+    response(200, "CSeq: 2 CANCEL"),
+    response(487, "CSeq: 2 INVITE"),
+    failure_ack().replace("{back}", "6").replace("[cseq]", "2"),
+)
+
+
 class SippCallTests(TestCase):
     """Alice's and Bob's phones are SIPp's."""
 
@@ -148,3 +161,12 @@ class SippCallTests(TestCase):
         self.assertEqual({line["outcome"] for line in lines}, {"completed"})
         self.assertEqual(self.process.events("sip.failed"), [])
         self.assertEqual(self.process.events("schedule.failed"), [])
+
+    async def test_cancelled(self) -> None:
+        """Calls that are given up while the other phone rings are cancelled there too."""
+        bob = self.rings(CANCELLED, "-m", "20")
+        await self.sipp.play(GIVES_UP, "alice", "-m", "20", "-r", "10")
+        self.assertEqual(await bob.end(), 0, bob.err)
+        lines = await self.process.logged_times(40, "sip.call")
+        outcomes = {line["direction"]: line["outcome"] for line in lines}
+        self.assertEqual(outcomes["in"], "cancelled")
