@@ -1,0 +1,128 @@
+"""No notification is lost or shown twice, however often either program is killed under load."""
+
+import random
+import signal
+from collections import defaultdict
+from pathlib import Path
+
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from mobility.push_doubles.providers import APP, Providers
+from tests.interop.child import RETRY_S, Child, free_port
+from tests.interop.correspondent import Correspondent
+from tests.interop.front_end_process import TWISTD, FrontEndProcess, command
+from tests.interop.test_kill import Persistent
+
+ORGANISATION = "fe.example.test"
+ROUNDS = 5
+MESSAGES = 25
+"""In each round."""
+
+PUSH = """
+[push]
+clearing_house = "https://localhost:{port}"
+certificate = "push/{name}.pem"
+key = "push/{name}.key"
+ca = "push/ca.pem"
+content = "text"
+grace_s = 0.5
+retry_base_s = 0.2
+retry_max_s = 2.0
+"""
+
+
+class Writer(Persistent):
+    """Goes on writing for somebody, and asks again until there is an answer."""
+
+    def __init__(self, http: HTTPClient, root: str, person: Correspondent) -> None:
+        super().__init__(http, root, person.user)
+        self._headers = person._headers
+        self.send_href = person.send_href
+
+
+class PushKillTests(TestCase):
+    """`kill -9` of the front end and of the clearing house at random moments."""
+
+    timeout = 600
+
+    async def test_every_unread_message_is_shown_once(self) -> None:
+        """Alice writes to a phone that sleeps while both programs are killed and started again:
+        each message that was acknowledged reaches the phone, under one id however often."""
+        self.process = FrontEndProcess(Path(self.mktemp()))
+        place = self.process.directory / "push"
+        place.mkdir()
+        providers = Providers(place, reactor)
+        await providers.start()
+        self.addCleanup(providers.stop)
+        port = free_port()
+        self.house_config = providers.write_config(
+            ORGANISATION, federation_port=port, operator_port=free_port()
+        )
+        config = self.process.config
+        config.write_text(config.read_text() + PUSH.format(port=port, name=ORGANISATION))
+        allowed = command("push", "enable", "webpush", "--config", str(config))
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self._start_house()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.house.stop(signal.SIGKILL)))
+        self.process.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.process.kill()))
+        await self.process.ready()
+        http = self.process.client(self)
+        alice, bob = (Correspondent(http, self.process.external, name) for name in ("alice", "bob"))
+        for person in (alice, bob):
+            await person.sign_in()
+        phone = providers.web_push.subscribe()
+        subscription = {
+            "platform": "webpush",
+            "appId": APP,
+            "endpoint": phone.endpoint,
+            "keys": {"p256dh": phone.p256dh, "auth": phone.auth},
+            "collapse": "none",
+        }
+        await bob.expect(201, "POST", bob.links["mobility:pushSubscriptions"], json=subscription)
+        await self._meet(alice, bob)
+        writer = Writer(http, self.process.external, alice)
+
+        for number in range(ROUNDS):
+            sending = Deferred.fromCoroutine(self._send(writer, MESSAGES))
+            await deferLater(reactor, random.random() * 0.5)
+            if number % 2:
+                await self.house.stop(signal.SIGKILL)
+                self._start_house()
+            await self.process.kill()
+            self.process.start()
+            await self.process.ready()
+            await sending
+
+        def shown() -> dict[str, set[str]]:
+            ids = defaultdict(set)
+            for message in phone.messages:
+                if message.payload["kind"] == "message":
+                    ids[message.payload["body"]].add(message.id)
+            return ids
+
+        while not set(writer.acknowledged) <= set(shown()):
+            await deferLater(reactor, RETRY_S)
+        self.assertEqual(len(writer.acknowledged), ROUNDS * MESSAGES)
+        twice = {text: ids for text, ids in shown().items() if len(ids) > 1}
+        self.assertEqual(twice, {})
+
+    def _start_house(self) -> None:
+        arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
+        self.house = Child([*arguments, str(self.house_config)], self.process.directory)
+
+    async def _meet(self, alice: Correspondent, bob: Correspondent) -> None:
+        """They converse, and bob's application stops asking for events."""
+        listening = [Deferred.fromCoroutine(person.listen()) for person in (alice, bob)]
+        await alice.meet(bob)
+        for one in listening:
+            one.addErrback(lambda _: None)
+            one.cancel()
+
+    async def _send(self, person: Correspondent, count: int) -> None:
+        for _ in range(count):
+            await person.send(f"message {len(person.acknowledged)}")
