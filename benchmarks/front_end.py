@@ -84,10 +84,11 @@ class FrontEnd:
                 digest = hashlib.sha256(token.encode()).hexdigest()
                 unit.save(Token(digest, uri, now, now + TOKEN_LIFE_S))
             people.append(Person(uri, token))
-        self._store(unit)
+        self.store(unit)
         return people
 
-    def _store(self, unit: Unit) -> None:
+    def store(self, unit: Unit) -> None:
+        """Store a unit of work in the front end's store, which must not run."""
         store = self.config.store
         migrate(store.path)
         transactor = Transactor(partial(connect_writer, store.path, store.synchronous))

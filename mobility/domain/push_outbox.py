@@ -12,6 +12,7 @@ was handed over is kept as long as it may be on a screen, so that reading it els
 
 import secrets
 from collections.abc import Callable, Iterable
+from sys import intern
 
 import attrs
 
@@ -88,7 +89,7 @@ class PushOutbox:
     def load(self, notices: Iterable[PushNotice]) -> None:
         """Take the stored notifications into memory; what waits is due when it was."""
         for notice in sorted(notices, key=lambda one: one.created_at):
-            self._shelf.insert(Kept(notice, cleared=notice.reason))
+            self._shelf.insert(Kept(_frugal(notice), cleared=notice.reason))
 
     # What is asked of it
 
@@ -159,7 +160,7 @@ class PushOutbox:
             first=wake.number,
             number=wake.number,
             from_uri=wake.from_uri,
-            rule=plan.rule,
+            rule=intern(plan.rule),
         )
         self._add(draft, notice, wake)
         return notice.id
@@ -465,6 +466,21 @@ class PushOutbox:
             draft.failed()
             raise
         draft.stored()
+
+
+def _frugal(notice: PushNotice) -> PushNotice:
+    """The same, with the texts that many have alike in memory once."""
+    cause = notice.cause
+    return attrs.evolve(
+        notice,
+        user_uri=intern(notice.user_uri),
+        subscription_id=intern(notice.subscription_id),
+        kind=intern(notice.kind),
+        from_uri=intern(notice.from_uri),
+        state=intern(notice.state),
+        rule=intern(notice.rule),
+        conversation_id=cause if notice.conversation_id == cause else notice.conversation_id,
+    )
 
 
 def _nobody() -> None:

@@ -6,10 +6,12 @@ its rows.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.python.failure import Failure
 
 from mobility.domain.applications import Applications
 from mobility.domain.devices import Devices
@@ -253,7 +255,20 @@ class WatchedLedger:
         committing = self._ledger.commit(unit)
         if draft is None:
             return committing
+        if isinstance(committing, Deferred):  # quicker, and this is in the way of every message
+            committing.addCallbacks(partial(_stored, draft), partial(_failed, draft))
+            return committing
         return ensureDeferred(_followed(committing, draft))
+
+
+def _stored(draft: Draft, committed: Committed) -> Committed:
+    draft.stored()
+    return committed
+
+
+def _failed(draft: Draft, failure: Failure) -> Failure:
+    draft.failed()
+    return failure
 
 
 async def _followed(committing: Awaitable[Committed], draft: Draft) -> Committed:

@@ -17,10 +17,6 @@ EVENTS: Catalogue = {
         "about": "id of the conversation, invitation or log",
         "rule": "what decided that it is sent, and when",
     },
-    "push.extended": {
-        "id": "of the notification that stands for another message too",
-        "number": "of that message in its conversation",
-    },
     "push.skipped": {
         "user": "pseudonym of the user",
         "device": "id of the subscription",
@@ -67,6 +63,8 @@ class CountedHops(Hops):
         self._epoch = epoch
         self.queued: dict[str, int] = {}
         self.skipped_for: dict[str, int] = {}
+        self.extended = 0
+        """Messages that came to a notification that waited."""
         self.handed = 0
         self.sent = 0
         self.refused: dict[str, int] = {}
@@ -94,7 +92,7 @@ class CountedHops(Hops):
                 rule=reason,
             )
         elif hop == "extended":
-            self._log.emit("push.extended", id=notice.id, number=notice.number)
+            self.extended += 1  # no line: there may be many a second
         elif hop == "handed":
             self.handed += 1
             waited = max(0.0, self._epoch() - notice.due_at)
