@@ -86,9 +86,14 @@ class PushOutbox:
         self.changed: Callable[[], None] = _nobody
         """Called when something may be due earlier than before."""
 
-    def load(self, notices: Iterable[PushNotice]) -> None:
-        """Take the stored notifications into memory; what waits is due when it was."""
-        for notice in sorted(notices, key=lambda one: one.created_at):
+    def load(self, notices: list[PushNotice]) -> None:
+        """Take the stored notifications into memory; what waits is due when it was.
+
+        The list is used up, so that there is not all of it twice.
+        """
+        notices.sort(key=lambda one: one.created_at, reverse=True)
+        while notices:
+            notice = notices.pop()
             self._shelf.insert(Kept(_frugal(notice), cleared=notice.reason))
 
     # What is asked of it

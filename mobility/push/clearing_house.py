@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from treq.client import HTTPClient
 from twisted.internet import ssl
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
@@ -137,6 +137,7 @@ class HttpsClearingHouse:
         pool.cachedConnectionTimeout = IDLE_S
         pool.retryAutomatically = False
         self._pool = pool
+        self._clock = reactor
         self._url = url
         self._timeout_s = timeout_s
         self._http = HTTPClient(Agent(reactor, policy, connectTimeout=timeout_s, pool=pool))
@@ -183,11 +184,10 @@ class HttpsClearingHouse:
         headers = Headers({"Accept": [CONTENT_TYPE]})
         if body is not None:
             headers.setRawHeaders("Content-Type", [CONTENT_TYPE])
+        exchange = ensureDeferred(self._exchange(method, path, headers, body))
+        exchange.addTimeout(timeout_s, self._clock)
         try:
-            response = await self._http.request(
-                method, self._url + path, headers=headers, data=body, timeout=timeout_s
-            )
-            content = await _content(response)
+            response, content = await exchange
         except HouseFailed:
             raise
         except Exception as error:  # refused, broken, a name that does not fit, too slow
@@ -195,6 +195,14 @@ class HttpsClearingHouse:
         if response.code != 200:
             raise HouseFailed(f"it answered {response.code}", _retry_after_s(response))
         return content
+
+    async def _exchange(
+        self, method: str, path: str, headers: Headers, body: bytes | None
+    ) -> tuple[Any, bytes]:
+        """The answer to a request, with its body."""
+        url = self._url + path
+        response = await self._http.request(method, url, headers=headers, data=body)
+        return response, await _content(response)
 
 
 async def _content(response: Any) -> bytes:

@@ -19,7 +19,7 @@ from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.records import PushNotice
 from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
-from mobility.push.breaker import CLOSED, OPEN, Breaker, Random, backoff_s
+from mobility.push.breaker import CLOSED, OPEN, PROBING, Breaker, Random, backoff_s
 from mobility.push.clearing_house import ClearingHouse, HouseFailed
 from mobility.push.wire import ACCEPTED, DUPLICATE, REJECTED, Notification
 from mobility.push.wire import Result as WireResult
@@ -200,7 +200,7 @@ class Deliveries(Service):
                 self.breaker.failed(now)
             raise
         if probing and not notices:  # there is nothing to try it with
-            self.breaker.succeeded()
+            self.breaker.failed(now)
         return notices
 
     def _room(self) -> int | None:
@@ -212,7 +212,7 @@ class Deliveries(Service):
     def _wait_s(self) -> float:
         """How long until something may be due, below 0 if that is not known."""
         due_at = self._outbox.due_at()
-        if due_at is None or self._room() is None:
+        if due_at is None or self._room() is None or self.breaker.state == PROBING:
             return -1.0
         now = self._epoch()
         if self.breaker.state == OPEN:
@@ -238,6 +238,7 @@ class Deliveries(Service):
         try:
             composed = await self._compose(notices)
         except Exception as error:  # the store cannot be read, say: they wait
+            self._not_tried()
             if not isinstance(error, Unavailable):
                 self._log.failure("push.failed", error)
             at = self._epoch() + RETRY_S
@@ -249,6 +250,7 @@ class Deliveries(Service):
             if one is None
         ]
         if not told:
+            self._not_tried()
             return gone
         self.requests += 1
         try:
@@ -265,6 +267,11 @@ class Deliveries(Service):
         for one, result in zip(told, answered, strict=True):
             results.append((one.id, await self._result(by_id[one.id], one, result)))
         return results
+
+    def _not_tried(self) -> None:
+        """Nothing went out: if it was to show whether the house is back, the next one does."""
+        if self.breaker.state == PROBING:
+            self.breaker.failed(self._epoch())
 
     async def _result(self, notice: PushNotice, told: Notification, result: WireResult) -> Result:
         if result.outcome in (ACCEPTED, DUPLICATE):

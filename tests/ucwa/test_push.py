@@ -6,7 +6,8 @@ from twisted.python.filepath import FilePath
 
 from mobility.config.push import PushConfig
 from mobility.domain.records import Presence
-from mobility.push.wire import DEAD, Notification
+from mobility.push.clearing_house import HouseFailed
+from mobility.push.wire import DEAD, REJECTED, RETRY, Notification, Result
 from tests.push.doubles import MemoryHouse
 from tests.ucwa.service import Service, UcwaTestCase, converted
 
@@ -219,6 +220,41 @@ class PushTests(UcwaTestCase):
         await self.pass_time(1)
         names = [name for name, _ in self.service.log.events]
         self.assertEqual(names.count("push.device_dropped"), 1)
+
+    async def test_house_down(self) -> None:
+        """While the clearing house fails, messages pass as ever and notifications wait; once it
+        is back each is taken once."""
+        messaging, _ = await self.talk()
+        await self.sleep()
+        self.house.fail = HouseFailed("it answered 503")
+        for text in ("one", "two"):
+            sent = await self.alice.send(messaging, text)
+            self.assertEqual(sent.status, 201)
+        for _ in range(30):
+            await self.pass_time(4)
+        tried = len(self.house.requests)
+        self.assertGreater(tried, 5)
+        self.assertLess(tried, 30, "it is left alone for longer and longer")
+        self.assertEqual([one.body for one in self.house.requests[-1]], ["two"])
+        self.house.fail = None
+        for _ in range(80):
+            await self.pass_time(4)
+        self.assertEqual([one.body for one in self.house.taken], ["two"])
+
+    async def test_refused_and_later(self) -> None:
+        """What the clearing house refuses is over; what it wants later comes when it said."""
+        messaging, _ = await self.talk()
+        await self.sleep()
+        self.house.answers.append(Result("", REJECTED, "app_not_allowed"))
+        await self.alice.send(messaging, "refused")
+        await self.pass_time(1)
+        self.assertEqual(len(self.service.front_end.waking.outbox), 0)
+        self.house.answers.append(Result("", RETRY, "quota", 60))
+        await self.alice.send(messaging, "later")
+        await self.pass_time(50)
+        self.assertEqual(self.house.taken, [])
+        await self.pass_time(40)
+        self.assertEqual([one.body for one in self.house.taken], ["later"])
 
     async def test_restart(self) -> None:
         """What was not handed over is after a restart; what was is not sent again."""
