@@ -39,7 +39,7 @@ POINT_BYTES = 65
 AUTH_BYTES = 16
 """The authentication secret (RFC 8291 section 3.2)."""
 
-_APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 _TOKENS = {
     "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}"),
     "fcm": re.compile(r"[A-Za-z0-9_:-]{20,4096}"),
@@ -66,7 +66,7 @@ async def post_subscription(ucwa: Ucwa, call: Call) -> Response:
     platform = body.choice("platform", PLATFORMS, required=True) or ""
     app_id = body.text("appId", required=True, max_length=MAX_APP_ID)
     if app_id and _APP_ID.fullmatch(app_id) is None:
-        body.fail("appId", "must have letters, digits, dots, hyphens and underscores only")
+        body.fail("appId", "must be a name such as org.example.chat, or an origin")
     keys = _keys(body, platform)
     device = Device(
         platform=platform,

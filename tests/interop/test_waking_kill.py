@@ -1,5 +1,6 @@
 """No notification is lost or shown twice, however often either program is killed under load."""
 
+import os
 import random
 import signal
 from collections import defaultdict
@@ -18,7 +19,8 @@ from tests.interop.front_end_process import TWISTD, FrontEndProcess, command
 from tests.interop.test_kill import Persistent
 
 ORGANISATION = "fe.example.test"
-ROUNDS = 5
+ROUNDS = int(os.environ.get("MOBILITY_CHAOS_ROUNDS", "5"))
+"""`tox -e chaos` asks for 200."""
 MESSAGES = 25
 """In each round."""
 
@@ -47,7 +49,7 @@ class Writer(Persistent):
 class PushKillTests(TestCase):
     """`kill -9` of the front end and of the clearing house at random moments."""
 
-    timeout = 600
+    timeout = 300 + 60 * ROUNDS
 
     async def test_every_unread_message_is_shown_once(self) -> None:
         """Alice writes to a phone that sleeps while both programs are killed and started again:
