@@ -347,8 +347,10 @@ class PushOutbox:
             remember(kept, wake, draft.now + self._grace_s(wake))
             if kept.gone:  # it ended meanwhile: what is stored now is new
                 self._shelf.insert(Kept(after, kept.said[-1:]))
+            elif after.first <= kept.notice.first:
+                kept.notice = after
             else:
-                kept.notice = attrs.evolve(after, first=min(after.first, kept.notice.first))
+                kept.notice = attrs.evolve(after, first=kept.notice.first)
             self._hops.passed("extended", after)
 
         draft.effects.append(effect)
@@ -482,7 +484,6 @@ def _frugal(notice: PushNotice) -> PushNotice:
         subscription_id=intern(notice.subscription_id),
         kind=intern(notice.kind),
         from_uri=intern(notice.from_uri),
-        state=intern(notice.state),
         rule=intern(notice.rule),
         conversation_id=cause if notice.conversation_id == cause else notice.conversation_id,
     )

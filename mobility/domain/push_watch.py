@@ -7,11 +7,10 @@ its rows.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.python.failure import Failure
 
 from mobility.domain.applications import Applications
 from mobility.domain.devices import Devices
@@ -28,6 +27,9 @@ from mobility.domain.records import (
     ReadMark,
     VoicemailCount,
 )
+
+F = TypeVar("F")
+"""A failure, which is passed on."""
 
 VOICEMAILS = "voicemail"
 """What the notification of a voicemail is about: the mailbox."""
@@ -266,7 +268,7 @@ def _stored(draft: Draft, committed: Committed) -> Committed:
     return committed
 
 
-def _failed(draft: Draft, failure: Failure) -> Failure:
+def _failed(draft: Draft, failure: F) -> F:
     draft.failed()
     return failure
 
