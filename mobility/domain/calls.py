@@ -83,6 +83,7 @@ class Wanted:
     custom_content: str = attrs.field(repr=False, default="")
     muted: tuple[str, ...] = ()
     on_behalf_of: str = ""
+    transferred_by: str = ""
     modality: str = AUDIO_VIDEO
     plan: Plan | None = None
     emergency: bool = False
@@ -413,6 +414,7 @@ class Calls:
             caller_uri=device.user_uri,
             started_at=now,
             on_behalf_of=wanted.on_behalf_of,
+            transferred_by=wanted.transferred_by,
         )
         conversation.call = call
         conversation.sides = {

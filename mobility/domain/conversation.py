@@ -252,6 +252,7 @@ class ActiveConversation:
             video_muted="Video" in muted,
             on_behalf_of=call.on_behalf_of,
             forwarded_by=call.forwarded_by,
+            transferred_by=call.transferred_by,
             delegator=leg.on_behalf_of,
         )
 

@@ -146,7 +146,10 @@ class Transfer:
 
         async def start(now: float) -> None:
             offer = read_description(self._stays.local)
-            wanted = Wanted(callee.uri, media_of(offer.streams), offer)
+            transferred_by = self._one.line.user_uri if self._is_user else ""
+            wanted = Wanted(
+                callee.uri, media_of(offer.streams), offer, transferred_by=transferred_by
+            )
             if not callee.dialled:
                 begun = await domain.calls.start(caller.line, wanted, now)
             elif self._needs.outside is not None:
@@ -170,6 +173,11 @@ class Transfer:
         self.fails(status)
         if self._caller is not None:
             self._caller.close()
+
+    @property
+    def _is_user(self) -> bool:
+        """Whether who transfers is a user here."""
+        return self._needs.parties.user(self._one.line.user_uri) is not None
 
     def _other_end(self) -> tuple[str, str]:
         """Who is transferred, as others are shown it."""

@@ -152,6 +152,8 @@ def _people(hrefs: Hrefs, fact: InvitationChanged, terms: CallTerms) -> Document
     found: Document = {}
     if terms.forwarded_by:
         found["forwardedBy"] = link(hrefs.person(terms.forwarded_by))
+    if terms.transferred_by and fact.direction == "Incoming":
+        found["transferredBy"] = link(hrefs.person(terms.transferred_by))
     if terms.on_behalf_of:
         rel = "delegator" if fact.direction == "Outgoing" else "onBehalfOf"
         found[rel] = link(hrefs.person(terms.on_behalf_of))

@@ -52,6 +52,7 @@ TARGETS: dict[str, frozenset[str]] = {
     "failedDeliveryParticipant": frozenset({"participant"}),
     "delegator": frozenset({"contact"}),
     "forwardedBy": frozenset({"contact"}),
+    "transferredBy": frozenset({"contact"}),
     "groupContacts": frozenset({"myContacts"}),
     "redirect": frozenset({"root", "user"}),
 }
@@ -151,6 +152,7 @@ LINK_NAMES = {
     "photo": "contactPhoto",
     "subscribeToGroupPresence": "presenceSubscriptions",
     "to": "contact",
+    "transferredBy": "contact",
 }
 """Rels that are names of links to a declared resource."""
 
@@ -184,7 +186,6 @@ ABSENT_RESOURCES: dict[str, str] = {
     "participantDataCollaboration": _SHARING,
     "conversationExtensionResult": "no page says what shows it, and nothing links to it",
     "errorTranscript": "served for a message that the store has lost; a script cannot lose one",
-    "transferredBy": "no operation of UCWA transfers a call, so no invitation comes of one",
     "userAcknowledged": "its page describes no operation and no property, and no page links to it",
 }
 """Rels that are not served, and why: the end of a sentence that begins "deliberately absent

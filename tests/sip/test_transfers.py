@@ -153,11 +153,13 @@ class BlindTests(TransferTestCase):
         self.assertEqual(fragments(self.alice)[-1], "200")
 
     def test_to_an_application(self) -> None:
-        """An application is called as any device."""
+        """An application is called as any device, and told who has transferred its caller."""
         carol = self.sip.application("carol")
         self.refer(uri("carol"))
         invitation = self.rings(carol)
         self.assertEqual(invitation.from_uri, uri("bob"))
+        assert invitation.call is not None
+        self.assertEqual(invitation.call.transferred_by, uri("alice"))
         self.accept(carol, invitation.id, sdp("carol"))
         self.assertEqual(fragments(self.alice)[-1], "200")
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from mobility.domain.calls import Wanted
+from mobility.media.offers import read_description
 from tests.ucwa.service import Client, Told, converted, uri
-from tests.ucwa.test_calls import ANSWER, CallTestCase
+from tests.ucwa.test_calls import ANSWER, OFFER, CallTestCase
 
 ROOT = "me/callForwardingSettings"
 RING = f"{ROOT}/simultaneousRingSettings"
@@ -57,6 +59,17 @@ class ForwardedCallTests(CallTestCase):
         (taken,) = resource["_embedded"]["acceptedByParticipant"]
         self.assertEqual(uri("carol"), taken["uri"])
         self.assertIn("derivedConversation", resource["_links"])
+
+    async def test_transferred(self) -> None:
+        """Who is called because somebody transferred the caller is told who did."""
+        front_end = self.service.front_end
+        line = front_end.conversations.lines.open(uri("alice"), "Alice", lambda _: None)
+        offer = read_description(OFFER)
+        wanted = Wanted(uri("bob"), ("Audio", "Video"), offer, transferred_by=uri("carol"))
+        await front_end.calls.start(line, wanted, self.clock.seconds())
+        links = (await self.rung(self.bob))["_links"]
+        contact = await self.bob.document(links["transferredBy"]["href"])
+        self.assertEqual(uri("carol"), contact["uri"])
 
     async def test_delegate_answers(self) -> None:
         """A delegate is told for whom it rings; who was called, who took the call."""

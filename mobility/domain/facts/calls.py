@@ -10,6 +10,7 @@ class CallTerms:
     `modality` is audioVideo or phoneAudio and `media` what is asked for, of Audio and Video.
     `offer` is a session description (SDP), "" where the reader has none to answer.
     `on_behalf_of` is for whom a delegate calls, `delegator` for whom one is called.
+    `transferred_by` is who has sent the caller here from another call.
     """
 
     modality: str
@@ -21,6 +22,7 @@ class CallTerms:
     on_behalf_of: str = ""
     forwarded_by: str = ""
     delegator: str = ""
+    transferred_by: str = ""
 
 
 @attrs.frozen(slots=True)

@@ -14,9 +14,10 @@ class Call:
     was asked for, and once somebody answered what goes on.  `caller_id` and `callee_id` are the
     applications or lines that call and that answered ("" before).  `callee_uri` is whose device
     answered, which may be another than the one who was called: `forwarded_by` then says who sent
-    the call on.  `on_behalf_of` is for whom a delegate calls.  `progress` is the InvitationState
-    that its caller is shown meanwhile, if not Connecting.  `outcome` is said once it is over:
-    Completed, or the subcode with which the invitation or the call failed.
+    the call on.  `on_behalf_of` is for whom a delegate calls, `transferred_by` who has sent its
+    caller here from another call.  `progress` is the InvitationState that its caller is shown
+    meanwhile, if not Connecting.  `outcome` is said once it is over: Completed, or the subcode with
+    which the invitation or the call failed.
     """
 
     KEY: ClassVar = ("id",)
@@ -37,6 +38,7 @@ class Call:
     on_behalf_of: str = ""
     forwarded_by: str = ""
     progress: str = ""
+    transferred_by: str = ""
 
 
 @attrs.frozen(slots=True)

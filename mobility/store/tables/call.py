@@ -24,6 +24,7 @@ calls = Table(
     column("on_behalf_of", Text),
     column("forwarded_by", Text),
     column("progress", Text),
+    column("transferred_by", Text),
     Index("calls_state", "state"),
 )
 
