@@ -3,6 +3,9 @@
 `pn-provider` and its companions stand in the URI of a Contact.  Of APNs `pn-param` is the team and
 the topic, of FCM the project; `pn-prid` is the token.  Web Push is not taken here: RFC 8599 has no
 place for the keys that a message to a browser must be encrypted with (RFC 8291).
+
+Phones made with Linphone's library name several tokens of APNs, as its server Flexisip documents
+them: `pn-param=TEAM.org.example.app.remote&voip;pn-prid=TOKEN:remote&TOKEN:voip`.
 """
 
 import re
@@ -17,8 +20,9 @@ PROVIDERS = ("apns", "fcm")
 NOT_SUPPORTED = 555
 """Push Notification Service Not Supported (RFC 8599 section 14.2)."""
 
-VOIP = ".voip"
-"""How a topic of APNs ends that rings (Apple, "Sending notification requests to APNs")."""
+VOIP, REMOTE = "voip", "remote"
+"""How a topic of APNs ends that rings (Apple, "Sending notification requests to APNs"), and one of
+Linphone's that shows messages."""
 
 MAX_NAME = 100
 MAX_APP_ID = 128
@@ -44,22 +48,34 @@ def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
         raise SipRefusal(NOT_SUPPORTED, "Push Notification Service Not Supported")
     app_id = contact.parameters.get("pn-param") or ""
     token = contact.parameters.get("pn-prid") or ""
-    rings = False
+    voip_token = ""
     if platform == "apns":
-        app_id = app_id.partition(".")[2]
-        rings = app_id.endswith(VOIP)
-        app_id, token = app_id.removesuffix(VOIP), token.lower()
+        app_id, token, voip_token = _apns(app_id.partition(".")[2], token.lower())
     if not (len(app_id) <= MAX_APP_ID and _APP_ID.fullmatch(app_id)):
         raise SipRefusal(400, "Bad Request: pn-param")
-    if not _TOKENS[platform].fullmatch(token):
+    if not all(_TOKENS[platform].fullmatch(one) for one in (token, voip_token or token)):
         raise SipRefusal(400, "Bad Request: pn-prid")
     return Device(
         platform=platform,
         app_id=app_id,
         address=token,
-        voip_token=token if rings else "",
+        voip_token=voip_token,
         device_name=user_agent[:MAX_NAME],
     )
+
+
+def _apns(topic: str, tokens: str) -> tuple[str, str, str]:
+    """The app, the token for messages, and the one that rings, "" without one."""
+    app_id, _, last = topic.rpartition(".")
+    services = last.split("&")
+    if not app_id or not set(services) <= {VOIP, REMOTE}:
+        return topic, tokens, ""
+    by_service = {}
+    for part in tokens.split("&"):
+        token, colon, service = part.partition(":")
+        by_service[service if colon else services[0]] = token
+    voip_token = by_service.get(VOIP, "")
+    return app_id, by_service.get(REMOTE, voip_token), voip_token
 
 
 def asks(contact: SipUri) -> bool:

@@ -153,6 +153,20 @@ class PushTests(RegistrarTestCase):
         self.assertEqual(self.contacts(), [])
         self.assertEqual(self.known(), [device])
 
+    def test_several_tokens(self) -> None:
+        """A phone of Linphone's names a token that shows messages and one that rings."""
+        remote, voip = "0a" * 32, "0B" * 32
+        for topic, tokens in (
+            ("remote&voip", f"{remote}:remote&{voip}:voip"),
+            ("voip&remote", f"{voip}:voip&{remote}:remote"),
+        ):
+            parameters = f"pn-provider=apns;pn-param=TEAM1.org.example.app.{topic};pn-prid={tokens}"
+            answer = self.signed(f"Contact: <sip:a@192.0.2.7;{parameters}>")
+            self.assertEqual(answer.status, 200, parameters)
+            (device,) = self.known()
+            self.assertEqual(device.app_id, "org.example.app")
+            self.assertEqual((device.address, device.voip_token), (remote, voip.lower()))
+
     def test_signs_out(self) -> None:
         """A phone that ends its binding is not woken any more."""
         self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>")
@@ -175,6 +189,8 @@ class PushTests(RegistrarTestCase):
             ("pn-provider=pigeon", 555),
             ("pn-provider=fcm;pn-param=project;pn-prid=short", 400),
             ("pn-provider=apns;pn-param=TEAM1;pn-prid=" + "0a" * 32, 400),
+            ("pn-provider=apns;pn-param=TEAM1.a.remote&voip;pn-prid=00:remote&00:voip", 400),
+            ("pn-provider=apns;pn-param=TEAM1.a.remote&voip;pn-prid=&:", 400),
         ):
             answer = self.signed(f"Contact: <sip:a@192.0.2.7;{parameters}>")
             self.assertEqual(answer.status, status, parameters)
