@@ -43,7 +43,8 @@ class SettingsTests(SynchronousTestCase):
     def test_documented_example(self) -> None:
         """The example of the documentation is read."""
         page = Path(__file__).parents[2] / "docs" / "push.md"
-        text = page.read_text().partition("```toml\n")[2].partition("```")[0]
+        blocks = [one.partition("```")[0] for one in page.read_text().split("```toml\n")[1:]]
+        (text,) = [one for one in blocks if "[[organisation]]" in one]
         file = Path(self.mktemp())
         file.write_text(text)
         settings = load(file)
