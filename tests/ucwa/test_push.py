@@ -95,8 +95,9 @@ class PushTests(UcwaTestCase):
 
         self.assertEqual(await state(), "waiting")
         self.house.release()
-        await self.pass_time(0.1)
-        self.assertEqual(await state(), "pushed")
+        while (shown := await state()) == "waiting":
+            await self.pass_time(0.1)
+        self.assertEqual(shown, "pushed")
         await self.bob.events()
         parked = self.bob.park()
         self.assertEqual(await state(), "delivered")
@@ -266,7 +267,8 @@ class PushTests(UcwaTestCase):
         await self.sleep()
         self.house.hold = True
         await self.alice.send(messaging, "Wake up")
-        await self.pass_time(0.1)
+        while not self.house.requests:
+            await self.pass_time(0.1)
         await self.service.restart()
         self.house.release()
         await self.notified("message", "Wake up")
