@@ -78,9 +78,9 @@ class ConversationBook:
             raise Refusal("NotFound", "ResourceNotFound", "The invitation is not this device's.")
         return conversation, invitation, leg
 
-    def of_call(self, call_id: str) -> ActiveConversation:
-        """The conversation of a call that rings or goes on."""
-        return self._of_invitation[call_id]
+    def of_call(self, call_id: str) -> ActiveConversation | None:
+        """The conversation of a call that rings or goes on, None once it is over."""
+        return self._of_invitation.get(call_id)
 
     def of_meeting(self, uri: str) -> ActiveConversation | None:
         """The conference of the meeting with this URI, if it goes on."""

@@ -46,6 +46,8 @@ class LateRinging:
         conversations, stages = self._conversations, self._stages
         for call_id, stage in stages.lasting(user_uri):
             conversation = conversations.of_call(call_id)
+            if conversation is None:  # it has ended while another one rang
+                continue
             async with conversations.lock(conversation.id):
                 call = conversation.call
                 if not stages.lasts(call_id, stage) or call is None or call.caller_uri == user_uri:
