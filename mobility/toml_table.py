@@ -1,5 +1,6 @@
 """Reading one table of a TOML file so that every fault names file, dotted key, value and rule."""
 
+import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from types import GenericAlias
@@ -25,6 +26,17 @@ def between(default: T, least: T, most: T) -> T:
 def one_of(default: str, *others: str) -> str:
     """A field of a settings record that takes one of a few words."""
     return attrs.field(default=default, metadata={_CHOICES: (default, *others)})
+
+
+def read_toml(file: Path) -> dict[str, object]:
+    """What a configuration file says, not yet checked.  Raises OperatorFault."""
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OperatorFault(str(file), f"is no TOML: {error}") from error
 
 
 def _is_strings(value: object) -> bool:

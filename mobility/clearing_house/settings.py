@@ -3,7 +3,6 @@
 `docs/push.md` lists every key.  Relative paths start at the file's own directory.
 """
 
-import tomllib
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from mobility.config.services import LogConfig
 from mobility.config.web import ListenerConfig, operator_address, read_endpoint
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
-from mobility.toml_table import Table, between, one_of
+from mobility.toml_table import Table, between, one_of, read_toml
 
 FEDERATION = "federation"
 """The name of the site that front ends speak to."""
@@ -147,7 +146,7 @@ class Settings:
 def load(path: Path) -> Settings:
     """Read and check the configuration file.  Raises OperatorFault."""
     file = path.absolute()
-    top = Table(file, _toml(file))
+    top = Table(file, read_toml(file))
     data_dir = top.read("data_dir", Path)
     federation, client_ca = _federation(top.table("federation"))
     operator = _operator(top.table("operator"))
@@ -177,16 +176,6 @@ def load(path: Path) -> Settings:
     for platform in ("apns", "fcm", "webpush", "unifiedpush", "wns"):
         _once(top, platform, [one.app_id for one in getattr(settings, platform)])
     return settings
-
-
-def _toml(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorFault(str(file), f"is no TOML: {error}") from error
 
 
 def _federation(table: Table) -> tuple[ListenerConfig, Path]:

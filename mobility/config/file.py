@@ -3,7 +3,6 @@
 `load` reads and checks a file; every error names the file, the dotted key and the rule.
 """
 
-import tomllib
 from pathlib import Path
 
 import attrs
@@ -39,7 +38,7 @@ from mobility.config.web import ListenerConfig, WebConfig, read_listeners, read_
 from mobility.directory.settings import DirectoryConfig, read_directory
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
-from mobility.toml_table import Table
+from mobility.toml_table import Table, read_toml
 
 MAX_DRAIN_S = 60.0
 
@@ -88,7 +87,7 @@ class Config:
 def load(path: Path) -> Config:
     """Read and check the configuration file.  Raises `OperatorFault`."""
     file = path.absolute()
-    top = Table(file, _toml(file))
+    top = Table(file, read_toml(file))
     data_dir = top.read("data_dir", Path)
     sip_domains = _sip_domains(top)
     server_fqdn = _host_name(top, "server_fqdn")
@@ -128,16 +127,6 @@ def load(path: Path) -> Config:
     check_push(str(file), config.topology, config.push)
     check_homes(str(file), config.topology, web)
     return config
-
-
-def _toml(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorFault(str(file), f"is no TOML: {error}") from error
 
 
 def _sip_domains(top: Table) -> tuple[str, ...]:
