@@ -1,5 +1,6 @@
 """`[sip]` and `[[sip.listen]]`."""
 
+from mobility.errors import OperatorFault
 from tests.test_config import GOOD, ConfigTestCase
 
 TLS = """
@@ -30,6 +31,14 @@ port = 5071
 host = "192.0.2.1"
 transport = "udp"
 priority = 1
+"""
+
+
+ACCOUNT = """
+[[sip.account]]
+name = "trunk"
+username = "bob"
+secret_file = "trunk.secret"
 """
 
 
@@ -70,6 +79,30 @@ class SipConfigTests(ConfigTestCase):
             [(one.host, one.port, one.transport, one.priority) for one in route.targets],
             [("one.partner.test", 5071, "tls", 0), ("192.0.2.1", 0, "udp", 1)],
         )
+
+    def test_accounts(self) -> None:
+        """A route names its account, whose password is in a file that others cannot read."""
+        text = ROUTE.replace('name = "partner"', 'name = "partner"\naccount = "trunk"')
+        (account,) = self.load(GOOD + ACCOUNT + text).sip.accounts
+        self.assertEqual((account.name, account.username, account.realm), ("trunk", "bob", ""))
+        self.assertRaises(OperatorFault, lambda: account.secret)
+        account.secret_file.write_bytes(b"correct horse\n")
+        account.secret_file.chmod(0o644)
+        self.assertRaises(OperatorFault, lambda: account.secret)
+        account.secret_file.chmod(0o600)
+        self.assertEqual(account.secret, "correct horse")
+        account.secret_file.write_bytes(b"\xff")
+        self.assertRaises(OperatorFault, lambda: account.secret)
+        for wrong, key in (
+            (ACCOUNT + ACCOUNT, "sip.account[1].name"),
+            (text, "sip.route[0].account"),
+            (ACCOUNT.replace('"trunk"', '"a,b"'), "sip.account[0].name"),
+            (ACCOUNT.replace('"bob"', '""'), "sip.account[0].username"),
+            (ACCOUNT + 'realm = "a\\u0000"', "sip.account[0].realm"),
+            (ACCOUNT + 'secret = "x"', "sip.account[0].secret"),
+            (ACCOUNT.replace("secret_file", "#"), "sip.account[0].secret_file"),
+        ):
+            self.assertEqual(self.fault(GOOD + wrong).key, key)
 
     def test_wrong_routes(self) -> None:
         """What leads nowhere is refused, with its key."""

@@ -24,7 +24,13 @@ from mobility.config.mcx import McxConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.config.push import PushConfig
-from mobility.config.sip import SipConfig, SipListenerConfig, SipRouteConfig, SipTargetConfig
+from mobility.config.sip import (
+    SipAccountConfig,
+    SipConfig,
+    SipListenerConfig,
+    SipRouteConfig,
+    SipTargetConfig,
+)
 from mobility.config.topology import (
     BranchConfig,
     EdgeConfig,
@@ -59,6 +65,7 @@ RECORDS: dict[str, type] = {
     "topology.branches": BranchConfig,
     "topology.providers": ProviderConfig,
     "sip": SipConfig,
+    "sip.account": SipAccountConfig,
     "sip.listen": SipListenerConfig,
     "sip.route": SipRouteConfig,
     "sip.route.target": SipTargetConfig,
@@ -92,7 +99,7 @@ def fields() -> dict[str, "attrs.Attribute[Any]"]:
         f"{table}.{field.name}": field
         for table, record in RECORDS.items()
         for field in attrs.fields(cast(Any, record))
-        if field.name not in ("listeners", "relays", "routes", "targets")
+        if field.name not in ("accounts", "listeners", "relays", "routes", "targets")
     }
 
 

@@ -1,13 +1,12 @@
 """`[media]` and `[[media.relay]]`: the relays through which media get past firewalls."""
 
-import os
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import attrs
 
+from mobility.config.secret_file import read_secret
 from mobility.domain.addresses import is_domain
-from mobility.errors import OperatorFault
 from mobility.toml_table import Table, between, one_of
 
 MIN_SECRET_BYTES = 16
@@ -52,21 +51,7 @@ class MediaConfig:
         file = self.secret_file
         if file is None or not self.relays:
             return b""
-        try:
-            with open(file, "rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode
-                secret = stream.read(MAX_SECRET_BYTES + 2).rstrip(b"\r\n")
-        except OSError as error:
-            raise OperatorFault(str(file), f"cannot be read: {error.strerror}") from error
-        if mode & 0o007:
-            raise OperatorFault(
-                str(file), f"has mode {mode & 0o777:04o}, must not be open to others: chmod 640"
-            )
-        if not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
-            raise OperatorFault(
-                str(file), f"must hold {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes of secret"
-            )
-        return secret
+        return read_secret(file, MIN_SECRET_BYTES, MAX_SECRET_BYTES)
 
 
 def read_media(table: Table) -> MediaConfig:

@@ -1,4 +1,4 @@
-"""`[sip]`, `[[sip.listen]]` and `[[sip.route]]`: listeners, whom they trust, and other servers."""
+"""`[sip]`, `[[sip.listen]]`, `[[sip.route]]`, `[[sip.account]]`: listeners and other servers."""
 
 import re
 from ipaddress import ip_address
@@ -6,14 +6,20 @@ from pathlib import Path
 
 import attrs
 
+from mobility.config.secret_file import read_secret
 from mobility.config.web import read_endpoint
 from mobility.domain.addresses import is_domain
+from mobility.domain.setting_rules import a_name
+from mobility.errors import OperatorFault
 from mobility.toml_table import Table, between, one_of
 from mobility.urls import is_host
 
 MUTUAL_TLS = ("request", "require", "none")
 TRANSPORTS = ("tls", "tcp", "udp")
 DIGESTS = ("SHA-256", "MD5")
+
+MAX_SECRET_BYTES = 1_024
+"""Of the password of an account at another server (our choice)."""
 
 _PREFIX = re.compile(r"\+?[0-9]{0,15}")
 _UDP = re.compile(r"udp:([0-9]{1,5})(?::interface=(.+))?")
@@ -69,6 +75,29 @@ class SipTargetConfig:
 
 
 @attrs.frozen(slots=True)
+class SipAccountConfig:
+    """One `[[sip.account]]` table: what is proven to servers that challenge (RFC 8760).
+
+    Routes and gateways name it, and nobody else is told of it.
+    """
+
+    name: str
+    username: str
+    secret_file: Path
+    """Holds the password."""
+    realm: str = ""
+    """The only realm whose challenges are answered; without it any that the server names."""
+
+    @property
+    def secret(self) -> str:
+        """The password, read from its file.  Raises OperatorFault."""
+        try:
+            return read_secret(self.secret_file, 1, MAX_SECRET_BYTES).decode()
+        except UnicodeDecodeError:
+            raise OperatorFault(str(self.secret_file), "is no UTF-8 text") from None
+
+
+@attrs.frozen(slots=True)
 class SipRouteConfig:
     """One `[[sip.route]]` table: to which servers requests for domains or numbers go."""
 
@@ -79,6 +108,8 @@ class SipRouteConfig:
     """What telephone numbers begin with; the longest that fits counts."""
     probe_s: float = between(30.0, 0.0, 3_600.0)
     """How often its targets are asked whether they are there; 0 is never."""
+    account: str = ""
+    """The `[[sip.account]]` with which challenges of its targets are answered."""
 
 
 @attrs.frozen(slots=True)
@@ -87,6 +118,7 @@ class SipConfig:
 
     listeners: tuple[SipListenerConfig, ...] = ()
     routes: tuple[SipRouteConfig, ...] = ()
+    accounts: tuple[SipAccountConfig, ...] = ()
     trusted_peers: tuple[str, ...] = ()
     """Names in certificates of SIP servers that may send for anybody (RFC 5922)."""
     requests_per_s: float = between(2_000.0, 0.0, 1_000_000.0)
@@ -125,17 +157,31 @@ def read_sip(table: Table) -> SipConfig:
         if any(listener.name == other.name for other in listeners):
             raise one.fault("name", "must not be the name of another listener")
         listeners.append(listener)
+    accounts: dict[str, SipAccountConfig] = {}
+    for one in table.tables("account"):
+        account = _account(one)
+        if account.name in accounts:
+            raise one.fault("name", "must not be the name of another account")
+        accounts[account.name] = account
     routes: list[SipRouteConfig] = []
     for one in table.tables("route"):
         route = _route(one)
         if any(route.name == other.name for other in routes):
             raise one.fault("name", "must not be the name of another route")
+        if route.account and route.account not in accounts:
+            raise one.fault("account", "must be the name of a [[sip.account]] table")
         routes.append(route)
     names = ("peer_ca", "peer_certificate", "peer_key")
     files = {name: table.read(name, Path, None) for name in names}
     if (files["peer_certificate"] is None) != (files["peer_key"] is None):
         raise table.fault("peer_key", "and sip.peer_certificate must be given together")
-    sip = table.record(SipConfig, listeners=tuple(listeners), routes=tuple(routes), **files)
+    sip = table.record(
+        SipConfig,
+        listeners=tuple(listeners),
+        routes=tuple(routes),
+        accounts=tuple(accounts.values()),
+        **files,
+    )
     for address in sip.resolvers:
         if not _is_address(address):
             raise table.fault("resolvers", f"{address!r} must be an IP address")
@@ -182,6 +228,18 @@ def _listener(table: Table) -> SipListenerConfig:
     return SipListenerConfig(
         name, endpoint, transport, mutual_tls, digest=digest, advertise=advertise, **files
     )
+
+
+def _account(table: Table) -> SipAccountConfig:
+    account = table.record(SipAccountConfig)
+    if problem := a_name(account.name):
+        raise table.fault("name", problem)
+    if not account.username:
+        raise table.fault("username", "must not be empty")
+    for field in ("username", "realm"):
+        if not getattr(account, field).isprintable():
+            raise table.fault(field, "must not hold control characters")
+    return account
 
 
 def _route(table: Table) -> SipRouteConfig:

@@ -57,6 +57,10 @@ def _alternate(value: object) -> str:
     return "" if good else "must be a number such as +14255550100 or +14255550100;ext=77, or empty"
 
 
+def _account(value: object) -> str:
+    return a_name(value) if value != "" else ""
+
+
 def _digits(value: object) -> str:
     good = isinstance(value, str) and value.isascii() and value.isdigit() and 2 <= len(value) <= 15
     return "" if good else "must be digits, from 2 to 15"
@@ -82,6 +86,9 @@ class Gateway:
     """Where it listens (Topology Builder's default for TLS; 5066 for TCP)."""
     transport: str = field("tls", choice("tls", "tcp"))
     enabled: bool = field(True, flag)
+    account: str = field("", _account)
+    """The account with which its challenges are answered (`[[sip.account]]` of the
+    configuration, which has the password); "" for none."""
     description: str = field("", text(MAX_DESCRIPTION))
 
 

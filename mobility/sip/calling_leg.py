@@ -1,11 +1,11 @@
 """The leg of an INVITE of ours: it is sent, rings somewhere, and is answered or given up."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
 
 from mobility.sip import session_timer
+from mobility.sip.accounts import credentials_of
 from mobility.sip.call_messages import add, description_of
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
@@ -21,10 +21,7 @@ MAX_EARLY = 16
 """Early dialogs of one INVITE (our choice: proxies fork to fewer)."""
 
 MAX_ATTEMPTS = 3
-"""INVITEs of one leg: again with credentials, and with a longer session interval."""
-
-Credentials = Callable[[Request, Response], Sequence[tuple[str, str]]]
-"""The header fields that answer the challenge in a 401 or 407 to a request; none for giving up."""
+"""INVITEs of one leg: again with a longer session interval."""
 
 
 @attrs.frozen(slots=True)
@@ -47,17 +44,14 @@ class CallingLeg(Leg):
         path: Path,
         owner: Owner,
         invitation: Invitation,
-        credentials: Credentials | None = None,
     ) -> None:
         super().__init__(core, path, owner, "Calling")
         self._invitation = invitation
-        self._credentials = credentials
         self._call_id = core.entropy(16).hex()
         self._tag = core.new_tag()
         self._number = 0
         self._attempts = 0
         self._interval_s = session_timer.SESSION_EXPIRES_S
-        self._extra: tuple[tuple[str, str], ...] = ()
         self._request: Request | None = None
         self._early: dict[str, _Early] = {}
         self._reasons: tuple[str, ...] = ()
@@ -93,7 +87,7 @@ class CallingLeg(Leg):
         )
         expires = ("Session-Expires", str(self._interval_s))
         least = ("Min-SE", str(max(session_timer.MIN_SE_S, self._least_s)))
-        fields = [*self.own_fields(), expires, least, *wanted.fields, *self._extra]
+        fields = [*self.own_fields(), expires, least, *wanted.fields]
         add(request, fields, wanted.offer)
         self._request = request
         self.path.invite(request, partial(self._responded, request))
@@ -135,12 +129,13 @@ class CallingLeg(Leg):
         """A response to an INVITE."""
         if request is not self._request:
             return  # to an attempt before the last one
+        self._number = request.cseq.number  # above the one before where it was challenged
         if response.status < 200:
             self._progressed(response)
         elif response.status < 300:
             self._accepted(request, response)
         elif not self.is_over:
-            self._refused(request, response)
+            self._refused(response)
 
     def _progressed(self, response: Response) -> None:
         if self.state not in ("Calling", "Proceeding"):
@@ -225,26 +220,22 @@ class CallingLeg(Leg):
             self._becomes(Legged.ACCEPTED)
             self._end()
 
-    def _refused(self, request: Request, response: Response) -> None:
+    def _refused(self, response: Response) -> None:
         if self.state != "Cancelled" and self._attempts < MAX_ATTEMPTS:
             try:
-                if self._again(request, response):
+                if self._again(response):
                     return
             except Malformed:
                 pass  # what cannot be read cannot be met: it is a refusal
         self._fails(Refused(response.status, response))
 
-    def _again(self, request: Request, response: Response) -> bool:
+    def _again(self, response: Response) -> bool:
         """Try with what the response asks for.  Raises Malformed."""
         if response.status == 422:
             interval_s = session_timer.wanted(response)
             if interval_s is None or interval_s == self._interval_s:
                 return False
             self._interval_s = interval_s
-        elif response.status in (401, 407) and self._credentials is not None and not self._extra:
-            self._extra = tuple(self._credentials(request, response))
-            if not self._extra:
-                return False
         else:
             return False
         self.state = "Calling"
@@ -261,8 +252,9 @@ class CallingLeg(Leg):
     def _acknowledge(self, answer: str) -> None:
         ack = self.dialog.acknowledge(self._number)
         add(ack, (), answer)
-        for name, value in self._extra:  # the ACK has the credentials of its INVITE
-            ack.add(name, value)
+        if self._request is not None:
+            for name, value in credentials_of(self._request):
+                ack.add(name, value)
         self.acks = {self._number: ack}
         self.path.acknowledge(ack)
 

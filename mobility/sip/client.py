@@ -14,6 +14,9 @@ that is there, or a target) until one answers:
 - An INVITE may be answered by several 2xx, and by the same one again: each calls `on_response`, and
   each time the caller sends the ACK (`Dialog.acknowledge`) with `Client.pass_on`.  The ACK of
   another final response is the transaction's.  `Client.hang_up` ends a 2xx that nobody wants.
+- A 401 or 407 of a server at which we have an account (`mobility.sip.accounts`) is answered: the
+  request is sent again over the same flow, and `request` then has the next CSeq and the
+  credentials, which the ACK of an INVITE takes over.
 - `Sending.cancel` ends an INVITE; the CANCEL goes out when a provisional response has come.  What
   rings, rings for ever without it.
 
@@ -30,11 +33,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mobility.events import Catalogue, EventLog
+from mobility.sip.accounts import Accounts, Answers, credentials_of
 from mobility.sip.core import MAX_CALL_ID_SHOWN, MAX_METHOD_SHOWN, Core, peer_of
-from mobility.sip.dialog import Dialog, Entropy, new_tag
+from mobility.sip.dialog import Dialog, Entropy, dialog_id_from, new_tag
 from mobility.sip.flow import Flow, contact_over, sent_by
 from mobility.sip.grammar import Malformed
-from mobility.sip.headers import NameAddr
+from mobility.sip.headers import MAX_CSEQ, NameAddr
 from mobility.sip.limits import ATTEMPT_S, MAX_WAYS
 from mobility.sip.locating import Locator, Unreachable
 from mobility.sip.message import Request, Response
@@ -125,8 +129,11 @@ class Client:
         clock: IReactorTime,
         log: EventLog,
         entropy: Entropy = os.urandom,
+        accounts: Accounts | None = None,
     ) -> None:
+        """Without `accounts` no challenge is answered."""
         self.core = core
+        self.accounts = accounts
         self.clock = clock
         self._outgoing = outgoing
         self._locator = locator
@@ -188,6 +195,8 @@ class Client:
         try:
             dialog = Dialog.calling(invite, response, secure=False)
             ack = dialog.acknowledge(invite.cseq.number)
+            for name, value in credentials_of(invite):
+                ack.add(name, value)
             bye = dialog.request("BYE")
             self.pass_on(ack, ways_of(ack, flow))
             self.send(bye, ways_of(bye, flow), _nothing)
@@ -204,7 +213,7 @@ class Client:
             for place, hop in enumerate(hops):
                 if self.clock.seconds() >= deadline:
                     break
-                flow = await self._flow(hop)
+                flow = await self._flow(hop, way)
                 if sending.finished or (last is not None and sending.cancelled is not None):
                     break
                 if flow is not None:
@@ -230,23 +239,45 @@ class Client:
         over_tcp = [attrs.evolve(hop, transport="TCP") for hop in hops if hop.transport == "UDP"]
         return [*over_tcp, *hops]
 
-    async def _flow(self, hop: Hop | Flow) -> Flow | None:
+    async def _flow(self, hop: Hop | Flow, way: Way) -> Flow | None:
         if not isinstance(hop, Hop):
             return hop
         try:
-            return await self._outgoing.flow(hop)
+            flow = await self._outgoing.flow(hop)
         except Unreachable:
             return None
+        if self.accounts is not None and isinstance(way, Target):
+            self.accounts.reached(way, flow)
+        return flow
 
     def _attempt(
         self, sending: Sending, request: Request, flow: Flow, settled: "Settled", *, more: bool
     ) -> None:
         """One try."""
-        sending.request = self._with_via(request, flow)
-        sending.flow, sending.local = flow, False
+        if self.accounts is not None:
+            self.accounts.prove(request, flow)
+        self.begin(_Attempt(sending, request, flow, settled), more=more)
+
+    def begin(self, attempt: "_Attempt", *, more: bool) -> None:
+        """Send the request of an attempt."""
+        sending, flow = attempt.sending, attempt.flow
+        sending.request = attempt.request = self._with_via(attempt.plain, flow)
+        sending.flow, sending.local, sending.attempt = flow, False, attempt
         sending.tries += 1
-        attempt = sending.attempt = _Attempt(sending, sending.request, flow, settled)
         attempt.begin(more=more)
+
+    def number_again(self, request: Request) -> bool:
+        """Give a request that is sent again the next number of its dialog, if there is one left."""
+        number = request.cseq.number
+        conversant = self.core.dialogs.get(dialog_id_from(request))
+        if conversant is not None:
+            number = max(number, conversant.dialog.local_number or 0)
+        if number >= MAX_CSEQ:
+            return False
+        request.renumber(number + 1)
+        if conversant is not None:
+            conversant.dialog.local_number = number + 1
+        return True
 
     def _with_via(self, request: Request, flow: Flow) -> Request:
         via = self.core.via(flow.transport, sent_by(flow))
@@ -258,7 +289,7 @@ class Client:
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:
         for way in ways:
             for hop in await self._hops(way, request):
-                flow = await self._flow(hop)
+                flow = await self._flow(hop, way)
                 if flow is not None and flow.send(bytes(self._with_via(request, flow))):
                     return
 
@@ -282,12 +313,14 @@ no better one."""
 
 @attrs.define(slots=True, eq=False)
 class _Attempt:
-    """One transaction of a Sending (an Asker)."""
+    """One transaction of a Sending (an Asker), of a request that is `plain` without its Via."""
 
     sending: Sending
-    request: Request
+    plain: Request
     flow: Flow
     settled: Settled
+    answers: Answers = attrs.Factory(Answers)
+    request: Request = attrs.field(init=False)
     is_settled: bool = False
     heard: bool = False
     given_up: bool = False
@@ -315,9 +348,23 @@ class _Attempt:
             self._accepted(response)
         elif response.status == 503 and sending.cancelled is None:
             self._settle(response)
-        elif not self.given_up:
+        elif not self.given_up and not self._proven(response):
             sending.finish(response)
             self._settle(None)
+
+    def _proven(self, response: Response) -> bool:
+        """Answer a challenge; whether the request was sent again."""
+        sending, accounts = self.sending, self.sending.client.accounts
+        if response.status not in (401, 407) or accounts is None or sending.cancelled is not None:
+            return False
+        if not accounts.answer(self.plain, response, self.flow, self.answers):
+            return False
+        if not sending.client.number_again(self.plain):
+            return False
+        again = _Attempt(sending, self.plain, self.flow, self.settled, self.answers)
+        self.is_settled = True
+        sending.client.begin(again, more=False)
+        return True
 
     def failed(self, transaction: Transaction, event: Event) -> None:  # noqa: ARG002
         self._stop_timer()

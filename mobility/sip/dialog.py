@@ -164,6 +164,11 @@ def dialog_id_of(request: Request) -> DialogId:
     return request.call_id, request.to.tag, request.from_.tag
 
 
+def dialog_id_from(request: Request) -> DialogId:
+    """The id of the dialog that a request is in, as its sender has it.  Raises Malformed."""
+    return request.call_id, request.from_.tag, request.to.tag
+
+
 Entropy = Callable[[int], bytes]
 
 

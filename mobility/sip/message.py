@@ -230,6 +230,11 @@ class Request(Message):
             fields=taken, status=status, reason=reason or REASONS.get(status, "Unknown")
         )
 
+    def renumber(self, number: int) -> None:
+        """Another CSeq, as a request has that is sent again (RFC 3261 section 8.1.3.5)."""
+        self._cseq = CSeq(number, self.method)
+        self.fields["CSeq"] = [str(self._cseq)]
+
     def __bytes__(self) -> bytes:
         return self._bytes(f"{self.method} {self.uri} {VERSION}")
 

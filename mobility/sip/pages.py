@@ -196,8 +196,9 @@ def _is_here(uri: Uri, domains: Collection[str]) -> bool:
 
 
 def _answer(incoming: Incoming, response: Response) -> None:
-    """Pass an answer back; a server that is busy is not this one (RFC 3261 section 16.7)."""
-    status = 500 if response.status == 503 else response.status
+    """Pass an answer back; a server that is busy is not this one, and one that does not know us
+    does not ask who has sent the message (RFC 3261 section 16.7)."""
+    status = {401: 502, 407: 502, 503: 500}.get(response.status, response.status)
     fields = [
         (name, value)
         for name in ("Accept", "Accept-Encoding", "Warning")

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mobility.media.held import continued
 from mobility.sip import session_timer
+from mobility.sip.accounts import credentials_of
 from mobility.sip.call_messages import add, description_of
 from mobility.sip.client import OnResponse
 from mobility.sip.core import Core
@@ -84,13 +85,12 @@ class Reoffer:
         self.waits = False
         """Whether the peer has offered and its offer is to be answered in the ACK."""
         self._leg = leg
-        self._number = 0
+        self._request: Request | None = None
         self._tries = 0
 
     def send(self) -> None:
         leg = self._leg
-        request = leg.dialog.request("INVITE")
-        self._number = request.cseq.number
+        request = self._request = leg.dialog.request("INVITE")
         if self.description is not None:
             self.description = continued(leg.local, self.description)
         add(request, leg.own_fields(), self.description or "")
@@ -98,6 +98,11 @@ class Reoffer:
         request.set("Min-SE", str(session_timer.MIN_SE_S))
         self._tries += 1
         leg.path.send(request, self._responded)
+
+    @property
+    def _number(self) -> int:
+        """Its CSeq, which grows when it is challenged."""
+        return self._request.cseq.number if self._request is not None else 0
 
     def _responded(self, response: Response) -> None:
         leg = self._leg
@@ -119,7 +124,8 @@ class Reoffer:
         leg = self._leg
         self.waits = False
         ack = leg.dialog.acknowledge(self._number)
-        add(ack, (), answer)
+        credentials = credentials_of(self._request) if self._request is not None else ()
+        add(ack, credentials, answer)
         leg.acks = {self._number: ack}
         leg.path.acknowledge(ack)
 

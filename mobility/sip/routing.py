@@ -20,13 +20,15 @@ class Target:
 
     `host` is in lower case, IPv6 in brackets.  `port` None and `transport` "" are for the DNS to
     say; `transport` is else UDP, TCP or TLS.  Over TLS the peer's certificate must be for
-    `identity`, which is the host unless something else is asked for.
+    `identity`, which is the host unless something else is asked for.  `account` names that with
+    which its challenges are answered (`mobility.sip.accounts`).
     """
 
     host: str
     port: int | None = None
     transport: str = ""
     identity: str = ""
+    account: str = ""
 
     @property
     def name(self) -> str:

@@ -22,11 +22,13 @@ from mobility.domain.voice_objects import Gateway
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
+from mobility.sip.accounts import Accounts
 from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
 from mobility.sip.call_messages import SDP
 from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.carrier import SipCarrier
+from mobility.sip.challenges import Account
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
@@ -87,7 +89,10 @@ class SipSide:
         epoch: Callable[[], float] = time.time,
         entropy: Entropy = os.urandom,
     ) -> None:
-        """`tls` is the client side of TLS, None for none."""
+        """`tls` is the client side of TLS, None for none.
+
+        Raises OperatorFault for an account whose password cannot be read.
+        """
         entropy = Pool(entropy)
         self._settings = settings
         self._reactor = reactor
@@ -118,10 +123,15 @@ class SipSide:
         )
         records = system_records(reactor, settings.resolvers)
         locator = DnsLocator(records, _spoken(settings, tls), entropy)
-        self.client = Client(self.core, self.outgoing, locator, reactor, log, entropy)
         self.routes = StaticRoutes(
             settings, services.gateways, lambda target: self.probing.is_down(target), entropy
         )
+        proofs = {
+            one.name: Account(one.name, one.username, one.secret, one.realm)
+            for one in settings.accounts
+        }
+        accounts = Accounts(proofs, self.routes.accounts_towards, entropy, log)
+        self.client = Client(self.core, self.outgoing, locator, reactor, log, entropy, accounts)
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
         parties = Parties(services.users, domains, admission, services.gateways)
         self.events = EventSide(

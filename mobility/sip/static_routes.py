@@ -8,6 +8,7 @@ import attrs
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.voice_objects import Gateway
 from mobility.sip.dialog import Entropy
+from mobility.sip.flow import Flow
 from mobility.sip.locating import weighted
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.routing import Target, Way, target_of
@@ -83,10 +84,26 @@ class StaticRoutes:
         hosts = {one.host for one in route.targets} if route is not None else set()
         return not {domain, *hosts}.isdisjoint(names)
 
+    def accounts_towards(self, flow: Flow) -> list[str]:
+        """The accounts for whoever is at the other end of a flow: a target or gateway with its
+        certificate, or one without TLS that is named by the flow's address."""
+        targets = [_target(one, route) for route in self._settings.routes for one in route.targets]
+        targets += [target_of_gateway(one) for one in self._gateways()]
+        return [
+            one.account
+            for one in targets
+            if one.account
+            and (
+                one.name in flow.names
+                if flow.secure
+                else one.transport != "TLS" and one.name == flow.source[0]
+            )
+        ]
+
     def watched(self) -> list[Watched]:
         """Whom to probe."""
         found = [
-            Watched(route.name, _target(one), route.probe_s)
+            Watched(route.name, _target(one, route), route.probe_s)
             for route in self._settings.routes
             for one in route.targets
             if route.probe_s
@@ -112,15 +129,17 @@ class StaticRoutes:
         while left:
             same = [one for one in left if one.priority == left[0].priority]
             chosen = same[weighted([one.weight for one in same], self._entropy)]
-            ordered.append(_target(chosen))
+            ordered.append(_target(chosen, route))
             left.remove(chosen)
         return cast(list[Way], sorted(ordered, key=self._is_down))
 
 
 def target_of_gateway(gateway: Gateway) -> Target:
-    return Target(gateway.name, gateway.port, gateway.transport.upper())
+    transport = gateway.transport.upper()
+    return Target(gateway.name, gateway.port, transport, account=gateway.account)
 
 
-def _target(settings: SipTargetConfig) -> Target:
+def _target(settings: SipTargetConfig, route: SipRouteConfig) -> Target:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return Target(host, settings.port or None, settings.transport.upper())
+    transport = settings.transport.upper()
+    return Target(host, settings.port or None, transport, account=route.account)

@@ -13,10 +13,12 @@ from mobility.domain.bindings import Bindings, Registering
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import Binding
 from mobility.domain.registration import Availability
+from mobility.sip.accounts import Accounts
 from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
 from mobility.sip.call_messages import SDP
 from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.challenges import Account
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.flow import Allowance, Flow
@@ -38,6 +40,9 @@ PROXY = "proxy.example.test"
 VOICEMAIL = "tel:+14255550999"
 """The number of everybody's voicemail, where it is a number; where it is a user it is Carol."""
 
+
+ACCOUNTS = {"trunk": Account("trunk", "alice-co", "secret")}
+"""What a gateway may ask for."""
 
 VERSIONS = {"sendrecv": 1, "sendonly": 2, "recvonly": 2, "inactive": 3}
 
@@ -244,7 +249,10 @@ class SipWorld:
         self.core = Core(self.clock, self.log, self.random)
         self.places = Places()
         outgoing = cast(Outgoing, self.places)
-        client = Client(self.core, outgoing, self.places, self.clock, self.log, self.random)
+        accounts = Accounts(ACCOUNTS, lambda flow: (), self.random, self.log)
+        client = Client(
+            self.core, outgoing, self.places, self.clock, self.log, self.random, accounts
+        )
         self.bindings = Bindings(world.ledger, world.agenda)
         target = SipTargetConfig("partner.test", 5060, "tcp")
         partner = SipRouteConfig("partner", (target,), ("partner.test",))

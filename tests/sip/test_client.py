@@ -65,7 +65,11 @@ class Peer:
         """Answer a request, the latest one unless another is meant."""
         response = self.got[number].respond(status, tag if status > 100 else "")
         response.set("Contact", f"<sip:{self.host}:5070>")
-        head, _, body = bytes(response).partition(b"\r\n\r\n")
+        self.come(response)
+
+    def come(self, message: Request | Response) -> None:
+        """The other end gets a message of this peer's."""
+        head, _, body = bytes(message).partition(b"\r\n\r\n")
         self.core.frame(Frame(head, body), cast(Flow, self))
 
 
