@@ -23,6 +23,7 @@ from mobility.config.history import HistoryConfig
 from mobility.config.mcx import McxConfig
 from mobility.config.media import MediaConfig, MediaRelayConfig
 from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.config.mixer import MixerConfig
 from mobility.config.push import PushConfig
 from mobility.config.sip import (
     SipAccountConfig,
@@ -55,6 +56,7 @@ RECORDS: dict[str, type] = {
     "devices": DevicesConfig,
     "push": PushConfig,
     "meetings.dial_in": DialInRegion,
+    "meetings.mixer": MixerConfig,
     "autodiscover": AutodiscoverConfig,
     "store": StoreConfig,
     "log": LogConfig,
@@ -99,7 +101,7 @@ def fields() -> dict[str, "attrs.Attribute[Any]"]:
         f"{table}.{field.name}": field
         for table, record in RECORDS.items()
         for field in attrs.fields(cast(Any, record))
-        if field.name not in ("accounts", "listeners", "relays", "routes", "targets")
+        if field.name not in ("accounts", "listeners", "mixer", "relays", "routes", "targets")
     }
 
 

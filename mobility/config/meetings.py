@@ -4,6 +4,7 @@ import re
 
 import attrs
 
+from mobility.config.mixer import MixerConfig, read_mixer
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.toml_table import Table, between, one_of
 from mobility.urls import parts_of
@@ -62,6 +63,7 @@ class MeetingsConfig:
     logo_url: str = ""
     footer: str = ""
     """The last line of an invitation."""
+    mixer: MixerConfig = attrs.Factory(MixerConfig)
 
     @property
     def policy(self) -> MeetingPolicy:
@@ -83,7 +85,8 @@ def read_meetings(table: Table) -> MeetingsConfig:
     regions = tuple(_dial_in_region(region) for region in table.tables("dial_in"))
     if len({region.name for region in regions}) != len(regions):
         raise table.fault("dial_in", "must name each region once")
-    meetings = table.record(MeetingsConfig, dial_in=regions)
+    mixer = read_mixer(table.table("mixer"))
+    meetings = table.record(MeetingsConfig, dial_in=regions, mixer=mixer)
     for name in ("access_level", "automatic_leader_assignment"):
         if getattr(meetings, name) == "Everyone" and not meetings.anonymous:
             raise table.fault(name, "must not be Everyone where meetings.anonymous = false")

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import attrs
 
-from mobility.domain.applications import Endpoint
 from mobility.domain.conversation import (
     ATTENDEE,
     CONFERENCED,
@@ -29,6 +28,8 @@ from mobility.domain.facts import (
     RosterShown,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.lines import Device
+from mobility.domain.meeting_policy import ENABLED
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
 from mobility.domain.states import (
@@ -66,10 +67,11 @@ class Place:
     in_lobby: bool
 
 
-def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
+def place_of(meeting: Meeting, uri: str, *, anonymous: bool, by_phone: bool = False) -> Place:
     """The place a meeting gives to who joins it (UCWA AccessLevel, AutomaticLeaderAssignment).
 
-    Everybody with an account is of the same enterprise; the anonymous are not.
+    Everybody with an account is of the same enterprise; the anonymous are not, and `by_phone` says
+    who of them comes by the telephone network (LobbyBypassForPhoneUsers).
     """
     organizer = uri == meeting.organizer_uri
     leaders = meeting.leaders.split()
@@ -82,11 +84,13 @@ def place_of(meeting: Meeting, uri: str, *, anonymous: bool) -> Place:
     }
     leads = {"Everyone": True, "SameEnterprise": not anonymous}
     leader = organizer or uri in leaders or leads.get(meeting.automatic_leader_assignment, False)
-    in_lobby = not (organizer or admitted.get(meeting.access_level, False))
+    bypasses = by_phone and meeting.lobby_bypass_for_phone_users == ENABLED
+    bypasses = bypasses and meeting.access_level != "Locked"
+    in_lobby = not (organizer or bypasses or admitted.get(meeting.access_level, False))
     return Place(LEADER if leader else ATTENDEE, in_lobby)
 
 
-def new_leg(invitation: Invitation, endpoint: Endpoint, state: str) -> Leg:
+def new_leg(invitation: Invitation, endpoint: Device, state: str) -> Leg:
     """The leg of an application that begins with an invitation."""
     return Leg(
         conversation_id=invitation.conversation_id,
@@ -127,6 +131,7 @@ def participant_fact(
         in_lobby=participant.in_lobby,
         anonymous=participant.anonymous,
         organizer=participant.organizer,
+        phone=participant.phone,
         **views,
     )
 

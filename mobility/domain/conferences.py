@@ -32,6 +32,7 @@ from mobility.domain.conference import (
     tell_settings,
     tell_waits,
 )
+from mobility.domain.conference_rows import new_invitation, new_participant
 from mobility.domain.conversation import (
     JOIN,
     LEADER,
@@ -44,6 +45,7 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.guests import GUEST_NAME, Guests
 from mobility.domain.history import History
 from mobility.domain.ledger import Unit
+from mobility.domain.lines import Device
 from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Meeting, Participant, Receipt
@@ -70,13 +72,17 @@ class ConferenceLimits:
 
 @attrs.frozen(slots=True)
 class Join:
-    """What joinOnlineMeeting asks for; `display_name` is that of an anonymous caller."""
+    """What joinOnlineMeeting asks for; `display_name` is that of an anonymous caller.
+
+    `phone` is the number of who comes by the telephone network, "" for a number that is withheld.
+    """
 
     operation_id: str = ""
     subject: str = ""
     importance: str = "Normal"
     thread_id: str = ""
     display_name: str = attrs.field(repr=False, default="")
+    phone: str | None = attrs.field(repr=False, default=None)
 
 
 class Conferences:
@@ -128,15 +134,26 @@ class Conferences:
             meeting = await self._meetings.improvise(endpoint.user_uri, call.subject, now)
         if meeting is None:
             raise Refusal("NotFound", "DestinationNotFound", "There is no such meeting.")
+        return await self.enter(endpoint, meeting, call, now, receipt)
+
+    async def enter(
+        self,
+        device: Device,
+        meeting: OnlineMeeting,
+        call: Join,
+        now: float,
+        receipt: Receipt | None = None,
+    ) -> Invitation:
+        """Come into the conference of a meeting, or into its lobby, as `join` says."""
         uri = conference_uri(meeting.record)
         async with self._conversations.lock(uri):  # so that a meeting has one conference
             conversation = self._conversations.of_meeting(uri)
             if conversation is None:
-                return await self._open(endpoint, meeting, call, now, receipt)
+                return await self._open(device, meeting, call, now, receipt)
         async with self._conversations.lock(conversation.id):
             if self._conversations.of_meeting(uri) is not conversation:
                 raise Refusal("Conflict", "TemporarilyUnavailable", "The conference just ended.")
-            return await self._enter(endpoint, conversation, meeting, call, now, receipt)
+            return await self._enter(device, conversation, meeting, call, now, receipt)
 
     async def add_participant(
         self,
@@ -163,7 +180,10 @@ class Conferences:
             if not conversation.is_conference:
                 await self._escalate(unit, draft, endpoint, now)
             self._check_size(draft, in_lobby=False)
-            invitation = self._invitation(draft, endpoint, PARTICIPANT, to_uri, operation_id, now)
+            until = now + self._conversations.limits.invitation_timeout_s
+            invitation = new_invitation(
+                draft, endpoint, PARTICIPANT, to_uri, operation_id, now, until
+            )
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
             name_of = self._names(draft)
@@ -287,7 +307,7 @@ class Conferences:
 
     async def _open(
         self,
-        endpoint: Endpoint,
+        endpoint: Device,
         meeting: OnlineMeeting,
         call: Join,
         now: float,
@@ -311,7 +331,7 @@ class Conferences:
 
     async def _enter(
         self,
-        endpoint: Endpoint,
+        endpoint: Device,
         conversation: ActiveConversation,
         meeting: OnlineMeeting,
         call: Join,
@@ -329,7 +349,7 @@ class Conferences:
         self,
         unit: Unit,
         draft: ActiveConversation,
-        endpoint: Endpoint,
+        endpoint: Device,
         meeting: OnlineMeeting,
         call: Join,
         now: float,
@@ -337,8 +357,8 @@ class Conferences:
     ) -> Invitation:
         """The application comes in, or waits in the lobby; its invitation says so."""
         uri = endpoint.user_uri
-        invitation = self._invitation(draft, endpoint, JOIN, uri, call.operation_id, now)
-        invitation = attrs.evolve(invitation, expires_at=now + self._limits.lobby_timeout_s)
+        until = now + self._limits.lobby_timeout_s
+        invitation = new_invitation(draft, endpoint, JOIN, uri, call.operation_id, now, until)
         if receipt is not None:
             unit.save(attrs.evolve(receipt, resource_id=invitation.id))
         others = inside_of(draft)
@@ -346,10 +366,12 @@ class Conferences:
         known = participant is not None
         if participant is None:
             anonymous = self._users.find(uri) is None
-            place = place_of(meeting.record, uri, anonymous=anonymous)
+            by_phone = call.phone is not None
+            place = place_of(meeting.record, uri, anonymous=anonymous, by_phone=by_phone)
             self._check_size(draft, in_lobby=place.in_lobby)
             name = self._users.name_of(uri) or call.display_name.strip() or GUEST_NAME
-            participant = self._participant(draft, meeting, uri, name, place, now)
+            number = call.phone or ""
+            participant = self._participant(draft, meeting, uri, name, place, now, number)
         leg = new_leg(invitation, endpoint, "Connecting")
         draft.participants[uri] = participant
         name_of = self._names(draft)
@@ -450,38 +472,11 @@ class Conferences:
         name: str,
         place: Place,
         now: float,
+        phone: str = "",
     ) -> Participant:
-        return Participant(
-            conversation_id=conversation.id,
-            uri=uri,
-            name=name,
-            role=place.role,
-            in_lobby=place.in_lobby,
-            anonymous=self._users.find(uri) is None,
-            organizer=uri == meeting.record.organizer_uri,
-            joined_at=now,
-            after_message=conversation.message_count,
-        )
-
-    def _invitation(
-        self,
-        conversation: ActiveConversation,
-        endpoint: Endpoint,
-        kind: str,
-        to_uri: str,
-        operation_id: str,
-        now: float,
-    ) -> Invitation:
-        return Invitation(
-            id=secrets.token_hex(16),
-            conversation_id=conversation.id,
-            from_uri=endpoint.user_uri,
-            from_application_id=endpoint.id,
-            to_uri=to_uri,
-            operation_id=operation_id,
-            created_at=now,
-            expires_at=now + self._conversations.limits.invitation_timeout_s,
-            kind=kind,
+        anonymous = self._users.find(uri) is None
+        return new_participant(
+            conversation, meeting.record, uri, name, place, now, anonymous=anonymous, phone=phone
         )
 
     def _check_size(self, conversation: ActiveConversation, *, in_lobby: bool) -> None:

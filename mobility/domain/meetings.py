@@ -17,7 +17,7 @@ from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.applications import Endpoint
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.meeting_policy import MeetingPolicy
+from mobility.domain.meeting_policy import DISABLED, ENABLED, MeetingPolicy
 from mobility.domain.records import Meeting, MeetingExtension, Receipt, User
 from mobility.errors import Refusal
 
@@ -97,7 +97,8 @@ class Meetings:
         self.policy = policy
         self._meetings: dict[str, OnlineMeeting] = {}
         self._of_user: dict[str, dict[str, OnlineMeeting]] = {}
-        self._numbers: set[str] = set()
+        self._numbers: dict[str, str] = {}
+        """The ids of meetings by their numbers."""
         self._locks = Locks()
         self.endings: list[Ending] = []
         self.changes: list[Change] = []
@@ -116,6 +117,10 @@ class Meetings:
         """The meeting of an id in any case, whoever asks; None when it is unknown or over."""
         meeting = self._meetings.get(meeting_id.upper())
         return meeting if meeting is not None and not meeting.over(now) else None
+
+    def numbered(self, number: str, now: float) -> OnlineMeeting | None:
+        """The meeting that has this conference id, None when there is none."""
+        return self.lookup(self._numbers.get(number, ""), now)
 
     def at(self, uri: str, now: float) -> OnlineMeeting | None:
         """The meeting of a conference URI, None when there is none there."""
@@ -323,17 +328,18 @@ class Meetings:
             created_at=now,
             access_level=self.policy.access_level,
             automatic_leader_assignment=self.policy.automatic_leader_assignment,
+            phone_user_admission=ENABLED if self.policy.dial_in else DISABLED,
             **fields,
         )
 
     async def _store(self, record: Meeting, unit: Unit) -> OnlineMeeting:
         """Commit a new meeting with what else is in `unit`."""
         unit.save(record)
-        self._numbers.add(record.number)  # so that nobody else is given it meanwhile
+        self._numbers[record.number] = record.id  # so that nobody else is given it meanwhile
         try:
             await self._ledger.commit(unit)
         except BaseException:
-            self._numbers.discard(record.number)
+            self._numbers.pop(record.number, None)
             raise
         meeting = OnlineMeeting(record)
         self._remember(meeting)
@@ -354,7 +360,7 @@ class Meetings:
         record = meeting.record
         self._meetings[record.id] = meeting
         self._of_user.setdefault(record.organizer_uri, {})[record.id] = meeting
-        self._numbers.add(record.number)
+        self._numbers[record.number] = record.id
         self._watch(meeting)
 
     def _forget(self, meeting: OnlineMeeting) -> None:
@@ -364,7 +370,7 @@ class Meetings:
         del own[record.id]
         if not own:
             del self._of_user[record.organizer_uri]
-        self._numbers.discard(record.number)
+        self._numbers.pop(record.number, None)
         if meeting.expiry is not None:
             meeting.expiry.cancel()
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from mobility.domain.descriptions import Description, media_of
+from mobility.errors import PeerFault
+from mobility.media.offers import read_description
 from mobility.sip import session_timer
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised
@@ -29,6 +32,26 @@ def description_of(message: Request | Response) -> str:
         return message.body.decode()
     except UnicodeDecodeError:
         raise Malformed("a session description that is no UTF-8") from None
+
+
+def offer_of(request: Request) -> Description:
+    """What an INVITE offers, with audio or video.
+
+    Raises SipRefusal (406 for a caller who takes no session description, 415, 488) and Malformed.
+    """
+    taken = [value.partition(";")[0].strip().lower() for value in request.values("Accept")]
+    if taken and not {SDP, "application/*", "*/*"}.intersection(taken):
+        raise SipRefusal(406, fields={"Accept": [SDP]})  # RFC 3261 section 21.4.7
+    text = description_of(request)
+    if not text:
+        raise SipRefusal(488, "Not Acceptable Here: no offer")
+    try:
+        offer = read_description(text)
+    except PeerFault as fault:
+        raise SipRefusal(488, fields={"Warning": [f'399 mobility "{fault.message}"']}) from None
+    if not media_of(offer.streams):
+        raise SipRefusal(488)
+    return offer
 
 
 def add(

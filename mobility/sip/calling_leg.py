@@ -56,6 +56,8 @@ class CallingLeg(Leg):
         self._early: dict[str, _Early] = {}
         self._reasons: tuple[str, ...] = ()
         self.local = invitation.offer
+        self.is_focus = False
+        """Whether it was answered by the focus of a conference (RFC 4579 section 4.2)."""
 
     @property
     def call_id(self) -> str:
@@ -200,6 +202,7 @@ class CallingLeg(Leg):
         self._becomes(Legged.ACCEPTED)
         self._register()
         self._allows = response.tokens("Allow")
+        self.is_focus = any("isfocus" in one.parameters for one in response.addresses("Contact"))
         try:
             description = description_of(response) or (early.description if early else "")
             self.keep_session(session_timer.agreed(response) or session_timer.ALONE)

@@ -5,7 +5,7 @@ two phones that talk to one another do it over two legs, whatever lies between. 
 passed on as they come; media flow between the ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from mobility.domain.addresses import user_uri
 from mobility.domain.bindings import Bindings
 from mobility.domain.calls import Wanted
-from mobility.domain.descriptions import Description, media_of
+from mobility.domain.descriptions import media_of
 from mobility.domain.diversions import diversion_of
 from mobility.domain.facts import InvitationChanged
 from mobility.domain.late_ringing import LateRinging
@@ -23,9 +23,8 @@ from mobility.domain.records import Binding
 from mobility.domain.records import Invitation as DomainInvitation
 from mobility.errors import Answerable, PeerFault, Unavailable
 from mobility.events import Catalogue, EventLog
-from mobility.media.offers import read_description
 from mobility.sip.call_line import CallerLine, CallLine, Domain, PhoneLine
-from mobility.sip.call_messages import SDP, description_of
+from mobility.sip.call_messages import description_of, offer_of
 from mobility.sip.call_reasons import rank, status_of_refusal
 from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg, Invitation
@@ -34,6 +33,7 @@ from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.diverted import diverted
 from mobility.sip.grammar import Malformed, readable
 from mobility.sip.leg import Leg
+from mobility.sip.meeting_calls import MeetingCalls
 from mobility.sip.message import Request
 from mobility.sip.parties import Callee, Caller, Parties, address
 from mobility.sip.path import ClientPath
@@ -107,6 +107,8 @@ class SipCalls:
         self._lines: set[CallLine] = set()
         """Those that call, and those of phones that were looked for, whether they ring or not."""
         self._refusals: dict[str, int] = {}
+        self.meetings: MeetingCalls | None = None
+        """Lets callers into meetings, where there is a mixer."""
         needs = Transferring(reaching.core, domain, parties, outside, may_transfer, log)
         self._transfers = Transfers(needs, self._lines, self)
         reaching.core.serve("INVITE", self.invite)
@@ -128,15 +130,32 @@ class SipCalls:
         if "Replaces" in request.fields:
             self._replace(incoming, caller)
             return
+        if self.meetings is not None and (visit := self.meetings.visit(request, caller)):
+            line = self.meetings.line(visit, self)
+            start = partial(self.meetings.enter, visit, line)
+            await self._begin(incoming, line, visit.visitor.uri, visit.visitor.name, start)
+            return
         callee = self._callee(request, caller)
         wanted = self._wanted(request, callee)
         one = CallerLine(self._domain, self)
+        start = partial(self._start, one, caller, callee, wanted)
+        await self._begin(incoming, one, caller.uri, caller.name, start)
+
+    async def _begin(
+        self,
+        incoming: Incoming,
+        one: CallerLine,
+        uri: str,
+        name: str,
+        start: Callable[[], Awaitable[DomainInvitation]],
+    ) -> None:
+        """Open the line of who calls, and let the domain decide with `start`."""
         path = ClientPath(self._reaching.client, flow=incoming.flow)
         leg = one.leg = CalledLeg(self._reaching.core, path, one, incoming)
-        one.line = self._domain.conversations.lines.open(caller.uri, caller.name, one.hear)
+        one.line = self._domain.conversations.lines.open(uri, name, one.hear)
         self._lines.add(one)
         try:
-            one.began(await self._start(one, caller, callee, wanted))
+            one.began(await start())
         except Unavailable:
             self._refuse(one, 503)
         except Answerable as refusal:
@@ -179,18 +198,11 @@ class SipCalls:
 
     def _wanted(self, request: Request, callee: Callee) -> Wanted:
         """What an INVITE asks for.  Raises SipRefusal and Malformed."""
-        _check_accept(request)
-        text = description_of(request)
-        if not text:
-            raise SipRefusal(488, "Not Acceptable Here: no offer")
-        offer = readable_description(text)
-        media = media_of(offer.streams)
-        if not media:
-            raise SipRefusal(488)
+        offer = offer_of(request)
         priority = (request.first("Priority") or "").lower()
         return Wanted(
             to_uri=callee.uri,
-            media=media,
+            media=media_of(offer.streams),
             offer=offer,
             subject=readable(request.first("Subject") or "")[:MAX_SUBJECT],
             importance=IMPORTANCE.get(priority, "Normal"),
@@ -344,21 +356,6 @@ class SipCalls:
 
     def referred(self, one: CallLine, incoming: Incoming) -> None:
         self._transfers.refer(one, incoming)
-
-
-def readable_description(text: str) -> Description:
-    """The description in an SDP text.  Raises SipRefusal (488)."""
-    try:
-        return read_description(text)
-    except PeerFault as fault:
-        raise SipRefusal(488, fields={"Warning": [f'399 mobility "{fault.message}"']}) from None
-
-
-def _check_accept(request: Request) -> None:
-    """406 for a caller who takes no session description (RFC 3261 section 21.4.7)."""
-    taken = [value.partition(";")[0].strip().lower() for value in request.values("Accept")]
-    if taken and not {SDP, "application/*", "*/*"}.intersection(taken):
-        raise SipRefusal(406, fields={"Accept": [SDP]})
 
 
 def one_line(text: str) -> str:

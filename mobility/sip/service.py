@@ -38,6 +38,7 @@ from mobility.sip.gateway_legs import Gateways
 from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.message_bodies import ACCEPT
+from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
@@ -71,6 +72,8 @@ class SipServices:
     voicemail: str = attrs.field(repr=False)
     may_transfer: Callable[[str], bool]
     events: EventServices
+    mixer: SipMixer | None = None
+    """Of meetings, where there is one."""
 
 
 class SipSide:
@@ -123,8 +126,13 @@ class SipSide:
         )
         records = system_records(reactor, settings.resolvers)
         locator = DnsLocator(records, _spoken(settings, tls), entropy)
+        mixer = services.mixer
         self.routes = StaticRoutes(
-            settings, services.gateways, lambda target: self.probing.is_down(target), entropy
+            settings,
+            services.gateways,
+            lambda target: self.probing.is_down(target),
+            entropy,
+            mixer.settings if mixer is not None else None,
         )
         proofs = {
             one.name: Account(one.name, one.username, one.secret, one.realm)
@@ -170,6 +178,8 @@ class SipSide:
         )
 
         services.telephones.open(self.core, self.client, self.routes)
+        if mixer is not None:
+            mixer.open(self.core, self.client, self.routes, log)
         carrier = SipCarrier(
             self.client,
             self.registrar,

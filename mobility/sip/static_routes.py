@@ -5,6 +5,7 @@ from typing import cast
 
 import attrs
 
+from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.voice_objects import Gateway
 from mobility.sip.dialog import Entropy
@@ -12,7 +13,10 @@ from mobility.sip.flow import Flow
 from mobility.sip.locating import weighted
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.routing import Target, Way, target_of
-from mobility.sip.uri import OtherUri, SipUri, TelUri, Uri
+from mobility.sip.uri import OtherUri, SipUri, TelUri, Uri, parse_sip_uri
+
+MIXER = "mixer"
+"""Under which name the conference server is watched that no route leads to."""
 
 
 @attrs.frozen(slots=True)
@@ -36,8 +40,10 @@ class StaticRoutes:
         gateways: Callable[[], Iterable[Gateway]],
         is_down: Callable[[Target], bool],
         entropy: Entropy,
+        mixer: MixerConfig | None = None,
     ) -> None:
         self._settings = settings
+        self._mixer = mixer if mixer is not None and mixer.uri else None
         self._gateways = gateways
         self._is_down = is_down
         self._entropy = entropy
@@ -77,6 +83,19 @@ class StaticRoutes:
         """How a gateway is reached."""
         return [target_of_gateway(gateway)]
 
+    def to_conference(self, uri: SipUri) -> list[Way]:
+        """How a conference of the mixer's is reached: by the route of its domain, or as it says."""
+        route = self._by_domain.get(uri.host)
+        return self._targets(route) if route is not None else [target_of(uri)]
+
+    @property
+    def mixer_is_down(self) -> bool:
+        """Whether there is a mixer, and nothing that leads to it is there."""
+        if self._mixer is None:
+            return False
+        ways = self.to_conference(parse_sip_uri(self._mixer.conference("0")))
+        return all(isinstance(way, Target) and self._is_down(way) for way in ways)
+
     def trusted_for(self, domain: str, names: Iterable[str]) -> bool:
         """Whether a server with a certificate for these names speaks for a domain: one of the
         domain's own names, or one of its route's targets (RFC 5922)."""
@@ -113,6 +132,10 @@ class StaticRoutes:
             found += [
                 Watched(one.name, target_of_gateway(one), every_s) for one in self._gateways()
             ]
+        if self._mixer is not None and self._mixer.probe_s:
+            uri = parse_sip_uri(self._mixer.conference("0"))
+            if uri.host not in self._by_domain:
+                found.append(Watched(MIXER, target_of(uri), self._mixer.probe_s))
         return found
 
     def _by_number(self, number: str) -> list[Way]:

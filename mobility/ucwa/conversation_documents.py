@@ -140,7 +140,7 @@ def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -
         **({"inLobby": shown.in_lobby, "organizer": shown.organizer} if shown.role else {}),
         "local": shown.local,
         "name": shown.name,
-        **present(role=shown.role),
+        **present(role=shown.role, otherPhoneNumber=f"tel:{shown.phone}" if shown.phone else ""),
         "uri": shown.uri,
         "_links": rels,
     }

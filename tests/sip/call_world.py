@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig
+from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
@@ -25,6 +26,7 @@ from mobility.sip.flow import Allowance, Flow
 from mobility.sip.framing import Frame
 from mobility.sip.gateway_legs import Gateways
 from mobility.sip.message import Request, Response, parse
+from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.parties import Parties
 from mobility.sip.registrar import Registrar
@@ -43,6 +45,9 @@ VOICEMAIL = "tel:+14255550999"
 
 ACCOUNTS = {"trunk": Account("trunk", "alice-co", "secret")}
 """What a gateway may ask for."""
+
+MIXER = MixerConfig("sip:conf-{id}@mixer.test;transport=tcp")
+"""The conference server, which is a `Telephone` at the host mixer.test."""
 
 VERSIONS = {"sendrecv": 1, "sendonly": 2, "recvonly": 2, "inactive": 3}
 
@@ -240,6 +245,7 @@ class SipWorld:
 
     def __init__(self) -> None:
         self.gateways = Gateways("example.test", VOICEMAIL)
+        self.mixer = SipMixer(MIXER, "example.test")
         self.world: World = PhoneWorld(network=self.gateways)
         self.clock = Clock()
         self.log = MemoryLog()
@@ -277,7 +283,7 @@ class SipWorld:
             lambda: world.now,
         )
         routes = StaticRoutes(
-            settings, lambda: world.voice.gateways, lambda target: False, self.random
+            settings, lambda: world.voice.gateways, lambda target: False, self.random, MIXER
         )
         phones = cast(PhoneWorld, world).phones
         self.calls = SipCalls(
@@ -294,6 +300,7 @@ class SipWorld:
         )
 
         self.gateways.open(self.core, client, routes)
+        self.mixer.open(self.core, client, routes, self.log)
 
     def random(self, size: int) -> bytes:
         self.entropy += 1

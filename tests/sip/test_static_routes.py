@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.voice_objects import Gateway
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.routing import Target, Way
 from mobility.sip.static_routes import StaticRoutes
-from mobility.sip.uri import parse_uri
+from mobility.sip.uri import parse_sip_uri, parse_uri
 
 GATEWAY = Gateway("gw.example.net")
 ROUTES = (
@@ -91,3 +92,36 @@ class StaticRouteTests(SynchronousTestCase):
         ):
             self.assertEqual(routes.trusted_for("partner.test", names), good)
         self.assertFalse(routes.trusted_for("other.test", ["partner.test"]))
+
+    def mixer(self, uri: str) -> StaticRoutes:
+        return StaticRoutes(
+            SipConfig(routes=ROUTES),
+            list,
+            self.down.__contains__,
+            lambda size: self.chance,
+            MixerConfig(uri),
+        )
+
+    def test_mixer(self) -> None:
+        """The conference server is reached as its URI says, and watched."""
+        routes = self.mixer("sip:c{id}@mix.test:5070;transport=tcp")
+        target = Target("mix.test", 5070, "TCP")
+        uri = parse_sip_uri("sip:c7@mix.test:5070;transport=tcp")
+        self.assertEqual(routes.to_conference(uri), [target])
+        self.assertEqual(routes.watched()[-1].target, target)
+        self.assertFalse(routes.mixer_is_down)
+        self.down.add(target)
+        self.assertTrue(routes.mixer_is_down)
+        self.assertFalse(self.routes().mixer_is_down)
+
+    def test_mixer_behind_a_route(self) -> None:
+        """A route of its domain leads to it, and is down when all its targets are."""
+        routes = self.mixer("sip:c{id}@partner.test")
+        self.assertEqual(
+            routes.to_conference(parse_sip_uri("sip:c7@partner.test")), [ONE, TWO, BACKUP]
+        )
+        self.assertEqual([one.owner for one in routes.watched()], ["partner"] * 3)
+        self.down |= {ONE, TWO}
+        self.assertFalse(routes.mixer_is_down)
+        self.down.add(BACKUP)
+        self.assertTrue(routes.mixer_is_down)

@@ -57,7 +57,8 @@ class ParticipantChanged:
 
     `local` is the owner itself.  `within` is "" for the conversation as a whole, else the view of
     a conference that alone changed: leaders, attendees or lobby.  `left` and `entered` are the
-    views that the participant leaves and enters along with the change.
+    views that the participant leaves and enters along with the change.  `phone` is the number from
+    which it has dialled in, "" for everybody else.
     """
 
     conversation_id: str
@@ -72,6 +73,7 @@ class ParticipantChanged:
     organizer: bool = False
     left: str = ""
     entered: str = ""
+    phone: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)

@@ -61,7 +61,7 @@ class Participant:
     """A person in a conference or its lobby, however many applications it takes part with.
 
     `role` is Leader or Attendee.  Messages up to number `after_message` were sent before the
-    person came in.
+    person came in.  `phone` is the number from which somebody has dialled in.
     """
 
     KEY: ClassVar = ("conversation_id", "uri")
@@ -74,6 +74,7 @@ class Participant:
     organizer: bool
     joined_at: float
     after_message: int = 0
+    phone: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)

@@ -48,6 +48,7 @@ participants = Table(
     column("organizer", Boolean),
     column("joined_at", Double),
     column("after_message", BigInteger),
+    column("phone", Text),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,245 @@
+"""The mixer of conferences over SIP: a conference server that mixes whoever calls the same URI.
+
+Each device of a participant has a call of its own with the server, in which this end stands for the
+device: what the device describes goes to the server, and the server's answer to the device (RFC
+3725).  Whoever is muted by a leader is described to the server as a device that sends nothing.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from mobility.config.mixer import MixerConfig
+from mobility.domain.addresses import is_guest
+from mobility.domain.descriptions import Description
+from mobility.domain.telephone import Happening, Hear
+from mobility.errors import PeerFault
+from mobility.events import Catalogue, EventLog
+from mobility.media.muting import heard, heard_offer, muted
+from mobility.media.offers import read_description
+from mobility.sip.call_reasons import happening_of_status
+from mobility.sip.calling_leg import CallingLeg, Invitation
+from mobility.sip.client import Client
+from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
+from mobility.sip.headers import NameAddr
+from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.parties import UNKNOWN, address
+from mobility.sip.path import ClientPath
+from mobility.sip.refusal import SipRefusal
+from mobility.sip.routing import Way
+from mobility.sip.static_routes import StaticRoutes
+from mobility.sip.uri import parse_sip_uri
+
+EVENTS: Catalogue = {
+    "sip.mixer_refused": {
+        "call": "Call-ID of the leg, cut to 64 characters",
+        "status": "with which the conference server has refused the call, or to mute it",
+    },
+}
+
+
+@attrs.frozen(slots=True)
+class _Side:
+    """The SIP side, once it is there."""
+
+    core: Core
+    client: Client
+    routes: StaticRoutes
+    log: EventLog
+
+
+@attrs.frozen(slots=True)
+class _Offered:
+    """A new offer: what of the device was muted in it, and where it is the device's own, what the
+    device had described before; else ""."""
+
+    muted: tuple[str, ...]
+    before: str = attrs.field(repr=False)
+
+    @property
+    def own(self) -> bool:
+        return bool(self.before)
+
+
+class SipMixer:
+    """The conference server of `[meetings.mixer]`.  It is made before the SIP side, which it is
+    given later."""
+
+    def __init__(self, settings: MixerConfig, domain: str) -> None:
+        """`domain` is that of the URIs by which numbers are named."""
+        self.settings = settings
+        self._domain = domain
+        self._side: _Side | None = None
+
+    def open(self, core: Core, client: Client, routes: StaticRoutes, log: EventLog) -> None:
+        """The SIP side is there: conferences can be called."""
+        self._side = _Side(core, client, routes, log)
+
+    def join(
+        self,
+        conference_id: str,
+        uri: str,
+        name: str,
+        offer: Description,
+        hear: Hear,
+        media: tuple[str, ...] = (),
+    ) -> "MixerLeg":
+        """Call a conference for a participant's device, which offers `offer`; its `media` are
+        muted.
+
+        `hear` is told what becomes of it, never before this has returned.
+        """
+        side = self._side
+        if side is None:
+            raise RuntimeError("the SIP side is not there yet")
+        conference = self.settings.conference(conference_id)
+        caller = address(uri, name, self._domain)
+        fields: tuple[tuple[str, str], ...] = ()
+        if uri != UNKNOWN and not is_guest(uri):
+            fields = (("P-Asserted-Identity", str(caller)),)
+        target = parse_sip_uri(conference)
+        leg = MixerLeg(side.core, hear, side.log, media)
+        ways: Sequence[Way] = side.routes.to_conference(target)
+        said = muted(offer.text, media)
+        invitation = Invitation(conference, caller, NameAddr(target.bare()), said, fields)
+        leg.leg = CallingLeg(side.core, ClientPath(side.client, ways), leg, invitation)
+        leg.described = offer.text
+        side.core.later(0, leg.begin)
+        return leg
+
+
+class MixerLeg:
+    """The call of one device with the conference server; it is the Owner of its call leg."""
+
+    leg: CallingLeg
+
+    def __init__(self, core: Core, hear: Hear, log: EventLog, media: tuple[str, ...]) -> None:
+        """`media` are those of the device that are muted from the start."""
+        self._core = core
+        self._hear = hear
+        self._log = log
+        self._over = False
+        self._answered = False
+        self._description: Description | None = None
+        self.described = ""
+        """What the device has described last, as it did itself."""
+        self._muted = self._muted_at_first = media
+        self._expects: list[_Offered] = []
+        """The new offers of this end that wait for an answer, in order."""
+
+    def begin(self) -> None:
+        """Send the INVITE, unless it is over already."""
+        if not self._over:
+            self.leg.invite()
+
+    @property
+    def description(self) -> Description | None:
+        """What the server has described last: early media with RINGING, its answer with ANSWERED
+        and AGREED, its offer with OFFERED."""
+        return self._description
+
+    def hang_up(self) -> None:
+        """Leave the conference; nothing more is told of it.  Once more it does nothing."""
+        if not self._over:
+            self._over = True
+            self.leg.hang_up()
+
+    def offer(self, description: Description) -> None:
+        """The device offers anew; AGREED or DISAGREED follows."""
+        if not self._over:
+            before, self.described = self.described, description.text
+            self._reoffer(before)
+
+    def answer(self, description: Description | None) -> None:
+        """The device answers what was OFFERED, or refuses it with None."""
+        if description is None:
+            self.leg.refuse_offer()
+        else:
+            self.described = description.text
+            self.leg.answer_offer(muted(description.text, self._muted))
+
+    def mute(self, media: tuple[str, ...]) -> None:
+        """Let the server take nothing of these media from the device, and what it offers of
+        others.  The device is not told: its own description stays as it is."""
+        if media == self._muted or self._over:
+            return
+        self._muted = media
+        if self._answered:
+            self._reoffer()
+
+    def _reoffer(self, before: str = "") -> None:
+        """`before` is what the device had described, where it offers anew."""
+        if self.leg.offer_waits and self._expects:  # the newest offer alone is made
+            before = self._expects.pop().before or before
+        self._expects.append(_Offered(self._muted, before))
+        self.leg.reoffer(muted(self.described, self._muted))
+
+    # -- an Owner --------------------------------------------------------------------------------
+
+    def progressed(self, leg: Leg, status: int, description: str) -> None:  # noqa: ARG002
+        if description:
+            self._read(heard(description, self.described, self._muted_at_first))
+        self._say(Happening.RINGING)
+
+    def answered(self, leg: Leg, description: str) -> None:  # noqa: ARG002
+        if not self._read(heard(description, self.described, self._muted_at_first)):
+            self.leg.hang_up()
+            self._ends(Happening.UNREACHABLE)
+            return
+        self._answered = True
+        if self._muted != self._muted_at_first:
+            self._reoffer()
+        self._say(Happening.ANSWERED)
+
+    def refused(self, leg: Leg, refused: Refused) -> None:
+        self._log.emit(
+            "sip.mixer_refused", call=leg.call_id[:MAX_CALL_ID_SHOWN], status=refused.status
+        )
+        self._ends(happening_of_status(refused.status))
+
+    def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
+        if self._read(heard_offer(description, self._muted)):
+            self._say(Happening.OFFERED)
+        else:
+            self.leg.refuse_offer()
+
+    def agreed(self, leg: object, description: str) -> None:  # noqa: ARG002
+        if not self._expects:
+            return
+        offered = self._expects.pop(0)
+        if offered.own:
+            answer = heard(description, self.described, offered.muted)
+            self._say(Happening.AGREED if self._read(answer) else Happening.DISAGREED)
+
+    def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
+        if not self._expects:
+            return
+        offered = self._expects.pop(0)
+        if offered.own:
+            self.described = offered.before
+            self._say(Happening.DISAGREED)
+        else:
+            call = self.leg.call_id[:MAX_CALL_ID_SHOWN]
+            self._log.emit("sip.mixer_refused", call=call, status=status)
+
+    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
+        raise SipRefusal(603)
+
+    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
+        self._ends(Happening.HUNG_UP)
+
+    def _read(self, description: str) -> bool:
+        try:
+            self._description = read_description(description)
+        except PeerFault:
+            return False
+        return True
+
+    def _say(self, happening: Happening) -> None:
+        if not self._over:
+            self._hear(happening)
+
+    def _ends(self, happening: Happening) -> None:
+        if not self._over:
+            self._over = True
+            self._hear(happening)
