@@ -10,6 +10,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamServerEndpoint,
 )
+from twisted.internet.tcp import Port
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -18,6 +19,7 @@ from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
 from mobility.operate.ports import obstacle
+from mobility.operate.prompt import PromptServer
 
 EVENTS: Catalogue = {
     "listener.started": {
@@ -103,6 +105,8 @@ class Listener(Service):
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
+        if isinstance(port, Port):  # all but those of foreign endpoints
+            port.transport = PromptServer
         self._log.emit(
             "listener.started",
             listener=self.settings.name,

@@ -107,11 +107,11 @@ class Sending:
     def settled(self, last: Response | None) -> None:
         """The only way there is has led to `last`; None if that was handed on."""
         if last is not None:
-            self.attempt = None
             self.finish(last)
 
     def finish(self, response: Response) -> None:
         """Hand on the final response."""
+        self.attempt = None
         if not self.finished:
             self.finished = True
             self.client.log_sent(self, response)
@@ -223,7 +223,6 @@ class Client:
                     last = await done
                     if last is None:
                         return
-        sending.attempt = None
         sending.finish(last or sending.made(503))
 
     async def _hops(self, way: Way, request: Request) -> Sequence[Hop | Flow]:

@@ -172,6 +172,7 @@ class Transactions:
         running = self._running.pop(transaction, None)
         if running is None:
             return
+        transaction.user = None  # which has the transaction: memory is free at once without cycles
         for timer in running.timers.values():
             timer.cancel()
         others = self._of_flow.get(running.flow)

@@ -1,5 +1,6 @@
 """Requests of ours, without a network."""
 
+import gc
 from collections.abc import Sequence
 from typing import cast
 
@@ -144,6 +145,15 @@ class SendTests(ClientTestCase):
         self.clock.advance(100)
         self.assertEqual(self.statuses, [200])
         self.assertEqual(len(self.core.transactions), 0)
+
+    def test_nothing_left(self) -> None:
+        """A request that was answered leaves nothing that only the garbage collector frees."""
+        peer = self.peer()
+        gc.collect()
+        for _ in range(3):
+            self.send("MESSAGE", peer)
+            peer.answer(200)
+        self.assertEqual((self.statuses, gc.collect()), ([200] * 3, 0))
 
     def test_next_target(self) -> None:
         """No address, a refused connection, a broken one and 503 lead to the next target, each with

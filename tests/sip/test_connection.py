@@ -1,5 +1,7 @@
 """Connections and datagram sockets, in memory."""
 
+import gc
+
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -54,6 +56,14 @@ class ConnectionTests(ServerTestCase):
         pipe.write = writes.append
         connection.dataReceived(OPTIONS * 3)
         self.assertEqual([one.count(b"SIP/2.0 200") for one in writes], [3])
+
+    def test_nothing_left(self) -> None:
+        """A request that was answered leaves nothing that only the garbage collector frees."""
+        connection, _ = self.connect()
+        connection.dataReceived(OPTIONS)
+        gc.collect()
+        connection.dataReceived(OPTIONS * 3)
+        self.assertEqual(gc.collect(), 0)
 
     def test_ping(self) -> None:
         """A ping is answered (RFC 5626)."""
