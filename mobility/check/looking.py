@@ -216,6 +216,13 @@ class Lookout:
             found.append(await self._place("branch", f"branch appliance {branch.host}", branch))
         for pool in self._deployment.pools:
             found.append(await self._pool(pool))
+        for mixer in self._deployment.mixers:
+            name = f"conference server {mixer.place.host}"
+            if mixer.transport == "udp":
+                reason = "it is asked over UDP: sip.peer_down in the log says when it is not there"
+                skipped.append(Skipped(name, reason))
+            else:
+                found.append(await self._place("mixer", name, mixer.place))
         return found, skipped
 
     async def _web_port(self, web: WebListener, target: Target) -> ports.Probed:

@@ -63,7 +63,15 @@ BRANCH = Rule(
     "applications, which stay on this front end, meet them over it.",
     "Open its SIP port between the branch and this network, or correct topology.branches.",
 )
-RULES = (WEB, SIP, SIP_MISSING, OTHER_SERVICE, EDGE, POOL, BRANCH)
+MIXER = Rule(
+    "ports.mixer",
+    Severity.ERROR,
+    "the conference server cannot be reached",
+    "It mixes the audio and video of meetings: without it people who join hear and see nobody.",
+    "Start it, open its SIP port to the front end, or correct meetings.mixer.uri or the "
+    "[[sip.route]] of its domain.",
+)
+RULES = (WEB, SIP, SIP_MISSING, OTHER_SERVICE, EDGE, POOL, BRANCH, MIXER)
 
 PUSH_NOTE = (
     f"clients of Lync Server 2010 get push notifications over outgoing TCP {APNS_LEGACY_PORT}: if "
@@ -73,7 +81,7 @@ PUSH_NOTE = (
 
 @attrs.frozen(slots=True)
 class Probed:
-    """What was tried: its kind ("web", "sip", "edge", "pool" or "branch"), name and place.
+    """What was tried: its kind ("web", "sip", "edge", "pool", "branch" or "mixer"), name and place.
 
     `failure` is "" when a connection opened; `ours` is false when what answers HTTP there is no
     front end.
@@ -96,7 +104,14 @@ def judge(
 
 
 def _probed(probed: Sequence[Probed]) -> Iterator[Finding]:
-    rules = {"web": WEB, "sip": SIP, "edge": EDGE, "pool": POOL, "branch": BRANCH}
+    rules = {
+        "web": WEB,
+        "sip": SIP,
+        "edge": EDGE,
+        "pool": POOL,
+        "branch": BRANCH,
+        "mixer": MIXER,
+    }
     for one in probed:
         if one.failure:
             what = f"{one.name} at {one.place}: {one.failure}"

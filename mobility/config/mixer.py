@@ -28,6 +28,19 @@ class MixerConfig:
     probe_s: float = between(30.0, 0.0, 3_600.0)
     """How often the server is asked whether it is there, unless a route leads to it; 0 is never."""
 
+    @property
+    def server(self) -> tuple[str, int, str]:
+        """Host (an address without brackets), port and transport of the URI.
+
+        Without a port it is that of the transport, without a transport it is udp (RFC 3263).
+        """
+        match = _URI.fullmatch(self.uri)
+        if match is None:
+            raise ValueError(self.uri)
+        transport = match["transport"] or "udp"
+        port = int(match["port"] or (5061 if transport == "tls" else 5060))
+        return match["host"].strip("[]"), port, transport
+
     def conference(self, conference_id: str) -> str:
         """The URI of one conference."""
         return self.uri.replace(CONFERENCE, conference_id)

@@ -1,5 +1,6 @@
 """The deployment that a configuration describes: its names, and where they lead."""
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,6 +63,14 @@ class SipListener:
 
 
 @attrs.frozen(slots=True)
+class SipServer:
+    """Another SIP server; `transport` is tls, tcp or udp."""
+
+    place: Place
+    transport: str
+
+
+@attrs.frozen(slots=True)
 class OtherPool:
     """Another pool, or a hosting provider: where its discovery root is."""
 
@@ -93,6 +102,8 @@ class Deployment:
     """The branch appliances of this pool, and where SIP clients connect to them."""
     pools: tuple[OtherPool, ...] = ()
     """The other pools and hosting providers that users are sent on to."""
+    mixers: tuple[SipServer, ...] = ()
+    """The conference servers that mix the media of meetings."""
 
     def listeners(self, site: str, *, secure: bool) -> tuple[WebListener, ...]:
         """The listeners of a site that answer with (or without) HTTPS links."""
@@ -139,6 +150,7 @@ def deployment_of(config: Config) -> Deployment:
         web=tuple(_web_listener(one) for one in config.listeners),
         sip=tuple(_sip_listener(one) for one in config.sip.listeners),
         trusted_proxies=config.web.trusted_proxies,
+        mixers=tuple(_mixers(config)),
         **_others(config.topology),
     )
 
@@ -158,6 +170,22 @@ def _others(topology: TopologyConfig) -> dict[str, Any]:
             if one.root
         ),
     }
+
+
+def _mixers(config: Config) -> Iterator[SipServer]:
+    """The targets of the route that leads to the mixer, or the host of its URI."""
+    if not config.meetings.mixer.uri:
+        return
+    host, port, transport = config.meetings.mixer.server
+    routed = False
+    for route in config.sip.routes:
+        if host.lower() in route.domains and not routed:
+            routed = True
+            for one in route.targets:
+                own = one.port or (5061 if one.transport == "tls" else 5060)
+                yield SipServer(Place(dns_name(one.host), own), one.transport)
+    if not routed:
+        yield SipServer(Place(dns_name(host), port), transport)
 
 
 def _place(url: str) -> Place:

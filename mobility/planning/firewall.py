@@ -46,6 +46,7 @@ def passages(config: Config) -> list[Passage]:
         *_web(deployment),
         *_sip(deployment),
         *_pools(deployment),
+        *_mixers(deployment),
         *_push(config, deployment),
         *_servers(config),
     ]
@@ -126,6 +127,20 @@ def _pools(deployment: Deployment) -> Iterator[Passage]:
             "tcp",
             "for users who are homed there",
             "HTTPS: discovery sends them on",
+        )
+
+
+def _mixers(deployment: Deployment) -> Iterator[Passage]:
+    for mixer in deployment.mixers:
+        host = mixer.place.host
+        yield Passage(
+            FRONT_END,
+            f"conference server {host}",
+            mixer.place.port,
+            "udp" if mixer.transport == "udp" else "tcp",
+            "for audio and video of meetings",
+            f"SIP over {mixer.transport}; the media flow between it and the clients, on the ports "
+            "that it is set to",
         )
 
 

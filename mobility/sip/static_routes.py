@@ -44,6 +44,8 @@ class StaticRoutes:
     ) -> None:
         self._settings = settings
         self._mixer = mixer if mixer is not None and mixer.uri else None
+        self._mixer_uri = parse_sip_uri(mixer.conference("0")) if mixer and mixer.uri else None
+        """Of some conference."""
         self._gateways = gateways
         self._is_down = is_down
         self._entropy = entropy
@@ -66,12 +68,15 @@ class StaticRoutes:
     def ways(self, uri: Uri) -> list[Way]:
         """How requests for a URI that is none of our users' go on.
 
-        Raises SipRefusal where nothing leads there.
+        Raises SipRefusal where nothing leads there, and for conferences of the mixer's: nobody is
+        to get past the lobby of a meeting.
         """
         if isinstance(uri, OtherUri):
             raise SipRefusal(416)
         if isinstance(uri, TelUri):
             return self._by_number(uri.number)
+        if self._mixer_uri is not None and uri.host == self._mixer_uri.host:
+            raise SipRefusal(404)
         route = self._by_domain.get(uri.host)
         if route is not None:
             return self._targets(route)
@@ -91,9 +96,9 @@ class StaticRoutes:
     @property
     def mixer_is_down(self) -> bool:
         """Whether there is a mixer, and nothing that leads to it is there."""
-        if self._mixer is None:
+        if self._mixer_uri is None:
             return False
-        ways = self.to_conference(parse_sip_uri(self._mixer.conference("0")))
+        ways = self.to_conference(self._mixer_uri)
         return all(isinstance(way, Target) and self._is_down(way) for way in ways)
 
     def trusted_for(self, domain: str, names: Iterable[str]) -> bool:
@@ -132,10 +137,10 @@ class StaticRoutes:
             found += [
                 Watched(one.name, target_of_gateway(one), every_s) for one in self._gateways()
             ]
-        if self._mixer is not None and self._mixer.probe_s:
-            uri = parse_sip_uri(self._mixer.conference("0"))
-            if uri.host not in self._by_domain:
-                found.append(Watched(MIXER, target_of(uri), self._mixer.probe_s))
+        uri, mixer = self._mixer_uri, self._mixer
+        routed = uri is None or uri.host in self._by_domain
+        if uri is not None and mixer is not None and mixer.probe_s and not routed:
+            found.append(Watched(MIXER, target_of(uri), mixer.probe_s))
         return found
 
     def _by_number(self, number: str) -> list[Way]:

@@ -150,6 +150,7 @@ class Scene:
         ports.Probed("edge", "Access Edge", f"{EDGE}:5061"),
         ports.Probed("pool", "pool pool2.example.com", "web2.example.com:443"),
         ports.Probed("branch", "branch appliance sba.example.com", "sba.example.com:5061"),
+        ports.Probed("mixer", "conference server mix.example.com", "mix.example.com:5060"),
     )
     seen: proxy.Seen = SEEN
     asked: push.Asked = ASKED

@@ -87,7 +87,7 @@ def described(**changes: Any) -> Break:
 
 
 def probed(number: int, **changes: Any) -> Break:
-    """A port is otherwise: web and SIP listener, Edge, pool, branch."""
+    """A port is otherwise: web and SIP listener, Edge, pool, branch, mixer."""
 
     def change(scene: Scene) -> Scene:
         found = list(scene.probed)
@@ -292,6 +292,7 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
     "ports.other-service": (probed(0, ours=False),),
     "ports.pool": (probed(3, failure="answers 404 without a root"),),
     "ports.branch": (probed(4, failure="no answer in time"),),
+    "ports.mixer": (probed(5, failure="no answer in time"),),
     "ports.edge": (probed(2, failure="it has no address"),),
     "proxy.hairpin": (through(root=Reply(failure="no answer in time")),),
     "proxy.unreachable": (through(root=Reply(failure="Connection refused"), where="outside"),),

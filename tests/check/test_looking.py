@@ -15,7 +15,7 @@ from twisted.web.server import Site
 
 from mobility import pki
 from mobility.check.looking import Lookout, Wishes, published, read_chain
-from mobility.planning.deployment import Deployment, OtherPool, Place
+from mobility.planning.deployment import Deployment, OtherPool, Place, SipServer
 from tests.check.authority import serve
 from tests.check.scenes import root
 
@@ -71,6 +71,20 @@ class OtherServersTests(TestCase):
             edge=attrs.evolve(self.branch),
         )
         self.assertEqual([("edge", ""), ("branch", ""), ("pool", "")], found)
+
+    async def test_mixers(self) -> None:
+        """A conference server is tried over TCP; one that is asked over UDP cannot be."""
+        over_tcp = SipServer(self.branch, "tcp")
+        self.assertEqual([("mixer", "")], await self.failures(mixers=(over_tcp,)))
+        nowhere = SipServer(Place("nobody.example.com", 5060), "tls")
+        found = await self.failures(mixers=(nowhere,))
+        self.assertEqual([("mixer", "it has no address")], found)
+        place = Place("web.example.com", 443)
+        over_udp = (SipServer(self.branch, "udp"),)
+        told = Deployment(("example.com",), "fe1", place, place, "", (), (), mixers=over_udp)
+        probed, skipped = await Lookout(told, self.wishes, reactor).see_ports()
+        self.assertEqual([], probed)
+        self.assertEqual(["conference server sba.example.com"], [one.what for one in skipped])
 
     async def test_faults(self) -> None:
         """A root that is none, a name that nobody knows and a service without TLS are told."""

@@ -119,6 +119,21 @@ class FirewallTests(SynchronousTestCase):
         self.assertIn("UcwaSipExternalListeningPort", whys[5088])
         self.assertIn("UcwaSipPrimaryListeningPort", whys[5089])
 
+    def test_mixers(self) -> None:
+        """A conference server has a way to it, and so have the targets of a route to it."""
+        mixer = '[meetings.mixer]\nuri = "sip:{id}@mix.example.com;transport=tcp"\n'
+        found = self.ports(("[topology.edge]\n", f"{mixer}[topology.edge]\n"))
+        self.assertIn(("front end", "conference server mix.example.com", 5060), found)
+        route = (
+            '[[sip.route]]\nname = "mix"\ndomains = ["mix.example.com"]\n'
+            '[[sip.route.target]]\nhost = "192.0.2.7"\nport = 5070\ntransport = "udp"\n'
+            '[[sip.route.target]]\nhost = "m2.example.com"\n'
+        )
+        found = self.ports(("[topology.edge]\n", f"{mixer}{route}[topology.edge]\n"))
+        self.assertIn(("front end", "conference server 192.0.2.7", 5070), found)
+        self.assertIn(("front end", "conference server m2.example.com", 5061), found)
+        self.assertNotIn(("front end", "conference server mix.example.com", 5060), found)
+
     def test_other_servers(self) -> None:
         """The Access Edge, branch appliances, other pools and the clearing house have ways to
         them; 5223 is for old clients only."""

@@ -125,3 +125,9 @@ class StaticRouteTests(SynchronousTestCase):
         self.assertFalse(routes.mixer_is_down)
         self.down.add(BACKUP)
         self.assertTrue(routes.mixer_is_down)
+
+    def test_nobody_calls_the_mixer(self) -> None:
+        """Users do not reach conferences but by their meetings, wherever a route leads."""
+        routes = self.mixer("sip:c{id}@partner.test")
+        self.assertFalse(routes.reaches(parse_sip_uri("sip:c7@partner.test")))
+        self.assertFalse(routes.reaches(parse_sip_uri("sip:a@partner.test")))
