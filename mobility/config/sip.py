@@ -110,6 +110,8 @@ class SipRouteConfig:
     """How often its targets are asked whether they are there; 0 is never."""
     account: str = ""
     """The `[[sip.account]]` with which challenges of its targets are answered."""
+    messages: str = one_of("page", "session")
+    """How messages begin there: each for itself (RFC 3428), or in sessions as Lync has them."""
 
 
 @attrs.frozen(slots=True)

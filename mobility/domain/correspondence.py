@@ -1,9 +1,14 @@
-"""Messages to and from people who have no application: page-mode messages (RFC 3428).
+"""Messages to and from people who have no application: page-mode messages (RFC 3428), and
+sessions.
 
-Such a person sends one message after the other, and no session holds them together.  For each pair
-of persons who write so there is one line (`mobility.domain.lines`) in one conversation, which ends
-when nobody has written for `idle_s`.  What the conversation brings is given to a `Carrier`; what
-the person writes comes in by `receive`.
+Whoever writes in page mode sends one message after the other, and no session holds them together.
+For each pair of persons who write so there is one line (`mobility.domain.lines`) in one
+conversation, which ends when nobody has written for `idle_s`.  What the conversation brings is
+given to a `Carrier`; what the person writes comes in by `receive`.
+
+A session begins with an invitation of the person (`ring`), which rings as any other, or with one
+that the carrier takes there (`Carrier.begin`, `carry`), and ends with the conversation, whoever
+leaves it (`leaves`, `Carrier.part`).
 
 A phone rings like an application and gets what its user is written meanwhile.  It answers when its
 user writes back, or when no application rings.
@@ -24,12 +29,13 @@ from mobility.domain.facts import (
     Fact,
     InvitationChanged,
     MessageCompleted,
+    Reason,
     TypingChanged,
 )
 from mobility.domain.lines import Line, is_line
 from mobility.domain.locks import Locks
 from mobility.domain.messaging import Call, Messaging, Text
-from mobility.domain.outcomes import Outcome
+from mobility.domain.outcomes import UNREACHABLE, Outcome
 from mobility.domain.records import Message
 from mobility.errors import Refusal, Unavailable
 
@@ -46,6 +52,15 @@ class Received(Enum):
 
     SHOWN = "shown"
     KEPT = "kept"
+
+
+class Rung(Enum):
+    """What became of an invitation to a session: it rings, was answered already (the other one
+    writes, too), or reaches nobody, and its text was kept as missed."""
+
+    RINGS = "rings"
+    ANSWERED = "answered"
+    NOBODY = "nobody"
 
 
 @attrs.frozen(slots=True)
@@ -70,6 +85,17 @@ class Carrier(Protocol):
 
     def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
         """Somebody types or has stopped."""
+
+    def begin(self, from_uri: str, from_name: str, to_uri: str) -> Awaitable[Outcome | None]:
+        """A conversation begins without a message: None once it is accepted at the other end, or
+        where nobody is asked there."""
+
+    def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
+        """The invitation of a session (`Correspondence.ring`) was accepted by `from_uri`, or was
+        not, and why."""
+
+    def part(self, from_uri: str, to_uri: str) -> None:
+        """The conversation is over for `to_uri`."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -148,19 +174,32 @@ class Correspondence:
                 if message.number > thread.upto and message.from_uri != thread.line.user_uri:
                     thread.upto = message.number
                     self._agenda.at(0.0, partial(self._pass_on, thread, message))
+            case InvitationChanged(change="completed", direction="Outgoing"):
+                reason = None if fact.state == "Connected" else fact.reason or UNREACHABLE
+                self._agenda.at(0.0, partial(self._answered, thread, reason))
             case TypingChanged() if self.carrier is not None:
                 if fact.uri != thread.line.user_uri:
                     typing = fact.change == "added"
                     self.carrier.show_typing(fact.uri, thread.line.user_uri, typing=typing)
             case ConversationChanged(change="deleted"):
                 self._close(thread)
+                self._agenda.at(0.0, partial(self._part, thread))
+
+    async def _answered(self, thread: _Thread, reason: Reason | None, now: float) -> None:  # noqa: ARG002
+        if self.carrier is not None:
+            self.carrier.answered(thread.other_uri, thread.line.user_uri, reason)
+
+    async def _part(self, thread: _Thread, now: float) -> None:  # noqa: ARG002  # an Action
+        if self.carrier is not None and thread.key not in self._threads:
+            self.carrier.part(thread.other_uri, thread.line.user_uri)
 
     async def _ring(self, thread: _Thread, message: Message | None, now: float) -> None:
         """Bring the first message, if there is one, and answer if nobody else is there to."""
         async with self._locks.of(thread.line.id):
-            outcome = None
             if message is not None:
                 outcome = await self._carry(thread, message, now)
+            else:
+                outcome = await self._begin_there(thread)
         self._agenda.at(0.0, partial(self._follow, thread, outcome))
 
     async def _follow(self, thread: _Thread, outcome: Outcome | None, now: float) -> None:
@@ -200,6 +239,13 @@ class Correspondence:
         )
         return await self.carrier.carry(page)
 
+    async def _begin_there(self, thread: _Thread) -> Outcome | None:
+        if self.carrier is None:
+            return None
+        uri = thread.other_uri
+        name = self._conversations.name_of(uri)
+        return await self.carrier.begin(uri, name, thread.line.user_uri)
+
     async def _answer(self, thread: _Thread) -> None:
         await self._messaging.accept(thread.line, thread.invitation_id)
         thread.answered = True
@@ -223,11 +269,42 @@ class Correspondence:
             raise Refusal("NotFound", "DestinationNotFound", "Nobody has this address.")
         async with self._locks.of(_key(page.from_uri, page.to_uri)):
             thread = self._threads.get(_key(page.from_uri, page.to_uri))
-            if thread is None or not await self._write(thread, page, now):
-                thread = await self._begin(page, now, phones=phones)
+            if thread is None or not await self._write(thread, page.text, now):
+                thread = await self._begin(page, page.text, now, phones=phones)
         if thread is None:
             return Received.KEPT
         return Received.SHOWN if self._is_live(thread, now) else Received.KEPT
+
+    async def ring(self, page: Page, text: Text | None, now: float) -> Rung:
+        """Somebody begins a session, with a text or without one; `page` says who and with whom.
+
+        What becomes of an invitation that rings the carrier is told.  404 for a user that is not
+        there.
+        """
+        if not self._conversations.reach.is_there(page.to_uri):
+            raise Refusal("NotFound", "DestinationNotFound", "Nobody has this address.")
+        async with self._locks.of(_key(page.from_uri, page.to_uri)):
+            thread = self._threads.get(_key(page.from_uri, page.to_uri))
+            if thread is None or not await self._write(thread, text, now):
+                thread = await self._begin(page, text, now, phones=True)
+        if thread is None:
+            return Rung.NOBODY
+        return Rung.ANSWERED if self._is_connected(thread) else Rung.RINGS
+
+    def leaves(self, from_uri: str, to_uri: str) -> None:
+        """Who began a session with `to_uri`, or had one, has left it, or is lost."""
+        self._agenda.at(0.0, partial(self._leave, from_uri, to_uri))
+
+    async def _leave(self, from_uri: str, to_uri: str, now: float) -> None:
+        thread = self._threads.get(_key(from_uri, to_uri))
+        if thread is None or not thread.conversation_id:
+            return
+        try:
+            await self._conversations.terminate(thread.line, thread.conversation_id, now)
+        except Unavailable:
+            raise
+        except Refusal:
+            return  # it is over already
 
     async def receive_typing(self, from_uri: str, to_uri: str, now: float) -> None:
         """Who writes to `to_uri` types."""
@@ -241,12 +318,15 @@ class Correspondence:
         except Refusal:
             return  # messages have not begun, or are over
 
-    async def _write(self, thread: _Thread, page: Page, now: float) -> bool:
-        """Another message of a correspondence; whether it goes on."""
+    async def _write(self, thread: _Thread, text: Text | None, now: float) -> bool:
+        """Another message of a correspondence, or its session; whether it goes on."""
         try:
             if not thread.answered:
                 await self._answer(thread)
-            await self._messaging.write(thread.line, thread.conversation_id, page.text, now)
+            if text is not None:
+                await self._messaging.write(thread.line, thread.conversation_id, text, now)
+            else:
+                self._conversations.find(thread.line, thread.conversation_id)
         except Refusal as refusal:
             if refusal.status in (404, 409):
                 return False
@@ -254,13 +334,16 @@ class Correspondence:
         thread.used_at = now
         return True
 
-    async def _begin(self, page: Page, now: float, *, phones: bool) -> _Thread | None:
-        """The first message; None if nobody is there for it and it was kept."""
+    async def _begin(
+        self, page: Page, text: Text | None, now: float, *, phones: bool
+    ) -> _Thread | None:
+        """The first message, or an invitation without one; None if nobody is there for it and it
+        was kept."""
         if len(self._threads) >= MAX_THREADS:
             raise Refusal("ServiceFailure", None, "Too many people write.")
         thread = self._open(page.from_uri, page.from_name, page.to_uri)
         thread.used_at = now
-        call = Call(page.to_uri, text=page.text, outside=phones)
+        call = Call(page.to_uri, text=text, outside=phones)
         try:
             invitation = await self._messaging.start(thread.line, call, now)
         except BaseException:
@@ -272,6 +355,14 @@ class Correspondence:
         thread.conversation_id, thread.invitation_id = invitation.conversation_id, invitation.id
         thread.answered = True
         return thread
+
+    def _is_connected(self, thread: _Thread) -> bool:
+        """Whether messages flow."""
+        try:
+            _, leg = self._conversations.find(thread.line, thread.conversation_id)
+        except Refusal:
+            return False
+        return leg.messaging == "Connected"
 
     def _is_live(self, thread: _Thread, now: float) -> bool:
         """Whether a device of the other side shows now what comes."""

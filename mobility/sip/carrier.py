@@ -29,6 +29,7 @@ from mobility.sip.parties import address
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.routing import Way
+from mobility.sip.sessions import Sessions
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import UnknownScheme, Uri, parse_uri
 
@@ -40,6 +41,15 @@ MAX_SILENT = 1_000
 
 MAX_NAMED = 4_096
 """People whose From or To is remembered, since the same ones write again and again (our choice)."""
+
+MAX_MODES = 1_000
+"""People elsewhere of whom it is remembered how they take messages (our choice)."""
+
+NO_PAGES = frozenset({405, 415, 489, 501})
+"""Answers to a MESSAGE outside of a session of who takes them within one, perhaps."""
+
+NO_SESSIONS = frozenset({405, 415, 488, 501, 606})
+"""Answers to the INVITE of a session of who takes messages without one, perhaps."""
 
 AWAY = frozenset({404, 408, 410, 430, 480, 500, 502, 503, 504})
 """Answers of a phone that say that it is not there, not that its user does not want it."""
@@ -107,6 +117,10 @@ class SipCarrier:
         self._epoch = epoch
         self._log = log
         self._silent: dict[str, None] = {}
+        self._in_sessions: dict[str, bool] = {}
+        """Who takes messages otherwise than the routes say."""
+        self.sessions: Sessions | None = None
+        """Begins sessions; without it there are none."""
 
     # -- what the domain asks for -----------------------------------------------------------------
 
@@ -119,6 +133,63 @@ class SipCarrier:
             return False
 
     async def carry(self, page: Page) -> Outcome | None:
+        sessions, uri = self.sessions, page.to_uri
+        if sessions is None or self._users.find(uri) is not None:
+            return outcome_of(await self._carry_page(page))
+        known = uri in self._in_sessions
+        if sessions.find(page.from_uri, uri) is not None or self._prefers_session(uri):
+            status = await self._in_session(sessions, page)
+            if status not in NO_SESSIONS or known:
+                return outcome_of(status)
+            status = await self._carry_page(page)
+            self._learn(uri, status, in_sessions=False)
+        else:
+            status = await self._carry_page(page)
+            if status not in NO_PAGES or known:
+                return outcome_of(status)
+            refused, status = status, await self._in_session(sessions, page)
+            self._learn(uri, status, in_sessions=True)
+            status = refused if status in NO_SESSIONS else status
+        return outcome_of(status)
+
+    async def _in_session(self, sessions: Sessions, page: Page) -> int:
+        try:
+            return await sessions.carry(page)
+        except (SipRefusal, Malformed):
+            return 404
+
+    def _prefers_session(self, uri: str) -> bool:
+        known = self._in_sessions.get(uri)
+        return self._routes.has_sessions(parse_uri(uri)) if known is None else known
+
+    def _learn(self, uri: str, status: int, *, in_sessions: bool) -> None:
+        """Somebody takes messages otherwise than the route says."""
+        if status < 300:
+            if len(self._in_sessions) >= MAX_MODES:
+                del self._in_sessions[next(iter(self._in_sessions))]
+            self._in_sessions[uri] = in_sessions
+
+    async def begin(self, from_uri: str, from_name: str, to_uri: str) -> Outcome | None:
+        sessions = self.sessions
+        if sessions is None or self._users.find(to_uri) is not None:
+            return None
+        if not self._prefers_session(to_uri):
+            return None
+        try:
+            status = await sessions.begin(from_uri, from_name, to_uri, None)
+        except (SipRefusal, Malformed):
+            status = 404
+        return None if status in NO_SESSIONS else outcome_of(status)
+
+    def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
+        if self.sessions is not None:
+            self.sessions.answered(from_uri, to_uri, reason)
+
+    def part(self, from_uri: str, to_uri: str) -> None:
+        if self.sessions is not None:
+            self.sessions.part(from_uri, to_uri)
+
+    async def _carry_page(self, page: Page) -> int:
         """HTML goes as plain text to who does not take it."""
         text = page.text
         html = text.format == "Html"
@@ -126,7 +197,7 @@ class SipCarrier:
         status = await self._carry(page, kind, text.body)
         if status == 415 and html:
             status = await self._carry(page, message_bodies.PLAIN, text.plain)
-        return outcome_of(status)
+        return status
 
     async def _carry(self, page: Page, kind: str, text: str) -> int:
         def make() -> Request:
@@ -139,6 +210,13 @@ class SipCarrier:
         return (await self.deliver(make, page.to_uri)).status
 
     def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
+        if self.sessions is not None and self._users.find(to_uri) is None:
+            session = self.sessions.find(from_uri, to_uri)
+            if session is not None:
+                self.sessions.show_typing(session, typing=typing)
+                return
+            if self._prefers_session(to_uri):
+                return
         if to_uri not in self._silent:
             showing = Deferred.fromCoroutine(self._show_typing(from_uri, to_uri, typing=typing))
             showing.addErrback(

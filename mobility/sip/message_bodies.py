@@ -75,10 +75,11 @@ def read_content(request: Request) -> Content:
     encoding = (request.first("Content-Encoding") or "identity").strip().lower()
     if encoding != "identity":
         raise SipRefusal(415, fields={"Accept-Encoding": ["identity"]})
-    return _content(request.first("Content-Type") or PLAIN, request.body)
+    return content_of(request.first("Content-Type") or PLAIN, request.body)
 
 
-def _content(content_type: str, body: bytes, *, enveloped: bool = False) -> Content:
+def content_of(content_type: str, body: bytes, *, enveloped: bool = False) -> Content:
+    """What a body carries.  Raises SipRefusal (400, 415) and Malformed."""
     kind = Parametrised.parse(content_type)
     match kind.value.replace(" ", "").lower():
         case "text/plain":
@@ -145,7 +146,7 @@ def _enveloped(body: bytes) -> Content:
     receipt_id = headers.get(f"{prefix}Message-ID", "") if prefix else ""
     if len(receipt_id) > MAX_MESSAGE_ID or "positive-delivery" not in wanted:
         receipt_id = ""
-    content = _content(fields.get("content-type", PLAIN), inner, enveloped=True)
+    content = content_of(fields.get("content-type", PLAIN), inner, enveloped=True)
     if isinstance(content, Written):
         return attrs.evolve(content, receipt_id=receipt_id)
     return content

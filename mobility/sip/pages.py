@@ -20,6 +20,7 @@ from mobility.domain.users import Users
 from mobility.errors import Refusal, Unavailable
 from mobility.sip.carrier import AWAY, SipCarrier
 from mobility.sip.core import Incoming
+from mobility.sip.flow import Flow
 from mobility.sip.message import Request, Response
 from mobility.sip.message_bodies import Notice, Typing, Written, read_content
 from mobility.sip.parties import Caller, Parties
@@ -77,7 +78,7 @@ class Pages:
         request = incoming.request
         sender = self._parties.caller(incoming)
         uri = parse_uri(request.uri)
-        to_uri = self._user(uri, incoming)
+        to_uri = self.user_of(uri, incoming.flow)
         if not to_uri:
             if sender.user is None or _is_here(uri, self._domains):
                 raise SipRefusal(404)
@@ -90,15 +91,16 @@ class Pages:
         response = await self._carrier.route(lambda: self._passed_on(incoming.request, sender), uri)
         _answer(incoming, response)
 
-    def _user(self, uri: Uri, incoming: Incoming) -> str:
-        """The URI of the user who is meant, "" if it is nobody here."""
+    def user_of(self, uri: Uri, flow: Flow) -> str:
+        """The URI of the user who is meant by a Request-URI that came over a flow, "" if it is
+        nobody here.  Raises SipRefusal (416)."""
         if isinstance(uri, TelUri):
             found = self._users.of_line(normalised(uri.number) or "")
             return found.uri if found is not None else ""
         if not isinstance(uri, SipUri):
             raise SipRefusal(416)
         aors = [uri.aor]
-        if uri.host == incoming.flow.local[0]:  # our own address, which has no users
+        if uri.host == flow.local[0]:  # our own address, which has no users
             aors = [
                 f"sip:{uri.bare().aor.partition(':')[2].partition('@')[0]}@{one}"
                 for one in self._domains

@@ -45,6 +45,7 @@ from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
+from mobility.sip.sessions import Sessions
 from mobility.sip.static_routes import StaticRoutes
 
 EVENTS: Catalogue = {
@@ -192,6 +193,17 @@ class SipSide:
         )
         self.pages = Pages(services.pages, domains, parties, carrier, epoch)
         self.core.serve("MESSAGE", self.pages.message)
+        carrier.sessions = Sessions(
+            self.core,
+            self.client,
+            parties,
+            services.pages.correspondence,
+            self.routes,
+            self.pages.user_of,
+            domains[0],
+            epoch,
+            self.calls.invite,
+        )
         self.core.offers["Accept"] = ", ".join(
             filter(None, (self.core.offers.get("Accept"), SDP, ACCEPT))
         )

@@ -101,6 +101,13 @@ class StaticRoutes:
         ways = self.to_conference(self._mixer_uri)
         return all(isinstance(way, Target) and self._is_down(way) for way in ways)
 
+    def has_sessions(self, uri: Uri) -> bool:
+        """Whether messages to a URI begin as sessions."""
+        route = self._by_domain.get(uri.host) if isinstance(uri, SipUri) else None
+        if isinstance(uri, TelUri):
+            route = self._of_number(uri.number)
+        return route is not None and route.messages == "session"
+
     def trusted_for(self, domain: str, names: Iterable[str]) -> bool:
         """Whether a server with a certificate for these names speaks for a domain: one of the
         domain's own names, or one of its route's targets (RFC 5922)."""
@@ -144,11 +151,17 @@ class StaticRoutes:
         return found
 
     def _by_number(self, number: str) -> list[Way]:
+        route = self._of_number(number)
+        if route is None:
+            raise SipRefusal(404)
+        return self._targets(route)
+
+    def _of_number(self, number: str) -> SipRouteConfig | None:
         for length in range(len(number), -1, -1):
             route = self._by_prefix.get(number[:length])
             if route is not None:
-                return self._targets(route)
-        raise SipRefusal(404)
+                return route
+        return None
 
     def _targets(self, route: SipRouteConfig) -> list[Way]:
         """By priority, and within it by chance; those that are down come last."""

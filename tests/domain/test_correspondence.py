@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.correspondence import Correspondence, Page, Received
-from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
+from mobility.domain.correspondence import Correspondence, Page, Received, Rung
+from mobility.domain.facts import InvitationChanged, MessageCompleted, Reason, TypingChanged
 from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import UNABLE, Outcome
 from mobility.domain.privacy import BLOCKED
@@ -29,6 +29,9 @@ class MemoryCarrier:
     typing: list[tuple[str, str, bool]] = attrs.Factory(list)
     outcome: Outcome | None = None
     answers: list[Deferred[Outcome | None]] | None = None
+    begun: list[str] = attrs.Factory(list)
+    told: list[Reason | None] = attrs.Factory(list)
+    parted: list[tuple[str, str]] = attrs.Factory(list)
 
     def leads_to(self, uri: str) -> bool:
         return uri in self.people
@@ -42,6 +45,16 @@ class MemoryCarrier:
 
     def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
         self.typing.append((from_uri, to_uri, typing))
+
+    def begin(self, from_uri: str, from_name: str, to_uri: str) -> Awaitable[Outcome | None]:
+        self.begun.append(to_uri)
+        return succeed(self.outcome)
+
+    def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
+        self.told.append(reason)
+
+    def part(self, from_uri: str, to_uri: str) -> None:
+        self.parted.append((from_uri, to_uri))
 
     @property
     def bodies(self) -> list[str]:
@@ -386,3 +399,72 @@ class PhoneTests(CorrespondenceTestCase):
         received = done(running(self.letters.receive(page, self.world.now, phones=False)))
         self.assertEqual(received, Received.KEPT)
         self.assertEqual((self.missed("carol"), self.carrier.carried), (["one"], []))
+
+
+class SessionTests(CorrespondenceTestCase):
+    """Sessions, which somebody begins and leaves."""
+
+    def ring(self, text: str | None = "Hi", to: str = "alice") -> Rung:
+        body = None if text is None else Text("Plain", text)
+        page = Page(BOB, "Bob", uri(to), self.world.now, Text("Plain", ""))
+        return done(running(self.letters.ring(page, body, self.world.now)))
+
+    def test_rings(self) -> None:
+        """An invitation rings, and the carrier is told once it is accepted."""
+        alice = self.world.sign_in("alice", "app")
+        self.assertIs(self.ring(None), Rung.RINGS)
+        self.assertEqual(self.carrier.told, [])
+        self.accept(alice)
+        self.world.advance(0.1, step_s=0.02)
+        self.assertEqual(self.carrier.told, [None])
+        self.assertIs(self.ring("Again"), Rung.ANSWERED)
+        self.assertEqual(self.read(alice), ["Again"])
+
+    def test_declined(self) -> None:
+        """One that is declined says why."""
+        alice = self.world.sign_in("alice", "app")
+        self.ring()
+        invitation = self.invitations(alice)[-1]
+        decline = self.world.conversations.decline
+        done(running(decline(alice, invitation.id, False, self.world.now)))
+        self.world.advance(0.1, step_s=0.02)
+        (reason,) = self.carrier.told
+        assert reason is not None
+        self.assertEqual(reason.subcode, "Declined")
+
+    def test_nobody(self) -> None:
+        """Where nobody can answer its text is kept; nobody is there under an unknown address."""
+        self.assertIs(self.ring("Kept"), Rung.NOBODY)
+        self.assertEqual(self.missed("alice"), ["Kept"])
+        self.assertRaises(Refusal, self.ring, to="nobody")
+        self.assertEqual(len(self.letters), 0)
+
+    def test_left(self) -> None:
+        """Who leaves ends the conversation; the carrier is told that it is over."""
+        alice = self.world.sign_in("alice", "app")
+        self.ring()
+        self.accept(alice)
+        self.letters.leaves(BOB, uri("alice"))
+        self.world.advance(0.1, step_s=0.02)
+        self.assertEqual(self.world.conversations.of(alice), [])
+        self.assertEqual(self.carrier.parted, [(uri("alice"), BOB)])
+        self.letters.leaves(BOB, uri("alice"))
+        self.world.advance(0.1, step_s=0.02)
+
+    def test_answers(self) -> None:
+        """Who begins a session while an invitation waits for an answer accepts that."""
+        alice = self.world.sign_in("alice", "app")
+        self.carrier.answers = []
+        self.start(alice, BOB)
+        self.world.advance(0.1, step_s=0.02)
+        self.assertIs(self.ring(None), Rung.ANSWERED)
+        self.assertEqual(self.invitations(alice)[-1].state, "Connected")
+
+    def test_begun(self) -> None:
+        """A conversation without a text begins there first."""
+        alice = self.world.sign_in("alice", "app")
+        self.carrier.outcome = UNABLE
+        self.start(alice, BOB, None)
+        self.world.advance(0.1, step_s=0.02)
+        self.assertEqual(self.carrier.begun, [BOB])
+        self.assertEqual(self.invitations(alice)[-1].state, "Failed")

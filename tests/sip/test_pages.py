@@ -2,6 +2,8 @@
 
 from typing import cast
 
+import attrs
+
 from mobility.auth.lockout import Lockout
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.agenda import Agenda
@@ -31,10 +33,14 @@ ROUTE = SipRouteConfig("partner", (SipTargetConfig(PROXY, transport="tcp"),), ("
 
 
 class PagesTestCase(ClientTestCase):
+    mode = "page"
+    """How messages begin with people of the partner."""
+
     def setUp(self) -> None:
         super().setUp()
         world = self.world = World("alice", "carol", "dave", bounds=Bounds(conversations=10))
-        settings = SipConfig(trusted_peers=("trunk.test",), routes=(ROUTE,))
+        route = attrs.evolve(ROUTE, messages=self.mode)
+        settings = SipConfig(trusted_peers=("trunk.test",), routes=(route,))
         self.bindings = Bindings(world.ledger, Agenda())
         self.admission = Admission(
             world.users,
@@ -49,8 +55,8 @@ class PagesTestCase(ClientTestCase):
         )
         self.registrar = Registrar(world.users, self.bindings, self.admission, settings, self.epoch)
         self.core.departures.append(self.registrar.broken)
-        routes = StaticRoutes(settings, list, lambda target: False, self.random)
-        carrier = SipCarrier(
+        routes = self.routes = StaticRoutes(settings, list, lambda target: False, self.random)
+        carrier = self.carrier = SipCarrier(
             self.client,
             self.registrar,
             self.bindings,
@@ -60,13 +66,16 @@ class PagesTestCase(ClientTestCase):
             self.epoch,
             self.log,
         )
-        letters = Correspondence(
+        letters = self.letters = Correspondence(
             world.agenda, world.applications, world.conversations, world.messaging, 600.0
         )
-        pages = Pages(
+        self.parties = Parties(
+            world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for
+        )
+        pages = self.pages = Pages(
             PageDomain(world.users, world.applications, world.conversations.reach, letters),
             ["example.test"],
-            Parties(world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for),
+            self.parties,
             carrier,
             self.epoch,
         )
