@@ -41,6 +41,8 @@ class Happening(Enum):
     """It has answered what was offered anew: with `description`."""
     DISAGREED = "disagreed"
     """It does not take that."""
+    SOURCES = "sources"
+    """Of a mixer alone (`mobility.domain.mixer`): by which sources media are known has changed."""
 
 
 OVER = frozenset({Happening.BUSY, Happening.DECLINED, Happening.UNREACHABLE, Happening.HUNG_UP})

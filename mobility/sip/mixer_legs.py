@@ -5,14 +5,15 @@ device: what the device describes goes to the server, and the server's answer to
 3725).  Whoever is muted by a leader is described to the server as a device that sends nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from mobility.config.mixer import MixerConfig
 from mobility.domain.addresses import is_guest
 from mobility.domain.descriptions import Description
-from mobility.domain.telephone import Happening, Hear
+from mobility.domain.mixer import Abilities, Entry, Hear
+from mobility.domain.telephone import Happening
 from mobility.errors import PeerFault
 from mobility.events import Catalogue, EventLog
 from mobility.media.muting import heard, heard_offer, muted
@@ -71,59 +72,54 @@ class SipMixer:
         self._domain = domain
         self._side: _Side | None = None
 
+    @property
+    def abilities(self) -> Abilities:
+        """Conference servers are asked for nothing but mixing: what they announce is their own."""
+        return Abilities(video=self.settings.video)
+
+    @property
+    def there(self) -> bool:
+        return self._side is None or not self._side.routes.mixer_is_down
+
     def open(self, core: Core, client: Client, routes: StaticRoutes, log: EventLog) -> None:
         """The SIP side is there: conferences can be called."""
         self._side = _Side(core, client, routes, log)
 
-    def join(
-        self,
-        conference_id: str,
-        uri: str,
-        name: str,
-        offer: Description,
-        hear: Hear,
-        media: tuple[str, ...] = (),
-    ) -> "MixerLeg":
-        """Call a conference for a participant's device, which offers `offer`; its `media` are
-        muted.
-
-        `hear` is told what becomes of it, never before this has returned.
-        """
+    def join(self, entry: Entry, hear: Hear) -> "SipMixerLeg":
+        """Call a conference for a participant's device."""
         side = self._side
         if side is None:
             raise RuntimeError("the SIP side is not there yet")
-        conference = self.settings.conference(conference_id)
-        caller = address(uri, name, self._domain)
+        conference = self.settings.conference(entry.conference_id)
+        caller = address(entry.uri, entry.name, self._domain)
         fields: tuple[tuple[str, str], ...] = ()
-        if uri != UNKNOWN and not is_guest(uri):
+        if entry.uri != UNKNOWN and not is_guest(entry.uri):
             fields = (("P-Asserted-Identity", str(caller)),)
         target = parse_sip_uri(conference)
-        leg = MixerLeg(side.core, hear, side.log, media)
+        leg = SipMixerLeg(entry, hear, side.log)
         ways: Sequence[Way] = side.routes.to_conference(target)
-        said = muted(offer.text, media)
+        said = muted(entry.offer.text, entry.muted)
         invitation = Invitation(conference, caller, NameAddr(target.bare()), said, fields)
         leg.leg = CallingLeg(side.core, ClientPath(side.client, ways), leg, invitation)
-        leg.described = offer.text
         side.core.later(0, leg.begin)
         return leg
 
 
-class MixerLeg:
+class SipMixerLeg:
     """The call of one device with the conference server; it is the Owner of its call leg."""
 
     leg: CallingLeg
 
-    def __init__(self, core: Core, hear: Hear, log: EventLog, media: tuple[str, ...]) -> None:
-        """`media` are those of the device that are muted from the start."""
-        self._core = core
+    def __init__(self, entry: Entry, hear: Hear, log: EventLog) -> None:
         self._hear = hear
         self._log = log
         self._over = False
         self._answered = False
         self._description: Description | None = None
-        self.described = ""
+        self.described = entry.offer.text
         """What the device has described last, as it did itself."""
-        self._muted = self._muted_at_first = media
+        self._muted = self._muted_at_first = entry.muted
+        self.sources: Mapping[str, int] = {}
         self._expects: list[_Offered] = []
         """The new offers of this end that wait for an answer, in order."""
 

@@ -2,9 +2,10 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.domain.mixer import Entry
 from mobility.domain.telephone import Happening
 from mobility.media.offers import read_description
-from mobility.sip.mixer_legs import MixerLeg
+from mobility.sip.mixer_legs import SipMixerLeg
 from tests.domain.doubles import uri
 from tests.sip.call_world import SipWorld, sdp
 
@@ -18,15 +19,16 @@ class MixerLegTestCase(SynchronousTestCase):
     def tearDown(self) -> None:
         self.assertEqual(self.sip.log.named("sip.failed"), [])
 
-    def joins(self, name: str = "alice", offer: str = "", muted: tuple[str, ...] = ()) -> MixerLeg:
+    def joins(
+        self, name: str = "alice", offer: str = "", muted: tuple[str, ...] = ()
+    ) -> SipMixerLeg:
         offered = read_description(offer or sdp(name))
-        leg = self.sip.mixer.join(
-            "0a1b", uri(name), name.title(), offered, self.happened.append, muted
-        )
+        entry = Entry("0a1b", uri(name), name.title(), offered, muted)
+        leg = self.sip.mixer.join(entry, self.happened.append)
         self.sip.settle()
         return leg
 
-    def inside(self, answer: str = "", muted: tuple[str, ...] = ()) -> MixerLeg:
+    def inside(self, answer: str = "", muted: tuple[str, ...] = ()) -> SipMixerLeg:
         leg = self.joins(muted=muted)
         self.server.answers_with(200, answer or sdp("focus"))
         self.sip.settle()
@@ -39,7 +41,7 @@ class MixerLegTestCase(SynchronousTestCase):
         self.server.responds(self.server.last("INVITE"), 200, answer)
         self.sip.settle()
 
-    def described(self, leg: MixerLeg) -> str:
+    def described(self, leg: SipMixerLeg) -> str:
         assert leg.description is not None
         return leg.description.text
 
@@ -81,8 +83,8 @@ class JoiningTests(MixerLegTestCase):
     def test_guest(self) -> None:
         """A guest is anonymous to the server, under the name it has given."""
         guest = "sip:0123@anonymous.invalid"
-        offered = read_description(sdp("guest"))
-        self.sip.mixer.join("0a1b", guest, "Gast", offered, self.happened.append)
+        entry = Entry("0a1b", guest, "Gast", read_description(sdp("guest")))
+        self.sip.mixer.join(entry, self.happened.append)
         self.sip.settle()
         invite = self.server.last("INVITE")
         self.assertEqual(invite.from_.name, "Gast")
@@ -122,9 +124,8 @@ class JoiningTests(MixerLegTestCase):
         leg.hang_up()
         self.sip.settle()
         self.assertEqual(self.server.methods, ["INVITE", "CANCEL"])
-        leg = self.sip.mixer.join(
-            "0a1b", uri("bob"), "Bob", read_description(sdp("bob")), self.happened.append
-        )
+        entry = Entry("0a1b", uri("bob"), "Bob", read_description(sdp("bob")))
+        leg = self.sip.mixer.join(entry, self.happened.append)
         leg.hang_up()
         self.sip.settle()
         self.assertEqual(self.server.methods, ["INVITE", "CANCEL"])
