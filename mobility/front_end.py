@@ -321,6 +321,7 @@ class FrontEnd(MultiService):
             stored,
         )
         self.bindings = self.phones.bindings
+        self.waking.watch.voicemails = self.phones.voicemail.of
         self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
         self.telephony = self._telephony(self.telephones, agenda)
         self.mobility = self.permissions.at_work(

@@ -206,6 +206,21 @@ class Waking(MultiService):
             },
         }
 
+    def platforms(self) -> list[tuple[str, str, bool, int]]:
+        """Platform, scope ("global" or "site:NAME"), whether it is on there, and the devices of
+        the users for whom that counts; each switch that is on, and each that keeps devices
+        asleep."""
+        now = self._epoch()
+        found = {(one.platform, one.scope): 0 for one in self.switches.all() if one.enabled}
+        for uri in self.devices.users():
+            for device in self.devices.of(uri, now):
+                scope = self.switches.scope_of(device)
+                found[device.platform, scope] = found.get((device.platform, scope), 0) + 1
+        return [
+            (platform, scope, self.switches.is_on(platform, scope.partition(":")[2]), count)
+            for (platform, scope), count in sorted(found.items())
+        ]
+
     def devices_of(self, uri: str) -> list[tuple[PushSubscription, str]]:
         """The devices of a user, and what keeps each asleep."""
         return [(one, self._obstacle(one)) for one in self.devices.of(uri, self._epoch())]

@@ -162,7 +162,7 @@ class InitTests(SynchronousTestCase):
 class UserTestCase(TestCase):
     """A test with a directory that has demo users."""
 
-    timeout = 120
+    timeout = 600
 
     def setUp(self) -> None:
         self.front_end = FrontEndProcess(Path(self.mktemp()))
@@ -248,6 +248,12 @@ class UserTestCase(TestCase):
         self.assertEqual((0, None, 0), (status, standing["oldest_s"], standing["waiting"]))
         self.assertEqual(1, run("trace", "nothing")[0])
 
+    def checked_push(self) -> tuple[list[str], list[str]]:
+        """What `mobility check push` finds, and what it could not look at."""
+        done = command("check", "push", "--json", "--config", str(self.front_end.config))
+        part = json.loads(done.stdout)["parts"]["push"]
+        return [one["id"] for one in part["findings"]], [one["what"] for one in part["skipped"]]
+
     def some_of(self, user: dict[str, Any]) -> tuple[object, object, object]:
         return user["sip_digest"], user["home"], user["enabled"]
 
@@ -307,6 +313,7 @@ class AloneTests(UserTestCase):
     def test_push(self) -> None:
         """Switches are turned in the store itself; only a front end that runs sends tests."""
         self.check_push()
+        self.assertEqual(([], ["push", "switches of platforms"]), self.checked_push())
         done = command("push", "send-test", ALICE, "--config", str(self.front_end.config))
         self.assertEqual(1, done.returncode)
         self.assertIn("only one that runs sends", done.stderr)
@@ -450,6 +457,7 @@ class RunningTests(UserTestCase):
         self.check_life()
         self.check_delegates()
         self.check_push()
+        self.assertEqual((["push.no-house"], ["push"]), self.checked_push())
         self.check_policies()
         await self.front_end.logged("mobility.granted")
         await self.front_end.logged("users.removed")

@@ -24,7 +24,10 @@ NEEDS_CONFIG = ("topology", "ports", "push", "host")
 
 @attrs.frozen(slots=True)
 class Check:
-    """One run.  `config` is None when only a published URL is known, from outside."""
+    """One run.  `config` is None when only a published URL is known, from outside.
+
+    `platforms` are the push switches of the front end that runs, or why nobody could be asked.
+    """
 
     config: Config | None
     deployment: Deployment
@@ -32,6 +35,7 @@ class Check:
     now: datetime
     reactor: Any
     parts: tuple[str, ...] = PARTS
+    platforms: Sequence[push.PlatformUse] | str = ()
 
     async def reports(self) -> dict[str, Report]:
         """What each part finds.  Raises OperatorFault."""
@@ -74,11 +78,16 @@ class Check:
             return topology.judge(self.deployment, physical_addresses())
         if part == "push":
             asked = await ask(self.config.push, str(self.config.source), self.reactor)
-            return push.judge(asked, self.now)
+            return push.judge(asked, self.now) + self._switches(self.config)
         seen = await deferToThreadPool(
             self.reactor, self.reactor.getThreadPool(), machine.look, self.config.data_dir
         )
         return host.judge(seen)
+
+    def _switches(self, config: Config) -> Report:
+        if isinstance(self.platforms, str):
+            return Report(skipped=(Skipped("switches of platforms", self.platforms),))
+        return push.judge_switches(self.platforms, house=bool(config.push.clearing_house))
 
     async def _dns(self, lookout: Lookout) -> Report:
         sip = self.config.autodiscover if self.config is not None else None

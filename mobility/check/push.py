@@ -78,7 +78,24 @@ CREDENTIAL = Rule(
     "From then on phones of this platform are not woken.",
     "Let the operator of the clearing house renew it.",
 )
+SWITCHED_OFF = Rule(
+    "push.switched-off",
+    Severity.ERROR,
+    "devices have registered whose platform is switched off",
+    "Their apps believe that they will be woken, and hear of nothing while they sleep.",
+    "mobility push enable PLATFORM, with --site SITE for the users of one site; or tell the users "
+    "that these phones are not woken.",
+)
+NO_HOUSE = Rule(
+    "push.no-house",
+    Severity.ERROR,
+    "a platform is switched on, and there is no clearing house",
+    "Notifications wait here until they expire.",
+    "Set push.clearing_house, or mobility push disable PLATFORM.",
+)
 RULES = (
+    SWITCHED_OFF,
+    NO_HOUSE,
     CERTIFICATE,
     UNREACHABLE,
     HANDSHAKE,
@@ -109,6 +126,17 @@ class Asked:
     providers: Sequence[ProviderHealth] = ()
 
 
+@attrs.frozen(slots=True)
+class PlatformUse:
+    """A platform's switch, global or of a site, and how many devices it is for."""
+
+    platform: str
+    switch: str
+    scope: str
+    enabled: bool
+    devices: int
+
+
 def judge(asked: Asked | None, now: datetime) -> Report:
     """What stands in the way of push notifications; None when no clearing house is configured."""
     if asked is None:
@@ -116,6 +144,21 @@ def judge(asked: Asked | None, now: datetime) -> Report:
         return Report(skipped=(Skipped("push", reason),))
     findings = [*_certificate(asked, now), *_hops(asked)]
     return Report(tuple(findings), (f"clearing house {asked.url}",))
+
+
+def judge_switches(used: Sequence[PlatformUse], *, house: bool) -> Report:
+    """Whether the switches are as the devices need them; `house` says whether there is one."""
+    findings: list[Finding] = []
+    for one in used:
+        where = "" if one.scope == "global" else f" ({one.scope})"
+        devices = "1 device" if one.devices == 1 else f"{one.devices} devices"
+        if one.devices and not one.enabled:
+            what = f"{one.switch} is off{where}, and {devices} of {one.platform} registered"
+            findings.append(Finding(SWITCHED_OFF, one.platform, what))
+        elif one.enabled and not house:
+            what = f"{one.switch} is on{where}, with {devices}, and push.clearing_house is not set"
+            findings.append(Finding(NO_HOUSE, one.platform, what))
+    return Report(tuple(findings), ("switches and devices",))
 
 
 def _certificate(asked: Asked, now: datetime) -> Iterator[Finding]:

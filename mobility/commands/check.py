@@ -15,10 +15,15 @@ from mobility.check.catalogue import PARTS
 from mobility.check.findings import Report, Rule, Severity, together
 from mobility.check.looking import Wishes, published
 from mobility.check.parts import Check
+from mobility.check.push import PlatformUse
 from mobility.check.resolvers import DNS_PORT, Server
-from mobility.commands.options import json_option, read_password, show
+from mobility.commands.calls import Call, content_of
+from mobility.commands.operator import reach
+from mobility.commands.options import Problem, json_option, read_password, show
 from mobility.config import Config, load
 from mobility.domain.addresses import is_domain, user_uri
+from mobility.errors import OperatorFault
+from mobility.operate.push import PATH as PUSH
 from mobility.planning.deployment import Deployment, Place, deployment_of, dns_name, is_address
 from mobility.urls import parts_of
 
@@ -216,6 +221,8 @@ def _run(
     reports: dict[str, Report] = {}
     failures: list[BaseException] = []
 
+    platforms = _platforms(config) if config is not None and "push" in parts else ()
+
     async def run(reactor: Any) -> None:
         try:
             if config is None:
@@ -223,7 +230,8 @@ def _run(
                 deployment = Deployment(domains, "", Place("", 443), place, "", (), ())
             else:
                 deployment = deployment_of(config)
-            looking = Check(config, deployment, wishes, datetime.now(UTC), reactor, parts)
+            now = datetime.now(UTC)
+            looking = Check(config, deployment, wishes, now, reactor, parts, platforms)
             reports.update(await looking.reports())
         except BaseException as error:
             failures.append(error)
@@ -234,6 +242,19 @@ def _run(
         if failures:
             raise failures[0] from None
     return reports
+
+
+def _platforms(config: Config) -> tuple[PlatformUse, ...] | str:
+    """The push switches of the front end that runs, and their devices; or why it did not say."""
+    try:
+        running = reach(config)
+        if running is None:
+            return "no front end runs with this configuration"
+        with running:
+            found = content_of(running.ask(Call("GET", f"{PUSH}/platforms")))
+    except (OperatorFault, Problem) as error:
+        return str(error)
+    return tuple(PlatformUse(**one) for one in found["platforms"])
 
 
 def _lines(reports: dict[str, Report]) -> Iterator[str]:

@@ -47,6 +47,13 @@ class PushSwitches:
         switch = switch or self._switches.get((GLOBAL, platform))
         return switch is not None and switch.enabled
 
+    def scope_of(self, device: PushSubscription) -> str:
+        """The scope whose switch counts for a device: its user's site, if that has one of its
+        own for the platform, else global."""
+        user = self._users.find(device.user_uri)
+        site = f"site:{user.site}" if user is not None and user.site else GLOBAL
+        return site if (site, device.platform) in self._switches else GLOBAL
+
     def obstacle(self, device: PushSubscription) -> str:
         """What keeps a device from being woken, "" for nothing."""
         user = self._users.find(device.user_uri)

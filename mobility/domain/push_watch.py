@@ -46,7 +46,8 @@ class PushWatch:
         self._outbox = outbox
         self._devices = devices
         self._applications = applications
-        self._voicemails: dict[str, int] = {}
+        self.voicemails: Callable[[str], VoicemailCount] = _none_counted
+        """What is known of a user's voicemails before the unit."""
         self._by_record: dict[type[Any], Callable[[Draft, Any], None]] = {
             Message: self._message,
             Invitation: self._invitation,
@@ -171,11 +172,9 @@ class PushWatch:
 
     def _voicemail(self, draft: Draft, counted: VoicemailCount) -> None:
         uri = counted.user_uri
-        before = self._voicemails.get(uri, 0)
-        self._voicemails[uri] = counted.unread
         if not counted.unread:
             self._outbox.read(draft, uri, VOICEMAILS, 0, "heard")
-        elif counted.unread > before:
+        elif counted.unread > self.voicemails(uri).unread:
             entries = self._entries_of(draft, uri)
             self._wake(draft, uri, VOICEMAIL, VOICEMAILS, entries, slowly=True)
 
@@ -289,6 +288,11 @@ def _saved(draft: Draft, invitation_id: str) -> Invitation | None:
         if type(record) is Invitation and record.id == invitation_id:
             return record
     return None
+
+
+def _none_counted(uri: str) -> VoicemailCount:
+    """Nobody has said anything of voicemails."""
+    return VoicemailCount(uri, 0, 0)
 
 
 def _first_of(recipients: str) -> str:

@@ -4,6 +4,7 @@ GET    /operate/v1/push                           how it stands
 GET    /operate/v1/push/switches                  {"switches": [...]}
 PUT    /operate/v1/push/switches/{platform}       {"enabled": true, "site": ""}
 DELETE /operate/v1/push/switches/{platform}/{site}  the site has none of its own any more
+GET    /operate/v1/push/platforms                 how many devices each switch is for
 GET    /operate/v1/push/users/{uri}               devices, what keeps them asleep, what waits
 POST   /operate/v1/push/users/{uri}/test          a notification for each device, the real road
 GET    /operate/v1/push/notices/{id}              what became of one, or of a conversation's
@@ -61,6 +62,10 @@ class PushSide(Protocol):
         """How it stands, as JSON shows it."""
         ...
 
+    def platforms(self) -> list[tuple[str, str, bool, int]]:
+        """Platform, scope, whether it is on there, and how many devices that is for."""
+        ...
+
     def devices_of(self, uri: str) -> list[tuple[PushSubscription, str]]:
         """The devices of a user, and what keeps each asleep."""
         ...
@@ -102,6 +107,19 @@ def routes(
 
     def show_switches(request: Request) -> Response:  # noqa: ARG001  # a Handler
         return json_response(200, {"switches": switches_of(push.switches)})
+
+    def show_platforms(request: Request) -> Response:  # noqa: ARG001  # a Handler
+        found = [
+            {
+                "platform": platform,
+                "switch": SWITCHES[platform],
+                "scope": scope,
+                "enabled": enabled,
+                "devices": devices,
+            }
+            for platform, scope, enabled, devices in push.platforms()
+        ]
+        return json_response(200, {"platforms": found})
 
     async def turn(request: Request) -> Response:
         body = fields(request)
@@ -156,6 +174,7 @@ def routes(
     return [
         access.route("operate.push", "GET", PATH, show),
         access.route("operate.push", "GET", f"{PATH}/switches", show_switches),
+        access.route("operate.push", "GET", f"{PATH}/platforms", show_platforms),
         access.route("operate.push", "PUT", switch, turn),
         access.route("operate.push", "DELETE", f"{switch}/{{site}}", forget),
         access.route("operate.push", "GET", one, show_user),

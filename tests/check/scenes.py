@@ -132,6 +132,10 @@ PROVIDERS = (
 )
 
 
+PLATFORMS = (
+    push.PlatformUse("apns", "EnableApplePushNotificationService", "global", True, 12),
+    push.PlatformUse("fcm", "EnableGooglePushNotificationService", "site:Berlin", True, 0),
+)
 ASKED = push.Asked("https://push.example.com", providers=PROVIDERS)
 
 
@@ -154,6 +158,8 @@ class Scene:
     )
     seen: proxy.Seen = SEEN
     asked: push.Asked = ASKED
+    platforms: tuple[push.PlatformUse, ...] = PLATFORMS
+    clearing_house: bool = True
     machine: host.Machine = MACHINE
     addresses: tuple[str, ...] = ("10.0.0.10", "10.2.0.10")
     sip_external: str = ""
@@ -174,6 +180,7 @@ class Scene:
                 ports.judge(self.deployment, self.probed),
                 proxy.judge(self.seen),
                 push.judge(self.asked, NOW),
+                push.judge_switches(self.platforms, house=self.clearing_house),
                 host.judge(self.machine),
             ]
         )

@@ -29,6 +29,7 @@ from tests.check.scenes import (
     MACHINE,
     NOW,
     ORIGIN,
+    PLATFORMS,
     PROVIDERS,
     SEEN,
     Scene,
@@ -340,6 +341,15 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
     "proxy.mobility-url": (held(applications="https://pool.example.com/ucwa/v1/applications"),),
     "proxy.time-out": (held(ended_s=60.0, ending="status 504"),),
     "proxy.buffered": (held(delivered_s=None), held(delivered_s=11.0)),
+    "push.switched-off": (
+        lambda right: attrs.evolve(
+            right, platforms=(attrs.evolve(PLATFORMS[0], enabled=False, devices=1),)
+        ),
+        lambda right: attrs.evolve(
+            right, platforms=(attrs.evolve(PLATFORMS[1], enabled=False, devices=7),)
+        ),
+    ),
+    "push.no-house": (lambda right: attrs.evolve(right, clearing_house=False),),
     "push.certificate": (
         house(unusable="it cannot be read"),
         house(leaf=signed(("fe1.example.com",), [ExtendedKeyUsageOID.SERVER_AUTH], 2048)),
@@ -434,6 +444,18 @@ class DeploymentTests(SynchronousTestCase):
         self.assertEqual((), known.report().findings)
         report = push.judge(None, NOW)
         self.assertEqual(([], ["push"]), (report.ids, [one.what for one in report.skipped]))
+
+    def test_switches(self) -> None:
+        """A finding says how many devices a switch keeps asleep, and where; a switch that is off
+        for nobody is no finding."""
+        off = attrs.evolve(PLATFORMS[1], enabled=False, devices=7)
+        nobody = attrs.evolve(off, devices=0)
+        [finding] = push.judge_switches((off, nobody), house=True).findings
+        self.assertEqual(
+            "EnableGooglePushNotificationService is off (site:Berlin), and 7 devices of fcm "
+            "registered",
+            finding.what,
+        )
 
     def test_sip_clients(self) -> None:
         """Where SIP clients are told to connect, an SRV record must say the same."""

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
@@ -56,6 +57,7 @@ class PushApiTests(TestCase):
             ("GET", ""),
             ("GET", "/switches"),
             ("PUT", "/switches/fcm"),
+            ("GET", "/platforms"),
             ("DELETE", "/switches/fcm/Berlin"),
             ("GET", f"/users/{quote(BOB)}"),
             ("POST", f"/users/{quote(BOB)}/test"),
@@ -63,6 +65,34 @@ class PushApiTests(TestCase):
             ("GET", "/house"),
         ):
             self.assertEqual((await self.ask(method, path, key="x")).status, 401, path)
+
+    async def test_platforms(self) -> None:
+        """Each switch that is on or keeps devices asleep is told, and for how many devices it
+        is: those of a site that has one of its own are that one's."""
+
+        async def shown() -> list[tuple[str, str, bool, int]]:
+            found = (await self.ask("GET", "/platforms")).json()["platforms"]
+            keys = ("platform", "scope", "enabled", "devices")
+            return [tuple(one[key] for key in keys) for one in found]  # type: ignore[misc]
+
+        self.assertEqual(await shown(), [("fcm", "global", False, 1)])
+        await self.waking.switches.turn("fcm", True)
+        await self.waking.switches.turn("apns", True, "Berlin")
+        on = [("apns", "site:Berlin", True, 0), ("fcm", "global", True, 1)]
+        self.assertEqual(await shown(), on)
+        users = self.service.front_end.users
+        bob = users.find(BOB)
+        await users.settle(bob, attrs.evolve(bob, site="Berlin"), self.service.clock.seconds())
+        self.assertEqual(await shown(), on)
+        await self.waking.switches.turn("fcm", False, "Berlin")
+        self.assertEqual(
+            await shown(),
+            [
+                ("apns", "site:Berlin", True, 0),
+                ("fcm", "global", True, 0),
+                ("fcm", "site:Berlin", False, 1),
+            ],
+        )
 
     async def test_switches(self) -> None:
         """All platforms are off until one is turned on, for all or for a site, which counts

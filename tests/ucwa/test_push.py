@@ -276,3 +276,24 @@ class PushTests(UcwaTestCase):
         await self.service.restart()
         await self.pass_time(20)
         self.assertEqual(len(self.house.requests), 2)
+
+    async def test_voicemail(self) -> None:
+        """A voicemail wakes the phone.  A count that is told again after a restart, or that sinks
+        because one was heard, does not; the next voicemail does."""
+
+        def told() -> list[Notification]:
+            return [one for one in self.house.taken if one.kind == "voicemail"]
+
+        await self.sleep()
+        await self.service.front_end.phones.voicemail.count(self.bob.uri, 3, 0)
+        while not told():
+            await self.pass_time(1)
+        await self.service.restart()
+        voicemail = self.service.front_end.phones.voicemail
+        for unread, read in ((3, 0), (2, 1), (2, 2)):
+            await voicemail.count(self.bob.uri, unread, read)
+            await self.pass_time(20)
+        self.assertEqual(len(told()), 1)
+        await voicemail.count(self.bob.uri, 3, 2)
+        while len(told()) < 2:
+            await self.pass_time(1)
