@@ -21,6 +21,7 @@ from mobility.operate import (
 from mobility.operate.access import OperatorAccess
 from mobility.operate.users import UserAdministration
 from mobility.transfer.document import Transfer
+from mobility.transfer.profiles import Domains
 from mobility.transfer.sections import sections
 
 
@@ -44,7 +45,14 @@ def administration_routes(
         topology=config.topology.domain,
     )
     everything = Transfer(
-        sections(front_end, front_end.mobility.policies, config.sip_domains, directories),
+        sections(
+            front_end,
+            front_end.mobility.policies,
+            front_end.permissions.service_accounts,
+            front_end.waking.switches,
+            Domains(config.sip_domains, config.topology.domain),
+            directories,
+        ),
         front_end.store.ledger,
         log,
         front_end.breathe,

@@ -4,10 +4,10 @@ As CsPushNotificationConfiguration: off unless somebody turned it on, global or 
 for one user.  Whether a user gets push notifications at all is the mobility policy's business.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mobility.domain.ledger import Ledger, Unit
-from mobility.domain.locks import Locks
+from mobility.domain.locks import Lock
 from mobility.domain.push_rules import SWITCHES
 from mobility.domain.records import PushSubscription, PushSwitch
 from mobility.domain.users import Users
@@ -32,7 +32,8 @@ class PushSwitches:
         self._ledger = ledger
         self._users = users
         self._switches = {(one.scope, one.platform): one for one in stored}
-        self._locks = Locks()
+        self.lock = Lock()
+        """What decisions about switches wait for."""
         self.permitted = permitted
         self.changes: list[Callable[[], None]] = []
         """Called once a switch is another."""
@@ -69,20 +70,29 @@ class PushSwitches:
         """Turn a platform on or off, for all or for a site.  400 for a platform nobody knows."""
         if platform not in SWITCHES:
             raise Refusal("BadRequest", None, f"{platform!r} is no platform.")
-        scope = f"site:{site}" if site else GLOBAL
-        async with self._locks.of("switches"):
-            switch = PushSwitch(scope, platform, enabled)
+        switch = PushSwitch(f"site:{site}" if site else GLOBAL, platform, enabled)
+        async with self.lock:
             unit = Unit()
-            unit.save(switch)
+            settle = self.stage([switch], unit)
             await self._ledger.commit(unit)
-            self._switches[scope, platform] = switch
-        for told in self.changes:
-            told()
+            settle()
         return switch
+
+    def stage(self, switches: Sequence[PushSwitch], unit: Unit) -> Callable[[], None]:
+        """Put switches into a unit of work, while `lock` is held; what is answered must be called
+        once that is stored."""
+        unit.save(*switches)
+
+        def settle() -> None:
+            self._switches.update(((one.scope, one.platform), one) for one in switches)
+            for told in self.changes:
+                told()
+
+        return settle
 
     async def forget(self, platform: str, site: str) -> None:
         """A site has no switch of its own any more; 404 if it had none."""
-        async with self._locks.of("switches"):
+        async with self.lock:
             switch = self._switches.get((f"site:{site}", platform))
             if switch is None:
                 raise Refusal("NotFound", None, "The site has no such switch of its own.")

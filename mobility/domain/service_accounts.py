@@ -77,6 +77,10 @@ class ServiceAccounts:
             raise Refusal("NotFound", None, what if hint else f"{what}.")
         return account
 
+    def known(self, uri: str) -> ServiceAccount | None:
+        """The account of a URI in the system's spelling, or None."""
+        return self._accounts.get(uri)
+
     def scopes_of(self, uri: str) -> frozenset[str] | None:
         """What a user is limited to; None for who is no service account."""
         account = self._accounts.get(uri)
@@ -101,7 +105,7 @@ class ServiceAccounts:
         Raises PeerFault for wrong values, Refusal (409) when there is a user with this URI.
         """
         canonical = user_uri(uri) if isinstance(uri, str) else None
-        wrong = _wrong_scopes(scopes)
+        wrong = wrong_scopes(scopes)
         if canonical is None or not is_local(canonical, self._sip_domains):
             domains = ", ".join(self._sip_domains)
             wrong.append(
@@ -109,7 +113,7 @@ class ServiceAccounts:
             )
         if wrong or canonical is None:
             raise validation_failure(*wrong)
-        account = ServiceAccount(canonical, 1, _joined(scopes))
+        account = ServiceAccount(canonical, 1, joined(scopes))
         text, secret = _new(canonical, now)
 
         def also(unit: Unit) -> None:
@@ -136,12 +140,12 @@ class ServiceAccounts:
         """
         before = self.find(uri)
         _check_version(before, version)
-        if scopes is not None and (wrong := _wrong_scopes(scopes)):
+        if scopes is not None and (wrong := wrong_scopes(scopes)):
             raise validation_failure(*wrong)
         after = attrs.evolve(
             before,
             version=before.version + 1,
-            scopes=before.scopes if scopes is None else _joined(scopes),
+            scopes=before.scopes if scopes is None else joined(scopes),
         )
         lost = set(before.scopes.split(",")) - set(after.scopes.split(","))
 
@@ -193,6 +197,19 @@ class ServiceAccounts:
         _check_version(account, version)
         await self._users.remove(account.user_uri, now)
 
+    def stage(self, account: ServiceAccount, unit: Unit) -> Callable[[], None]:
+        """Put an account, new or with other scopes, into a unit of work beside its user, whose lock
+        is held; what is answered must be called once that is stored.
+
+        Its secrets stay as they are: a new account has none until `rotate` makes one.
+        """
+        unit.save(account)
+
+        def settle() -> None:
+            self._accounts[account.user_uri] = account
+
+        return settle
+
     async def take_leave(self, user: User, unit: Unit) -> Callable[[], None]:
         """A `Farewell`: what is an account's goes with its user."""
         account = self._accounts.get(user.uri)
@@ -219,12 +236,14 @@ def _is_good(secret: ServiceSecret, now: float) -> bool:
     return not secret.expires_at or now < secret.expires_at
 
 
-def _joined(scopes: object) -> str:
+def joined(scopes: object) -> str:
+    """A right list of scopes as `ServiceAccount.scopes` has it."""
     chosen = set(scopes) if isinstance(scopes, list | tuple) else set()
     return ",".join(one for one in SCOPES if one in chosen)
 
 
-def _wrong_scopes(scopes: object) -> list[Parameter]:
+def wrong_scopes(scopes: object) -> list[Parameter]:
+    """What is wrong with a list of scopes, as a client or a file gives it."""
     if not isinstance(scopes, list | tuple) or not scopes:
         return [Parameter("scopes", f"must be a list of some of {', '.join(SCOPES)}")]
     return [

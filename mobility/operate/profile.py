@@ -10,7 +10,7 @@ import attrs
 from mobility.domain.addresses import MAX_ADDRESS, user_uri
 from mobility.domain.records import User
 from mobility.domain.setting_rules import nearest, with_value
-from mobility.domain.topology import NAMED
+from mobility.domain.topology import NAMED, Topology
 from mobility.errors import Parameter, validation_failure
 
 MAX_TEXT = 256
@@ -146,6 +146,20 @@ def applied(user: User, values: Mapping[str, Any]) -> User:
     if "manager" in values:
         changes["manager"] = user_uri(values["manager"]) or ""
     return attrs.evolve(user, **changes)
+
+
+def homed(values: Mapping[str, Any], topology: Topology) -> Mapping[str, Any]:
+    """Checked values with a home that names a part of the topology as `User.home` has it.
+
+    Raises PeerFault (400) for a name of nothing, with the nearest right one.
+    """
+    home = values.get("home")
+    if not isinstance(home, str) or not is_name(home):
+        return values
+    try:
+        return {**values, "home": topology.home_named(home) or "here"}
+    except LookupError as error:
+        raise validation_failure(Parameter("home", str(error.args[0]))) from None
 
 
 def shown(user: User) -> dict[str, object]:

@@ -29,7 +29,7 @@ from mobility.http.message import Request, Response
 from mobility.http.route import Route
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
-from mobility.operate.profile import applied, check, is_name, shown
+from mobility.operate.profile import applied, check, homed, shown
 
 EVENTS: Catalogue = {
     "users.added": {"user": "pseudonym of the new user"},
@@ -101,7 +101,7 @@ class UserAdministration:
                 Parameter("uri", f"must be in a SIP domain of this system: {domains}")
             )
         check(values)
-        values = self._homed(values)
+        values = homed(values, self._topology)
         if "password" not in values:
             raise validation_failure(Parameter("password", "is missing"))
         async with self._turn:
@@ -118,7 +118,7 @@ class UserAdministration:
     async def change(self, uri: str, values: Mapping[str, object], now: float) -> User:
         """A user with other values; a new password, or `enabled` false, signs it out."""
         check(values)
-        values = self._homed(values)
+        values = homed(values, self._topology)
         async with self._turn:
             user = self.find(uri)
             if user.source in self._directories:
@@ -151,16 +151,6 @@ class UserAdministration:
                 )
             await self._users.remove(user.uri, now)
         self._log.emit("users.removed", user=self._pseudonym(user.uri))
-
-    def _homed(self, values: Mapping[str, object]) -> Mapping[str, object]:
-        """`values` with a home that names a part of the topology as `User.home` has it."""
-        home = values.get("home")
-        if not isinstance(home, str) or not is_name(home):
-            return values
-        try:
-            return {**values, "home": self._topology.home_named(home) or "here"}
-        except LookupError as error:
-            raise validation_failure(Parameter("home", str(error.args[0]))) from None
 
     async def _hash(self, values: Mapping[str, object]) -> str:
         """The hash of the password given, "" when none is."""

@@ -9,10 +9,15 @@ from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.mobility_policy import GROUP_KIND, MobilityPolicies
 from mobility.domain.mobility_policy import KIND as MOBILITY_KIND
+from mobility.domain.push_switches import PushSwitches
+from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.transfer.forwarding import ForwardingSection
 from mobility.transfer.people import DelegateSection, GroupSection
+from mobility.transfer.profiles import Domains
+from mobility.transfer.push_switches import PushSwitchSection
+from mobility.transfer.service_accounts import ServiceAccountSection
 from mobility.transfer.settings import GrantSection, SettingSection
 from mobility.transfer.staging import Section
 from mobility.transfer.users import UserSection
@@ -42,13 +47,17 @@ class Parts(Protocol):
 def sections(
     parts: Parts,
     policies: MobilityPolicies,
-    sip_domains: Collection[str],
+    service_accounts: ServiceAccounts,
+    push_switches: PushSwitches,
+    domains: Domains,
     directories: Collection[str],
 ) -> list[Section]:
-    """Users come first: the others name them.  `directories` are sources that keep their users."""
+    """People and service accounts come first: the others name them.  `directories` are sources that
+    keep their users."""
     users, voice = parts.users, parts.voice
     return [
-        UserSection(users, parts.passwords, sip_domains, directories),
+        UserSection(users, parts.passwords, domains, directories),
+        ServiceAccountSection(service_accounts, users, domains),
         GroupSection(parts.distribution_groups),
         DelegateSection(parts.delegates, users, team=False),
         DelegateSection(parts.delegates, users, team=True),
@@ -58,4 +67,5 @@ def sections(
         SettingSection("mobility_group_policies", "mobility", policies, GROUP_KIND),
         GrantSection("mobility_grants", "mobility", policies, users),
         ForwardingSection(parts.forwarding, users),
+        PushSwitchSection(push_switches),
     ]

@@ -3,24 +3,30 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import attrs
 
 from mobility.auth.passwords import Passwords, digest_hashes, prepared
-from mobility.domain.addresses import address_of, is_local, user_uri
+from mobility.domain.addresses import user_uri
 from mobility.domain.mirror import OWNED
-from mobility.domain.phones import KINDS
 from mobility.domain.records import User
+from mobility.domain.service_accounts import SOURCE as SERVICE
 from mobility.domain.users import Users
 from mobility.errors import Parameter, PeerFault, validation_failure
-from mobility.operate.profile import RULES, applied, check, shown
-from mobility.transfer.staging import SLICE, Held, Item, Staging, unknown_keys
+from mobility.operate.profile import RULES
+from mobility.transfer.profiles import (
+    PRIVATE,
+    Domains,
+    profile_item,
+    read_profile,
+    usual_name,
+    with_defaults,
+)
+from mobility.transfer.staging import SLICE, Held, Item, Staging
 
 NAME = "users"
 
 SECRETS = ("password_hash", "sip_ha1_md5", "sip_ha1_sha256")
-PRIVATE = "private_phones"
 KEYS = ("uri", *RULES, PRIVATE, "source", *SECRETS)
 
 _HASH = re.compile(
@@ -32,9 +38,6 @@ MAX_COST = (262_144, 16, 16)
 much)."""
 
 _OF_DIRECTORY = frozenset({*OWNED, "password", "sip_digest", PRIVATE, *SECRETS}) - {"source"}
-_PLAIN = frozenset(field.name for field in attrs.fields(User))
-"""Fields of a record that an item has under the same name."""
-
 _DIGEST = {"sip_ha1_md5": re.compile("[0-9a-f]{32}"), "sip_ha1_sha256": re.compile("[0-9a-f]{64}")}
 
 
@@ -49,7 +52,7 @@ class _Found:
 
 
 class UserSection:
-    """Users kept here, and of those that a directory keeps what is set here.
+    """People kept here, and of those that a directory keeps what is set here.
 
     Passwords come as hashes from an export, or in clear from a list of new users; those are hashed
     in threads of their own.
@@ -61,27 +64,21 @@ class UserSection:
         self,
         users: Users,
         passwords: Passwords,
-        sip_domains: Collection[str],
+        domains: Domains,
         directories: Collection[str],
     ) -> None:
         self._users = users
         self._passwords = passwords
-        self._sip_domains = sip_domains
+        self._domains = domains
         self._directories = directories
 
     def export(self, *, secrets: bool) -> Iterator[Item]:
         for user in self._users.all():
-            yield self._item(user, secrets=secrets)
+            if user.source != SERVICE:
+                yield self._item(user, secrets=secrets)
 
     def locks(self, items: Sequence[object]) -> Iterator[Held]:
-        uris = {
-            uri
-            for item in items
-            if isinstance(item, dict) and isinstance(item.get("uri"), str)
-            if (uri := user_uri(item["uri"])) is not None
-        }
-        for uri in sorted(uris):
-            yield f"user {uri}", self._users.lock(uri)
+        return user_locks(self._users, items)
 
     async def stage(self, items: Sequence[object], staging: Staging) -> None:
         found: list[_Found] = []
@@ -115,51 +112,25 @@ class UserSection:
 
     def _read(self, item: Item, staging: Staging) -> tuple[User | None, User]:
         """The user as it is there, and as the item wants it.  Raises PeerFault."""
-        wrong = [Parameter(key, rule) for key, rule in unknown_keys(item, KEYS)]
-        wrong += _wrong_secrets(item)
-        uri = user_uri(item["uri"]) if isinstance(item.get("uri"), str) else None
-        if uri is None:
-            wrong.append(Parameter("uri", "must be a SIP URI: sip:user@domain"))
-        elif not is_local(uri, self._sip_domains):
-            domains = ", ".join(self._sip_domains)
-            wrong.append(Parameter("uri", f"must be in a SIP domain of this system: {domains}"))
-        values = {key: item[key] for key in item if key in RULES}
-        try:
-            check(values)
-            if "password" in values:
-                prepared(values["password"])
-        except PeerFault as fault:
-            wrong += fault.parameters
-        if wrong or uri is None:
-            raise validation_failure(*wrong)
-        before = self._users.find(uri)
-        if before is not None and before.source in self._directories:
+        profile = read_profile(item, KEYS, self._domains, _wrong_secrets(item))
+        before = self._users.find(profile.uri)
+        wrong = []
+        if before is not None and before.source == SERVICE:
+            wrong = [Parameter("uri", "is a service account: it belongs in service_accounts")]
+        elif before is not None and before.source in self._directories:
             rule = f"is kept by the directory ({before.source}): change it there"
             wrong = [Parameter(key, rule) for key in sorted(item.keys() & _OF_DIRECTORY)]
         elif before is None and item.get("source", "local") != "local":
             wrong = [Parameter("source", "is a directory, which must be replicated first")]
         if wrong:
             raise validation_failure(*wrong)
-        after = applied(self._base(uri, before, staging), values)
-        if PRIVATE in item or staging.whole:
-            after = attrs.evolve(after, private_phones=",".join(item.get(PRIVATE, ())))
+        base = before
+        if base is None:
+            base = User(profile.uri, usual_name(profile.uri), created_at=staging.now)
+        elif staging.whole:
+            base = with_defaults(base, mirrored=base.source in self._directories)
+        after = profile.over(base, whole=staging.whole)
         return before, self._with_secrets(before, after, item, staging)
-
-    def _base(self, uri: str, before: User | None, staging: Staging) -> User:
-        """What the values of an item are put over."""
-        name = address_of(uri).partition("@")[0]
-        if before is None:
-            return User(uri, name, created_at=staging.now)
-        if not staging.whole:
-            return before
-        usual = User(uri, name)
-        mirrored = before.source in self._directories
-        reset: dict[str, Any] = {
-            key: getattr(usual, key)
-            for key in (*RULES, PRIVATE)
-            if key in _PLAIN and not (mirrored and key in OWNED)
-        }
-        return attrs.evolve(before, **reset)
 
     def _with_secrets(self, before: User | None, after: User, item: Item, staging: Staging) -> User:
         password_hash = item.get("password_hash", "")
@@ -206,20 +177,25 @@ class UserSection:
             staging.note(NAME, number, "sip_digest", "stays off until a password is set")
 
     def _item(self, user: User, *, secrets: bool) -> Item:
-        default = User(user.uri, "")
         mirrored = user.source in self._directories
-        item: Item = {"uri": user.uri}
-        plain, usual = shown(user), shown(default)
-        for key in RULES:
-            if key in plain and plain[key] != usual[key] and not (mirrored and key in OWNED):
-                item[key] = plain[key]
-        if user.private_phones:
-            item[PRIVATE] = user.private_phones.split(",")
+        item = profile_item(user, mirrored=mirrored)
         if mirrored:
             item["source"] = user.source
         elif secrets:
             item.update({key: getattr(user, key) for key in SECRETS if getattr(user, key)})
         return item
+
+
+def user_locks(users: Users, items: Sequence[object]) -> Iterator[Held]:
+    """What decisions about the users of these items wait for."""
+    uris = {
+        uri
+        for item in items
+        if isinstance(item, dict) and isinstance(item.get("uri"), str)
+        if (uri := user_uri(item["uri"])) is not None
+    }
+    for uri in sorted(uris):
+        yield f"user {uri}", users.lock(uri)
 
 
 def _wrong_secrets(item: Item) -> Iterator[Parameter]:
@@ -235,8 +211,10 @@ def _wrong_secrets(item: Item) -> Iterator[Parameter]:
         value = item.get(key, "")
         if value and not (isinstance(value, str) and pattern.fullmatch(value)):
             yield Parameter(key, "must be a hash in lower-case hexadecimal")
-    private = item.get(PRIVATE, [])
-    if not isinstance(private, list) or not all(kind in KINDS for kind in private):
-        yield Parameter(PRIVATE, f"must be a list of {', '.join(KINDS)}")
     if not isinstance(item.get("source", ""), str):
         yield Parameter("source", "must be a string")
+    if isinstance(item.get("password"), str):
+        try:
+            prepared(item["password"])
+        except PeerFault as fault:
+            yield from fault.parameters

@@ -7,8 +7,12 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
+from mobility.domain.push_switches import PushSwitches
+from mobility.domain.service_accounts import ServiceAccounts
+from mobility.domain.topology import Topology
 from mobility.testing import MemoryLog
 from mobility.transfer.document import FORMAT, VERSION, Outcome, Transfer
+from mobility.transfer.profiles import Domains
 from mobility.transfer.sections import sections
 from tests.domain.doubles import World, done, running
 
@@ -46,8 +50,18 @@ class Parts:
 class Case:
     """What a document does to a world."""
 
-    def __init__(self, world: World, directories: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        world: World,
+        directories: tuple[str, ...] = (),
+        topology: Topology | None = None,
+    ) -> None:
         self.world = world
+        stored = world.ledger.snapshot()
+        self.service_accounts = ServiceAccounts(
+            world.users, ["example.test"], stored.service_accounts, stored.service_secrets
+        )
+        self.push_switches = PushSwitches(world.ledger, world.users, stored.push_switches)
         self.log = MemoryLog()
         self.hasher = Hasher()
         self.breaths = 0
@@ -60,7 +74,14 @@ class Case:
             world.forwarding,
         )
         self.transfer = Transfer(
-            sections(parts, world.mobility_policies, ("example.test",), directories),
+            sections(
+                parts,
+                world.mobility_policies,
+                self.service_accounts,
+                self.push_switches,
+                Domains(("example.test",), topology or Topology()),
+                directories,
+            ),
             world.ledger,
             self.log,
             self._breathe,

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.commands.export import written
+from mobility.domain.push_rules import SWITCHES
+from mobility.domain.scopes import SCOPES
 from tests.domain.doubles import World
 from tests.transfer.doubles import HASH, Case, document
 
@@ -27,6 +29,11 @@ def merged(*parts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for part in parts for key, value in part.items()}
 
 
+def in_order(scopes: list[str]) -> list[str]:
+    """As they are written, whatever the order in which they were given."""
+    return [one for one in SCOPES if one in scopes]
+
+
 USER = some(
     name=TEXT.filter(bool),
     title=TEXT,
@@ -41,6 +48,21 @@ USER = some(
     password_hash=st.just(HASH),
     sip_ha1_md5=st.just("0" * 32),
     sip_ha1_sha256=st.just("f" * 64),
+)
+ROBOTS = [f"sip:robot{number}@example.test" for number in range(3)]
+ROBOT = st.fixed_dictionaries(
+    {"scopes": st.lists(st.sampled_from(SCOPES), unique=True, min_size=1).map(in_order)},
+    optional={
+        "name": TEXT.filter(bool),
+        "enabled": st.booleans(),
+        "site": TEXT,
+        "home": st.sampled_from(["here", "none"]),
+    },
+)
+SITE = st.text("ab Ü", min_size=1, max_size=4).filter(str.strip)
+SWITCHED = st.fixed_dictionaries(
+    {"platform": st.sampled_from(sorted(SWITCHES)), "enabled": st.booleans()},
+    optional={"site": SITE},
 )
 USAGES = st.lists(st.sampled_from(["Local", "Far"]), unique=True)
 RULE = some(
@@ -119,6 +141,15 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                     RequireWiFiForIPVideo=st.booleans(),
                     VoiceSettings=st.sampled_from(["", "Cellular"]),
                 ),
+            )
+        ),
+        service_accounts=[
+            {"uri": uri, **draw(ROBOT)}
+            for uri in draw(st.lists(st.sampled_from(ROBOTS), unique=True))
+        ],
+        push_switches=draw(
+            st.lists(
+                SWITCHED, max_size=5, unique_by=lambda one: (one["platform"], one.get("site", ""))
             )
         ),
         forwarding=[

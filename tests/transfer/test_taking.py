@@ -5,6 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.records import DistributionGroup, User
+from mobility.domain.topology import Pool, Topology
 from mobility.errors import PeerFault, Refusal, Unavailable
 from mobility.transfer.document import FORMAT
 from tests.domain.doubles import World, done, running, uri
@@ -32,6 +33,29 @@ class RefusalTests(SynchronousTestCase):
         ("users", {"uri": uri("x"), "sip_ha1_md5": "x"}, "sip_ha1_md5", "hexadecimal"),
         ("users", {"uri": uri("x"), "private_phones": "home"}, "private_phones", "must be a list"),
         ("users", {"uri": uri("x"), "source": "ldap"}, "source", "must be replicated first"),
+        (
+            "users",
+            {"uri": uri("x"), "home": "pool2"},
+            "home",
+            "which is no pool, branch",
+        ),
+        ("service_accounts", {"uri": uri("x")}, "scopes", "must be a list of some of"),
+        ("service_accounts", {"uri": uri("x"), "scopes": ["Contacts"]}, "scopes", "which is none"),
+        (
+            "service_accounts",
+            {"uri": ALICE, "scopes": ["User.ReadWrite"]},
+            "uri",
+            "no service account",
+        ),
+        (
+            "service_accounts",
+            {"uri": uri("x"), "scopes": ["User.ReadWrite"], "password": "x"},
+            "password",
+            "is not a field here",
+        ),
+        ("push_switches", {"platform": "apn", "enabled": True}, "platform", "is apns meant?"),
+        ("push_switches", {"platform": "apns", "enabled": "yes"}, "enabled", "must be true or"),
+        ("push_switches", {"platform": "apns", "enabled": True, "site": 1}, "site", "must be the"),
         ("groups", {"uri": "g@example.test", "name": ""}, "name", "must be a text"),
         ("groups", {"uri": "g@example.test", "name": "G", "members": ["x"]}, "members", "entry 1"),
         ("delegates", {"user": ALICE, "delegates": [uri("x")]}, "delegates", "who is no user"),
@@ -228,6 +252,22 @@ class TakingTests(SynchronousTestCase):
         self.assertEqual(("Rome", "Boss", "M"), (user.site, user.title, user.name) if user else ())
         (one,) = case.take(document(users=[{**item, "name": "N"}])).refused
         self.assertIn("is kept by the directory", one.rule)
+
+    def test_home(self) -> None:
+        """A home is a name of the topology, in any case, and is exported under that name."""
+        topology = Topology("pool1", pools=(Pool("pool2", "https://pool2.example.test/root"),))
+        case = Case(self.world, topology=topology)
+        self.assertEqual(
+            [], list(case.take(document(users=[{"uri": ALICE, "home": "POOL2"}])).refused)
+        )
+        user = self.world.users.find(ALICE)
+        assert user is not None
+        home = topology.home_of(user)
+        self.assertEqual("https://pool2.example.test/root", home.root if home else "")
+        (item,) = [one for one in case.export()["sections"]["users"] if one["uri"] == ALICE]
+        self.assertEqual("pool2", item["home"])
+        again = case.take(document(users=[item]))
+        self.assertEqual({"unchanged": 1}, dict(again.counts["users"]))
 
     def test_others_have_their_turn(self) -> None:
         """A large document lets others in between."""
