@@ -147,6 +147,8 @@ class SipConfig:
     """Whether requests for domains without a route go where the DNS says (RFC 3263)."""
     voicemail_domain: str = ""
     """Where users' mailboxes are subscribed to (`sip:USER@` this domain), "" for nowhere."""
+    max_redirects: int = between(5, 0, 16)
+    """How many redirects (3xx) of other servers are followed for one request."""
     gateway_probe_s: float = between(30.0, 0.0, 3_600.0)
     """How often gateways are asked whether they are there; 0 is never."""
 

@@ -295,7 +295,8 @@ class SipCalls:
             offer=terms.offer if terms is not None else "",
             fields=tuple(fields),
         )
-        leg = CallingLeg(reaching.core, ClientPath(reaching.client, ways), one, invitation)
+        path = ClientPath(reaching.client, ways, follows=binding is None)
+        leg = CallingLeg(reaching.core, path, one, invitation)
         one.leg = leg
         leg.invite()
         return leg

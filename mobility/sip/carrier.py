@@ -293,7 +293,7 @@ class SipCarrier:
         if "P-Asserted-Identity" not in request.fields:
             own = attrs.evolve(request.from_, parameters={})
             request.set("P-Asserted-Identity", str(NameAddr(own.uri, own.name)))
-        return await self._client.ask(request, ways)
+        return await self._client.ask(request, ways, follows=True)
 
 
 @lru_cache(MAX_NAMED)

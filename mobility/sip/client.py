@@ -17,6 +17,8 @@ that is there, or a target) until one answers:
 - A 401 or 407 of a server at which we have an account (`mobility.sip.accounts`) is answered: the
   request is sent again over the same flow, and `request` then has the next CSeq and the
   credentials, which the ACK of an INVITE takes over.
+- A 3xx of a server that a route or a gateway led to (`follows`) leads on, as far as
+  `mobility.sip.redirects` lets it; `request` then has the next CSeq and the new Request-URI.
 - `Sending.cancel` ends an INVITE; the CANCEL goes out when a provisional response has come.  What
   rings, rings for ever without it.
 
@@ -43,6 +45,7 @@ from mobility.sip.limits import ATTEMPT_S, MAX_WAYS
 from mobility.sip.locating import Locator, Unreachable
 from mobility.sip.message import Request, Response
 from mobility.sip.outgoing import Outgoing
+from mobility.sip.redirects import Redirection, Redirects
 from mobility.sip.routing import Hop, Target, Way, ways_of
 from mobility.sip.transaction import LIFETIME_S, Event, Transaction, cancellation
 
@@ -85,6 +88,10 @@ class Sending:
     tries: int = 0
     cancelled: tuple[str, ...] | None = None
     attempt: "_Attempt | None" = attrs.field(default=None, repr=False)
+    redirection: Redirection | None = attrs.field(default=None, repr=False)
+    """Where it was sent so far, if it may be redirected."""
+    plain: Request = attrs.field(init=False, repr=False)
+    """The request without a Via."""
 
     def cancel(self, *reasons: str) -> None:
         """End an INVITE; `reasons` are values of Reason (RFC 3326).
@@ -112,7 +119,7 @@ class Sending:
     def finish(self, response: Response) -> None:
         """Hand on the final response."""
         self.attempt = None
-        if not self.finished:
+        if not self.finished and not self.client.redirected(self, response):
             self.finished = True
             self.client.log_sent(self, response)
             self.on_response(response)
@@ -130,10 +137,12 @@ class Client:
         log: EventLog,
         entropy: Entropy = os.urandom,
         accounts: Accounts | None = None,
+        redirects: Redirects | None = None,
     ) -> None:
-        """Without `accounts` no challenge is answered."""
+        """Without `accounts` no challenge is answered, without `redirects` none is followed."""
         self.core = core
         self.accounts = accounts
+        self._redirects = redirects
         self.clock = clock
         self._outgoing = outgoing
         self._locator = locator
@@ -161,17 +170,46 @@ class Client:
         }
         return Request(fields=fields, body=body, method=method, uri=uri)
 
-    def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> Sending:
-        """Send a request without a Via (see the module)."""
+    def send(
+        self,
+        request: Request,
+        ways: Sequence[Way],
+        on_response: OnResponse,
+        *,
+        follows: bool = False,
+    ) -> Sending:
+        """Send a request without a Via (see the module); `follows` says that it may be redirected,
+        which is for those out of dialogs."""
         sending = Sending(self, request, on_response, self.clock.seconds())
+        if follows:
+            sending.redirection = Redirection(ways)
+        sending.plain = request
         if len(ways) == 1 and not isinstance(ways[0], Target):  # what most requests have
             self._attempt(sending, request, ways[0], sending.settled, more=False)
             return sending
-        trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
-        trying.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="send"))
+        self._begin(sending, request, ways)
         return sending
 
-    async def ask(self, request: Request, ways: Sequence[Way]) -> Response:
+    def _begin(self, sending: Sending, request: Request, ways: Sequence[Way]) -> None:
+        trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
+        trying.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="send"))
+
+    def redirected(self, sending: Sending, response: Response) -> bool:
+        """Whether a request that was answered so is sent on to another URI."""
+        redirection, plain = sending.redirection, sending.plain
+        if redirection is None or self._redirects is None or sending.cancelled is not None:
+            return False
+        onward = self._redirects.next(redirection, plain, response)
+        if onward is None or not self.number_again(plain):
+            return False
+        uri, ways = onward
+        plain.uri = str(uri)
+        self._begin(sending, plain, ways)
+        return True
+
+    async def ask(
+        self, request: Request, ways: Sequence[Way], *, follows: bool = False
+    ) -> Response:
         """The final response to a request that is no INVITE."""
         answered: Deferred[Response] = Deferred()
 
@@ -179,7 +217,7 @@ class Client:
             if response.is_final:
                 answered.callback(response)
 
-        self.send(request, ways, answer)
+        self.send(request, ways, answer, follows=follows)
         return await answered
 
     def pass_on(self, request: Request, ways: Sequence[Way]) -> None:
@@ -206,7 +244,7 @@ class Client:
     # -- one way after the other ------------------------------------------------------------------
 
     async def _try(self, sending: Sending, request: Request, ways: list[Way]) -> None:
-        deadline = sending.began_at + LIFETIME_S
+        deadline = self.clock.seconds() + LIFETIME_S
         last: Response | None = None
         for number, way in enumerate(ways):
             hops = await self._hops(way, request)

@@ -46,7 +46,7 @@ class Gateways:
             raise RuntimeError("the SIP side is not there yet")
         core, client, routes = self._sip
         leg = GatewayLeg(core, hear, offers=order.offer is None)
-        path = ClientPath(client, routes.to_gateway(order.gateway))
+        path = ClientPath(client, routes.to_gateway(order.gateway), follows=True)
         leg.leg = CallingLeg(core, path, leg, self._invitation(order))
         core.later(0, leg.begin)
         return leg

@@ -198,9 +198,11 @@ def _is_here(uri: Uri, domains: Collection[str]) -> bool:
 
 
 def _answer(incoming: Incoming, response: Response) -> None:
-    """Pass an answer back; a server that is busy is not this one, and one that does not know us
-    does not ask who has sent the message (RFC 3261 section 16.7)."""
+    """Pass an answer back; a server that is busy is not this one, one that does not know us does
+    not ask who has sent the message, and where none is followed a redirect leads nobody on (RFC
+    3261 section 16.7)."""
     status = {401: 502, 407: 502, 503: 500}.get(response.status, response.status)
+    status = 480 if 300 <= status < 400 else status
     fields = [
         (name, value)
         for name in ("Accept", "Accept-Encoding", "Warning")

@@ -12,13 +12,22 @@ from mobility.sip.routing import Way, ways_of
 class ClientPath:
     """A Path by the client: where an INVITE has come from, or one of the ways one can be sent.
 
-    Requests within the dialog go over the connection of the INVITE as long as there is one.
+    Requests within the dialog go over the connection of the INVITE as long as there is one.  The
+    INVITE may be redirected if it `follows`.
     """
 
-    def __init__(self, client: Client, ways: Sequence[Way] = (), flow: Flow | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        ways: Sequence[Way] = (),
+        flow: Flow | None = None,
+        *,
+        follows: bool = False,
+    ) -> None:
         self._client = client
         self._ways = ways
         self._flow = flow
+        self._follows = follows
         self._sending: Sending | None = None
 
     @property
@@ -36,7 +45,7 @@ class ClientPath:
         return contact_over(self.flow) if self.flow is not None else "sip:unknown.invalid"
 
     def invite(self, request: Request, on_response: OnResponse) -> None:
-        self._sending = self._client.send(request, self._ways, on_response)
+        self._sending = self._client.send(request, self._ways, on_response, follows=self._follows)
 
     def cancel(self, *reasons: str) -> None:
         if self._sending is not None:

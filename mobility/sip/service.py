@@ -43,6 +43,7 @@ from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
+from mobility.sip.redirects import Redirects
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.sip.sessions import Sessions
@@ -140,7 +141,10 @@ class SipSide:
             for one in settings.accounts
         }
         accounts = Accounts(proofs, self.routes.accounts_towards, entropy, log)
-        self.client = Client(self.core, self.outgoing, locator, reactor, log, entropy, accounts)
+        redirects = Redirects(self.routes.ways, domains, settings.max_redirects, log)
+        self.client = Client(
+            self.core, self.outgoing, locator, reactor, log, entropy, accounts, redirects
+        )
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
         parties = Parties(services.users, domains, admission, services.gateways)
         self.events = EventSide(

@@ -378,7 +378,7 @@ class Sessions:
         ]
         offer = session_bodies.description(self._domain)
         invitation = Invitation(str(callee.uri), caller, callee, offer, tuple(fields))
-        path = ClientPath(self._client, ways)
+        path = ClientPath(self._client, ways, follows=True)
         leg = session.leg = _Calling(self._core, path, session, invitation)
         leg.session = session
         self._keep(session)

@@ -201,7 +201,7 @@ class Watching:
                 self._answered(watch, request, response)
 
         sending = None
-        sending = self._client.send(request, ways, answered)
+        sending = self._client.send(request, ways, answered, follows=watch.dialog is None)
         watch.flow = sending.flow or watch.flow
 
     def _within(self, watch: Watch, request: Request) -> Sequence[Way]:

@@ -29,6 +29,7 @@ from mobility.sip.message import Request, Response, parse
 from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.parties import Parties
+from mobility.sip.redirects import Redirects
 from mobility.sip.registrar import Registrar
 from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
@@ -256,8 +257,9 @@ class SipWorld:
         self.places = Places()
         outgoing = cast(Outgoing, self.places)
         accounts = Accounts(ACCOUNTS, lambda flow: (), self.random, self.log)
+        redirects = Redirects(lambda uri: self.routes.ways(uri), ["example.test"], 5, self.log)
         client = Client(
-            self.core, outgoing, self.places, self.clock, self.log, self.random, accounts
+            self.core, outgoing, self.places, self.clock, self.log, self.random, accounts, redirects
         )
         self.bindings = Bindings(world.ledger, world.agenda)
         target = SipTargetConfig("partner.test", 5060, "tcp")
@@ -282,7 +284,7 @@ class SipWorld:
             world.renegotiations,
             lambda: world.now,
         )
-        routes = StaticRoutes(
+        routes = self.routes = StaticRoutes(
             settings, lambda: world.voice.gateways, lambda target: False, self.random, MIXER
         )
         phones = cast(PhoneWorld, world).phones
