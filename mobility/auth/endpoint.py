@@ -5,7 +5,6 @@ only a service that cannot answer now says 503, with `server_error` and Retry-Af
 """
 
 from collections.abc import Callable, Iterable
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -17,7 +16,8 @@ from mobility.auth.diagnostics import (
     WRONG_CREDENTIALS,
     Diagnostic,
 )
-from mobility.auth.grants import Form, Grant, SignInRefused
+from mobility.auth.forms import FORM_BYTES, form_of
+from mobility.auth.grants import Grant, SignInRefused
 from mobility.auth.tokens import Tokens
 from mobility.errors import Refusal, Unavailable
 from mobility.events import Catalogue, EventLog
@@ -33,15 +33,6 @@ EVENTS: Catalogue = {
 }
 
 PATH = "/WebTicket/oauthtoken"
-
-FORM_TYPE = "application/x-www-form-urlencoded"
-
-FORM_BYTES = 16 * 1024
-"""The largest token request: a password of 1,024 bytes is 3,072 when each is percent-encoded, and
-other grants carry a token and a conference URI."""
-
-FORM_FIELDS = 16
-"""Fields of a token request: twice what any grant has."""
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -115,30 +106,6 @@ class TokenEndpoint:
         if retry_after_s is not None:
             response.headers.append(("Retry-After", str(retry_after_s)))
         return response
-
-
-def form_of(request: Request) -> Form:
-    """The fields of a token request; an empty one counts as absent (RFC 6749 §3.2).
-
-    Raises SignInRefused (invalid_request) when the body is no UTF-8 form, has more than
-    `FORM_FIELDS` fields, or one of them twice.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != FORM_TYPE:
-        raise SignInRefused("invalid_request", MALFORMED)
-    try:
-        fields = parse_qsl(
-            request.body.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=FORM_FIELDS,
-        )
-    except ValueError:
-        raise SignInRefused("invalid_request", MALFORMED) from None
-    form = dict(fields)
-    if len(form) != len(fields):
-        raise SignInRefused("invalid_request", MALFORMED)
-    return {name: value for name, value in form.items() if value}
 
 
 def routes(endpoint: TokenEndpoint) -> list[Route]:

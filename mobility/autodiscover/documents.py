@@ -193,7 +193,11 @@ def render(answer: Answer | Complaint, form: Form) -> bytes:
         return _xml(answer).encode()
     if form is Form.RESOURCE:
         return xml_document(_resource(answer))
-    content = _hal(answer) if form is Form.HAL else _classic(answer)
+    content: dict[str, object] = {}
+    if form in (Form.CLASSIC, Form.BOTH):
+        content |= _classic(answer)
+    if form in (Form.HAL, Form.BOTH):
+        content |= _hal(answer)
     return msgspec.json.encode(content)
 
 

@@ -11,10 +11,11 @@ class Form(Enum):
 
     HAL = "application/json"
     """`_links` by relation (UCWA "Root URL")."""
-    CLASSIC = "application/json; charset=utf-8"
-    """`AccessLocation` and `Links` of tokens: what a client without wishes gets."""
-    VENDOR_JSON = "application/vnd.microsoft.rtc.autodiscover+json; charset=utf-8; v=1"
-    """The classic shape under the name it was asked for."""
+    BOTH = "application/json; charset=utf-8"
+    """The classic shape and `_links` in one object: what a client without wishes gets.  Browsers of
+    administrators expect the one, deployed UCWA bots that send no Accept the other."""
+    CLASSIC = "application/vnd.microsoft.rtc.autodiscover+json; charset=utf-8; v=1"
+    """`AccessLocation` and `Links` of tokens ([MS-OCDISCWS] 2.2.4)."""
     XML = "application/vnd.microsoft.rtc.autodiscover+xml; charset=utf-8; v=1"
     """`AutodiscoverResponse` ([MS-OCDISCWS] 2.2.4)."""
     RESOURCE = "application/xml; charset=utf-8"
@@ -26,11 +27,11 @@ _FORMS = {
     "application/vnd.microsoft.com.ucwa+json": Form.HAL,
     "application/xml": Form.RESOURCE,
     "application/vnd.microsoft.com.ucwa+xml": Form.RESOURCE,
-    "application/vnd.microsoft.rtc.autodiscover+json": Form.VENDOR_JSON,
+    "application/vnd.microsoft.rtc.autodiscover+json": Form.CLASSIC,
     "application/vnd.microsoft.rtc.autodiscover+xml": Form.XML,
-    "application/*": Form.CLASSIC,
-    "text/html": Form.CLASSIC,
-    "*/*": Form.CLASSIC,
+    "application/*": Form.BOTH,
+    "text/html": Form.BOTH,
+    "*/*": Form.BOTH,
 }
 
 
@@ -38,10 +39,10 @@ def negotiate(accept: str) -> Form:
     """The form for an Accept header ("" when there is none).
 
     The range with the highest `q` counts, the first of equals; a header that names none of our
-    types gets the classic shape, which is better than a 406 for a client that has to start
+    types gets both shapes, which is better than a 406 for a client that has to start
     somewhere.
     """
-    best, best_q = Form.CLASSIC, 0.0
+    best, best_q = Form.BOTH, 0.0
     for media_range in accept.split(",", RANGES)[:RANGES]:
         name, *parameters = media_range.split(";")
         form = _FORMS.get(name.strip().lower())

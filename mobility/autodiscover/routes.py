@@ -85,8 +85,8 @@ class Autodiscover:
         return self._user(request, caller)
 
     def oauth_user(self, request: Request) -> Response:
-        """OAuth User (3.1.5.5): 401 without a token, 403 for a bad one."""
-        if bearer_token(request) is None:
+        """OAuth User (3.1.5.5): 401 without a token, or with an empty one, 403 for a bad one."""
+        if not bearer_token(request):
             raise self._authenticator.unauthorised(request, html=True)
         caller = self._authenticator.find(request)
         if caller is None:

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.auth.clients import Clients
-from mobility.auth.endpoint import FORM_FIELDS, TokenEndpoint, routes
+from mobility.auth.endpoint import TokenEndpoint, routes
+from mobility.auth.forms import FORM_FIELDS
 from mobility.auth.grants import PasswordGrant
 from mobility.auth.lockout import Lockout
 from mobility.auth.tokens import Tokens
@@ -31,7 +32,19 @@ from tests.auth.doubles import (
 
 ALICE = User("sip:alice@example.test", "Alice")
 FORM = "application/x-www-form-urlencoded"
+PARTS = "multipart/form-data; boundary=--b"
 GOOD = {"grant_type": "password", "username": "alice", "password": "secret"}
+
+
+def parts(**fields: str) -> bytes:
+    """Fields as `multipart/form-data`."""
+    return (
+        "".join(
+            f'----b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ).encode()
+        + b"----b--\r\n"
+    )
 
 
 class TokenEndpointTests(SynchronousTestCase):
@@ -112,6 +125,36 @@ class TokenEndpointTests(SynchronousTestCase):
             self.post(b"grant_type=password&" + wrong)
             self.assertEqual(self.verifier.asked, [None])
 
+    def test_a_form_of_parts(self) -> None:
+        """`multipart/form-data`, as PHP sends a list of fields, is a form as well."""
+        body = parts(**GOOD, scope="all")
+        for content_type in (PARTS, 'Multipart/Form-Data; charset=utf-8; boundary="--b"'):
+            self.assertEqual(self.post(body, content_type).status, 200, content_type)
+        umlaut = parts(grant_type="password", username="\u00e4", password="x")
+        self.verifier.asked.clear()
+        self.post(umlaut, PARTS)
+        self.assertEqual(self.verifier.asked, [None])
+
+    def test_what_is_no_form_of_parts_is_an_invalid_request(self) -> None:
+        """A wrong boundary, a body that is cut off, other charsets, doubled and too many fields."""
+        good = parts(**GOOD)
+        for body, content_type in (
+            (good, "multipart/form-data"),
+            (good, "multipart/form-data; boundary="),
+            (good, "multipart/form-data; boundary=another"),
+            (good, "multipart/mixed; boundary=--b"),
+            (b"", PARTS),
+            (good[:-30], PARTS),
+            (good.replace(b"secret", b"\xff"), PARTS),
+            (good.replace(b"username", b"grant_type"), PARTS),
+            (parts(**GOOD, **{f"f{n}": "x" for n in range(FORM_FIELDS)}), PARTS),
+            (good.replace(b'name="username"', b'filename="username"'), PARTS),
+        ):
+            self.check_refusal(self.post(body, content_type), "invalid_request", 28901)
+        self.assertEqual(self.verifier.asked, [])
+        unknown = b'"password"\r\nContent-Type: text/plain; charset=unknown'
+        self.assertEqual(self.post(good.replace(b'"password"', unknown), PARTS).status, 200)
+
     def test_what_is_no_form_is_an_invalid_request(self) -> None:
         """Wrong type, bad UTF-8, missing, empty, doubled and too many fields."""
         good = urlencode(GOOD).encode()
@@ -187,10 +230,17 @@ class TokenEndpointTests(SynchronousTestCase):
             commit.callback(None)
         self.check_refusal(self.successResultOf(answered), "invalid_grant", 28903)
 
-    @given(st.binary(max_size=200))
-    def test_no_body_makes_it_fail(self, body: bytes) -> None:
+    @given(
+        st.one_of(
+            st.binary(max_size=200),
+            st.integers(0, len(parts(**GOOD))).map(lambda end: parts(**GOOD)[:end]),
+            st.binary(max_size=20).map(lambda some: parts(**GOOD).replace(b"alice", some)),
+        ),
+        st.sampled_from((FORM, PARTS)) | st.text(st.characters(codec="latin-1"), max_size=60),
+    )
+    def test_no_body_makes_it_fail(self, body: bytes, content_type: str) -> None:
         """Whatever bytes come, the answer is a documented one."""
-        response = self.post(body)
+        response = self.post(body, content_type)
         self.assertIn(response.status, (200, 400))
 
     def test_the_route_is_for_tls_only_and_small_bodies(self) -> None:

@@ -167,10 +167,14 @@ class DocumentsTests(SynchronousTestCase):
         links = json.loads(render(documents.domain(PLACES, ()), Form.HAL))["_links"]
         self.assertEqual(set(links), {"self", "xframe"})
 
-    def test_the_vendor_json_is_the_classic_shape(self) -> None:
-        """Only its Content-Type differs."""
-        answer = documents.root(PLACES)
-        self.assertEqual(render(answer, Form.VENDOR_JSON), render(answer, Form.CLASSIC))
+    def test_both_shapes_in_one(self) -> None:
+        """Who has no wishes reads the tokens or the relations of the same object."""
+        complaint = Complaint("External", "sipuri", "is no SIP address")
+        for answer in (documents.root(PLACES), documents.user(PLACES, SIP), complaint):
+            both = json.loads(render(answer, Form.BOTH))
+            classic, hal = (json.loads(render(answer, form)) for form in (Form.CLASSIC, Form.HAL))
+            self.assertEqual(both, {**classic, **hal})
+            self.assertEqual(len(both), len(classic) + len(hal))
 
     def test_ucwa_xml(self) -> None:
         """The XML of UCWA is a resource with the links of the HAL form."""

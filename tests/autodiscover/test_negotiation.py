@@ -13,21 +13,21 @@ class NegotiateTests(SynchronousTestCase):
     """`negotiate`."""
 
     def test_known_clients_get_their_form(self) -> None:
-        """UCWA clients HAL or its XML, SIPE XML, browsers and others the classic JSON."""
+        """UCWA clients HAL or its XML, SIPE XML, browsers and others both JSON shapes."""
         for accept, form in (
-            ("", Form.CLASSIC),
-            ("*/*", Form.CLASSIC),
+            ("", Form.BOTH),
+            ("*/*", Form.BOTH),
             ("application/json", Form.HAL),
             ("Application/JSON; charset=utf-8", Form.HAL),
             ("application/json, text/javascript, */*; q=0.01", Form.HAL),
             ("application/vnd.microsoft.com.ucwa+json", Form.HAL),
             ("application/xml", Form.RESOURCE),
             ("application/vnd.microsoft.com.ucwa+xml", Form.RESOURCE),
-            ("application/vnd.microsoft.rtc.autodiscover+json", Form.VENDOR_JSON),
+            ("application/vnd.microsoft.rtc.autodiscover+json", Form.CLASSIC),
             (f"{XML};v=1", Form.XML),
             (XML.upper(), Form.XML),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Form.CLASSIC),
-            ("text/html", Form.CLASSIC),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Form.BOTH),
+            ("text/html", Form.BOTH),
         ):
             self.assertIs(negotiate(accept), form, accept)
 
@@ -37,7 +37,7 @@ class NegotiateTests(SynchronousTestCase):
             (f"application/json;q=0.5, {XML};v=1", Form.XML),
             (f"application/json, {XML};v=1", Form.HAL),
             (f"{XML};v=1;q=0.1, application/json;q=0.2", Form.HAL),
-            (f"{XML};q=0, */*", Form.CLASSIC),
+            (f"{XML};q=0, */*", Form.BOTH),
             (f"application/json;q=0.9, {XML};q=high", Form.XML),
             (f"application/json;q=0.9, {XML};q=nan", Form.XML),
         ):
@@ -47,9 +47,9 @@ class NegotiateTests(SynchronousTestCase):
         """SIPE reads only a body whose type starts with the vendor's; HAL is plain JSON."""
         self.assertTrue(Form.XML.value.startswith(XML))
         self.assertEqual(Form.HAL.value, "application/json")
-        self.assertTrue(Form.CLASSIC.value.startswith("application/json"))
+        self.assertTrue(Form.BOTH.value.startswith("application/json"))
         self.assertTrue(
-            Form.VENDOR_JSON.value.startswith("application/vnd.microsoft.rtc.autodiscover+json")
+            Form.CLASSIC.value.startswith("application/vnd.microsoft.rtc.autodiscover+json")
         )
 
     @given(st.text(max_size=200) | st.text("*/;,=q.01 +xmljson", max_size=200))

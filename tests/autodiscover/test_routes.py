@@ -109,7 +109,7 @@ class RoutesTests(SynchronousTestCase):
     def classic(self, response: Response) -> dict[str, str]:
         """The tokens and hrefs of a classic JSON answer."""
         content = json.loads(response.body or b"")
-        (kind,) = (key for key in content if key != "AccessLocation")
+        (kind,) = (key for key in content if key not in ("AccessLocation", "_links"))
         return {link["token"]: link["href"] for link in content[kind]["Links"]}
 
     # -- declarations
@@ -166,6 +166,11 @@ class RoutesTests(SynchronousTestCase):
         for accept in ("", "*/*", "application/vnd.microsoft.rtc.autodiscover+json"):
             self.assertEqual(
                 set(self.classic(self.get(accept=accept))), {"Domain", "User", "OAuth"}
+            )
+        for accept in ("", "*/*"):
+            self.assertEqual(
+                json.loads(self.get(accept=accept).body or b"")["_links"],
+                json.loads(hal.body or b"")["_links"],
             )
         self.assertIn(("Vary", "Accept"), hal.headers)
 
@@ -289,7 +294,7 @@ class RoutesTests(SynchronousTestCase):
         """401 with the two lines for the site that was hit and a short page; no web ticket URL."""
         for path in (SERVICE + "/user", SERVICE + "/oauth/user"):
             for site in (INTERNAL, EXTERNAL):
-                for authorization in ("", "Basic YTpi"):
+                for authorization in ("", "Basic YTpi", "Bearer", "Bearer "):
                     fault = self.assertRaises(
                         Unauthorised, self.get, path, site=site, authorization=authorization
                     )
@@ -298,7 +303,7 @@ class RoutesTests(SynchronousTestCase):
 
     def test_a_bad_token_is_403_for_oauth_and_401_for_user(self) -> None:
         """As 3.1.5.5 and 3.1.5.3 say; the 403 says why."""
-        for bad in ("Bearer", "Bearer x", "Bearer cwt=" + "A" * 43):
+        for bad in ("Bearer x", "Bearer cwt=" + "A" * 43):
             response = self.get(SERVICE + "/oauth/user", authorization=bad)
             self.assertEqual((response.status, response.content_type), (403, "text/html"))
             self.assertIn(

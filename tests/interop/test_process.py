@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -397,7 +398,10 @@ class SystemTests(ProcessTestCase):
 
 def _listening(pid: int) -> set[tuple[str, int]]:
     """Address and port of each IPv4 TCP socket that a process listens on (proc(5), /proc/net)."""
-    sockets = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            sockets.add(link.readlink().name)
     found = set()
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
