@@ -15,7 +15,6 @@ from mobility.auth.diagnostics import MALFORMED
 from mobility.auth.grants import Form, SignInRefused
 from mobility.http.message import Request
 
-
 FORM_BYTES = 16 * 1024
 """The largest token request: a password of 1,024 bytes is 3,072 when each is percent-encoded, and
 other grants carry a token and a conference URI."""

@@ -205,7 +205,9 @@ class Contacts:
     async def remove_group(self, owner_uri: str, group_id: str) -> None:
         """Remove a group of the owner's own (UCWA group2 DELETE).
 
-        Its members who are in no other group go to the default group, so that nobody is lost.
+        Its members who are in no other group go to the default group, so that nobody is lost.  That
+        they are no longer in the group that is gone needs no event of its own: clients look up the
+        group that one names.
         403 OperationNotSupported for the built-in groups, 404 without such a group.
         """
         async with self._locks.of(owner_uri):
@@ -221,7 +223,6 @@ class Contacts:
                     unit.save(attrs.evolve(entry, group_id=DEFAULT_GROUP.id))
                     changes.append(ContactListChanged(DEFAULT_GROUP.id, entry.uri, "added"))
                 unit.remove(entry)
-                changes.append(ContactListChanged(group_id, entry.uri, "deleted"))
             unit.remove(group)
             changes.append(ContactListChanged(group_id, "", "deleted"))
             await self._commit(unit, owner_uri, *changes)

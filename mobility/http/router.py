@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from mobility.http.message import Site
-from mobility.http.route import Route
+from mobility.http.route import Authorisation, Route
 
 
 @attrs.frozen(slots=True)
@@ -31,6 +31,12 @@ class Place:
             if route is not None and route.may_park:
                 return None
         return route
+
+    @property
+    def guarded(self) -> bool:
+        """Whether every method needs a token.  Who has none is told so before anything else: some
+        clients GET any URL they have to learn where tokens are issued."""
+        return all(route.authorisation is Authorisation.BEARER for route in self.routes.values())
 
     @property
     def methods(self) -> list[str]:

@@ -125,6 +125,8 @@ class RequestService:
             return
         route = place.route(request.method)
         if route is None:
+            if place.guarded:
+                self._authenticate(request)
             raise WrongMethod(place.methods)
         plan.route = route
         if values:

@@ -53,6 +53,10 @@ def has_tag(request: Request, tag: str) -> bool:
     return any(one.strip().removeprefix("W/").strip('"') in (tag, "*") for one in tags)
 
 
+NEWEST_REVISION = 2
+"""The newest revision that any resource has (UCWA reference: pages named `group2` and the like)."""
+
+
 def required_version(request: Request) -> float:
     """X-MS-RequiresMinResourceVersion (UCWA "Versioning"), 0 when the client does not care.
 

@@ -100,6 +100,7 @@ async def make_me_available(ucwa: Ucwa, call: Call) -> Response:
             "operations": operations,
             "_links": documents.links(self=own),
         },
+        headers=[("Location", own)],
     )
 
 

@@ -13,7 +13,14 @@ from mobility.errors import Refusal
 from mobility.http.message import Request, Response
 from mobility.http.route import Answer, Authorisation, Handler, Route
 from mobility.ucwa import application, photos, scopes
-from mobility.ucwa.declaration import Call, Operation, Resource, has_tag, required_version
+from mobility.ucwa.declaration import (
+    NEWEST_REVISION,
+    Call,
+    Operation,
+    Resource,
+    has_tag,
+    required_version,
+)
 from mobility.ucwa.guests import account_of, require
 from mobility.ucwa.hrefs import (
     APPLICATIONS,
@@ -49,7 +56,7 @@ def routes(ucwa: Ucwa, authenticate: Authenticate) -> list[Route]:
 
 def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
     def register(request: Request) -> Answer:
-        _require_version(request, APPLICATIONS_REVISION)
+        _require_version(request)
         user = _caller(ucwa, request)
 
         async def first(receipt: Receipt | None) -> Response:
@@ -71,7 +78,7 @@ def _applications(ucwa: Ucwa, receipts: Receipts) -> Iterator[Route]:
         return answer()
 
     def shown(request: Request) -> Answer:
-        _require_version(request, APPLICATIONS_REVISION)
+        _require_version(request)
         user = _caller(ucwa, request)
         response = application.get_applications(ucwa, user)
         return _finished(
@@ -136,7 +143,7 @@ def _handler(ucwa: Ucwa, receipts: Receipts, resource: Resource, operation: Oper
         return _finished(await answer, request, revision, limits)
 
     def handle(request: Request) -> Answer:
-        _require_version(request, revision)
+        _require_version(request)
         endpoint = _endpoint(ucwa, request, request.path_parameters["application"])
         endpoint.seen(request.now)
         require(endpoint, resource.rel, operation.method)
@@ -212,9 +219,13 @@ def _endpoint(ucwa: Ucwa, request: Request, application_id: str) -> Endpoint:
     return endpoint
 
 
-def _require_version(request: Request, revision: int) -> None:
-    """X-MS-RequiresMinResourceVersion (UCWA "Versioning"): 404 when this revision is too old."""
-    if required_version(request) > revision:
+def _require_version(request: Request) -> None:
+    """X-MS-RequiresMinResourceVersion (UCWA "Versioning"): 404 above all that is served.
+
+    Deployed clients require revision 2 of whatever they ask for, so resources that have never had
+    another revision than 1 meet it as well; each answer names its own in X-MS-UcwaVersion.
+    """
+    if required_version(request) > NEWEST_REVISION:
         raise Refusal(
-            "NotFound", "APIVersionNotSupported", f"This resource is revision {revision}."
+            "NotFound", "APIVersionNotSupported", f"The newest revision is {NEWEST_REVISION}."
         )

@@ -204,7 +204,6 @@ class ToldTests(ContactsTestCase):
                 "contact bob in the list added",
                 f"group {sales.id} updated",
                 "contact bob in default added",
-                f"contact bob in {sales.id} deleted",
                 f"group {sales.id} deleted",
                 "contact bob in default deleted",
                 "contact bob in the list deleted",

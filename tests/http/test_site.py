@@ -58,6 +58,7 @@ class AnswerTests(Case):
         self.assertEqual(answer.status, 401)
         self.assertEqual(answer.header_lines("WWW-Authenticate"), ["Bearer one", "MsRtcOAuth two"])
         self.assertEqual(answer.json()["code"], "Unauthorized")
+        self.assertEqual(self.ask("DELETE", "/private/x").status, 401)
         self.assertEqual(self.staged.handlers.seen, [])
 
     def test_unauthorised_page(self) -> None:

@@ -1,12 +1,12 @@
 """A front end as an operating system and its operator see it: streams, signals, sockets, limits."""
 
+import contextlib
 import json
 import re
 import resource
 import signal
 import socket
 import ssl
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -400,7 +400,7 @@ def _listening(pid: int) -> set[tuple[str, int]]:
     """Address and port of each IPv4 TCP socket that a process listens on (proc(5), /proc/net)."""
     sockets = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             sockets.add(link.readlink().name)
     found = set()
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:

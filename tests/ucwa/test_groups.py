@@ -335,7 +335,6 @@ class SubscriptionTests(GroupsTestCase):
                 ("contact", "added", "myContacts"),
                 ("contact", "added", "pinnedGroup"),
                 ("group", "updated", ""),
-                ("contact", "deleted", "group"),
                 ("group", "deleted", ""),
             ],
         )

@@ -1,6 +1,6 @@
 """From a path to a resource: paths, versions, whose application it is, what a method may do."""
 
-from mobility.ucwa.declaration import Resource
+from mobility.ucwa.declaration import NEWEST_REVISION, Resource
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import RESOURCES
 from tests.ucwa.service import Client, UcwaTestCase
@@ -145,19 +145,23 @@ class VersionTests(UcwaTestCase):
     """X-MS-RequiresMinResourceVersion and X-MS-UcwaVersion."""
 
     async def test_every_resource(self) -> None:
-        """Each answer names its revision; that revision can be required and the next cannot."""
+        """Each answer names its revision; the newest that anything has can be required of all."""
         await self.service.let_call("alice")
         alice = await self.service.sign_in("alice")
         for resource in readable():
             path = filled(resource.path)
-            for wanted, status in ((resource.revision, 200), (resource.revision + 1, 404)):
-                response = await alice.get(path, X_MS_RequiresMinResourceVersion=str(wanted))
+            for wanted, status in (("1", 200), ("2", 200), ("2.0", 200), ("2.1", 404), ("3", 404)):
+                response = await alice.get(path, X_MS_RequiresMinResourceVersion=wanted)
                 self.assertEqual(response.status, status, resource.rel)
                 if status == 200:
                     version = response.header("X-MS-UcwaVersion")
                     self.assertEqual(version, str(resource.revision))
                 else:
                     self.refused(response, 404, "NotFound", "APIVersionNotSupported")
+
+    def test_newest(self) -> None:
+        """No resource has a newer revision than the newest."""
+        self.assertEqual(max(resource.revision for resource in RESOURCES), NEWEST_REVISION)
 
     async def test_xml(self) -> None:
         """Each resource is served as XML too, in the spelling that was asked for."""
