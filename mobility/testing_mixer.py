@@ -83,6 +83,16 @@ class MemoryMixerLeg:
         self.state = "over"
 
 
+class MemoryAnnouncer:
+    """Keeps what would be heard: conference, name, and whether somebody came."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str, bool]] = []
+
+    def announce(self, conference_id: str, name: str, *, came: bool) -> None:
+        self.said.append((conference_id, name, came))
+
+
 class MemoryMixer:
     """A `Mixer` that mixes nothing.  `placed` are all legs in their order.
 
@@ -96,6 +106,7 @@ class MemoryMixer:
         later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self.abilities = abilities or Abilities(video=True)
+        self.announcer = MemoryAnnouncer()
         self.there = True
         self.placed: list[MemoryMixerLeg] = []
         self._later = later

@@ -23,15 +23,11 @@ raise."""
 class Abilities:
     """What a mixer can do beside mixing audio; what it cannot, no link offers.
 
-    `video_lock` shows one participant's video to all, `freeze` keeps a picture still, `announce`
-    tells the conference who comes and goes, `sources` says by which sources (SSRC) the media of
+    `video` is mixed too, and `sources` says that it tells by which sources (SSRC) the media of
     participants are told apart.
     """
 
     video: bool = False
-    video_lock: bool = False
-    freeze: bool = False
-    announce: bool = False
     sources: bool = False
 
 
@@ -89,11 +85,24 @@ class MixerLeg(Protocol):
         ...
 
 
+class Announcer(Protocol):
+    """What tells a conference by sound who comes and who goes."""
+
+    def announce(self, conference_id: str, name: str, *, came: bool) -> None:
+        """Somebody of this name is heard in the conference from now on, or no longer."""
+        ...
+
+
 class Mixer(Protocol):
     """What mixes conferences."""
 
     @property
     def abilities(self) -> Abilities: ...
+
+    @property
+    def announcer(self) -> Announcer | None:
+        """None for a mixer that announces nobody, or whom it likes."""
+        ...
 
     @property
     def there(self) -> bool:

@@ -12,7 +12,7 @@ import attrs
 from mobility.config.mixer import MixerConfig
 from mobility.domain.addresses import is_guest
 from mobility.domain.descriptions import Description
-from mobility.domain.mixer import Abilities, Entry, Hear
+from mobility.domain.mixer import Abilities, Announcer, Entry, Hear
 from mobility.domain.telephone import Happening
 from mobility.errors import PeerFault
 from mobility.events import Catalogue, EventLog
@@ -71,10 +71,11 @@ class SipMixer:
         self.settings = settings
         self._domain = domain
         self._side: _Side | None = None
+        self.announcer: Announcer | None = None
+        """Conference servers are asked for nothing but mixing: what they announce is their own."""
 
     @property
     def abilities(self) -> Abilities:
-        """Conference servers are asked for nothing but mixing: what they announce is their own."""
         return Abilities(video=self.settings.video)
 
     @property
