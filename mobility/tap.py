@@ -41,6 +41,7 @@ from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
 from mobility.sip.event_side import EventServices
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.pages import PageDomain
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
@@ -125,6 +126,8 @@ class MobilityService(MultiService):
         pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
         self._lock = exclusive_lock(config.store.path)
         self._telephones = Gateways(config.sip_domains[0], config.forwarding.voicemail)
+        mixer = config.meetings.mixer
+        self._mixer = SipMixer(mixer, config.sip_domains[0]) if mixer.uri else None
         self.front_end = FrontEnd(
             config,
             reactor=self._reactor,
@@ -242,6 +245,7 @@ class MobilityService(MultiService):
                 front_end.phones.voicemail,
                 front_end.phones.elsewhere,
             ),
+            mixer=self._mixer,
         )
         self.sip = SipSide(
             config.sip,

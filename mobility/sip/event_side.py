@@ -78,7 +78,7 @@ class EventSide:
         summaries = SummaryReport(services.voicemail)
         unsolicited = Unsolicited(identity, services.users, summaries)
         self.watching = Watching(
-            core, client, routes.ways, unsolicited.notified, clock, log, pseudonym
+            core, client, routes.own_ways, unsolicited.notified, clock, log, pseudonym
         )
         self._elsewhere = WatchedElsewhere(
             self.watching, services.elsewhere, presence, routes, min(identity.domains)

@@ -21,6 +21,7 @@ from mobility.media.offers import read_description
 from mobility.sip.call_reasons import happening_of_status
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
+from mobility.sip.conference_watch import ConferenceWatch
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Ending, Leg, Refused
@@ -47,6 +48,7 @@ class _Side:
     client: Client
     routes: StaticRoutes
     log: EventLog
+    watch: ConferenceWatch
 
 
 @attrs.frozen(slots=True)
@@ -82,9 +84,16 @@ class SipMixer:
     def there(self) -> bool:
         return self._side is None or not self._side.routes.mixer_is_down
 
-    def open(self, core: Core, client: Client, routes: StaticRoutes, log: EventLog) -> None:
+    def open(
+        self,
+        core: Core,
+        client: Client,
+        routes: StaticRoutes,
+        log: EventLog,
+        watch: ConferenceWatch,
+    ) -> None:
         """The SIP side is there: conferences can be called."""
-        self._side = _Side(core, client, routes, log)
+        self._side = _Side(core, client, routes, log, watch)
 
     def join(self, entry: Entry, hear: Hear) -> "SipMixerLeg":
         """Call a conference for a participant's device."""
@@ -97,7 +106,7 @@ class SipMixer:
         if entry.uri != UNKNOWN and not is_guest(entry.uri):
             fields = (("P-Asserted-Identity", str(caller)),)
         target = parse_sip_uri(conference)
-        leg = SipMixerLeg(entry, hear, side.log)
+        leg = SipMixerLeg(entry, hear, side.log, conference, side.watch)
         ways: Sequence[Way] = side.routes.to_conference(target)
         said = muted(entry.offer.text, entry.muted)
         invitation = Invitation(conference, caller, NameAddr(target.bare()), said, fields)
@@ -111,9 +120,15 @@ class SipMixerLeg:
 
     leg: CallingLeg
 
-    def __init__(self, entry: Entry, hear: Hear, log: EventLog) -> None:
+    def __init__(
+        self, entry: Entry, hear: Hear, log: EventLog, conference: str, watch: ConferenceWatch
+    ) -> None:
+        """`conference` is the URI of the conference, which `watch` learns of."""
+        self.uri = entry.uri
         self._hear = hear
         self._log = log
+        self._conference = conference
+        self._watch = watch
         self._over = False
         self._answered = False
         self._description: Description | None = None
@@ -139,6 +154,7 @@ class SipMixerLeg:
         """Leave the conference; nothing more is told of it.  Once more it does nothing."""
         if not self._over:
             self._over = True
+            self._watch.left(self._conference, self)
             self.leg.hang_up()
 
     def offer(self, description: Description) -> None:
@@ -171,6 +187,17 @@ class SipMixerLeg:
         self._expects.append(_Offered(self._muted, before))
         self.leg.reoffer(muted(self.described, self._muted))
 
+    # -- Known to the watch ----------------------------------------------------------------------
+
+    @property
+    def call_id(self) -> str:
+        return self.leg.call_id
+
+    def knows(self, sources: Mapping[str, int]) -> None:
+        if sources != self.sources:
+            self.sources = sources
+            self._say(Happening.SOURCES)
+
     # -- an Owner --------------------------------------------------------------------------------
 
     def progressed(self, leg: Leg, status: int, description: str) -> None:  # noqa: ARG002
@@ -184,6 +211,8 @@ class SipMixerLeg:
             self._ends(Happening.UNREACHABLE)
             return
         self._answered = True
+        if self.leg.is_focus:
+            self._watch.joined(self._conference, self)
         if self._muted != self._muted_at_first:
             self._reoffer()
         self._say(Happening.ANSWERED)
@@ -239,4 +268,5 @@ class SipMixerLeg:
     def _ends(self, happening: Happening) -> None:
         if not self._over:
             self._over = True
+            self._watch.left(self._conference, self)
             self._hear(happening)

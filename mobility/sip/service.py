@@ -30,6 +30,7 @@ from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.carrier import SipCarrier
 from mobility.sip.challenges import Account
 from mobility.sip.client import Client
+from mobility.sip.conference_watch import ConferenceWatch
 from mobility.sip.core import Core
 from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.event_side import EventServices, EventSide
@@ -184,7 +185,8 @@ class SipSide:
 
         services.telephones.open(self.core, self.client, self.routes)
         if mixer is not None:
-            mixer.open(self.core, self.client, self.routes, log)
+            watch = ConferenceWatch(self.events.watching, domains[0])
+            mixer.open(self.core, self.client, self.routes, log, watch)
         carrier = SipCarrier(
             self.client,
             self.registrar,

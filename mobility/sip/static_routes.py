@@ -88,6 +88,16 @@ class StaticRoutes:
         """How a gateway is reached."""
         return [target_of_gateway(gateway)]
 
+    def own_ways(self, uri: Uri) -> list[Way]:
+        """How requests of this front end's own go on: conferences are reached as well.
+
+        Raises SipRefusal where nothing leads there.
+        """
+        mixer = self._mixer_uri
+        if mixer is not None and isinstance(uri, SipUri) and uri.host == mixer.host:
+            return self.to_conference(uri)
+        return self.ways(uri)
+
     def to_conference(self, uri: SipUri) -> list[Way]:
         """How a conference of the mixer's is reached: by the route of its domain, or as it says."""
         route = self._by_domain.get(uri.host)

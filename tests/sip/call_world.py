@@ -21,7 +21,8 @@ from mobility.sip.call_messages import SDP
 from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.challenges import Account
 from mobility.sip.client import Client
-from mobility.sip.core import Core
+from mobility.sip.conference_watch import ConferenceWatch
+from mobility.sip.core import Core, Incoming
 from mobility.sip.flow import Allowance, Flow
 from mobility.sip.framing import Frame
 from mobility.sip.gateway_legs import Gateways
@@ -30,8 +31,10 @@ from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.parties import Parties
 from mobility.sip.redirects import Redirects
+from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.static_routes import StaticRoutes
+from mobility.sip.watching import Watching
 from mobility.testing import MemoryLog
 from tests.domain.doubles import World, done, running, uri
 from tests.domain.phone_world import PhoneWorld
@@ -213,12 +216,20 @@ class Telephone:
         """Send a request within the dialog of the latest INVITE that came."""
         return self.sends_within(self.last("INVITE"), method, *lines, body=body)
 
-    def sends_within(self, invite: Request, method: str, *lines: str, body: str = "") -> Request:
+    def sends_within(
+        self,
+        invite: Request,
+        method: str,
+        *lines: str,
+        body: str = "",
+        tag: str = "",
+        kind: str = SDP,
+    ) -> Request:
         """Send one within the dialog of an INVITE that came."""
         self.numbers += 1
         number = 100 + self.numbers
         to = invite.fields["To"][0]
-        own = to if ";tag=" in to else f"{to};tag={self.name}"
+        own = to if ";tag=" in to else f"{to};tag={tag or self.name}"
         made = request(
             "\n".join(
                 (
@@ -235,7 +246,7 @@ class Telephone:
             )
         )
         if body:
-            made.set("Content-Type", SDP)
+            made.set("Content-Type", kind)
             made.body = body.encode()
         self.come(made)
         return made
@@ -302,7 +313,20 @@ class SipWorld:
         )
 
         self.gateways.open(self.core, client, routes)
-        self.mixer.open(self.core, client, routes, self.log)
+        watching = Watching(
+            self.core,
+            client,
+            routes.own_ways,
+            self._unsolicited,
+            self.clock,
+            self.log,
+            lambda uri: "pseudonym",
+        )
+        watch = ConferenceWatch(watching, "example.test")
+        self.mixer.open(self.core, client, routes, self.log, watch)
+
+    def _unsolicited(self, incoming: Incoming) -> None:
+        raise SipRefusal(481)
 
     def random(self, size: int) -> bytes:
         self.entropy += 1

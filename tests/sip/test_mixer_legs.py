@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.domain.mixer import Entry
 from mobility.domain.telephone import Happening
 from mobility.media.offers import read_description
+from mobility.sip.conference_info import CONTENT_TYPE
 from mobility.sip.mixer_legs import SipMixerLeg
 from tests.domain.doubles import uri
 from tests.sip.call_world import SipWorld, sdp
@@ -310,3 +311,88 @@ class TwoDevicesTests(MixerLegTestCase):
         self.server.responds(second, 200, sdp("focus"), tag="second")
         self.sip.settle()
         self.assertEqual(self.happened, [Happening.ANSWERED] * 2)
+
+
+INFO = """\
+<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:conf-0a1b@mixer.test"
+ state="{state}" version="{version}"><users><user entity="{user}"><endpoint entity="sip:e">
+<media id="1"><type>audio</type><src-id>{source}</src-id><status>sendrecv</status></media>
+<media id="2"><type>video</type><status>sendrecv</status></media>{call}
+</endpoint></user></users></conference-info>"""
+CALL = "<call-info><sip><call-id>{}</call-id></sip></call-info>"
+
+
+class WatchingTests(MixerLegTestCase):
+    """What a focus tells of its conferences."""
+
+    def in_focus(self, name: str = "alice") -> SipMixerLeg:
+        leg = self.joins(name)
+        invite = self.server.last("INVITE")
+        response = invite.respond(200, f"focus-{name}")
+        response.set("Contact", "<sip:conf-0a1b@mixer.test;transport=tcp>;isfocus")
+        response.set("Content-Type", "application/sdp")
+        response.body = sdp("focus").encode()
+        self.server.come(response)
+        self.sip.settle()
+        return leg
+
+    def subscribed(self) -> None:
+        subscribe = self.server.last("SUBSCRIBE")
+        self.server.responds(subscribe, 200, "", ("Expires", "3600"), tag="watched")
+        self.sip.settle()
+
+    def notifies(self, **told: object) -> None:
+        subscribe = self.server.last("SUBSCRIBE")
+        body = INFO.format(**{"state": "full", "version": 1, "user": "", "call": "", **told})
+        fields = ("Event: conference", "Subscription-State: active;expires=3600")
+        self.server.sends_within(
+            subscribe, "NOTIFY", *fields, tag="watched", body=body, kind=CONTENT_TYPE
+        )
+        self.sip.settle()
+
+    def test_sources(self) -> None:
+        """One subscription a conference tells by which sources devices are known, by their dialogs
+        or by their users."""
+        alice, bob = self.in_focus("alice"), self.in_focus("bob")
+        self.assertEqual(self.server.methods.count("SUBSCRIBE"), 1)
+        subscribe = self.server.last("SUBSCRIBE")
+        self.assertEqual(subscribe.uri, "sip:conf-0a1b@mixer.test;transport=tcp")
+        self.assertEqual(subscribe.first("Event"), "conference")
+        self.subscribed()
+        self.notifies(source=11, call=CALL.format(alice.call_id))
+        self.assertEqual(self.server.statuses[-1], 200)
+        self.assertEqual(self.happened[-1], Happening.SOURCES)
+        self.assertEqual((alice.sources, bob.sources), ({"Audio": 11}, {}))
+        self.notifies(source=22, version=2, state="partial", user=uri("bob"))
+        self.assertEqual(bob.sources, {"Audio": 22})
+        self.notifies(source=33, version=2, state="partial", user=uri("bob"))
+        self.assertEqual(bob.sources, {"Audio": 22})
+        alice.hang_up()
+        self.sip.settle()
+        self.assertEqual(self.server.last("SUBSCRIBE").first("Expires"), "3600")
+        bob.hang_up()
+        self.sip.settle()
+        self.assertEqual(self.server.last("SUBSCRIBE").first("Expires"), "0")
+
+    def test_no_package(self) -> None:
+        """A focus that does not have the package refuses, and is left alone."""
+        leg = self.in_focus()
+        self.server.responds(self.server.last("SUBSCRIBE"), 489)
+        for _ in range(10):
+            self.sip.settle(30.0)
+        self.assertEqual(self.server.methods.count("SUBSCRIBE"), 1)
+        self.assertEqual(leg.sources, {})
+        self.assertNotIn(Happening.HUNG_UP, self.happened)
+
+    def test_no_focus(self) -> None:
+        """A server that is none is not asked."""
+        self.inside()
+        self.assertNotIn("SUBSCRIBE", self.server.methods)
+
+    def test_unreadable(self) -> None:
+        """A document that is none is refused, and changes nothing."""
+        leg = self.in_focus()
+        self.subscribed()
+        self.notifies(source=11, version="x", call=CALL.format(leg.call_id))
+        self.assertEqual(self.server.statuses[-1], 400)
+        self.assertEqual(leg.sources, {})
