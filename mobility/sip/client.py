@@ -58,10 +58,19 @@ EVENTS: Catalogue = {
         "tries": "how many ways were tried",
         "ms": "from the request to its final response",
     },
+    "sip.too_large": {
+        "method": "of the request",
+        "peer": "where it was to go by UDP",
+        "bytes": "its size",
+    },
 }
 
 MAX_DATAGRAM_BYTES = 1_300
-"""A larger request goes over TCP if that can be (RFC 3261 section 18.1.1)."""
+"""A larger request goes over TCP (RFC 3261 section 18.1.1).  Where TCP cannot be a MESSAGE does not
+go at all (RFC 3428 section 8), and others go by UDP after all."""
+
+VIA_BYTES = 128
+"""What a Via of ours has at most, host names aside (our choice)."""
 
 _REACHED = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
 """Requests that say at which Contact their sender is reached; who gives none gets that of the
@@ -92,6 +101,8 @@ class Sending:
     """Where it was sent so far, if it may be redirected."""
     plain: Request = attrs.field(init=False, repr=False)
     """The request without a Via."""
+    too_large: bool = False
+    """Whether it is not sent by UDP, where it might have gone."""
 
     def cancel(self, *reasons: str) -> None:
         """End an INVITE; `reasons` are values of Reason (RFC 3326).
@@ -184,8 +195,9 @@ class Client:
         if follows:
             sending.redirection = Redirection(ways)
         sending.plain = request
-        if len(ways) == 1 and not isinstance(ways[0], Target):  # what most requests have
-            self._attempt(sending, request, ways[0], sending.settled, more=False)
+        way = ways[0] if len(ways) == 1 else None  # what most requests have
+        if way is not None and not isinstance(way, Target) and not _is_too_large(request, way):
+            self._attempt(sending, request, way, sending.settled, more=False)
             return sending
         self._begin(sending, request, ways)
         return sending
@@ -248,6 +260,10 @@ class Client:
         last: Response | None = None
         for number, way in enumerate(ways):
             hops = await self._hops(way, request)
+            if request.method == "MESSAGE":
+                fitting = [hop for hop in hops if not self._is_too_large(request, hop)]
+                sending.too_large |= len(fitting) < len(hops)
+                hops = fitting
             for place, hop in enumerate(hops):
                 if self.clock.seconds() >= deadline:
                     break
@@ -261,20 +277,32 @@ class Client:
                     last = await done
                     if last is None:
                         return
-        sending.finish(last or sending.made(503))
+        sending.finish(last or sending.made(513 if sending.too_large else 503))
 
     async def _hops(self, way: Way, request: Request) -> Sequence[Hop | Flow]:
-        """What a way stands for; large requests try TCP before UDP."""
+        """What a way stands for; large requests try TCP before UDP, at the same port."""
         if not isinstance(way, Target):
-            return [way]
+            if not _is_too_large(request, way):
+                return [way]
+            host, port = way.source
+            return [Hop("TCP", host, port, host), way]
         try:
             hops = await self._locator.hops(way)
         except Unreachable:
             return []
-        if len(bytes(request)) <= MAX_DATAGRAM_BYTES:
+        if _size(request) <= MAX_DATAGRAM_BYTES:
             return hops
         over_tcp = [attrs.evolve(hop, transport="TCP") for hop in hops if hop.transport == "UDP"]
         return [*over_tcp, *hops]
+
+    def _is_too_large(self, request: Request, hop: Hop | Flow) -> bool:
+        """Whether a MESSAGE does not fit into a datagram, which the log says."""
+        if hop.transport != "UDP" or _size(request) <= MAX_DATAGRAM_BYTES:
+            return False
+        peer = hop.address if isinstance(hop, Hop) else hop.source[0]
+        size = _size(request)
+        self._log.emit("sip.too_large", method=request.method, peer=peer, bytes=size)
+        return True
 
     async def _flow(self, hop: Hop | Flow, way: Way) -> Flow | None:
         if not isinstance(hop, Hop):
@@ -450,6 +478,19 @@ class _Attempt:
         if not self.is_settled:
             self.is_settled = True
             self.settled(response)
+
+
+def _size(request: Request) -> int:
+    """Bytes of a request with its Via."""
+    return len(bytes(request)) + VIA_BYTES
+
+
+def _is_too_large(request: Request, flow: Flow) -> bool:
+    """Whether a MESSAGE has to go otherwise than by UDP; other requests find phones behind NAT over
+    nothing else."""
+    if flow.transport != "UDP" or request.method != "MESSAGE":
+        return False
+    return _size(request) > MAX_DATAGRAM_BYTES
 
 
 def _nothing(response: Response) -> None:

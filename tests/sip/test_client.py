@@ -209,10 +209,49 @@ class SendTests(ClientTestCase):
         self.send("MESSAGE", Target("a", None, "UDP"))
         self.clock.pump([0.5, 1.0])
         self.assertEqual(len(peer.got), 3)
-        request = self.made("MESSAGE")
+        request = self.made("INVITE")
         request.body = b"x" * 1_300
         self.client.send(request, [Target("a", None, "UDP")], self.responses.append)
         self.assertEqual([hop.transport for hop in self.places.asked], ["UDP", "TCP", "UDP"])
+
+    def large(self, *ways: Target | Peer, method: str = "MESSAGE", size: int = 1_300) -> None:
+        request = self.made(method)
+        request.body = b"x" * size
+        flows = cast(Sequence[Flow | Target], ways)
+        self.client.send(request, flows, self.responses.append)
+
+    def test_large_message(self) -> None:
+        """A MESSAGE over 1300 bytes goes to the same place by TCP, also to a phone that has
+        registered over UDP."""
+        phone = self.peer("192.0.2.30", transport="UDP", reliable=False)
+        self.places.peers["192.0.2.30"] = over_tcp = Peer(self.core, "192.0.2.30")
+        self.large(phone)
+        self.assertEqual((phone.got, over_tcp.methods), ([], ["MESSAGE"]))
+        self.assertEqual(self.places.asked[-1], Hop("TCP", "192.0.2.30", 5060, "192.0.2.30"))
+        self.assertEqual(over_tcp.got[-1].via.transport, "TCP")
+        over_tcp.answer(200)
+        self.large(phone, size=800)
+        self.assertEqual(phone.methods, ["MESSAGE"])
+        self.assertEqual(self.statuses, [200])
+
+    def test_no_fragments(self) -> None:
+        """Where there is no TCP it is refused, and the log says so; other requests go by UDP."""
+        phone = self.peer(transport="UDP", reliable=False)
+        self.large(phone)
+        self.large(Target("a", None, "UDP"))
+        self.assertEqual((self.statuses, phone.got), ([513, 513], []))
+        line, _ = self.log.named("sip.too_large")
+        self.assertEqual((line["method"], line["peer"]), ("MESSAGE", "a"))
+        self.assertGreater(cast(int, line["bytes"]), 1_300)
+        self.large(phone, method="INVITE")
+        self.assertEqual(phone.methods, ["INVITE"])
+
+    def test_large_elsewhere(self) -> None:
+        """Another target that is reached by TCP gets what does not fit into a datagram."""
+        self.peer("a", transport="UDP", reliable=False)
+        other = self.peer("b")
+        self.large(Target("a", None, "UDP"), Target("b"))
+        self.assertEqual(other.methods, ["MESSAGE"])
 
     def test_ask(self) -> None:
         """A final response can be waited for."""
