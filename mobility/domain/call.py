@@ -323,6 +323,7 @@ def renegotiation_fact(
         answer=renegotiation.answer if outgoing else "",
         state=renegotiation.state,
         reason=reason,
+        media=tuple(call_of(conversation).media.split(",")),
     )
 
 

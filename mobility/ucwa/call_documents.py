@@ -236,8 +236,13 @@ def negotiation(hrefs: Hrefs, fact: NegotiationChanged) -> Document:
     }
 
 
-def renegotiation(hrefs: Hrefs, fact: RenegotiationChanged) -> Document:
-    """One offer within a call, and its answer."""
+def renegotiation(
+    hrefs: Hrefs, fact: RenegotiationChanged, policy: CallPolicy = ANY_CALL
+) -> Document:
+    """One offer within a call, and its answer.
+
+    What it adds and `policy` forbids the reader is not offered to it, as in an invitation.
+    """
     conversation = hrefs.conversation(fact.conversation_id)
     session_href = f"{conversation}/audioVideo/audioVideoSession"
     own = f"{session_href}/renegotiations/{fact.id}"
@@ -245,7 +250,8 @@ def renegotiation(hrefs: Hrefs, fact: RenegotiationChanged) -> Document:
     if fact.direction == "Incoming" and fact.state == "Offered" and fact.change != "completed":
         rels |= links(answer=f"{own}/answer", dismiss=f"{own}/dismiss")
     if fact.offer:
-        rels["mediaOffer"] = link(data_uri(fact.offer, SDP))
+        added = [medium for medium in (AUDIO, VIDEO) if medium not in fact.media]
+        rels["mediaOffer"] = link(data_uri(_permitted(fact.offer, added, policy), SDP))
     if fact.answer:
         rels["mediaAnswer"] = link(data_uri(fact.answer, SDP))
     return {
@@ -276,10 +282,15 @@ def participant_media(hrefs: Hrefs, fact: ParticipantMediaChanged) -> Document:
 
 def _offer(fact: InvitationChanged, terms: CallTerms, policy: CallPolicy) -> str:
     """The offer of an invitation as its reader may answer it."""
-    forbidden = tuple(medium for medium in (AUDIO, VIDEO) if not policy.allows(medium))
-    if fact.direction == "Outgoing" or not forbidden:
+    if fact.direction == "Outgoing":
         return terms.offer
-    return without(terms.offer, forbidden)
+    return _permitted(terms.offer, (AUDIO, VIDEO), policy)
+
+
+def _permitted(offer: str, media: Iterable[str], policy: CallPolicy) -> str:
+    """An offer with those of `media` closed that policy forbids."""
+    forbidden = tuple(medium for medium in media if not policy.allows(medium))
+    return without(offer, forbidden) if forbidden else offer
 
 
 def _allowed(media: dict[str, tuple[str, ...]], policy: CallPolicy) -> Iterable[str]:

@@ -57,7 +57,7 @@ def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
             event = _shown("audioVideoSession", document, change)
             event["in"] = {"rel": rel, "href": f"{conversation}/audioVideo/sessions"}
         case facts.RenegotiationChanged():
-            event = _shown(rel, documents.renegotiation(hrefs, fact), change)
+            event = _shown(rel, documents.renegotiation(hrefs, fact, policy), change)
             if change == "completed":
                 event["status"] = "Success" if fact.reason is None else "Failure"
             if fact.reason is not None:

@@ -76,7 +76,8 @@ def get_renegotiation(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = _connected(ucwa, call)
     ucwa.renegotiations.find(call.endpoint, conversation.id, call.parameter("renegotiation"))
     fact = renegotiation_fact(conversation, leg, "updated")
-    return Response(document=call_documents.renegotiation(call.hrefs, fact))
+    policy = ucwa.calls.policies.at(call.endpoint)
+    return Response(document=call_documents.renegotiation(call.hrefs, fact, policy))
 
 
 async def answer(ucwa: Ucwa, call: Call) -> Response:

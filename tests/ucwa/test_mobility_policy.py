@@ -265,6 +265,61 @@ class WiFiTests(MobilityTestCase):
         (call,) = self.service.front_end.conversations
         self.assertEqual("Audio", call.call.media if call.call is not None else "")
 
+    async def test_video_that_is_added(self) -> None:
+        """Video that an offer within a call adds is not offered outside of Wi-Fi, also where the
+        client has left it since the offer came; on Wi-Fi it is."""
+        await self.put(RequireWiFiForIPVideo=True)
+        session = await self._audio_call()
+        for bearer in (CELLULAR, WIFI, CELLULAR):
+            await self.connect_by(self.bob, bearer)
+        with_video = sdp("audio", "video", version=2)
+        sent = await self.post_sdp(self.alice, f"{session}/renegotiations", with_video)
+        self.accepted(sent, 201)
+        (started,) = self.of(await self.bob.events(), "audioVideoRenegotiation", "started")
+        self._offer(started.resource)
+        own = started.resource["_links"]["self"]["href"]
+        await self.connect_by(self.bob, WIFI)
+        shown = await self.bob.document(own)
+        self.assertEqual(with_video, text_of(shown["_links"]["mediaOffer"]))
+        await self.connect_by(self.bob, CELLULAR)
+        self._offer(await self.bob.document(own))
+        answer = started.resource["_links"]["answer"]["href"]
+        both = sdp("audio", "video", version=8)
+        self.refused(await self.post_sdp(self.bob, answer, both), 403, "Forbidden")
+        closed = sdp("audio", "video:-", version=8)
+        self.accepted(await self.post_sdp(self.bob, answer, closed), 204)
+        (done,) = self.of(await self.alice.events(), "audioVideoRenegotiation", "completed")
+        self.assertEqual(closed, text_of(done.resource["_links"]["mediaAnswer"]))
+        (call,) = self.service.front_end.conversations
+        self.assertEqual("Audio", call.call.media if call.call is not None else "")
+
+    async def test_video_that_goes_on(self) -> None:
+        """Video that is there when the client leaves Wi-Fi goes on, also through new offers."""
+        await self.put(RequireWiFiForIPVideo=True)
+        conversation = await self.call()
+        session = f"{conversation}/audioVideo/audioVideoSession"
+        await self.connect_by(self.bob, CELLULAR)
+        await self.bob.events()
+        again = sdp("audio", "video", version=2)
+        self.accepted(await self.post_sdp(self.alice, f"{session}/renegotiations", again), 201)
+        (started,) = self.of(await self.bob.events(), "audioVideoRenegotiation", "started")
+        self.assertEqual(again, text_of(started.resource["_links"]["mediaOffer"]))
+        answer = started.resource["_links"]["answer"]["href"]
+        both = sdp("audio", "video", version=8)
+        self.accepted(await self.post_sdp(self.bob, answer, both), 204)
+        (call,) = self.service.front_end.conversations
+        self.assertEqual("Audio,Video", call.call.media if call.call is not None else "")
+
+    async def _audio_call(self) -> str:
+        """Alice calls Bob with audio alone; the session's href."""
+        self.accepted(await self.start(self.alice, "startAudio", sdp("audio")), 201)
+        accept = (await self.rung(self.bob))["_links"]["acceptWithAnswer"]["href"]
+        self.accepted(await self.post_sdp(self.bob, accept, sdp("audio", version=7)), 204)
+        (changed,) = self.of(await self.alice.events(), "audioVideo", "updated")[-1:]
+        await self.bob.events()
+        href: str = changed.resource["_links"]["audioVideoSession"]["href"]
+        return href
+
     async def test_audio_needs_wifi(self) -> None:
         """Where audio needs Wi-Fi too, a client outside of it does not ring."""
         await self.put(RequireWiFiForIPAudio=True, RequireWiFiForIPVideo=True)

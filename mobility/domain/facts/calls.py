@@ -78,7 +78,8 @@ class SessionChanged:
 class RenegotiationChanged:
     """A new offer within a call was started or completed, as one application sees it.
 
-    `direction` is Outgoing for who offers; `reason` is a code and a subcode for one that failed.
+    `direction` is Outgoing for who offers; `media` is what goes on in the call without it; `reason`
+    is a code and a subcode for one that failed.
     """
 
     change: str
@@ -91,6 +92,7 @@ class RenegotiationChanged:
     state: str = "Offered"
     reason: tuple[str, str, str] | None = None
     """Code, subcode and message."""
+    media: tuple[str, ...] = ("Audio", "Video")
 
 
 @attrs.frozen(slots=True)
