@@ -19,8 +19,10 @@ from mobility.commands.settings import (
     version_option,
 )
 from mobility.config import Config
+from mobility.domain.directory_names import group_uri
 from mobility.domain.mobility_policy import GROUP_KIND, KIND, MobilityPolicy
-from mobility.domain.setting_rules import shown_names
+from mobility.domain.setting_rules import nearest, shown_names
+from mobility.operate.groups import PATH as GROUPS_PATH
 from mobility.operate.mobility import GRANTS_PATH, PATH
 
 TRUTHS = {"true": True, "$true": True, "false": False, "$false": False}
@@ -156,22 +158,24 @@ def grant_group(
     version: int | None,
     as_json: bool,
 ) -> None:
-    """Grant policy NAME to the members of a distribution GROUP (its SIP URI); '' takes it back.
+    """Grant policy NAME to the members of a GROUP; '' takes it back.
 
-    A policy that is granted to the user itself comes before it, that of the site after it.
+    GROUP is an address, or a directory's group by its distinguished name, or any group by its
+    name.  A policy that is granted to the user itself comes before it, that of the site after it.
     """
     values: dict[str, object] = {} if name is None else {"policy": name}
     if rank is not None:
         values["rank"] = rank
-    path = f"{PATH}/{GROUP_KIND}/{quote(group, safe='')}"
 
     def conversation() -> Conversation[Any]:
+        uri = group_uri(group) or (yield from _called(group))
+        path = f"{PATH}/{GROUP_KIND}/{quote(uri, safe='')}"
         if name == "":
             yield from removed(path, version)
-            return {"name": group, "policy": ""}
+            return {"name": uri, "policy": ""}
         before = yield Call("GET", path)
         if before.status == 404 and name is not None:
-            body = {"name": group, **values}
+            body = {"name": uri, **values}
             return content_of((yield Call("POST", f"{PATH}/{GROUP_KIND}", body)))
         if not values:
             return content_of(before)
@@ -191,6 +195,19 @@ def list_groups(config: Config, as_json: bool) -> None:
     found = sorted(content[GROUP_KIND], key=lambda one: (one["rank"], one["name"]))
     text = "\n".join(_of_group(one) for one in found) or "no group has a policy"
     show(content, text, as_json=as_json)
+
+
+def _called(name: str) -> Conversation[str]:
+    """The URI of the one group of a name, in any case."""
+    groups = content_of((yield Call("GET", GROUPS_PATH)))["groups"]
+    found = [one["uri"] for one in groups if one["name"].casefold() == name.casefold()]
+    if len(found) > 1:
+        raise click.UsageError(f"several groups are called {name!r}: {', '.join(found)}")
+    if not found:
+        near = nearest(name, [one["name"] for one in groups])
+        raise click.UsageError(f"no group is called {name!r}, and it is no address or DN{near}")
+    uri: str = found[0]
+    return uri
 
 
 def _of_group(one: Mapping[str, Any]) -> str:

@@ -1,14 +1,16 @@
-"""Distribution groups from the directory: entries with a mail address and members."""
+"""Groups from the directory: entries with members, and those with a mail address are distribution
+groups."""
 
 from collections.abc import Sequence
 
 import attrs
 
 from mobility.directory.faults import DirectoryFault
-from mobility.directory.mapping import SOURCE, Mapping, folded_dn, texts
+from mobility.directory.mapping import SOURCE, Mapping, texts
 from mobility.directory.messages import Entry, Search
 from mobility.directory.searches import Searches
 from mobility.directory.settings import LdapConfig
+from mobility.domain.directory_names import folded_dn
 from mobility.domain.distribution_groups import DistributionGroups, GroupOutcome
 from mobility.domain.records import DistributionGroup
 from mobility.events import Catalogue, EventLog
@@ -126,7 +128,8 @@ class GroupReplication:
         return [group for group in made if group is not None]
 
     def _group(self, entry: Entry, uris: dict[str, str]) -> DistributionGroup | None:
-        """The group of an entry, None without an address; who is nobody here is left out."""
+        """The group of an entry, None for one whose name is too long; who is nobody here is left
+        out."""
         uri = self._mapping.group_uri(entry)
         if uri is None:
             return None
@@ -142,6 +145,7 @@ class GroupReplication:
             members=" ".join(dict.fromkeys(filter(None, members))),
             source=SOURCE,
             source_id=self._mapping.id_of(entry),
+            source_name=self._mapping.group_name_uri(entry) or "",
         )
 
     def _tell(self, kind: str, entries: Sequence[Entry], outcome: GroupOutcome) -> None:

@@ -14,6 +14,7 @@ from mobility.directory.schema import (
 )
 from mobility.directory.settings import LdapConfig
 from mobility.domain.addresses import MAX_ADDRESS, address_of, is_local, user_uri
+from mobility.domain.directory_names import SCHEME, folded_dn, uri_of_name
 from mobility.domain.records import User
 
 SOURCE = "ldap"
@@ -108,14 +109,19 @@ class Mapping:
         return tuple(name.lower() for name in self._schema.members)
 
     def group_uri(self, entry: Entry) -> str | None:
-        """The SIP form of a group's mail address, in whatever domain; None without one."""
+        """The SIP form of a group's mail address, in whatever domain, else the URI of its name;
+        None for one whose name is too long."""
         uris = (user_uri(mail) for mail in texts(entry.attributes, "mail"))
-        return next((uri for uri in uris if uri is not None), None)
+        return next((uri for uri in uris if uri is not None), None) or self.group_name_uri(entry)
+
+    def group_name_uri(self, entry: Entry) -> str | None:
+        """The URI of a group's name in the directory; None for one that is too long."""
+        return uri_of_name(entry.dn) if _name(entry.dn) else None
 
     def group_name(self, entry: Entry, uri: str) -> str:
         """The name of a group for display."""
         names = (_text(_value(entry.attributes, name)) for name in ("displayname", "cn"))
-        return next(filter(None, names), address_of(uri))
+        return next(filter(None, names), uri if uri.startswith(SCHEME) else address_of(uri))
 
     def mark(self, entry: Entry) -> int:
         """When an entry was last changed, in numbers that grow; 0 when the server does not say."""
@@ -153,12 +159,6 @@ class Mapping:
             return not int(value) & ACCOUNT_DISABLED
         except ValueError:
             return True
-
-
-def folded_dn(dn: str) -> str:
-    """A distinguished name for comparison: servers write the same name in one way but for case and
-    spaces after commas."""
-    return ",".join(part.strip() for part in dn.casefold().split(","))
 
 
 def e164(text: str, country_code: str) -> str:

@@ -11,10 +11,11 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from mobility.directory.faults import DirectoryFault
 from mobility.directory.groups import GroupReplication
-from mobility.directory.mapping import Mapping, folded_dn
+from mobility.directory.mapping import Mapping
 from mobility.directory.messages import Entry, Search
 from mobility.directory.searches import Searches
 from mobility.directory.settings import LdapConfig
+from mobility.domain.directory_names import folded_dn
 from mobility.domain.locks import Lock
 from mobility.domain.mirror import Mirror, Outcome, TooManyRemovals
 from mobility.domain.records import User

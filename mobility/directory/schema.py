@@ -43,7 +43,7 @@ class Schema:
 
 ACTIVE_DIRECTORY = Schema(
     user_filter="(&(objectCategory=person)(objectClass=user))",
-    group_filter="(&(objectCategory=group)(mail=*))",
+    group_filter="(objectCategory=group)",
     attributes={
         "uri": "msRTCSIP-PrimaryUserAddress proxyAddresses mail",
         "name": "displayName cn",
@@ -68,7 +68,7 @@ ACTIVE_DIRECTORY = Schema(
 
 INETORGPERSON = Schema(
     user_filter="(objectClass=inetOrgPerson)",
-    group_filter="(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))(mail=*))",
+    group_filter="(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))",
     attributes={
         "uri": "mail",
         "name": "displayName cn",

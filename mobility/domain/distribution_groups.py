@@ -1,5 +1,7 @@
 """Distribution groups: lists of people, and of other groups, that a directory keeps.
 
+A directory's groups without a mail address are here too, for policies: people do not see them.
+
 All are kept in memory.  Nesting is as in the directory, so a group may be its own member by way of
 others: whoever expands one follows a group once.
 """
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import attrs
 
 from mobility.domain.addresses import address_of, user_uri
+from mobility.domain.directory_names import SCHEME
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.mirror import TooManyRemovals
 from mobility.domain.records import DistributionGroup
@@ -45,20 +48,23 @@ class _Plan:
 
 
 class DistributionGroups:
-    """The distribution groups of this system, by the SIP form of their mail address."""
+    """The distribution groups of this system, by the SIP form of their mail address, and groups
+    without one by the URI of their name."""
 
     def __init__(self, ledger: Ledger, groups: Iterable[DistributionGroup] = ()) -> None:
         self._ledger = ledger
         self._groups: dict[str, DistributionGroup] = {}
         self._words: dict[str, str] = {}
         """What searches look at: the words of the name and the address, each after a line end."""
+        self._named: dict[str, str] = {}
+        """The URIs of a directory's groups by those of their names there."""
         for group in groups:
             self._keep(group)
         self.followers: list[Follower] = []
 
     def find(self, uri: str) -> DistributionGroup | None:
-        """The group of a URI in any spelling, or None."""
-        group = self._groups.get(uri)
+        """The group of a URI in any spelling, or of that of its name in the directory, or None."""
+        group = self._groups.get(self._named.get(uri, uri))
         if group is None and (canonical := user_uri(uri)) is not None:
             group = self._groups.get(canonical)
         return group
@@ -104,16 +110,21 @@ class DistributionGroups:
             raise Refusal("Conflict", "AlreadyExists", "A directory keeps this group.")
         return group
 
-    def expand(self, group: DistributionGroup) -> tuple[list[str], list[DistributionGroup]]:
-        """The direct members of a group: URIs of people, and groups, in the directory's order."""
+    def expand(
+        self, group: DistributionGroup, *, hidden: bool = False
+    ) -> tuple[list[str], list[DistributionGroup]]:
+        """The direct members of a group: URIs of people, and groups, in the directory's order.
+
+        Groups without an address are left out unless `hidden`.
+        """
         people: list[str] = []
         groups: list[DistributionGroup] = []
         for uri in group.members.split():
             nested = self._groups.get(uri)
-            if nested is None:
+            if nested is not None:
+                groups += [nested] if hidden or nested.has_address else []
+            elif not uri.startswith(SCHEME):
                 people.append(uri)
-            else:
-                groups.append(nested)
         return people, groups
 
     async def replace(
@@ -188,16 +199,29 @@ class DistributionGroups:
         stored = [follow(unit, saved, removed) for follow in self.followers]
 
         def settle() -> None:
+            for group in removed:
+                self._forget(group)
             for group in saved:
                 self._keep(group)
-            for group in removed:
-                del self._groups[group.uri], self._words[group.uri]
             for follow in stored:
                 follow()
 
         return settle
 
+    def _forget(self, group: DistributionGroup) -> None:
+        del self._groups[group.uri]
+        self._words.pop(group.uri, None)
+        if self._named.get(group.source_name) == group.uri:
+            del self._named[group.source_name]
+
     def _keep(self, group: DistributionGroup) -> None:
+        before = self._groups.get(group.uri)
+        if before is not None:
+            self._forget(before)
         self._groups[group.uri] = group
+        if group.source_name:
+            self._named[group.source_name] = group.uri
+        if not group.has_address:
+            return
         words = (*words_of(group.name), folded(address_of(group.uri)))
         self._words[group.uri] = "".join(f"\n{word}" for word in words)

@@ -52,7 +52,7 @@ class GroupMembers:
             group = self._groups.find(waiting.pop())
             if group is None:
                 continue
-            people, nested = self._groups.expand(group)
+            people, nested = self._groups.expand(group, hidden=True)
             found.update(people)
             further = [one.uri for one in nested if one.uri not in seen]
             seen.update(further)

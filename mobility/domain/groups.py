@@ -73,7 +73,7 @@ class Groups:
     def distribution(self, group_id: str) -> DistributionGroup:
         """The distribution group of this id, on whatever list; 404 ResourceNotFound without it."""
         found = self._distribution_groups.find(group_id)
-        if found is None:
+        if found is None or not found.has_address:
             raise Refusal("NotFound", "ResourceNotFound", "There is no such group.")
         return found
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from mobility.domain.addresses import user_uri
+from mobility.domain.directory_names import group_uri
 from mobility.domain.ledger import Ledger
 from mobility.domain.records import MobilityGrant, MobilitySetting, User
 from mobility.domain.setting_book import SettingBook
@@ -72,8 +72,9 @@ class MobilityPolicy:
 
 
 def _group(value: object) -> str:
-    good = isinstance(value, str) and user_uri(value) == value
-    return "" if good else "must be the SIP form of a group's address: sip:group@domain"
+    good = isinstance(value, str) and group_uri(value) == value
+    form = "the SIP form of a group's address, sip:group@domain, or the URI of its name, ldap:///DN"
+    return "" if good else f"must be {form}"
 
 
 def _tag(value: object) -> str:
@@ -89,8 +90,8 @@ def _as_tag(name: str) -> str:
 class GroupPolicy:
     """The policy of the members of a distribution group (as CsGroupPolicyAssignment).
 
-    `name` is the group's URI.  Of the groups of a user the one with the lowest rank counts, of two
-    with the same rank the first by URI.
+    `name` is the group's URI, or that of its name in the directory.  Of the groups of a user the
+    one with the lowest rank counts, of two with the same rank the first by URI.
     """
 
     name: str = name_field(_group)

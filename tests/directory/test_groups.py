@@ -8,9 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.directory.faults import DirectoryFault
 from mobility.directory.groups import GroupReplication
-from mobility.directory.mapping import Mapping, folded_dn
+from mobility.directory.mapping import Mapping
 from mobility.directory.searches import Searches
 from mobility.directory.servers import Servers
+from mobility.domain.directory_names import folded_dn, uri_of_name
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.mirror import TooManyRemovals
 from mobility.testing import MemoryLog
@@ -75,9 +76,39 @@ class GroupReplicationTests(SynchronousTestCase):
         self.read()
         self.assertEqual(self.members("all"), ["sip:ann@example.test", "sip:ben@example.test"])
         self.assertEqual(self.members("both"), ["sip:all@lists.test", "sip:ben@example.test"])
-        self.assertEqual(len(self.groups), 2)
+        self.assertEqual(len(self.groups), 3)
         known = self.groups.find("sip:all@lists.test")
         self.assertEqual(known and known.name, "All")
+
+    def test_without_mail(self) -> None:
+        """A group without an address is known by its name, nested ones too; people see neither it
+        among the groups nor in them."""
+        secret = f"cn=secret,{GROUPS}"
+        self.have(group("secret", ANN, mail=""), group("all", BEN, secret))
+        self.read()
+        hidden = self.groups.find(uri_of_name(secret.upper()))
+        assert hidden is not None
+        self.assertEqual(("Secret", "sip:ann@example.test"), (hidden.name, hidden.members))
+        self.assertEqual([], self.groups.search("secret"))
+        shown = self.groups.find("sip:all@lists.test")
+        assert shown is not None
+        self.assertEqual((["sip:ben@example.test"], []), self.groups.expand(shown))
+        self.assertEqual([hidden], self.groups.expand(shown, hidden=True)[1])
+
+    def test_given_mail(self) -> None:
+        """A group that is given an address stays known by its name, too."""
+        self.have(group("secret", ANN, mail=""))
+        self.read()
+        self.one.changed = [group("secret", ANN, modifyTimestamp=NEWER)]
+        self.read()
+        name = uri_of_name(f"cn=secret,{GROUPS}")
+        known = self.groups.find(name)
+        self.assertEqual("sip:secret@lists.test", known.uri if known is not None else "")
+        self.assertEqual(1, len(self.groups))
+        self.one.changed = [group("secret", ANN, mail="", modifyTimestamp=NEWER)]
+        self.read()
+        known = self.groups.find(name)
+        self.assertEqual((name, 1), (known.uri if known is not None else "", len(self.groups)))
 
     def test_changes(self) -> None:
         """Between full replications only what changed is read, and told only if it did."""

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.directory.mapping import E164_DIGITS, MAX_TEXT, Mapping, e164, folded_dn
+from mobility.directory.mapping import E164_DIGITS, MAX_TEXT, Mapping, e164
 from mobility.directory.messages import Entry
 from mobility.directory.schema import ACTIVE_DIRECTORY, INETORGPERSON, SCHEMAS
+from mobility.domain.directory_names import folded_dn
 from mobility.domain.records import User
 from mobility.operate.profile import RULES
 from tests.directory.doubles import settings

@@ -204,6 +204,36 @@ class ReplicationTests(SlapdTestCase):
         await self.process.logged("directory.groups_synced", kind="changes", changed=1)
         self.assertEqual(["global", "tag:Sales"], [self.ruling(first), self.ruling(ninth)])
 
+    async def test_policy_of_group_without_mail(self) -> None:
+        """A group without a mail address gives its members a policy, named by its distinguished
+        name or its name alone; people do not find it."""
+        self.configure()
+        member = people(4)[3]
+        await self.slapd.change(
+            f"dn: cn=Mobile Users,{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\n"
+            f"cn: Mobile Users\nmember: {member.dn}\n\n"
+        )
+        await self.replicated()
+        await self.process.logged("directory.groups_synced", kind="full")
+        config = ("--config", str(self.process.config))
+        self.assertEqual(0, command("policy", "new", "Mobile", *config).returncode)
+        user = f"sip:{member.uid}@example.test"
+        for name in (f"CN=mobile users, {GROUPS}", "mobile users"):
+            granted = command("policy", "grant-group", name, "Mobile", *config)
+            self.assertEqual(0, granted.returncode, granted.stderr)
+            self.assertEqual("tag:Mobile", self.ruling(user))
+            self.assertEqual("global", self.ruling(f"sip:{people(1)[0].uid}@example.test"))
+            self.assertEqual(0, command("policy", "grant-group", name, "", *config).returncode)
+            self.assertEqual("global", self.ruling(user))
+        refused = command("policy", "grant-group", "mobile user", "Mobile", *config)
+        self.assertEqual(2, refused.returncode)
+        self.assertIn("is Mobile Users meant?", refused.stderr)
+        phone = self.phone("user7")
+        await phone.sign_in(available=False)
+        found = await phone.expect(200, "GET", f"{phone.links['search']}?query=mobile")
+        groups = found.document["_embedded"]["distributionGroup"]
+        self.assertEqual([], groups)
+
     async def test_changes(self) -> None:
         """A change is seen before the next full replication, and one that is none is not told."""
         self.configure()

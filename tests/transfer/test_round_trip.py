@@ -59,6 +59,8 @@ ROBOT = st.fixed_dictionaries(
         "home": st.sampled_from(["here", "none"]),
     },
 )
+POLICY_GROUPS = ["sip:g0@example.test", "ldap:///cn=mobile%20users,dc=example,dc=test"]
+RANK = some(rank=st.integers(1, 10_000))
 SITE = st.text("ab Ü", min_size=1, max_size=4).filter(str.strip)
 SWITCHED = st.fixed_dictionaries(
     {"platform": st.sampled_from(sorted(SWITCHES)), "enabled": st.booleans()},
@@ -101,6 +103,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         unique_by=lambda rule: rule["name"].casefold(),
     )
     plans = draw(named(SCOPED, some(rules=rules, description=TEXT)))
+    mobile = draw(
+        named(
+            SCOPED,
+            some(
+                EnableMobility=st.booleans(),
+                RequireWiFiForIPVideo=st.booleans(),
+                VoiceSettings=st.sampled_from(["", "Cellular"]),
+            ),
+        )
+    )
+    mobile_tags = [one["name"] for one in mobile if one["name"].startswith("tag:")]
     tags = [one["name"] for one in policies if one["name"].startswith("tag:")]
     plan_tags = [one["name"] for one in plans if one["name"].startswith("tag:")]
     others = st.lists(SOMEBODY, unique=True, min_size=1, max_size=5)
@@ -133,16 +146,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             for uri in draw(st.lists(SOMEBODY, unique=True))
             if tags or plan_tags
         ],
-        mobility_policies=draw(
-            named(
-                SCOPED,
-                some(
-                    EnableMobility=st.booleans(),
-                    RequireWiFiForIPVideo=st.booleans(),
-                    VoiceSettings=st.sampled_from(["", "Cellular"]),
-                ),
-            )
-        ),
+        mobility_policies=mobile,
+        mobility_group_policies=[
+            {"name": name, "policy": draw(st.sampled_from(mobile_tags)), **draw(RANK)}
+            for name in draw(st.lists(st.sampled_from(POLICY_GROUPS), unique=True))
+            if mobile_tags
+        ],
+        mobility_grants=[
+            {"user": uri, "mobility_policy": draw(st.sampled_from(mobile_tags))}
+            for uri in draw(st.lists(SOMEBODY, unique=True))
+            if mobile_tags
+        ],
         service_accounts=[
             {"uri": uri, **draw(ROBOT)}
             for uri in draw(st.lists(st.sampled_from(ROBOTS), unique=True))

@@ -129,8 +129,10 @@ class Group:
 class DistributionGroup:
     """A list of people that a directory keeps.
 
-    `uri` is the SIP form of its mail address.  `members` is a space list of the URIs of its direct
-    members, people and other groups.  `source` and `source_id` are as those of a user.
+    `uri` is the SIP form of its mail address; a group without one is known by `source_name`, the
+    URI of its name in the directory (`mobility.domain.directory_names`), to policies alone.
+    `members` is a space list of the URIs of its direct members, people and other groups.  `source`
+    and `source_id` are as those of a user.
     """
 
     KEY: ClassVar = ("uri",)
@@ -139,6 +141,12 @@ class DistributionGroup:
     members: str
     source: str
     source_id: str
+    source_name: str = ""
+
+    @property
+    def has_address(self) -> bool:
+        """Whether it is a distribution group, which people see."""
+        return self.uri != self.source_name
 
 
 @attrs.frozen(slots=True)

@@ -99,6 +99,7 @@ distribution_groups = Table(
     column("members", Text),
     column("source", Text),
     column("source_id", Text),
+    column("source_name", Text),
 )
 
 contacts = Table(
