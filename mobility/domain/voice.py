@@ -96,6 +96,28 @@ class Voice(SettingBook[VoiceGrant]):
             return attrs.evolve(begun, failure="EnterpriseVoiceDisabled")
         return self._outside(begun, policy.usages, caller)
 
+    def can_join_by_phone(self, user: User) -> bool:
+        """Whether meetings can call a user's telephone at all: a voice policy with a usage is
+        enough, Enterprise Voice or not, and some gateway is there for it."""
+        return bool(self.policy_of(user).usages) and self.has_gateway
+
+    def joining(self, user: User, dialled: str) -> Itinerary:
+        """Where a call leads by which a meeting rings a user's telephone (click to join).
+
+        The voice policy that applies to the user decides, whether the user has Enterprise Voice or
+        not.  A line of this system is a person here, whom the meeting can ask in otherwise.
+        """
+        policy = self.policy_of(user)
+        begun = self._begun(user, policy, dialled)
+        if any(
+            voice_routing.emergency_number(self.emergency_numbers, number) is not None
+            for number in (dialled, begun.number)
+        ):
+            return attrs.evolve(begun, user_uri="", failure="EmergencyNumber")
+        if begun.failure or begun.user_uri:
+            return begun
+        return self._outside(begun, policy.usages, user)
+
     def forwarding(self, callee: User, dialled: str, *, simultaneous: bool = False) -> Itinerary:
         """Where a call that `callee` forwards, or has ring elsewhere too, leads.
 

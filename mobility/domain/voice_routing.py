@@ -98,7 +98,7 @@ FAILURES = {
     "NoRoute": "no route of the usages allowed matches the number",
     "NoGateway": "the routes that match have no gateway that is enabled",
     "ForwardingForbidden": "the voice policy does not allow it",
-    "EmergencyNumber": "calls are never forwarded to an emergency number",
+    "EmergencyNumber": "calls are neither forwarded nor joined to an emergency number",
 }
 """Why a call leads nowhere."""
 

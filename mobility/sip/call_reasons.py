@@ -16,6 +16,7 @@ UNAVAILABLE = 480
 
 STATUSES = {
     "Declined": 603,
+    "Denied": 603,
     "Busy": 486,
     "DoNotDisturb": 486,
     "Timeout": 408,

@@ -66,11 +66,10 @@ class VisitorLine(CallerLine):
         self._later = later
         self._offer = offer
         self._reminder: Timer | None = None
-        self._waits = False
 
     async def _heard(self, fact: Fact, now: float) -> None:
         if isinstance(fact, ConversationChanged) and fact.conversation.state == "InLobby":
-            self._waits = True
+            self._stop()
             self._remind()
         await super()._heard(fact, now)
 
@@ -132,13 +131,13 @@ class VisitorLine(CallerLine):
         super().close()
 
     def _remind(self) -> None:
-        self._stop(waits=self._waits)
-        if self._waits and not self.leg.is_over:
+        self._reminder = None
+        if not self.leg.is_over:
             self.leg.progress(QUEUED)
             self._reminder = self._later(REMIND_S, self._remind)
 
-    def _stop(self, *, waits: bool = False) -> None:
-        self._waits = waits
+    def _stop(self) -> None:
+        """It waits no more."""
         if self._reminder is not None:
             self._reminder.cancel()
             self._reminder = None

@@ -395,6 +395,21 @@ class RoutingTests(VoiceTestCase):
         self.assertEqual("NoUsages", self.voice.route(ALICE, "+4930123").failure)
         self.assertFalse(self.voice.can_call_out(ALICE))
 
+    def test_joining(self) -> None:
+        """A meeting calls the telephone of a user with a voice policy, Enterprise Voice or not."""
+        joining = self.voice.joining
+        self.assertFalse(CAROL.enterprise_voice)
+        self.assertTrue(self.voice.can_join_by_phone(CAROL))
+        self.assertEqual([("World", "gw2.test")], self.ways(joining(CAROL, "+4930123")))
+        self.assertEqual(BOB.uri, joining(CAROL, BOB.work_phone).user_uri)
+        for number in ("112", "+911"):
+            self.assertEqual("EmergencyNumber", joining(ALICE, number).failure)
+        self.assertEqual("NormalizationFailed", joining(ALICE, "x").failure)
+        self.assertEqual("NoRoute", joining(ALICE, "4930123").failure)
+        self.change("policies", "global", usages=[])
+        self.assertEqual("NoUsages", joining(CAROL, "+4930123").failure)
+        self.assertFalse(self.voice.can_join_by_phone(CAROL))
+
     def test_forwarding(self) -> None:
         """What is forwarded goes by the callee's policy, and by the usages that it names for it."""
         forwarded = self.voice.forwarding

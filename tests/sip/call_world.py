@@ -11,7 +11,10 @@ from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.descriptions import Description
+from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
+from mobility.domain.lines import Line
 from mobility.domain.records import Binding
 from mobility.domain.registration import Availability
 from mobility.sip.accounts import Accounts
@@ -26,6 +29,7 @@ from mobility.sip.core import Core, Incoming
 from mobility.sip.flow import Allowance, Flow
 from mobility.sip.framing import Frame
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.meeting_calls import MeetingCalls
 from mobility.sip.message import Request, Response, parse
 from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import Outgoing
@@ -263,6 +267,7 @@ class SipWorld:
         self.log = MemoryLog()
         self.entropy = 0
         self.may_not_transfer: set[str] = set()
+        self.talking: list[Line] = []
         world = self.world
         self.core = Core(self.clock, self.log, self.random)
         self.places = Places()
@@ -312,6 +317,10 @@ class SipWorld:
             lambda uri: "pseudonym",
         )
 
+        dial_in = DialIn(world.users, world.meetings, world.conferences)
+        self.calls.meetings = MeetingCalls(
+            dial_in, self.talk, domain, ["example.test"], self.core.later
+        )
         self.gateways.open(self.core, client, routes)
         watching = Watching(
             self.core,
@@ -324,6 +333,10 @@ class SipWorld:
         )
         watch = ConferenceWatch(watching, "example.test")
         self.mixer.open(self.core, client, routes, self.log, watch)
+
+    async def talk(self, line: Line, conversation_id: str, offer: Description, now: float) -> None:
+        """A caller is inside a meeting."""
+        self.talking.append(line)
 
     def _unsolicited(self, incoming: Incoming) -> None:
         raise SipRefusal(481)
