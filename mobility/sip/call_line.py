@@ -13,6 +13,7 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversations import Conversations
+from mobility.domain.descriptions import AUDIO
 from mobility.domain.facts import (
     ConversationChanged,
     Fact,
@@ -28,6 +29,7 @@ from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.telephone_lines import refuse
 from mobility.errors import Answerable, Refusal, Unavailable
 from mobility.media.offers import read_description
+from mobility.media.placeholder import ANSWER, after_placeholder, silence
 from mobility.sip.call_messages import reasons_of
 from mobility.sip.call_reasons import (
     DECLINED_ELSEWHERE,
@@ -43,6 +45,10 @@ from mobility.sip.leg_states import Legged
 
 UNANSWERABLE = "MediaNegotiationFailure"
 """What who offered anew is told when a phone does not take it."""
+
+
+AGAIN_S = 1.0
+"""How soon what has to be offered is offered again where another offer is open (our choice)."""
 
 
 @attrs.frozen(slots=True)
@@ -102,6 +108,12 @@ class CallLine:
         """The id of the other end's new offer, which the peer is to answer."""
         self._own_offer = False
         """Whether a new offer of the peer waits for the other end."""
+        self.late = False
+        """Whether the 2xx to the INVITE offers, so that its ACK answers."""
+        self._offered_late = False
+        """Whether it offers what the other end has offered."""
+        self._vital = False
+        """Whether the call ends unless the peer's new offer is answered."""
 
     # -- what the domain tells -------------------------------------------------------------------
 
@@ -136,8 +148,11 @@ class CallLine:
             self._renegotiation = ""
         elif fact.change == "completed" and self._own_offer:
             self._own_offer = False
+            vital, self._vital = self._vital, False
             if fact.state == "Answered":
                 self.leg.answer_offer(fact.answer)
+            elif vital:
+                self.ended(self.leg, Ending(Legged.LOST))
             else:
                 self.leg.refuse_offer()
 
@@ -188,24 +203,43 @@ class CallLine:
     def refused(self, leg: Leg, refused: Refused) -> None:
         """An Owner's."""
 
-    def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
+    def offered(self, leg: object, description: str) -> None:
         """The peer holds, resumes, adds or ends media."""
-        self._own_offer = True
+        self._offer_on(leg, description)
+
+    def _offer_on(self, leg: object, description: str, *, vital: bool = False) -> None:
+        """Offer the other end anew; `vital` says that without an answer there is no call."""
+        self._own_offer, self._vital = True, vital
 
         async def offer(now: float) -> None:
             offered = read_description(description)
+            if vital:
+                offered.must_offer((AUDIO,))
             await self.domain.renegotiations.offer(
                 self.line, self.conversation_id, offered, "", now
             )
 
         def no(refusal: Answerable) -> None:
-            self._own_offer = False
-            self.leg.refuse_offer(491 if refusal.subcode == "AlreadyExists" else 488)
+            self._own_offer = self._vital = False
+            if vital and refusal.subcode == "AlreadyExists":
+                again = partial(self._again, leg, description)
+                self.domain.agenda.at(self.domain.epoch() + AGAIN_S, again)
+            elif vital:
+                self.ended(leg, Ending(Legged.LOST))
+            else:
+                self.leg.refuse_offer(491 if refusal.subcode == "AlreadyExists" else 488)
 
         self.decide(offer, no)
 
-    def agreed(self, leg: object, description: str) -> None:  # noqa: ARG002
-        """The peer has answered the other end's new offer."""
+    async def _again(self, leg: object, description: str, now: float) -> None:  # noqa: ARG002
+        self._offer_on(leg, description, vital=True)
+
+    def agreed(self, leg: object, description: str) -> None:
+        """The peer has answered the other end's new offer, or in its ACK what the 2xx offered."""
+        late, self.late = self.late, False
+        if late and not self._offered_late:
+            self._offer_on(leg, after_placeholder(description), vital=True)
+            return
         renegotiation, self._renegotiation = self._renegotiation, ""
         if not renegotiation:
             return
@@ -259,16 +293,30 @@ class CallerLine(CallLine):
             leg.progress(181 if fact.state == "Forwarded" else 180)
         elif fact.change == "completed" and fact.state == "Connected":
             self.answered_at = self.domain.epoch()
-            leg.answer(self._answer)
+            if not self._is_to_be_offered:
+                leg.answer(self._answer)
             self.register.answered(self)
         elif fact.change == "completed":
             self.fail(fact.reason)
 
+    @property
+    def _is_to_be_offered(self) -> bool:
+        """Whether what was answered is about to offer what the 2xx is to offer."""
+        return self.late and not self._offered_late and self._answer == ANSWER
+
     def negotiated(self, fact: NegotiationChanged) -> None:
-        if fact.provisional:
-            self.leg.progress(183, fact.answer)
-        else:
+        if not fact.provisional:
             self._answer = fact.answer
+        elif not self.late:
+            self.leg.progress(183, fact.answer)
+
+    def _renegotiated(self, fact: RenegotiationChanged) -> None:
+        incoming = fact.change == "started" and fact.direction == "Incoming"
+        if incoming and self._is_to_be_offered:
+            self._renegotiation, self._offered_late = fact.id, True
+            self.leg.answer(fact.offer)
+        else:
+            super()._renegotiated(fact)
 
     def fail(self, reason: Reason | None) -> None:
         """Nobody answers, and this is why."""
@@ -353,7 +401,7 @@ class PhoneLine(CallLine):
     def progressed(self, leg: Leg, status: int, description: str) -> None:  # noqa: ARG002
         async def ring(now: float) -> None:  # noqa: ARG001
             calls = self.domain.calls
-            if description:
+            if description and not self.late:
                 answer = Answer(read_description(description))
                 await calls.answer_provisionally(self.line, self.invitation_id, answer)
             elif status in (180, 183):
@@ -363,10 +411,17 @@ class PhoneLine(CallLine):
 
     def answered(self, leg: Leg, description: str) -> None:
         async def accept(now: float) -> None:
-            answer = Answer(read_description(description))
-            await self.domain.calls.accept(self.line, self.invitation_id, answer, now)
+            described = read_description(description)
+            answer = silence() if self.late else described
+            if self.late:
+                described.must_offer((AUDIO,))
+                described.must_follow(answer.streams)
+            await self.domain.calls.accept(self.line, self.invitation_id, Answer(answer), now)
             self.answered_at = now
             self.register.answered(self)
+            if self.late:
+                self.late = False
+                self._offer_on(leg, description, vital=True)
 
         def too_late(refusal: Answerable) -> None:
             """Somebody else was quicker, or the answer cannot be used."""

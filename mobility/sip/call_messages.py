@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from mobility.domain.descriptions import Description, media_of
 from mobility.errors import PeerFault
 from mobility.media.offers import read_description
+from mobility.media.placeholder import placeholder
 from mobility.sip import session_timer
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised
@@ -15,6 +16,9 @@ SDP = "application/sdp"
 
 SUPPORTED = "100rel, replaces, timer"
 """Extensions of calls, as Supported says them."""
+
+UNRELIABLY = "replaces, timer"
+"""Those of an INVITE without an offer: what is offered comes in its 2xx, not before."""
 
 
 def description_of(message: Request | Response) -> str:
@@ -37,14 +41,15 @@ def description_of(message: Request | Response) -> str:
 def offer_of(request: Request) -> Description:
     """What an INVITE offers, with audio or video.
 
-    Raises SipRefusal (406 for a caller who takes no session description, 415, 488) and Malformed.
+    Where it offers nothing, what is offered in its place.  Raises SipRefusal (406 for a caller who
+    takes no session description, 415, 488) and Malformed.
     """
     taken = [value.partition(";")[0].strip().lower() for value in request.values("Accept")]
     if taken and not {SDP, "application/*", "*/*"}.intersection(taken):
         raise SipRefusal(406, fields={"Accept": [SDP]})  # RFC 3261 section 21.4.7
     text = description_of(request)
     if not text:
-        raise SipRefusal(488, "Not Acceptable Here: no offer")
+        return placeholder()
     try:
         offer = read_description(text)
     except PeerFault as fault:

@@ -4,9 +4,10 @@ from functools import partial
 
 import attrs
 
+from mobility.media.held import silent_answer
 from mobility.sip import session_timer
 from mobility.sip.accounts import credentials_of
-from mobility.sip.call_messages import add, description_of
+from mobility.sip.call_messages import UNRELIABLY, add, description_of
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
 from mobility.sip.grammar import Malformed, number
@@ -89,7 +90,8 @@ class CallingLeg(Leg):
         )
         expires = ("Session-Expires", str(self._interval_s))
         least = ("Min-SE", str(max(session_timer.MIN_SE_S, self._least_s)))
-        fields = [*self.own_fields(), expires, least, *wanted.fields]
+        own = self.own_fields() if wanted.offer else self._own_without_offer()
+        fields = [*own, expires, least, *wanted.fields]
         add(request, fields, wanted.offer)
         self._request = request
         self.path.invite(request, partial(self._responded, request))
@@ -109,6 +111,12 @@ class CallingLeg(Leg):
         else:
             super().acknowledge(answer)
 
+    def answer_offer(self, description: str) -> None:
+        if self.state == "Accepted":
+            self.acknowledge(description)
+        else:
+            super().answer_offer(description)
+
     def hang_up(self, *reasons: str) -> None:
         match self.state:
             case "Calling" | "Proceeding":
@@ -117,13 +125,16 @@ class CallingLeg(Leg):
                 self.path.cancel(*reasons)
             case "Accepted":
                 self._becomes(Legged.HUNG_UP)
-                self._acknowledge("")
+                self._acknowledge(silent_answer(self.remote))
                 self._bye(*reasons)
                 self._end()
             case "Confirmed":
                 self._becomes(Legged.HUNG_UP)
                 self._bye(*reasons)
                 self._end()
+
+    def _own_without_offer(self) -> list[tuple[str, str]]:
+        return [("Allow", self.core.allow), ("Supported", UNRELIABLY)]
 
     # -- responses -------------------------------------------------------------------------------
 

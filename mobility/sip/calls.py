@@ -23,8 +23,9 @@ from mobility.domain.records import Binding
 from mobility.domain.records import Invitation as DomainInvitation
 from mobility.errors import Answerable, PeerFault, Unavailable
 from mobility.events import Catalogue, EventLog
+from mobility.media.placeholder import OFFER
 from mobility.sip.call_line import CallerLine, CallLine, Domain, PhoneLine
-from mobility.sip.call_messages import description_of, offer_of
+from mobility.sip.call_messages import offer_of
 from mobility.sip.call_reasons import rank, status_of_refusal
 from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg, Invitation
@@ -152,6 +153,7 @@ class SipCalls:
         """Open the line of who calls, and let the domain decide with `start`."""
         path = ClientPath(self._reaching.client, flow=incoming.flow)
         leg = one.leg = CalledLeg(self._reaching.core, path, one, incoming)
+        one.late = not leg.offer
         one.line = self._domain.conversations.lines.open(uri, name, one.hear)
         self._lines.add(one)
         try:
@@ -190,11 +192,12 @@ class SipCalls:
             raise SipRefusal(481)
         if caller.user is not None and caller.uri != one.line.user_uri:
             raise SipRefusal(403)
-        offer = description_of(request)
-        if not offer:
-            raise SipRefusal(488, "Not Acceptable Here: no offer")
         path = ClientPath(self._reaching.client, flow=incoming.flow)
-        one.offered(ReplacingLeg(self._reaching.core, path, one, incoming), offer)
+        leg = ReplacingLeg(self._reaching.core, path, one, incoming)
+        if leg.offer:
+            one.offered(leg, leg.offer)
+        else:
+            leg.offer_in_answer()
 
     def _wanted(self, request: Request, callee: Callee) -> Wanted:
         """What an INVITE asks for.  Raises SipRefusal and Malformed."""
@@ -276,6 +279,7 @@ class SipCalls:
         else:
             ways = reaching.routes.ways(parse_uri(callee))
         terms = fact.call
+        one.late = terms is not None and terms.offer == OFFER
         fields = [("Route", value) for value in request.fields.get("Route", [])]
         if fact.subject:
             fields.append(("Subject", one_line(fact.subject)))
@@ -292,7 +296,7 @@ class SipCalls:
             uri=uri,
             caller=address(fact.from_uri, fact.from_name, reaching.domain),
             callee=address(callee, self._name_of(callee), reaching.domain),
-            offer=terms.offer if terms is not None else "",
+            offer=terms.offer if terms is not None and not one.late else "",
             fields=tuple(fields),
         )
         path = ClientPath(reaching.client, ways, follows=binding is None)

@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from mobility.media.held import continued
+from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.call_messages import (
     SUPPORTED,
@@ -159,12 +160,11 @@ class Leg:
         incoming, self._serving = self._serving, None
         if self.is_over:
             return
-        description = continued(self.local, description)
-        changed, self.local = description != self.local, description
         if incoming is None:  # it was offered in an ACK, where no answer can follow
-            if changed:
+            if not agree(self.local, description):
                 self.reoffer(description)
             return
+        self.local = description = continued(self.local, description)
         self._accept(incoming, description)
         self._offer_next()
 

@@ -1,5 +1,6 @@
 """An INVITE that takes the place of another leg of a call (RFC 3891)."""
 
+from mobility.media.held import resumed
 from mobility.sip.call_line import CallLine
 from mobility.sip.called_leg import CalledLeg
 from mobility.sip.core import Core, Incoming
@@ -25,6 +26,12 @@ class ReplacingLeg(CalledLeg):
             super().answer_offer(description)
             return
         self.answer(description)
+        self._old.hang_up()
+
+    def offer_in_answer(self) -> None:
+        """Answer an INVITE without an offer: with the media of the other end of the call."""
+        self._line.late = True
+        self.answer(resumed(self._old.local))
         self._old.hang_up()
 
     def refuse_offer(self, status: int = 488) -> None:

@@ -1,0 +1,158 @@
+"""SIPp's scripted phones call in the ways that SIP platforms do: offers and answers in every
+message that may carry them."""
+
+from pathlib import Path
+from urllib.parse import unquote_plus
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from mobility.demo import Person
+from tests.interop.child import Child, free_port, program
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.sipp import Sipp, answer, request, response, scenario, send
+from tests.interop.test_sipp_calls import BOB, TYPE, failure_ack, ringing, sdp
+from tests.interop.test_sipp_events import PHONES, registering
+
+
+def asks(*lines: str, body: str = "") -> str:
+    """Alice's phone calls Bob, is asked for her password, and calls again."""
+    kind = (TYPE,) if body else ()
+    return "".join(
+        (
+            send("INVITE", BOB, *kind, *lines, user="alice", body=body),
+            response(100, optional=True),
+            response(407, auth=True),
+            failure_ack().replace("{back}", "3"),
+            send("INVITE", BOB, *kind, "[authentication]", *lines, user="alice", body=body),
+            response(100, optional=True),
+        )
+    )
+
+
+def ack(body: str = "") -> str:
+    kind = (TYPE,) if body else ()
+    return send("ACK", BOB, *kind, user="alice", within=True, body=body)
+
+
+BYE = send("BYE", BOB, user="alice", within=True) + response(200)
+BYED = request("BYE") + answer(200, "OK")
+HOLD = (
+    send("INVITE", BOB, TYPE, user="alice", within=True, body=sdp("sendonly", 2))
+    + response(100, optional=True)
+    + response(200, "a=recvonly")
+    + ack()
+)
+HELD = (
+    request("INVITE", "a=sendonly") + answer(200, "OK", TYPE, body=sdp("recvonly", 2))
+) + request("ACK")
+
+OFFERS_LATE = scenario(
+    asks(),
+    response(180),
+    response(200, "m=audio 40002", "a=sendrecv"),
+    ack(sdp()),
+    HOLD,
+    BYE,
+)
+OFFERS_IN_200 = scenario(
+    request("INVITE", "Content-Length: *0"),
+    ringing(180, "Ringing"),
+    ringing(200, "OK", TYPE, body=sdp().replace("40000", "40002")),
+    request("ACK", "m=audio 40000", "a=sendrecv"),
+    HELD,
+    BYED,
+)
+ASKS_APPLICATION = scenario(
+    asks(),
+    response(180, optional=True),
+    response(200, "m=audio 40002", "a=sendrecv"),
+    ack(sdp()),
+    request("BYE"),
+    answer(200, "OK"),
+)
+
+
+class SippFlowTestCase(TestCase):
+    """Alice's and Bob's phones are SIPp's."""
+
+    timeout = 300
+
+    async def setUp(self) -> None:
+        program("sipp", "sip-tester")
+        self.process = FrontEndProcess(Path(self.mktemp()))
+        self.port = self.process.port(5060)
+        with self.process.config.open("a") as config:
+            config.write(PHONES.format(transport="udp", port=self.port))
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+        self.sipp = Sipp(Path(self.mktemp()), self.port)
+        self.phone = str(free_port())
+
+    async def registers(self) -> None:
+        await self.sipp.play(registering("bob", 600), "bob", "-p", self.phone)
+
+    def rings(self, script: str, *options: str) -> Child:
+        """Bob's phone, where it has registered."""
+        child = self.sipp.start(script, "bob", "-p", self.phone, *options)
+        self.addCleanup(child.stop)
+        return child
+
+    async def talk(self, calls: str, rings: str) -> None:
+        """Both scripts are played to their ends."""
+        bob = self.rings(rings)
+        await self.sipp.play(calls, "alice")
+        self.assertEqual(await bob.end(), 0, self.sipp.complaints)
+
+    async def application(self, user: str) -> Person:
+        """A user with an application that takes calls."""
+        person = Person(self.process.client(self), reactor, f"{user}@example.test")
+        token = await person.discover(self.process.external)
+        await person.sign_in(token, PASSWORD)
+        await person.create_application("interop test")
+        person.listen()
+        await person.make_available("Messaging", "Audio", "Video")
+        self.addCleanup(person.sign_out)
+        return person
+
+    def nothing_failed(self) -> None:
+        for event in ("sip.failed", "schedule.failed"):
+            self.assertEqual(self.process.events(event), [])
+
+
+class LateOfferTests(SippFlowTestCase):
+    """INVITEs without an offer, as call managers and click-to-dial platforms send them."""
+
+    async def test_phone(self) -> None:
+        """The callee's phone offers in its 200, the caller answers in its ACK, and they hold and
+        hang up as any others."""
+        await self.registers()
+        await self.talk(OFFERS_LATE, OFFERS_IN_200)
+        self.nothing_failed()
+
+    async def test_application(self) -> None:
+        """An application is offered audio without an address, then what the caller's ACK says."""
+        bob = await self.application("bob")
+        alice = self.sipp.start(ASKS_APPLICATION, "alice")
+        self.addCleanup(alice.stop)
+        event = await bob.event("started", "audioVideoInvitation", direction="Incoming")
+        links = event["_embedded"]["audioVideoInvitation"]["_links"]
+        offer = unquote_plus(links["mediaOffer"]["href"].partition(",")[2])
+        self.assertIn("c=IN IP4 0.0.0.0", offer)
+        spoken = sdp().replace("[local_ip_type] [local_ip]", "4 127.0.0.1").replace("\n", "\r\n")
+        spoken = spoken.replace("[media_ip_type] [media_ip]", "4 127.0.0.1")
+        mine = spoken.replace("40000", "40002")
+        await bob.describe(links["acceptWithAnswer"]["href"], mine)
+        answered = await bob.event("completed", "audioVideoInvitation", state="Connected")
+        event = await bob.event("started", "audioVideoRenegotiation", direction="Incoming")
+        links = event["_embedded"]["audioVideoRenegotiation"]["_links"]
+        offer = unquote_plus(links["mediaOffer"]["href"].partition(",")[2])
+        self.assertIn("m=audio 40000", offer)
+        await bob.describe(links["answer"]["href"], mine.replace("o=- 1 1", "o=- 1 2"))
+        agreed = await bob.event("completed", "audioVideoRenegotiation")
+        self.assertEqual(agreed["status"], "Success")
+        href = answered["_embedded"]["audioVideoInvitation"]["_links"]["conversation"]["href"]
+        await bob.remove(href)
+        self.assertEqual(await alice.end(), 0, self.sipp.complaints)
+        self.nothing_failed()
