@@ -210,6 +210,7 @@ class FrontEnd(MultiService):
             self.conversations,
             self.messaging,
             config.sip.conversation_idle_s,
+            stored.carriages,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
@@ -387,11 +388,8 @@ class FrontEnd(MultiService):
         ]
         late = LateRinging(self.conversations, self.calls.stages)
         self.applications.arrivals.append(Arrivals(self.conversations, late))
-        self.applications.departures += [
-            self.conversations.leave,
-            self.subscriptions.leave,
-            self.contact_subscriptions.leave,
-        ]
+        parted = self.conversations, self.subscriptions, self.contact_subscriptions
+        self.applications.departures += [one.leave for one in parted]
 
         settings = attrs.evolve(
             config.meetings,

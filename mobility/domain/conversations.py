@@ -92,7 +92,8 @@ class Conversations(ConversationBook):
     ) -> None:
         """Take the stored conversations into memory; invitations keep their expiry.
 
-        Lines have not outlived the process that had them: what they took part in ends at once.
+        Lines have not outlived the process that had them: what they took part in ends at once, but
+        for those that are opened again before the agenda begins.
         """
         for conversation in from_rows(
             records, participants, invitations, calls, call_sides, renegotiations
@@ -113,7 +114,11 @@ class Conversations(ConversationBook):
 
     async def _lose_lines(self, conversation: ActiveConversation, now: float) -> None:
         async with self.lock(conversation.id):
-            lost = [leg for key, leg in conversation.legs.items() if is_line(key)]
+            lost = [
+                leg
+                for key, leg in conversation.legs.items()
+                if is_line(key) and self.lines.find(key) is None
+            ]
             if lost:
                 await self.drop(conversation, lost, outcomes.LOST, now)
 
@@ -354,6 +359,10 @@ class Conversations(ConversationBook):
         if conversation.first_message is not None:
             return conversation.first_message
         return await self._archive.message(conversation.id, invitation.message_number)
+
+    async def message(self, conversation_id: str, number: int) -> Message | None:
+        """A message of a conversation that goes on or is over."""
+        return await self._archive.message(conversation_id, number)
 
     def _open(self, conversation: ActiveConversation, invitation: Invitation) -> None:
         """An open invitation expires unless it ends before."""

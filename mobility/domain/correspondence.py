@@ -10,11 +10,15 @@ A session begins with an invitation of the person (`ring`), which rings as any o
 that the carrier takes there (`Carrier.begin`, `carry`), and ends with the conversation, whoever
 leaves it (`leaves`, `Carrier.part`).
 
+Conversations outlive a restart: their lines are opened again, the first message that rings is
+brought once more, and so is each message that was under way (`mobility.domain.carriages`), under
+the same `Page.id`.  Where nothing leads to the person any more its sender is told that it failed.
+
 A phone rings like an application and gets what its user is written meanwhile.  It answers when its
 user writes back, or when no application rings.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from enum import Enum
 from functools import partial
 from typing import Protocol
@@ -35,8 +39,8 @@ from mobility.domain.facts import (
 from mobility.domain.lines import Line, is_line
 from mobility.domain.locks import Locks
 from mobility.domain.messaging import Call, Messaging, Text
-from mobility.domain.outcomes import UNREACHABLE, Outcome
-from mobility.domain.records import Message
+from mobility.domain.outcomes import LOST, UNREACHABLE, Outcome
+from mobility.domain.records import Carriage, Message
 from mobility.errors import Refusal, Unavailable
 
 LIVE_S = 60.0
@@ -65,13 +69,18 @@ class Rung(Enum):
 
 @attrs.frozen(slots=True)
 class Page:
-    """One message from one person to another; `format` is a MessageFormat."""
+    """One message from one person to another.
+
+    `id` is the same when the message is brought `again` after a restart, "" where it is not known.
+    """
 
     from_uri: str
     from_name: str
     to_uri: str
     sent_at: float
     text: Text = attrs.field(repr=False)
+    id: str = ""
+    again: bool = False
 
 
 class Carrier(Protocol):
@@ -127,7 +136,9 @@ class Correspondence:
         conversations: Conversations,
         messaging: Messaging,
         idle_s: float,
+        carriages: Iterable[Carriage] = (),
     ) -> None:
+        """`carriages` are under way since before a restart."""
         self._agenda = agenda
         self._applications = applications
         self._conversations = conversations
@@ -137,6 +148,11 @@ class Correspondence:
         self._locks = Locks()
         self.carrier: Carrier | None = None
         messaging.outside = self
+        self._reopen()
+        for carriage in carriages:
+            agenda.at(0.0, partial(self._bring_again, carriage))
+        for thread in self._threads.values():
+            agenda.at(0.0, partial(self._go_on, thread))
 
     def __len__(self) -> int:
         return len(self._threads)
@@ -149,9 +165,9 @@ class Correspondence:
             return None
         return self._open(to_uri, "", from_uri).line if self.carrier.leads_to(to_uri) else None
 
-    def _open(self, uri: str, name: str, other_uri: str) -> _Thread:
+    def _open(self, uri: str, name: str, other_uri: str, line_id: str = "") -> _Thread:
         lines = self._conversations.lines
-        line = lines.open(uri, name or _user_of(uri), _nothing)
+        line = lines.open(uri, name or _user_of(uri), _nothing, line_id)
         thread = _Thread(line, other_uri)
         line.read = partial(self._read, thread)
         self._threads[thread.key] = thread
@@ -193,11 +209,13 @@ class Correspondence:
         if self.carrier is not None and thread.key not in self._threads:
             self.carrier.part(thread.other_uri, thread.line.user_uri)
 
-    async def _ring(self, thread: _Thread, message: Message | None, now: float) -> None:
+    async def _ring(
+        self, thread: _Thread, message: Message | None, now: float, *, again: bool = False
+    ) -> None:
         """Bring the first message, if there is one, and answer if nobody else is there to."""
         async with self._locks.of(thread.line.id):
             if message is not None:
-                outcome = await self._carry(thread, message, now)
+                outcome = await self._carry(thread, message, now, again=again)
             else:
                 outcome = await self._begin_there(thread)
         self._agenda.at(0.0, partial(self._follow, thread, outcome))
@@ -224,20 +242,77 @@ class Correspondence:
 
     async def _report(self, message: Message, failed: str, now: float) -> None:  # noqa: ARG002
         """The sender is told."""
-        await self._messaging.carried(message.conversation_id, message.number, failed)
+        await self._messaging.carriages.end(message.conversation_id, message.number, failed)
 
-    async def _carry(self, thread: _Thread, message: Message, now: float) -> Outcome | None:
+    async def _carry(
+        self, thread: _Thread, message: Message, now: float, *, again: bool = False
+    ) -> Outcome | None:
         thread.used_at = now
         if self.carrier is None:
             return None
-        page = Page(
+        return await self.carrier.carry(self._page(message, thread.line.user_uri, again=again))
+
+    def _page(self, message: Message, to_uri: str, *, again: bool) -> Page:
+        return Page(
             from_uri=message.from_uri,
             from_name=self._conversations.name_of(message.from_uri),
-            to_uri=thread.line.user_uri,
+            to_uri=to_uri,
             sent_at=message.sent_at,
             text=Text(message.format, message.body, message.plain),
+            id=f"{message.conversation_id}-{message.number}",
+            again=again,
         )
-        return await self.carrier.carry(page)
+
+    # -- after a restart --------------------------------------------------------------------------
+
+    def _reopen(self) -> None:
+        """Open the lines of conversations again in which people do nothing but write."""
+        for conversation in self._conversations:
+            writing = not conversation.is_conference and conversation.call is None
+            for leg in conversation.legs.values() if writing else ():
+                invitation = conversation.invitations.get(leg.invitation_id)
+                if not is_line(leg.application_id) or invitation is None:
+                    continue
+                called = invitation.from_application_id != leg.application_id
+                other_uri = invitation.from_uri if called else invitation.to_uri
+                if _key(leg.user_uri, other_uri) in self._threads:
+                    continue
+                thread = self._open(leg.user_uri, "", other_uri, leg.application_id)
+                thread.line.conversations.add(conversation.id)
+                thread.conversation_id, thread.invitation_id = conversation.id, invitation.id
+                thread.answered = leg.state != "Incoming"
+                thread.upto = conversation.message_count
+
+    async def _go_on(self, thread: _Thread, now: float) -> None:
+        """A line that was opened again rings on, or is lost."""
+        conversations, line = self._conversations, thread.line
+        if self.carrier is None or not self.carrier.leads_to(line.user_uri):
+            async with self._locks.of(line.id):  # what was under way is told before
+                pass
+            async with conversations.lock(thread.conversation_id):
+                if not line.closed:
+                    conversation, leg = conversations.find(line, thread.conversation_id)
+                    await conversations.drop(conversation, [leg], LOST, now)
+        elif not thread.answered and not line.closed:
+            conversation, invitation, _ = conversations.find_invitation(line, thread.invitation_id)
+            message = await conversations.first_message(conversation, invitation)
+            await self._ring(thread, message, now, again=True)
+
+    async def _bring_again(self, carriage: Carriage, now: float) -> None:
+        """A message was under way when the process ended."""
+        lines = self._conversations.lines.of_user(carriage.to_uri)
+        mine = [one.id for one in lines if carriage.conversation_id in one.conversations]
+        async with self._locks.of(mine[0] if mine else carriage.to_uri):
+            message = await self._conversations.message(carriage.conversation_id, carriage.number)
+            if message is None:
+                await self._messaging.carriages.drop(carriage)
+                return
+            self._messaging.carriages.resume(carriage, message)
+            failed = carriage.to_uri
+            if self.carrier is not None and self.carrier.leads_to(failed):
+                page = self._page(message, failed, again=True)
+                failed = "" if await self.carrier.carry(page) is None else failed
+            await self._report(message, failed, now)
 
     async def _begin_there(self, thread: _Thread) -> Outcome | None:
         if self.carrier is None:

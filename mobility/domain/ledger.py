@@ -16,6 +16,7 @@ from mobility.domain.records import (
     Call,
     CallForwarding,
     CallSide,
+    Carriage,
     Contact,
     Conversation,
     ConversationLog,
@@ -167,6 +168,8 @@ class Snapshot:
     message_counts: dict[str, int] = attrs.Factory(dict)
     """The highest message number of each active conversation."""
     calls: list[Call] = attrs.Factory(list)
+    carriages: list[Carriage] = attrs.Factory(list)
+    """The messages on their way to people who have no application."""
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
     push_subscriptions: list[PushSubscription] = attrs.Factory(list)

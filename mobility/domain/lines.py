@@ -1,7 +1,8 @@
 """What takes part in conversations without being an application: SIP dialogs and telephone legs.
 
 An adapter opens a `Line` for each, and hears through it the same facts that an application would
-find in its event stream.  Lines live in memory alone: a restart ends them.
+find in its event stream.  Lines live in memory alone: a restart ends them, but for those that are
+opened again (`mobility.domain.correspondence`).
 """
 
 import secrets
@@ -72,9 +73,11 @@ class Lines:
         self._of_uri: dict[str, dict[str, Line]] = {}
         self.listeners: list[Callable[[str, Fact], None]] = []
 
-    def open(self, user_uri: str, name: str, hear: Callable[[Fact], None]) -> Line:
-        """A new line to `user_uri`, shown under `name`."""
-        line = Line(PREFIX + secrets.token_hex(8), user_uri, name, hear)
+    def open(
+        self, user_uri: str, name: str, hear: Callable[[Fact], None], line_id: str = ""
+    ) -> Line:
+        """A new line to `user_uri`, shown under `name`, or one of before a restart."""
+        line = Line(line_id or PREFIX + secrets.token_hex(8), user_uri, name, hear)
         self._lines[line.id] = line
         self._of_uri.setdefault(user_uri, {})[line.id] = line
         return line

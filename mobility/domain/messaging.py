@@ -9,11 +9,11 @@ from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.call_messages import tell_messaging_in_call, tell_messaging_over
+from mobility.domain.carriages import Carriages
 from mobility.domain.conference import tell_added, tell_stopped
 from mobility.domain.conversation import (
     CONFERENCED,
     ActiveConversation,
-    NameOf,
     tell_connected,
     tell_ended,
     tell_started,
@@ -58,16 +58,6 @@ class Outside(Protocol):
 
 
 @attrs.frozen(slots=True)
-class _Carried:
-    """A message on its way beyond a line: its sender is told when that is over."""
-
-    message: Message
-    leg: Leg
-    operation_id: str
-    name_of: NameOf
-
-
-@attrs.frozen(slots=True)
 class Call:
     """What startMessaging asks for; without `outside` nobody but applications rings."""
 
@@ -102,7 +92,7 @@ class Messaging:
         self._ledger = ledger
         self._conversations = conversations
         self.outside: Outside | None = None
-        self._carried: dict[tuple[str, int], _Carried] = {}
+        self.carriages = Carriages(ledger, delivery, conversations.name_of)
         self._typing = TypingNotices(
             ledger,
             conversations.lines,
@@ -253,7 +243,7 @@ class Messaging:
         """UCWA sendMessage: answers once the message is durable in every recipient's stream.
 
         Whom it does not reach (`mobility.domain.delivery`) the sender is told when it completes:
-        at once, or once a line says whether it was taken (`carried`).
+        at once, or once a line says whether it was taken (`carriages`).
         409 while messaging is not connected, 403 for an attendee while the audience may not write.
         """
         await self._conversations.settled(conversation_id)
@@ -276,8 +266,9 @@ class Messaging:
         typed = self._typing.end(unit, conversation, leg)
         name_of = self._conversations.names_in(conversation)
         self._history.tell_readers(unit, conversation, message)
-        beyond = any(_is_beyond(one, leg) for one in reached.legs)
-        if not beyond:
+        beyond = (one for one in reached.legs if _is_beyond(one, leg))
+        carriage = self.carriages.put(unit, message, leg, beyond, operation_id)
+        if carriage is None:
             tell_sent(unit, message, leg, name_of, operation_id)
         tell_message(unit, message, reached.legs, name_of)
         try:
@@ -287,26 +278,10 @@ class Messaging:
                 self._typing.end_later(conversation, leg, now)
             raise
         conversation.readings.said[leg.user_uri] = message.number
-        if beyond:
-            carried = _Carried(message, leg, operation_id, name_of)
-            self._carried[message.conversation_id, message.number] = carried
+        if carriage is not None:
+            self.carriages.begin(carriage, message, leg, name_of)
         self._conversations.lines.tell(unit)
         return message
-
-    async def carried(self, conversation_id: str, number: int, failed_uri: str = "") -> None:
-        """A message that went over a line was taken at its end, or not by `failed_uri`."""
-        carried = self._carried.get((conversation_id, number))
-        if carried is None:
-            return
-        message, leg, unit = carried.message, carried.leg, Unit()
-        if failed_uri:
-            failed = " ".join(filter(None, (message.failed, failed_uri)))
-            missed = self._delivery.is_missed((failed_uri,), leg)
-            message = attrs.evolve(message, failed=failed, missed=missed)
-            unit.save(message)
-        tell_sent(unit, message, leg, carried.name_of, carried.operation_id)
-        await self._ledger.commit(unit)
-        del self._carried[conversation_id, number]
 
     async def add(
         self,

@@ -200,14 +200,24 @@ class SipCarrier:
         return status
 
     async def _carry(self, page: Page, kind: str, text: str) -> int:
+        """The final status.  Who says that it has the same one already (482, RFC 3261 section
+        8.2.2.2) has got it before a restart."""
+        html = page.text.format == "Html"
+
         def make() -> Request:
             request = self.request(page.from_uri, page.from_name, page.to_uri)
+            if page.id:  # the same one again after a restart
+                request.set("Call-ID", page.id)
+                own = attrs.evolve(request.from_, parameters={"tag": page.id})
+                request.set("From", str(own))
+                request.renumber(11 if html and kind == message_bodies.PLAIN else 1)
             request.set("Date", formatdate(page.sent_at, usegmt=True))
             request.set("Content-Type", f"{kind};charset=UTF-8")
             request.body = text.encode()
             return request
 
-        return (await self.deliver(make, page.to_uri)).status
+        status = (await self.deliver(make, page.to_uri)).status
+        return 200 if status == 482 and page.again else status
 
     def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
         if self.sessions is not None and self._users.find(to_uri) is None:

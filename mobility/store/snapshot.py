@@ -12,6 +12,7 @@ from mobility.domain.records import (
     Call,
     CallForwarding,
     CallSide,
+    Carriage,
     Conversation,
     Delegation,
     DistributionGroup,
@@ -148,6 +149,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             calls=_records(
                 connection, Call, tables.calls.columns.state != bindparam("over"), over="Ended"
             ),
+            carriages=_records(connection, Carriage),
             call_sides=_records(connection, CallSide),
             renegotiations=_records(connection, Renegotiation),
             meetings=_records(connection, Meeting),

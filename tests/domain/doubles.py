@@ -76,6 +76,7 @@ from mobility.domain.records import (
     Application,
     CallForwarding,
     CallSide,
+    Carriage,
     Contact,
     Conversation,
     ConversationLog,
@@ -362,6 +363,7 @@ class MemoryLedger:
                 if log.conversation_id in ids
             ],
             calls=[one for one in self.all(CallRecord).values() if one.state != "Ended"],
+            carriages=list(self.all(Carriage).values()),
             call_sides=list(self.all(CallSide).values()),
             renegotiations=list(self.all(Renegotiation).values()),
             meetings=list(self.all(Meeting).values()),

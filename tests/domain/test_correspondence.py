@@ -8,11 +8,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.correspondence import Correspondence, Page, Received, Rung
-from mobility.domain.facts import InvitationChanged, MessageCompleted, Reason, TypingChanged
+from mobility.domain.facts import (
+    ConversationChanged,
+    InvitationChanged,
+    MessageCompleted,
+    Reason,
+    TypingChanged,
+)
 from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import UNABLE, Outcome
 from mobility.domain.privacy import BLOCKED
-from mobility.domain.records import ConversationLog, Message
+from mobility.domain.records import Carriage, ConversationLog, Message
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
 
@@ -69,7 +75,12 @@ class CorrespondenceTestCase(SynchronousTestCase):
         self.world = world
         self.carrier = MemoryCarrier({BOB})
         self.letters = Correspondence(
-            world.agenda, world.applications, world.conversations, world.messaging, IDLE_S
+            world.agenda,
+            world.applications,
+            world.conversations,
+            world.messaging,
+            IDLE_S,
+            world.ledger.snapshot().carriages,
         )
         self.letters.carrier = self.carrier
 
@@ -238,18 +249,6 @@ class IncomingTests(CorrespondenceTestCase):
         self.world.now += 1
         done(running(self.letters.sweep(self.world.now)))
         self.assertEqual((len(self.letters), len(self.world.conversations)), (0, 0))
-
-    def test_restart(self) -> None:
-        """After a restart the conversation is over, and the next message begins a new one."""
-        alice = self.world.sign_in("alice")
-        self.receive("one")
-        self.accept(alice)
-        self.build(self.world.restarted())
-        self.world.advance(3)
-        self.assertEqual(len(self.world.conversations), 0)
-        self.receive("two")
-        alice = self.world.same(alice)
-        self.assertEqual(self.invitations(alice)[-1].change, "started")
 
 
 class OutgoingTests(CorrespondenceTestCase):
@@ -468,3 +467,124 @@ class SessionTests(CorrespondenceTestCase):
         self.world.advance(0.1, step_s=0.02)
         self.assertEqual(self.carrier.begun, [BOB])
         self.assertEqual(self.invitations(alice)[-1].state, "Failed")
+
+
+class RestartTests(CorrespondenceTestCase):
+    """The process dies and comes back."""
+
+    def restart(self, *people: str) -> None:
+        self.build(self.world.restarted())
+        self.carrier.people = {*people}
+
+    def test_goes_on(self) -> None:
+        """A conversation goes on: both write in it as before."""
+        alice = self.world.sign_in("alice")
+        self.receive("one")
+        conversation_id = self.accept(alice)
+        self.restart(BOB)
+        self.world.advance(3)
+        alice = self.world.same(alice)
+        self.assertEqual(self.carrier.carried, [])
+        done(self.world.send(alice, conversation_id, "back"))
+        self.receive("two")
+        self.world.advance(3)
+        self.assertEqual(self.carrier.bodies, ["back"])
+        self.assertEqual(self.read(alice), ["one", "two"])
+        self.assertEqual(self.sent(alice), [()])
+        self.world.now += IDLE_S
+        done(running(self.letters.sweep(self.world.now)))
+        self.world.now += IDLE_S
+        done(running(self.letters.sweep(self.world.now)))
+        self.assertEqual((len(self.letters), len(self.world.conversations)), (0, 0))
+
+    def under_way(self, *bodies: str) -> tuple[Endpoint, str, list[Page]]:
+        """Alice has written, and nothing was answered when the process died."""
+        alice = self.world.sign_in("alice")
+        conversation_id = self.start(alice, BOB)
+        self.world.advance(3)
+        self.carrier.answers = []
+        for body in bodies:
+            done(self.world.send(alice, conversation_id, body, f"op-{body}"))
+        self.world.advance(3)
+        self.assertEqual(self.sent(alice), [])
+        return alice, conversation_id, self.carrier.carried
+
+    def test_brought_again(self) -> None:
+        """Messages that were under way are brought again, in order and as the same ones; then their
+        sender is told."""
+        alice, _, before = self.under_way("one", "two")
+        self.restart(BOB)
+        self.world.advance(3)
+        alice = self.world.same(alice)
+        self.assertEqual(self.carrier.bodies, ["one", "two"])
+        self.assertEqual(self.carrier.carried[0].id, before[1].id)
+        self.assertTrue(all(page.again for page in self.carrier.carried))
+        self.assertEqual(self.sent(alice), [(), ()])
+        told = [one.fact for one in self.world.entries(alice)]
+        names = [one.operation_id for one in told if isinstance(one, MessageCompleted)]
+        self.assertEqual(names[-2:], ["op-one", "op-two"])
+        self.assertEqual(self.world.stored(Carriage), [])
+        self.restart(BOB)
+        self.world.advance(3)
+        self.assertEqual(self.carrier.carried, [])
+
+    def test_failed(self) -> None:
+        """Where nothing leads there any more their sender is told that they failed, before the
+        conversation is over."""
+        alice, _, _ = self.under_way("one")
+        self.restart()
+        self.world.advance(3)
+        alice = self.world.same(alice)
+        self.assertEqual(self.sent(alice), [(BOB,)])
+        self.assertEqual(len(self.world.conversations), 0)
+        kinds = [type(one.fact) for one in self.world.entries(alice)]
+        last = len(kinds) - 1 - kinds[::-1].index(MessageCompleted)
+        self.assertIn(ConversationChanged, kinds[last:])
+
+    def test_refused(self) -> None:
+        """One that is refused after the restart has failed."""
+        alice, _, _ = self.under_way("one")
+        self.restart(BOB)
+        self.carrier.outcome = UNABLE
+        self.world.advance(3)
+        self.assertEqual(self.sent(self.world.same(alice)), [(BOB,)])
+        self.assertEqual(len(self.world.conversations), 1)
+
+    def test_over(self) -> None:
+        """A message is brought also where its conversation was over by then."""
+        alice, conversation_id, _ = self.under_way("one")
+        done(self.world.terminate(alice, conversation_id))
+        self.restart(BOB)
+        self.world.advance(3)
+        self.assertEqual(self.carrier.bodies, ["one"])
+        self.assertEqual(self.sent(self.world.same(alice)), [()])
+        self.assertEqual(self.world.stored(Carriage), [])
+
+    def test_ringing(self) -> None:
+        """A first message that was under way is brought again, and what becomes of it becomes of
+        the invitation."""
+        for outcome, state in ((None, "Connected"), (UNABLE, "Failed")):
+            self.build(World("alice", "carol", bounds=Bounds(conversations=10)))
+            alice = self.world.sign_in("alice")
+            self.carrier.answers = []
+            self.start(alice, BOB)
+            self.world.advance(0.5, step_s=0.1)
+            self.assertEqual(self.carrier.bodies, ["Hello"])
+            self.restart(BOB)
+            self.carrier.outcome = outcome
+            self.world.advance(1, step_s=0.1)
+            self.assertEqual(self.carrier.bodies, ["Hello"])
+            self.assertEqual(self.invitations(self.world.same(alice))[-1].state, state)
+
+    def test_rings(self) -> None:
+        """An invitation from there rings on, and what was written before it is answered comes."""
+        alice = self.world.sign_in("alice")
+        self.receive("one")
+        self.restart(BOB)
+        self.world.advance(1, step_s=0.1)
+        alice = self.world.same(alice)
+        conversation_id = self.accept(alice)
+        self.receive("two")
+        done(self.world.send(alice, conversation_id, "back"))
+        self.world.advance(1, step_s=0.1)
+        self.assertEqual((self.read(alice), self.carrier.bodies), (["one", "two"], ["back"]))

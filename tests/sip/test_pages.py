@@ -3,15 +3,17 @@
 from typing import cast
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from mobility.auth.lockout import Lockout
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
-from mobility.domain.correspondence import Correspondence
+from mobility.domain.correspondence import Correspondence, Page
 from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
 from mobility.domain.messaging import Call, Text
+from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Binding, Message
 from mobility.sip.admission import Admission
 from mobility.sip.carrier import SipCarrier
@@ -366,6 +368,40 @@ class OutgoingTests(PagesTestCase):
         self.proxy.answer(415)
         self.world.advance(10)
         self.assertEqual(len(self.proxy.got), 2)
+
+
+class IdentityTests(PagesTestCase):
+    """The same message, brought again after a restart."""
+
+    def bring(self, *, again: bool = False, html: bool = False) -> Deferred[Outcome | None]:
+        text = Text("Html", "<b>Hi</b>", "Hi") if html else Text("Plain", "Hi")
+        page = Page(uri("alice"), "Alice", BOB, 0.0, text, "c0ffee-7", again)
+        return running(self.carrier.carry(page))
+
+    def test_same(self) -> None:
+        """It has the Call-ID, the tag and the CSeq that it had."""
+        self.bring()
+        self.bring(again=True)
+        one, two = self.proxy.got
+        self.assertEqual((one.call_id, one.from_.tag), ("c0ffee-7", "c0ffee-7"))
+        self.assertEqual((two.call_id, two.from_, two.cseq), (one.call_id, one.from_, one.cseq))
+        self.assertNotEqual(one.via.branch, two.via.branch)
+
+    def test_known(self) -> None:
+        """Who has it already (482) has taken it; to who gets it first that is a refusal."""
+        first, again = self.bring(), self.bring(again=True)
+        self.proxy.answer(482, number=0)
+        self.proxy.answer(482)
+        self.assertIsNotNone(done(first))
+        self.assertIsNone(done(again))
+
+    def test_plain(self) -> None:
+        """What is sent in place of HTML is another request."""
+        self.bring(html=True)
+        self.proxy.answer(415)
+        one, two = self.proxy.got
+        self.assertEqual(one.call_id, two.call_id)
+        self.assertGreater(two.cseq.number, one.cseq.number + 1)
 
 
 class PhoneTests(PagesTestCase):

@@ -18,6 +18,7 @@ from mobility.domain.records.calls import (
     Renegotiation,
 )
 from mobility.domain.records.conversations import (
+    Carriage,
     Conversation,
     Invitation,
     Leg,
@@ -77,6 +78,7 @@ Record = (
     | Participant
     | Invitation
     | Message
+    | Carriage
     | Receipt
     | Meeting
     | MeetingExtension
@@ -111,6 +113,7 @@ __all__ = [
     "CallForwarding",
     "CallReport",
     "CallSide",
+    "Carriage",
     "Contact",
     "Conversation",
     "ConversationLog",

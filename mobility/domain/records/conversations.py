@@ -134,3 +134,16 @@ class Message:
     def text(self) -> str:
         """The message as plain text."""
         return self.plain if self.format == "Html" else self.body
+
+
+@attrs.frozen(slots=True)
+class Carriage:
+    """A message on its way to `to_uri`, who has no application, until it is taken there or not;
+    `application_id` is that of its sender, who is told so with `operation_id`."""
+
+    KEY: ClassVar = ("conversation_id", "number")
+    conversation_id: str
+    number: int
+    application_id: str
+    to_uri: str
+    operation_id: str = ""

@@ -17,6 +17,7 @@ from mobility.domain.records import (
     CallForwarding,
     CallReport,
     CallSide,
+    Carriage,
     Contact,
     Conversation,
     ConversationLog,
@@ -71,6 +72,7 @@ from mobility.store.tables.columns import (
     metadata,
 )
 from mobility.store.tables.conversation import (
+    carriages,
     conversations,
     invitations,
     legs,
@@ -141,6 +143,7 @@ TABLE_OF: dict[type[Record], Table] = {
     Participant: participants,
     Invitation: invitations,
     Message: messages,
+    Carriage: carriages,
     Receipt: receipts,
     Meeting: meetings,
     MeetingExtension: meeting_extensions,
@@ -177,6 +180,7 @@ __all__ = [
     "call_reports",
     "call_sides",
     "calls",
+    "carriages",
     "contact_groups",
     "contacts",
     "conversation_logs",

@@ -87,3 +87,14 @@ messages = Table(
     column("plain", Text),
     column("failed", Text),
 )
+
+carriages = Table(
+    "carriages",
+    metadata,
+    key("conversation_id"),
+    key("number", BigInteger),
+    column("application_id", Text),
+    column("to_uri", Text),
+    column("operation_id", Text),
+    sqlite_with_rowid=False,
+)
