@@ -45,6 +45,7 @@ from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.pages import PageDomain
 from mobility.sip.probing import TICK_S
 from mobility.sip.service import SipServices, SipSide
+from mobility.sip.sources import Sources
 from mobility.sip_listeners import SipListener, sip_listeners
 from mobility.standing import Standing
 from mobility.store.lock import exclusive_lock
@@ -255,6 +256,7 @@ class MobilityService(MultiService):
             self.log,
             pseudonym,
             tls=certificates.peers,
+            sources=Sources.of(config.topology.interfaces, config.topology.mediation),
         )
         front_end.bus.subscribe("sip events", self.sip.events.committed)
         letters = LateMessages(front_end.agenda, front_end.conversations, front_end.correspondence)

@@ -98,7 +98,7 @@ class AddressLocator:
         transport = target.transport or self._transport
         port = target.port or PORTS[transport]
         return [
-            Hop(transport, address, port, target.name)
+            Hop(transport, address, port, target.name, target.gateway)
             for address in await addresses(self._lookup, target.host)
         ]
 
@@ -120,14 +120,15 @@ class DnsLocator:
         host = target.host.strip("[]")
         if is_address(host):
             transport = target.transport or self._plain
-            return [Hop(transport, host, target.port or PORTS[transport], target.name)]
+            port = target.port or PORTS[transport]
+            return [Hop(transport, host, port, target.name, target.gateway)]
         if target.port is not None:
             return await self._by_address(target, target.transport or self._plain)
         found: list[Hop] = []
         for transport, name in await self._names(target):
             for service in in_order(await self._records.services(name), self._entropy):
                 found += [
-                    Hop(transport, address, service.port, target.name)
+                    Hop(transport, address, service.port, target.name, target.gateway)
                     for address in await self._records.addresses(service.host)
                 ]
         if found:
@@ -157,7 +158,7 @@ class DnsLocator:
     async def _by_address(self, target: Target, transport: str) -> list[Hop]:
         port = target.port or PORTS[transport]
         return [
-            Hop(transport, address, port, target.name)
+            Hop(transport, address, port, target.name, target.gateway)
             for address in await addresses(self._records.addresses, target.host)
         ]
 

@@ -30,7 +30,8 @@ from mobility.sip.framing import Frame, Unframeable
 from mobility.sip.limits import BACK_OFF_MAX_S, BACK_OFF_S, CONNECT_S, MAX_OUTGOING
 from mobility.sip.locating import Unreachable
 from mobility.sip.routing import Hop
-from mobility.sip.server import ConnectionTable, SipDatagrams, names_of
+from mobility.sip.server import EVERYWHERE, ConnectionTable, SipDatagrams, names_of
+from mobility.sip.sources import Sources
 
 EVENTS: Catalogue = {
     "sip.connected": {
@@ -57,6 +58,16 @@ ClientTls = Callable[[str], IOpenSSLClientConnectionCreator]
 """The client side of TLS with a peer whose certificate must be for a name or an address."""
 
 
+@attrs.frozen(slots=True)
+class Place:
+    """Where other elements can connect to: the address that is listened on ("" for all), what is
+    told instead of it ("" for nothing else), and the port."""
+
+    bound: str
+    advertise: str
+    port: int
+
+
 @attrs.define(slots=True)
 class _BackOff:
     """Nobody tries before `until`."""
@@ -69,9 +80,9 @@ class _BackOff:
 class Outgoing:
     """Flows to hops.
 
-    `datagrams` are the sockets that requests over UDP can leave by.  `places` are host and port
-    that other elements can connect to, by transport, which Via and Contact say; where the host is
-    "" it is the address of the connection.
+    `datagrams` are the sockets that requests over UDP can leave by.  `places` are where other
+    elements can connect to, by transport, which Via and Contact say.  `sources` are the addresses
+    that connections leave from.
     """
 
     def __init__(
@@ -84,7 +95,9 @@ class Outgoing:
         *,
         requests_per_s: float,
         burst: int,
+        sources: Sources | None = None,
     ) -> None:
+        self._sources = sources or Sources()
         self._core = core
         self._table = table
         self._reactor = reactor
@@ -93,7 +106,7 @@ class Outgoing:
         self._rate = requests_per_s
         self._burst = burst
         self.datagrams: list[SipDatagrams] = []
-        self.places: dict[str, tuple[str, int]] = {}
+        self.places: dict[str, list[Place]] = {}
         self._flows: dict[Hop, SipConnection] = {}
         self._opening: dict[Hop, list[Deferred[Flow]]] = {}
         self._back_offs: dict[Hop, _BackOff] = {}
@@ -103,6 +116,8 @@ class Outgoing:
 
     async def flow(self, hop: Hop) -> Flow:
         """A flow to the hop, opened if there is none.  Raises Unreachable."""
+        if hop.gateway:
+            self._sources.met(hop.address)
         if hop.transport == "UDP":
             return self._datagram_flow(hop)
         found = self._flows.get(hop)
@@ -125,7 +140,8 @@ class Outgoing:
     def _datagram_flow(self, hop: Hop) -> Flow:
         wide = isinstance(ip_address(hop.address), IPv6Address)
         for socket in self.datagrams:
-            if socket.transport is not None and socket.wide == wide:
+            fits = socket.transport is not None and socket.wide == wide
+            if fits and self._sources.may_leave(socket.local[0], hop.address):
                 return socket.peer((hop.address, hop.port))
         raise Unreachable("there is no socket for UDP")
 
@@ -134,9 +150,15 @@ class Outgoing:
             self._failed(hop, "there are too many connections")
             return
         address, port = hop.address, hop.port
+        try:
+            source = self._sources.towards(address)
+        except LookupError as error:
+            self._failed(hop, str(error.args[0]))
+            return
         wide = isinstance(ip_address(address), IPv6Address)
         kind = TCP6ClientEndpoint if wide else TCP4ClientEndpoint
-        endpoint: IStreamClientEndpoint = kind(self._reactor, address, port, CONNECT_S)
+        bound = (source, 0) if source else None
+        endpoint: IStreamClientEndpoint = kind(self._reactor, address, port, CONNECT_S, bound)
         if hop.transport == "TLS":
             if self._tls is None:
                 self._failed(hop, "there is no certificate for TLS")
@@ -180,6 +202,18 @@ class Outgoing:
         )
         for waiting in self._opening.pop(hop, ()):
             waiting.errback(Unreachable(reason))
+
+    def place_of(self, transport: str, here: tuple[str, int]) -> tuple[str, int]:
+        """Host and port where others can connect to instead of a connection that leaves `here`:
+        what listens on that address, else what listens first."""
+        places = self.places.get(transport)
+        if not places:
+            return here
+        address = here[0]
+        for place in places:
+            if place.bound in (*EVERYWHERE, address):
+                return place.advertise or address, place.port
+        return places[0].advertise or places[0].bound, places[0].port
 
     def build(self, hop: Hop) -> SipConnection:
         """The protocol of a connection that is being opened."""
@@ -228,8 +262,7 @@ class _Opened:
     def opened(self, connection: SipConnection) -> bool:
         if self._table.full:
             return False
-        host, port = self._outgoing.places.get(connection.transport, ("", connection.local[1]))
-        connection.local = host or connection.local[0], port
+        connection.local = self._outgoing.place_of(connection.transport, connection.local)
         self._table.add(connection)
         return True
 

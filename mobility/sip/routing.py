@@ -21,7 +21,7 @@ class Target:
     `host` is in lower case, IPv6 in brackets.  `port` None and `transport` "" are for the DNS to
     say; `transport` is else UDP, TCP or TLS.  Over TLS the peer's certificate must be for
     `identity`, which is the host unless something else is asked for.  `account` names that with
-    which its challenges are answered (`mobility.sip.accounts`).
+    which its challenges are answered (`mobility.sip.accounts`).  `gateway` says that it is one.
     """
 
     host: str
@@ -29,6 +29,7 @@ class Target:
     transport: str = ""
     identity: str = ""
     account: str = ""
+    gateway: bool = attrs.field(default=False, eq=False)
 
     @property
     def name(self) -> str:
@@ -38,12 +39,16 @@ class Target:
 
 @attrs.frozen(slots=True)
 class Hop:
-    """An address that a request can be sent to; `name` is that of its certificate over TLS."""
+    """An address that a request can be sent to.
+
+    `name` is that of its certificate over TLS; `gateway` says that there is one.
+    """
 
     transport: str
     address: str
     port: int
     name: str
+    gateway: bool = attrs.field(default=False, eq=False)
 
 
 Way = Flow | Target

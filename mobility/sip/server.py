@@ -171,7 +171,7 @@ class DatagramPeer:
         host, port = self._server.local
         if self._server.advertise:
             return self._server.advertise, port
-        return (_towards(self.source) if host in _ALL else host), port
+        return (_towards(self.source) if host in EVERYWHERE else host), port
 
     def send(self, data: bytes) -> bool:
         return self._server.send(data, self.source)
@@ -254,7 +254,7 @@ def names_of(certificate: X509 | None) -> frozenset[str]:
     return frozenset(name.lower() for name in (*domains, *hosts) if not _is_address(name))
 
 
-_ALL = ("", "0.0.0.0", "::")  # noqa: S104  # nothing is bound
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # nothing is bound
 """Addresses that stand for all."""
 
 

@@ -40,7 +40,7 @@ from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.message_bodies import ACCEPT
 from mobility.sip.mixer_legs import SipMixer
-from mobility.sip.outgoing import ClientTls, Outgoing
+from mobility.sip.outgoing import ClientTls, Outgoing, Place
 from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
@@ -48,6 +48,7 @@ from mobility.sip.redirects import Redirects
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.sip.sessions import Sessions
+from mobility.sip.sources import Sources
 from mobility.sip.static_routes import StaticRoutes
 
 EVENTS: Catalogue = {
@@ -92,10 +93,12 @@ class SipSide:
         pseudonym: Callable[[str], str],
         *,
         tls: ClientTls | None = None,
+        sources: Sources | None = None,
         epoch: Callable[[], float] = time.time,
         entropy: Entropy = os.urandom,
     ) -> None:
-        """`tls` is the client side of TLS, None for none.
+        """`tls` is the client side of TLS, None for none; `sources` are the addresses that requests
+        leave from, None for what the system chooses.
 
         Raises OperatorFault for an account whose password cannot be read.
         """
@@ -126,6 +129,7 @@ class SipSide:
             tls,
             requests_per_s=settings.requests_per_s,
             burst=settings.burst,
+            sources=sources,
         )
         records = system_records(reactor, settings.resolvers)
         locator = DnsLocator(records, _spoken(settings, tls), entropy)
@@ -217,8 +221,9 @@ class SipSide:
     def server(self, listener: SipListenerConfig) -> SipServer:
         """What a stream listener serves."""
         transport = "TLS" if listener.tls else "TCP"
-        place = listener.advertise, tcp_address(listener.endpoint)[1]
-        self.outgoing.places.setdefault(transport, place)
+        bound, port = tcp_address(listener.endpoint)
+        place = Place(bound, listener.advertise, port)
+        self.outgoing.places.setdefault(transport, []).append(place)
         return SipServer(
             listener.name,
             self.core,

@@ -187,7 +187,7 @@ class StaticRoutes:
 
 def target_of_gateway(gateway: Gateway) -> Target:
     transport = gateway.transport.upper()
-    return Target(gateway.name, gateway.port, transport, account=gateway.account)
+    return Target(gateway.name, gateway.port, transport, account=gateway.account, gateway=True)
 
 
 def _target(settings: SipTargetConfig, route: SipRouteConfig) -> Target:

@@ -22,12 +22,13 @@ from mobility.sip.core import Core
 from mobility.sip.headers import NameAddr
 from mobility.sip.locating import AddressLocator, Unreachable, system_lookup
 from mobility.sip.message import Response
-from mobility.sip.outgoing import ClientTls, Outgoing
+from mobility.sip.outgoing import ClientTls, Outgoing, Place
 from mobility.sip.routing import Hop, Target
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
+from mobility.sip.sources import Sources
 from mobility.testing import MemoryLog
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, OTHER = "127.0.0.1", "127.0.0.2"
 US = NameAddr.parse("<sip:us@example.test>")
 
 
@@ -42,14 +43,14 @@ random.number = 0
 class Element:
     """One SIP element: its core, its listeners and what it opens."""
 
-    def __init__(self, tls: ClientTls | None = None) -> None:
+    def __init__(self, tls: ClientTls | None = None, sources: Sources | None = None) -> None:
         self.log = MemoryLog()
         here = cast(IReactor, reactor)
         clock = Clock()  # transactions do not time out here
         self.core = Core(clock, self.log, random)
         self.table = ConnectionTable(here, 20)
         self.outgoing = Outgoing(
-            self.core, self.table, here, self.log, tls, requests_per_s=0, burst=1
+            self.core, self.table, here, self.log, tls, requests_per_s=0, burst=1, sources=sources
         )
         locator = AddressLocator(system_lookup(here), "TCP")
         self.client = Client(self.core, self.outgoing, locator, clock, self.log, random)
@@ -69,7 +70,27 @@ class Element:
         self.udp = cast(IReactorUDP, reactor).listenUDP(0, socket, interface=LOOPBACK)
         self.outgoing.datagrams.append(socket)
         self.ports = [self.tcp, self.udp]
-        self.outgoing.places["TCP"] = "", self.tcp.getHost().port
+        self.outgoing.places["TCP"] = [Place("", "", self.tcp.getHost().port)]
+
+    def at(self, host: str, transport: str) -> int:
+        """Listen on another address, too; the port."""
+        if transport == "UDP":
+            socket = SipDatagrams("udp", self.core, requests_per_s=0, burst=1)
+            port = cast(IReactorUDP, reactor).listenUDP(0, socket, interface=host)
+        else:
+            server = SipServer(
+                "tcp",
+                self.core,
+                self.table,
+                cast(IReactor, reactor),
+                secure=False,
+                requests_per_s=0,
+                burst=1,
+            )
+            port = cast(IReactorTCP, reactor).listenTCP(0, server, interface=host)
+        self.ports.append(port)
+        number: int = port.getHost().port
+        return number
 
     def listen_tls(self, config: Config) -> int:
         """Listen with the certificate of the configuration, and take clients of any."""
@@ -247,6 +268,43 @@ class OutgoingTests(TestCase):
         for transport in ("UDP", "TLS"):
             with self.assertRaises(Unreachable):
                 await self.ours.outgoing.flow(Hop(transport, LOOPBACK, 9, "peer.example.test"))
+
+    async def test_two_addresses(self) -> None:
+        """Where an address is declared for mediation, connections and datagrams to gateways leave
+        from it, all others from the front end's, and Via names a listener of the same address."""
+        ours = Element(sources=Sources.of((LOOPBACK, OTHER), OTHER))
+        self.addCleanup(ours.close)
+        ours.listen()
+        mediation = SipDatagrams("mediation", ours.core, requests_per_s=0, burst=1)
+        socket = cast(IReactorUDP, reactor).listenUDP(0, mediation, interface=OTHER)
+        ours.ports.append(socket)
+        ours.outgoing.datagrams.append(mediation)
+        front_end = ours.outgoing.places["TCP"][0].port
+        ours.outgoing.places["TCP"] = [Place(LOOPBACK, "", front_end), Place(OTHER, "", 5068)]
+        for transport, places in (
+            ("TCP", {False: f"{LOOPBACK}:{front_end}", True: f"{OTHER}:5068"}),
+            (
+                "UDP",
+                {
+                    False: f"{LOOPBACK}:{ours.udp.getHost().port}",
+                    True: f"{OTHER}:{socket.getHost().port}",
+                },
+            ),
+        ):
+            for gateway, via in places.items():
+                theirs = Element()
+                self.addCleanup(theirs.close)
+                theirs.listen()
+                # Each on an address of its own: a gateway is known by its.
+                host = "127.0.0.3" if gateway else "127.0.0.4"
+                listening = theirs.at(host, transport)
+                request = ours.client.request("OPTIONS", "sip:localhost", US, US)
+                target = Target(host, listening, transport, gateway=gateway)
+                response = await ours.client.ask(request, [target])
+                self.assertEqual((200, via), (response.status, response.via.sent_by))
+                (line,) = theirs.log.named("sip.request")
+                source = OTHER if gateway else LOOPBACK
+                self.assertEqual(source, line["peer"])
 
     async def _closed_port(self) -> int:
         port = cast(IReactorUDP, reactor).listenUDP(0, DatagramProtocol(), interface=LOOPBACK)
