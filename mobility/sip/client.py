@@ -346,7 +346,7 @@ class Client:
 
     def _with_via(self, request: Request, flow: Flow) -> Request:
         via = self.core.via(flow.transport, sent_by(flow))
-        fields = {"Via": [via], **{name: lines[:] for name, lines in request.fields.items()}}
+        fields = {"Via": [via], **request.fields}
         if request.method in _REACHED and "Contact" not in fields:
             fields["Contact"] = [f"<{contact_over(flow)}>"]
         return Request(fields=fields, body=request.body, method=request.method, uri=request.uri)

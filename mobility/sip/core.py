@@ -32,6 +32,7 @@ from mobility.sip.headers import Via
 from mobility.sip.limits import BUSY_RETRY_S
 from mobility.sip.message import Request, Response, WrongVersion, parse, salvage
 from mobility.sip.refusal import SipRefusal
+from mobility.sip.timers import Timers
 from mobility.sip.transaction import Event, Transaction
 from mobility.sip.transactions import Timer, Transactions
 from mobility.sip.uri import UnknownScheme
@@ -154,7 +155,7 @@ class Core:
         self._log = log
         self.entropy = entropy
         self._numbers = 0
-        self.transactions = Transactions(self, clock.callLater)
+        self.transactions = Transactions(self, Timers(clock).later)
         self._handlers: dict[str, Handler] = {}
         self._within: set[str] = set()
         self.allow = ""

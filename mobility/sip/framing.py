@@ -17,8 +17,8 @@ MAX_HEAD_BYTES = 32_768
 """Of its start line and header fields (our choice: half of a message)."""
 
 _END = b"\r\n\r\n"
-_FOLD = re.compile(rb"\r\n[ \t]+")
-_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE)
+"""With what it holds on folded lines."""
 
 
 class Unframeable(Malformed):
@@ -51,13 +51,12 @@ def content_length(head: bytes) -> int | None:
 
     Raises Unframeable for one that is no number, too large, or not the same twice.
     """
-    folded = b"\r\n " in head or b"\r\n\t" in head
-    found = _LENGTH.findall(_FOLD.sub(b" ", head) if folded else head)
+    found = _LENGTH.findall(head)
     if not found:
         return None
     if len(found) > 1:
         raise Unframeable(400, "more than one Content-Length", head)
-    text = found[0].strip(b" \t")
+    text = found[0].strip(b" \t\r\n")
     if not (0 < len(text) <= 10 and text.isdigit()):
         raise Unframeable(400, "a Content-Length that is no number", head)
     length = int(text)

@@ -1,6 +1,8 @@
 """Header fields with a structure of their own, read when somebody asks for them.
 
-Each class reads one value with `parse` (raising Malformed) and writes it with `str`.
+Each class reads one value with `parse` (raising Malformed) and writes it with `str`.  Values are
+not to be changed; those that every message has are not frozen only because making them costs less
+so.
 """
 
 import re
@@ -48,7 +50,7 @@ _ADDR_SPEC = re.compile(r"[^\s<>\",;?]+")
 Parameters = Mapping[str, str | None]
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class Via:
     """One hop of the Via header field (RFC 3261 section 20.42); `transport` in upper case."""
 
@@ -89,7 +91,7 @@ class Via:
         return f"SIP/2.0/{self.transport} {self.sent_by}{parameters}"
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class CSeq:
     """RFC 3261 section 20.16."""
 
@@ -110,7 +112,7 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class NameAddr:
     """A name-addr or addr-spec with its parameters: From, To, Contact, Route, Refer-To, ...
 

@@ -17,7 +17,7 @@ from mobility.sip.reasons import REASONS
 VERSION: Final = "SIP/2.0"
 
 MAX_HEADERS = 200
-"""Header field lines of a message (the bound that is asked for)."""
+"""Header field lines of a message, folded ones each by itself (the bound that is asked for)."""
 
 MAX_SALVAGED_BYTES = 8_192
 """Of a head that cannot be read, where an answer's header fields are looked for (our choice)."""
@@ -90,6 +90,8 @@ _NAMES: Final = {
     **{compact.upper(): name for compact, name in _COMPACT.items()},
 }
 
+_BLANK = " \t"
+_BLANKS = (" ", "\t")
 _FOLD = re.compile(r"(?<![ \t])[ \t]*\r\n[ \t]+")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*)", re.IGNORECASE)
 _BARE_NUL = re.compile(r"(?<!\\)\0")
@@ -110,12 +112,17 @@ def canonical(name: str) -> str:
 
 @attrs.define(slots=True, eq=False)
 class Message:
-    """What requests and responses have in common."""
+    """What requests and responses have in common.
+
+    The header fields that every message must have are read once.
+    """
 
     fields: Fields = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     _via: Via | None = attrs.field(default=None, init=False, repr=False)
     _cseq: CSeq | None = attrs.field(default=None, init=False, repr=False)
+    _from: NameAddr | None = attrs.field(default=None, init=False, repr=False)
+    _to: NameAddr | None = attrs.field(default=None, init=False, repr=False)
 
     def first(self, name: str) -> str | None:
         """The first line of a header field (canonical name), None without it."""
@@ -131,12 +138,14 @@ class Message:
 
     def set(self, name: str, *values: str) -> None:
         """These values and no others; without one the header field goes."""
+        self._via = self._cseq = self._from = self._to = None
         if values:
             self.fields[name] = list(values)
         else:
             self.fields.pop(name, None)
 
     def add(self, name: str, value: str) -> None:
+        """One more line of a header field that may have several."""
         self.fields.setdefault(name, []).append(value)
 
     def need(self, name: str) -> str:
@@ -174,12 +183,16 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """Raises Malformed."""
-        return NameAddr.parse(self.need("From"))
+        if self._from is None:
+            self._from = NameAddr.parse(self.need("From"))
+        return self._from
 
     @property
     def to(self) -> NameAddr:
         """Raises Malformed."""
-        return NameAddr.parse(self.need("To"))
+        if self._to is None:
+            self._to = NameAddr.parse(self.need("To"))
+        return self._to
 
     @property
     def call_id(self) -> str:
@@ -215,7 +228,7 @@ class Request(Message):
         """
         fields = self.fields
         to = fields.get("To", [])
-        if to_tag and len(to) == 1 and not _has_tag(to[0]):
+        if to_tag and len(to) == 1 and not self._has_to_tag():
             to = [f"{to[0]};tag={to_tag}"]
         taken = {
             "Via": fields.get("Via", [])[:],
@@ -229,6 +242,12 @@ class Request(Message):
         return Response(
             fields=taken, status=status, reason=reason or REASONS.get(status, "Unknown")
         )
+
+    def _has_to_tag(self) -> bool:
+        try:
+            return bool(self.to.tag)
+        except Malformed:
+            return False
 
     def renumber(self, number: int) -> None:
         """Another CSeq, as a request has that is sent again (RFC 3261 section 8.1.3.5)."""
@@ -261,29 +280,28 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     a request of another version.
     """
     text = head.decode("utf-8", "surrogateescape")
-    start, _, rest = text.partition("\r\n")
-    if "\r\n " in rest or "\r\n\t" in rest:
-        rest = _FOLD.sub(" ", rest)
-    lines = rest.split("\r\n") if rest else []
+    start, *lines = text.split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise Malformed("too many header fields")
-    ends = max(len(lines) - 1, 0)
-    if rest.count("\n") != ends or rest.count("\r") != ends:
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         raise Malformed("a bare CR or LF")
     if "\0" in text and _BARE_NUL.search(text):
         raise Malformed("a NUL")
     fields: Fields = {}
+    values: list[str] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        known = _NAMES.get(name) if colon else None
-        if known is None:
+        known = _NAMES.get(name)
+        if known is None or not colon:
+            if values and line.startswith(_BLANKS):  # the value above goes on (section 7.3.1)
+                values[-1] = f"{values[-1]} {line.strip(_BLANK)}".strip(_BLANK)
+                continue
             known, value = _field(line)
-        else:
-            value = value.strip(" \t")
         if known in fields:
-            fields[known].append(value)
+            values = fields[known]
+            values.append(value.strip(_BLANK))
         else:
-            fields[known] = [value]
+            fields[known] = values = [value.strip(_BLANK)]
     fields.pop("Content-Length", None)
     if start[:4].upper() == "SIP/":
         return _response(start, fields, body)
@@ -307,7 +325,7 @@ def salvage(head: bytes) -> Request | None:
         except Malformed:
             continue
         if not _CONTROL.search(value):
-            fields.setdefault(name, []).append(value)
+            fields.setdefault(name, []).append(value.strip(_BLANK))
     if "Via" not in fields or "CSeq" not in fields:
         return None
     method = fields["CSeq"][0].rpartition(" ")[2]
@@ -315,12 +333,12 @@ def salvage(head: bytes) -> Request | None:
 
 
 def _field(line: str) -> tuple[str, str]:
-    """Canonical name and value of a header field line.  Raises Malformed."""
+    """Canonical name and value of a header field line, blanks and all.  Raises Malformed."""
     name, colon, value = line.partition(":")
     name = name.rstrip(" \t")
     if not colon or not is_token(name):
         raise Malformed("a line that is no header field")
-    return canonical(name), value.strip(" \t")
+    return canonical(name), value
 
 
 def _request(start: str, fields: Fields, body: bytes) -> Request:
@@ -342,12 +360,3 @@ def _response(start: str, fields: Fields, body: bytes) -> Response:
     if match is None:
         raise Malformed("a wrong status line")
     return Response(fields=fields, body=body, status=int(match.group(1)), reason=match.group(2))
-
-
-def _has_tag(to: str) -> bool:
-    if ";tag=" in to:
-        return True
-    try:
-        return bool(NameAddr.parse(to).tag)
-    except Malformed:
-        return False

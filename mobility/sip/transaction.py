@@ -82,7 +82,8 @@ Table = Mapping[tuple[State, Event], tuple[State, tuple[Action, ...]]]
 class Transaction:
     """One machine.  `latest` is the last message it sent.
 
-    `request` is what began it, `reliable` whether its transport is.  `user` is its user's own.
+    `request` is what began it, `reliable` whether its transport is.  `user` is its user's own, and
+    `key`, `flow` and `timers` are its port's.
     """
 
     table: Table = attrs.field(repr=False)
@@ -93,6 +94,9 @@ class Transaction:
     latest: Request | Response | None = attrs.field(default=None, repr=False)
     interval_s: float = T1_S
     user: Any = attrs.field(default=None, repr=False)
+    key: Any = attrs.field(default=None, repr=False)
+    flow: Any = attrs.field(default=None, repr=False)
+    timers: Any = attrs.field(default=None, repr=False)
 
     def feed(self, event: Event, message: Request | Response | None = None) -> None:
         """Something happened."""

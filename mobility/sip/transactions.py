@@ -7,8 +7,6 @@ randomness and the user.
 from collections.abc import Callable
 from typing import Protocol
 
-import attrs
-
 from mobility.sip import transaction as machines
 from mobility.sip.flow import Flow
 from mobility.sip.headers import MAGIC_COOKIE
@@ -18,7 +16,7 @@ from mobility.sip.transaction import Event, Transaction, event_of
 MAX_TRANSACTIONS = 100_000
 """Transactions at once; a request beyond is answered 503 (our choice: about 200 MB of them)."""
 
-ServerKey = tuple[str, str, str]
+ServerKey = tuple[str, str, int | None, str]
 ClientKey = tuple[str, str]
 
 
@@ -50,15 +48,6 @@ class User(Protocol):
         """A response came to nothing we asked, such as another 2xx to an INVITE."""
 
 
-@attrs.define(slots=True, eq=False)
-class _Running:
-    """A transaction's key, flow and timers."""
-
-    key: ServerKey | ClientKey
-    flow: Flow
-    timers: dict[Event, Timer] = attrs.Factory(dict)
-
-
 class Transactions:
     """The transactions that run.  It is the Port of each of them."""
 
@@ -67,11 +56,10 @@ class Transactions:
         self._call_later = call_later
         self._servers: dict[ServerKey, Transaction] = {}
         self._clients: dict[ClientKey, Transaction] = {}
-        self._running: dict[Transaction, _Running] = {}
         self._of_flow: dict[Flow, set[Transaction]] = {}
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._servers) + len(self._clients)
 
     # -- what comes from transports -------------------------------------------------------------
 
@@ -106,14 +94,14 @@ class Transactions:
         if method == "ACK":
             self._user.acknowledged(request, flow)
             return
-        if len(self._running) >= MAX_TRANSACTIONS:
+        if len(self) >= MAX_TRANSACTIONS:
             busy = request.respond(503)
             busy.set("Retry-After", "10")
             flow.send(bytes(busy))
             return
         transaction = machines.server(request, reliable=flow.reliable, port=self)
+        transaction.key, transaction.flow = key, flow
         self._servers[key] = transaction
-        self._running[transaction] = _Running(key, flow)
         self._user.requested(transaction, request, flow)
         if not transaction.is_over:
             self._of_flow.setdefault(flow, set()).add(transaction)
@@ -128,8 +116,8 @@ class Transactions:
         """Send a request of ours, with a Via whose branch is unique."""
         transaction = machines.client(request, reliable=flow.reliable, port=self, user=user)
         key = request.via.branch, request.method
+        transaction.key, transaction.flow = key, flow
         self._clients[key] = transaction
-        self._running[transaction] = _Running(key, flow)
         self._of_flow.setdefault(flow, set()).add(transaction)
         transaction.begin()
         return transaction
@@ -137,25 +125,22 @@ class Transactions:
     # -- what transactions want (a Port) --------------------------------------------------------
 
     def send(self, transaction: Transaction, message: Request | Response) -> None:
-        running = self._running.get(transaction)
-        if running is not None and not running.flow.send(bytes(message)):
+        if not transaction.flow.send(bytes(message)):
             self.start(transaction, Event.UNSENT, 0.0)
 
     def start(self, transaction: Transaction, timer: Event, seconds: float) -> None:
-        running = self._running.get(transaction)
-        if running is None:
-            return
+        if transaction.timers is None:
+            transaction.timers = {}
         self.stop(transaction, timer)
 
         def fire() -> None:
-            running.timers.pop(timer, None)
+            transaction.timers.pop(timer, None)
             transaction.feed(timer)
 
-        running.timers[timer] = self._call_later(seconds, fire)
+        transaction.timers[timer] = self._call_later(seconds, fire)
 
     def stop(self, transaction: Transaction, timer: Event) -> None:
-        running = self._running.get(transaction)
-        started = running.timers.pop(timer, None) if running is not None else None
+        started = transaction.timers.pop(timer, None) if transaction.timers else None
         if started is not None:
             started.cancel()
 
@@ -163,27 +148,27 @@ class Transactions:
         if isinstance(message, Response):
             self._user.responded(transaction, message)
         else:
-            self._user.acknowledged(message, self._running[transaction].flow)
+            self._user.acknowledged(message, transaction.flow)
 
     def fail(self, transaction: Transaction, event: Event) -> None:
         self._user.failed(transaction, event)
 
     def end(self, transaction: Transaction) -> None:
-        running = self._running.pop(transaction, None)
-        if running is None:
-            return
-        transaction.user = None  # which has the transaction: memory is free at once without cycles
-        for timer in running.timers.values():
-            timer.cancel()
-        others = self._of_flow.get(running.flow)
+        if transaction.timers:
+            for timer in transaction.timers.values():
+                timer.cancel()
+            transaction.timers = None
+        flow, key = transaction.flow, transaction.key
+        others = self._of_flow.get(flow)
         if others is not None:
             others.discard(transaction)
             if not others:
-                del self._of_flow[running.flow]
-        if len(running.key) == 3:
-            self._servers.pop(running.key, None)
+                del self._of_flow[flow]
+        if len(key) == 2:
+            self._clients.pop(key, None)
         else:
-            self._clients.pop(running.key, None)
+            self._servers.pop(key, None)
+        transaction.user = None  # which has the transaction: memory is free at once without cycles
 
 
 def _server_key(request: Request, method: str) -> ServerKey:
@@ -191,7 +176,7 @@ def _server_key(request: Request, method: str) -> ServerKey:
     via = request.via
     branch = via.branch
     if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-        return branch, via.sent_by, method
+        return branch, via.host, via.port, method
     old = (
         request.uri,
         request.from_.tag,
@@ -199,4 +184,4 @@ def _server_key(request: Request, method: str) -> ServerKey:
         str(request.cseq.number),
         str(via),
     )
-    return "\0".join(old), "", method
+    return "\0".join(old), "", None, method

@@ -30,16 +30,14 @@ def check(message: Request | Response) -> None:
 
     UnknownScheme is raised for a Request-URI of another scheme.
     """
-    fields = message.fields
-    for name in [name for name in fields if name in _CHECKERS]:
-        lines, checker = fields[name], _CHECKERS[name]
-        if len(lines) > 1 and name not in _MANY:
-            raise Malformed(f"more than one {name}")
-        for line in lines:
-            checker(line)
-    NameAddr.parse(message.need("From"))
-    NameAddr.parse(message.need("To"))
-    message.call_id, message.via  # noqa: B018  # there must be these, too
+    for name, lines in message.fields.items():
+        checker = _CHECKERS.get(name)
+        if checker is not None:
+            if len(lines) > 1 and name not in _MANY:
+                raise Malformed(f"more than one {name}")
+            for line in lines:
+                checker(line)
+    message.from_, message.to, message.call_id, message.via  # noqa: B018  # these must be there
     cseq = message.cseq
     if isinstance(message, Request):
         if cseq.method != message.method:
