@@ -1,5 +1,7 @@
 """Listeners: endpoint strings opened when the service starts, TLS put on them where asked for."""
 
+from functools import partial
+
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -18,8 +20,8 @@ from mobility.config import ListenerConfig, SipListenerConfig, tcp_address
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
+from mobility.operate.gathering import GatheringServer, TurnEnd
 from mobility.operate.ports import obstacle
-from mobility.operate.prompt import PromptServer
 
 EVENTS: Catalogue = {
     "listener.started": {
@@ -58,6 +60,7 @@ class Listener(Service):
     ) -> None:
         self._where = where
         self._dotted = f"{dotted}.endpoint"
+        self._reactor = reactor
         self._log = log
         self._port: IListeningPort | None = None
         self.settings = settings
@@ -106,7 +109,7 @@ class Listener(Service):
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
         if isinstance(port, Port):  # all but those of foreign endpoints
-            port.transport = PromptServer
+            port.transport = partial(GatheringServer, turn_end=TurnEnd(self._reactor))
         self._log.emit(
             "listener.started",
             listener=self.settings.name,
