@@ -52,7 +52,9 @@ class Bindings:
     def of(self, user_uri: str, now: float) -> list[Binding]:
         """The bindings of a user that have not expired, the one used last first."""
         found = [one for one in self._of.get(user_uri, {}).values() if one.expires_at > now]
-        return sorted(found, key=lambda one: one.registered_at, reverse=True)
+        if len(found) > 1:
+            found.sort(key=lambda one: one.registered_at, reverse=True)
+        return found
 
     def any_of(self, user_uri: str) -> bool:
         """Whether a user has any phone that is registered."""

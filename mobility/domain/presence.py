@@ -5,6 +5,7 @@ decision 3).
 """
 
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -20,6 +21,10 @@ ACTIVE, INACTIVE, AWAY = range(3)
 
 AWAY_AFTER_S = 300
 """An inactive endpoint is away after this long again (Skype for Business: 5 + 5 minutes)."""
+
+MAX_NEVER_SHOWN = 4_096
+"""People who never showed anything whose presence is remembered, since it is asked for with each
+message to them (our choice)."""
 
 _BY_ACTIVITY = {
     "Online": ("Online", "IdleOnline", "Away"),
@@ -116,7 +121,7 @@ class PresenceBook:
     def of(self, uri: str) -> Presence:
         """What `uri` shows; one who never showed anything is Offline with number 0."""
         presence = self._presences.get(uri)
-        return presence if presence is not None else Presence(uri)
+        return presence if presence is not None else _never_shown(uri)
 
     def committed(self, presences: Iterable[Presence]) -> None:
         """Take stored rows (with their numbers) into memory."""
@@ -222,3 +227,8 @@ def latest_number(presence: Presence, hidden: Collection[str] = ()) -> int:
     """The number of the latest change of any part of a presence but the `hidden` ones; 0 if there
     was none."""
     return max((getattr(presence, part) for part in PARTS if part not in hidden), default=0)
+
+
+@lru_cache(MAX_NEVER_SHOWN)
+def _never_shown(uri: str) -> Presence:
+    return Presence(uri)

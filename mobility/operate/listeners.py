@@ -109,7 +109,9 @@ class Listener(Service):
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
         if isinstance(port, Port):  # all but those of foreign endpoints
-            port.transport = partial(GatheringServer, turn_end=TurnEnd(self._reactor))
+            port.transport = partial(  # type: ignore[assignment]  # it is called like the class
+                GatheringServer, turn_end=TurnEnd(self._reactor)
+            )
         self._log.emit(
             "listener.started",
             listener=self.settings.name,

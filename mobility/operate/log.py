@@ -141,7 +141,9 @@ class JsonLog:
 
     def __init__(self, descriptor: int, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._at_ms = -1
         self._second = -1
+        self._until_second = ""
         self._stamp = ""
         self._sink = Sink(descriptor, lambda lost: self._line("log.dropped", {"lines": lost}))
         self._later: Callable[[Callable[[], None]], object] | None = None
@@ -185,12 +187,16 @@ class JsonLog:
         return _encoded({"time": self._time(), "event": event, **fields})
 
     def _time(self) -> str:
-        now = self._clock()
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        return f"{self._stamp}{int((now - second) * 1000):03d}Z"
+        """Made once for all lines of a millisecond."""
+        at_ms = int(self._clock() * 1000)
+        if at_ms != self._at_ms:
+            self._at_ms = at_ms
+            second, ms = divmod(at_ms, 1000)
+            if second != self._second:
+                self._second = second
+                self._until_second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+            self._stamp = f"{self._until_second}{ms:03d}Z"
+        return self._stamp
 
 
 def _encoded(line: dict[str, object]) -> bytes:

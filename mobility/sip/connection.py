@@ -36,7 +36,7 @@ class Server(Protocol):
     def names_of(self, certificate: X509 | None) -> frozenset[str]:
         """The names of a verified certificate."""
 
-    def frame(self, connection: "SipConnection", frame: Frame) -> None:
+    def frame(self, frame: Frame, connection: "SipConnection") -> None:
         """A message came."""
 
     def fault(self, connection: "SipConnection", fault: Unframeable) -> None:
@@ -125,7 +125,7 @@ class SipConnection:
         try:
             for frame in frames:
                 if isinstance(frame, Frame):
-                    self._server.frame(self, frame)
+                    self._server.frame(frame, self)
                 else:
                     self.send(PONG)
             if fault is not None:

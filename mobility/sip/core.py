@@ -290,7 +290,7 @@ class Core:
         if handler is None and request.method not in _DIALOG_METHODS:
             known = request.method in _KNOWN_METHODS
             raise SipRefusal(405 if known else 501, fields={"Allow": [self.allow]})
-        if request.method != "CANCEL":
+        if "Require" in request.fields and request.method != "CANCEL":
             self._check_extensions(request)
         if not request.to.tag:
             if handler is None:
@@ -308,8 +308,6 @@ class Core:
 
     def _check_extensions(self, request: Request) -> None:
         """420 for what the peer requires and we lack (RFC 3261 section 8.2.2.3)."""
-        if "Require" not in request.fields:
-            return
         lacking = sorted(request.tokens("Require") - set(SUPPORTED))
         if lacking:
             raise SipRefusal(420, fields={"Unsupported": [", ".join(lacking)]})

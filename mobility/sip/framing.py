@@ -33,7 +33,7 @@ class Unframeable(Malformed):
         self.head = head
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class Frame:
     """The bytes of one message: `head` without its empty line, and the body."""
 
@@ -77,7 +77,7 @@ class Framer:
     @property
     def waits(self) -> bool:
         """Whether a message has begun and not ended."""
-        return self._wanted >= 0 or bool(self._buffer.strip(b"\r\n"))
+        return self._wanted >= 0 or (self._buffer != b"" and self._buffer.strip(b"\r\n") != b"")
 
     def receive(self, data: bytes) -> tuple[list[Frame | Ping], Unframeable | None]:
         """What `data` completes, and if the stream cannot be read on, why."""
@@ -87,13 +87,8 @@ class Framer:
         fault: Unframeable | None = None
         while True:
             if self._wanted < 0:
-                while buffer.startswith(_END, at):
-                    frames.append(Ping())
-                    at += 4
-                while buffer.startswith(b"\r\n", at) and not buffer.startswith(_END, at):
-                    if len(buffer) - at < 4:
-                        break  # it may become a ping
-                    at += 2
+                if buffer.startswith(b"\r\n", at):
+                    at = _after_empty_lines(buffer, at, frames)
                 end = buffer.find(_END, max(at, self._searched))
                 if end < 0:
                     if len(buffer) - at > MAX_HEAD_BYTES:
@@ -119,9 +114,21 @@ class Framer:
             at += self._wanted
             self._wanted = -1
         self._buffer = buffer[at:]
-        if self._wanted < 0:
+        if self._buffer and self._wanted < 0:
             self._searched = max(0, len(self._buffer) - 3)
         return frames, fault
+
+
+def _after_empty_lines(buffer: bytes, at: int, frames: list[Frame | Ping]) -> int:
+    """Where the empty lines at `at` end; pings among them are added to `frames`."""
+    while buffer.startswith(_END, at):
+        frames.append(Ping())
+        at += 4
+    while buffer.startswith(b"\r\n", at) and not buffer.startswith(_END, at):
+        if len(buffer) - at < 4:
+            break  # it may become a ping
+        at += 2
+    return at
 
 
 def datagram(data: bytes) -> Frame | Ping | None:

@@ -26,7 +26,7 @@ class Malformed(ValueError):
 
 
 def is_token(text: str) -> bool:
-    return TOKEN.fullmatch(text) is not None
+    return (text.isascii() and text.isalnum()) or TOKEN.fullmatch(text) is not None
 
 
 def quote(text: str) -> str:

@@ -39,11 +39,8 @@ _VIA = re.compile(
     r"([^;,<>\" \t]+(?:[ \t]*:[ \t]*\d+)?)[ \t]*",
     re.IGNORECASE,
 )
-_PLAIN_VIA = re.compile(
-    r"SIP/2\.0/(UDP|TCP|TLS) ([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
-    r";branch=([A-Za-z0-9\-.!%*_+`'~]{1,128})(;rport)?"
-)
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", re.ASCII)
+_PLAIN_VIA_ENDS = frozenset({"", "rport"})
 _DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*")
 _ADDR_SPEC = re.compile(r"[^\s<>\",;?]+")
 
@@ -68,27 +65,36 @@ class Via:
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        plain = _PLAIN_VIA.fullmatch(text)
-        if plain is not None:  # what nearly every hop sends; a third of the time
-            transport, host, port, branch, rport = plain.groups()
-            parameters: dict[str, str | None] = {"branch": branch}
-            if rport:
-                parameters["rport"] = None
-            return cls(transport, host, int(port) if port else None, parameters)
-        match = _VIA.match(text)
-        if match is None:
-            raise Malformed("a wrong Via")
-        sent_by = match.group(2)
-        if " " in sent_by or "\t" in sent_by:
-            sent_by = sent_by.replace(" ", "").replace("\t", "")
-        name, number_of_port = parse_host_port(sent_by)
-        parameters = parse_parameters(text[match.end() :])
-        return cls(match.group(1).upper(), name, number_of_port, parameters)
+    def parse(cls, text: str) -> "Via":
+        hop, found, rest = text.partition(";branch=")
+        branch, _, more = rest.partition(";")
+        if found and more in _PLAIN_VIA_ENDS and len(hop) <= MAX_CACHED and is_token(branch):
+            known = _cached_via(hop)  # of each request another branch, over a hop that is the same
+            if not known.parameters:
+                parameters: dict[str, str | None] = {"branch": branch}
+                if more:
+                    parameters["rport"] = None
+                return Via(known.transport, known.host, known.port, parameters)
+        return _via(text)
 
     def __str__(self) -> str:
         parameters = format_parameters(dict(self.parameters))
         return f"SIP/2.0/{self.transport} {self.sent_by}{parameters}"
+
+
+def _via(text: str) -> Via:
+    match = _VIA.match(text)
+    if match is None:
+        raise Malformed("a wrong Via")
+    sent_by = match.group(2)
+    if " " in sent_by or "\t" in sent_by:
+        sent_by = sent_by.replace(" ", "").replace("\t", "")
+    name, number_of_port = parse_host_port(sent_by)
+    parameters = parse_parameters(text[match.end() :])
+    return Via(match.group(1).upper(), name, number_of_port, parameters)
+
+
+_cached_via = lru_cache(CACHED)(_via)
 
 
 @attrs.define(slots=True)

@@ -150,9 +150,9 @@ class Message:
 
     def need(self, name: str) -> str:
         """The one line of a header field that must be there once.  Raises Malformed."""
-        lines = self.fields.get(name, ())
-        if len(lines) != 1:
-            raise Malformed(f"{len(lines)} {name} header fields where one must be")
+        lines = self.fields.get(name)
+        if lines is None or len(lines) != 1:
+            raise Malformed(f"{len(lines or ())} {name} header fields where one must be")
         return lines[0]
 
     def addresses(self, name: str) -> list[NameAddr]:

@@ -26,7 +26,7 @@ from mobility.reactor import IReactor
 from mobility.sip.connection import SipConnection
 from mobility.sip.core import Core
 from mobility.sip.flow import Allowance, Flow
-from mobility.sip.framing import Frame, Unframeable
+from mobility.sip.framing import Unframeable
 from mobility.sip.limits import BACK_OFF_MAX_S, BACK_OFF_S, CONNECT_S, MAX_OUTGOING
 from mobility.sip.locating import Unreachable
 from mobility.sip.routing import Hop
@@ -258,6 +258,7 @@ class _Opened:
         self._core = core
         self._table = table
         self.now = now
+        self.frame = core.frame
 
     def opened(self, connection: SipConnection) -> bool:
         if self._table.full:
@@ -271,9 +272,6 @@ class _Opened:
 
     def names_of(self, certificate: X509 | None) -> frozenset[str]:
         return names_of(certificate)
-
-    def frame(self, connection: SipConnection, frame: Frame) -> None:
-        self._core.frame(frame, connection)
 
     def fault(self, connection: SipConnection, fault: Unframeable) -> None:
         self._core.fault(fault, connection)

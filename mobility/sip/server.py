@@ -97,10 +97,11 @@ class SipServer:
         self._advertise = advertise
         self._core = core
         self._table = table
-        self._clock = clock
         self._secure = secure
         self._rate = requests_per_s
         self._burst = burst
+        self.now = clock.seconds
+        self.frame = core.frame
 
     def buildProtocol(self, addr: IAddress | None) -> SipConnection:  # noqa: ARG002
         allowance = Allowance(self._rate, self._burst)
@@ -112,9 +113,6 @@ class SipServer:
     def doStop(self) -> None:
         """IProtocolFactory."""
 
-    def now(self) -> float:
-        return self._clock.seconds()
-
     def opened(self, connection: SipConnection) -> bool:
         if self._table.full:
             return False
@@ -125,9 +123,6 @@ class SipServer:
 
     def names_of(self, certificate: X509 | None) -> frozenset[str]:
         return names_of(certificate)
-
-    def frame(self, connection: SipConnection, frame: Frame) -> None:
-        self._core.frame(frame, connection)
 
     def fault(self, connection: SipConnection, fault: Unframeable) -> None:
         self._core.fault(fault, connection)

@@ -64,8 +64,7 @@ class SipUri:
     @property
     def aor(self) -> str:
         """The address of record: `sip:user@host` in lower case, escapes resolved where they may."""
-        user = _plain_user(self.user).lower()
-        return f"sip:{user}@{self.host}" if user else f"sip:{self.host}"
+        return _aor(self.user, self.host)
 
     @property
     def transport(self) -> str:
@@ -242,6 +241,12 @@ def _parse_tel(rest: str) -> TelUri:
     if parameters:
         _uri_parameters(parameters)
     return TelUri(re.sub(r"[\-.()]", "", digits), parameters)
+
+
+@lru_cache(CACHED)
+def _aor(user: str, host: str) -> str:
+    user = _plain_user(user).lower()
+    return f"sip:{user}@{host}" if user else f"sip:{host}"
 
 
 def _plain_user(user: str) -> str:
