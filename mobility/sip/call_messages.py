@@ -10,9 +10,16 @@ from mobility.sip import session_timer
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised
 from mobility.sip.message import Request, Response
+from mobility.sip.multipart import MIXED, Part, multipart, parts_of
 from mobility.sip.refusal import SipRefusal
 
 SDP = "application/sdp"
+
+ACCEPT = f"{SDP}, {MIXED}"
+"""The bodies that requests of calls may have."""
+
+UNDERSTOOD = frozenset({SDP, "application/pidf+xml"})
+"""The parts of bodies that are read, or may be left alone: where a caller says that it is."""
 
 SUPPORTED = "100rel, replaces, timer"
 """Extensions of calls, as Supported says them."""
@@ -24,16 +31,27 @@ UNRELIABLY = "replaces, timer"
 def description_of(message: Request | Response) -> str:
     """The session description of a message, "" without one.
 
-    Raises SipRefusal (415) for another body, and Malformed for bytes that are no text.
+    It may be one of several parts.  Raises SipRefusal (415) for another body, also where another
+    part has to be understood (RFC 5621 section 5), and Malformed for bytes that are no text.
     """
     if not message.body:
         return ""
-    kind = Parametrised.parse(message.need("Content-Type")).value.lower().replace(" ", "")
+    content_type = Parametrised.parse(message.need("Content-Type"))
+    kind = content_type.value.lower().replace(" ", "")
     encoding = (message.first("Content-Encoding") or "identity").lower()
-    if kind != SDP or encoding != "identity":
-        raise SipRefusal(415, fields={"Accept": [SDP], "Accept-Encoding": ["identity"]})
+    body = message.body
+    if kind == MIXED and encoding == "identity":
+        parts = parts_of(content_type, body)
+        if any(one.kind not in UNDERSTOOD and one.required for one in parts):
+            kind = ""
+        else:
+            body = next((one.body for one in parts if one.kind == SDP), b"")
+    elif kind != SDP or encoding != "identity":
+        kind = ""
+    if not kind:
+        raise SipRefusal(415, fields={"Accept": [ACCEPT], "Accept-Encoding": ["identity"]})
     try:
-        return message.body.decode()
+        return body.decode()
     except UnicodeDecodeError:
         raise Malformed("a session description that is no UTF-8") from None
 
@@ -68,6 +86,13 @@ def add(
     if description:
         message.set("Content-Type", SDP)
         message.body = description.encode()
+
+
+def add_beside(message: Request, description: str, part: Part, boundary: str) -> None:
+    """Put a session description and another part into a message."""
+    parts = [Part(SDP, description.encode()), part] if description else [part]
+    content_type, message.body = multipart(boundary, parts)
+    message.set("Content-Type", content_type)
 
 
 def reasons_of(message: Request | Response) -> tuple[Parametrised, ...]:

@@ -7,7 +7,7 @@ import attrs
 from mobility.media.held import silent_answer
 from mobility.sip import session_timer
 from mobility.sip.accounts import credentials_of
-from mobility.sip.call_messages import UNRELIABLY, add, description_of
+from mobility.sip.call_messages import UNRELIABLY, add, add_beside, description_of
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
 from mobility.sip.grammar import Malformed, number
@@ -15,6 +15,7 @@ from mobility.sip.headers import CSeq, NameAddr, RAck
 from mobility.sip.leg import Leg, Owner, Refused, nothing
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request, Response
+from mobility.sip.multipart import Part
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.reoffer import Path
 
@@ -22,18 +23,28 @@ MAX_EARLY = 16
 """Early dialogs of one INVITE (our choice: proxies fork to fewer)."""
 
 MAX_ATTEMPTS = 3
-"""INVITEs of one leg: again with a longer session interval."""
+"""INVITEs of one leg: again with a longer session interval, or without what goes beside the
+description."""
+
+UNWANTED = frozenset({400, 406, 413, 415, 420, 424, 488, 513, 606})
+"""Refusals that may be those of another part than the description (RFC 6442 section 4.3 has 424);
+an emergency call goes on without it."""
 
 
 @attrs.frozen(slots=True)
 class Invitation:
-    """What an INVITE says: whom it is for, who calls, and what it offers ("" for nothing)."""
+    """What an INVITE says: whom it is for, who calls, and what it offers ("" for nothing).
+
+    `beside` goes along with the offer, with its own header fields `about`, unless it is refused.
+    """
 
     uri: str
     caller: NameAddr
     callee: NameAddr
     offer: str = attrs.field(repr=False, default="")
     fields: tuple[tuple[str, str], ...] = ()
+    beside: Part | None = None
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class CallingLeg(Leg):
@@ -93,6 +104,10 @@ class CallingLeg(Leg):
         own = self.own_fields() if wanted.offer else self._own_without_offer()
         fields = [*own, expires, least, *wanted.fields]
         add(request, fields, wanted.offer)
+        if wanted.beside is not None:
+            add(request, wanted.about)
+            boundary = self.core.entropy(16).hex()
+            add_beside(request, wanted.offer, wanted.beside, boundary)
         self._request = request
         self.path.invite(request, partial(self._responded, request))
 
@@ -250,6 +265,8 @@ class CallingLeg(Leg):
             if interval_s is None or interval_s == self._interval_s:
                 return False
             self._interval_s = interval_s
+        elif response.status in UNWANTED and self._invitation.beside is not None:
+            self._invitation = attrs.evolve(self._invitation, beside=None)
         else:
             return False
         self.state = "Calling"

@@ -5,11 +5,15 @@ What it offers itself is answered with silence, so that it waits for nobody, and
 the other end says once that has answered (RFC 3725 flow III).
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
+
+import attrs
 
 from mobility.domain.descriptions import Description
-from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
+from mobility.domain.telephone import Happening, Hear, Location, Order, TelephoneLeg
 from mobility.errors import PeerFault
 from mobility.media.held import silenced, silent_answer
 from mobility.media.offers import read_description
@@ -18,8 +22,10 @@ from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Incoming
 from mobility.sip.diverted import diverted
+from mobility.sip.geolocation import KIND, pidf_lo
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.multipart import Part
 from mobility.sip.parties import ANONYMOUS, address
 from mobility.sip.path import ClientPath
 from mobility.sip.refusal import SipRefusal
@@ -30,11 +36,14 @@ from mobility.sip.uri import SipUri, parse_uri
 class Gateways:
     """A `TelephoneNetwork` by SIP.  It is made before the SIP side, which it is given later."""
 
-    def __init__(self, domain: str, voicemail: str = "") -> None:
+    def __init__(
+        self, domain: str, voicemail: str = "", epoch: Callable[[], float] = time.time
+    ) -> None:
         """`domain` is that of the URIs by which numbers here are named; `voicemail` is a number as
         `tel:...` that is everybody's voicemail."""
         self.domain = domain
         self._voicemail = voicemail
+        self._epoch = epoch
         self._sip: tuple[Core, Client, StaticRoutes] | None = None
 
     def open(self, core: Core, client: Client, routes: StaticRoutes) -> None:
@@ -47,7 +56,10 @@ class Gateways:
         core, client, routes = self._sip
         leg = GatewayLeg(core, hear, offers=order.offer is None)
         path = ClientPath(client, routes.to_gateway(order.gateway), follows=True)
-        leg.leg = CallingLeg(core, path, leg, self._invitation(order))
+        invitation = self._invitation(order)
+        if order.location is not None:
+            invitation = self._located(invitation, order.location, core)
+        leg.leg = CallingLeg(core, path, leg, invitation)
         core.later(0, leg.begin)
         return leg
 
@@ -76,6 +88,18 @@ class Gateways:
             called, more = diverted(order.diversion, called, "", self.domain, voicemail=voicemail)
             fields += more
         return Invitation(called, caller, NameAddr(callee), offer, tuple(fields))
+
+    def _located(self, invitation: Invitation, location: Location, core: Core) -> Invitation:
+        """With where the caller is, as far as it is known (RFC 6442 section 4)."""
+        device = f"urn:uuid:{UUID(bytes=core.entropy(16), version=4)}"
+        body = pidf_lo(location, str(invitation.caller.uri), device, self._epoch())
+        if not body:
+            return invitation
+        name = f"{core.entropy(16).hex()}@{self.domain}"
+        disposition = "by-reference;handling=optional"
+        fields = {"content-id": f"<{name}>", "content-disposition": disposition}
+        about = ("Geolocation", f"<cid:{name}>"), ("Geolocation-Routing", "yes")
+        return attrs.evolve(invitation, beside=Part(KIND, body, fields), about=about)
 
 
 class GatewayLeg:

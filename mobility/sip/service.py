@@ -25,7 +25,7 @@ from mobility.reactor import IReactor
 from mobility.sip.accounts import Accounts
 from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
-from mobility.sip.call_messages import SDP
+from mobility.sip.call_messages import ACCEPT as CALL_BODIES
 from mobility.sip.calls import Reaching, SipCalls
 from mobility.sip.carrier import SipCarrier
 from mobility.sip.challenges import Account
@@ -215,7 +215,7 @@ class SipSide:
             self.calls.invite,
         )
         self.core.offers["Accept"] = ", ".join(
-            filter(None, (self.core.offers.get("Accept"), SDP, ACCEPT))
+            filter(None, (self.core.offers.get("Accept"), CALL_BODIES, ACCEPT))
         )
 
     def server(self, listener: SipListenerConfig) -> SipServer:

@@ -132,7 +132,7 @@ class Telephone:
 
     # As who calls
 
-    def calls(self, to: str, offer: str, *lines: str, call: str = "c") -> Request:
+    def calls(self, to: str, offer: str, *lines: str, call: str = "c", kind: str = SDP) -> Request:
         """Send an INVITE to a Request-URI."""
         self.numbers += 1
         invite = request(
@@ -151,7 +151,7 @@ class Telephone:
             )
         )
         if offer:
-            invite.set("Content-Type", SDP)
+            invite.set("Content-Type", kind)
             invite.body = offer.encode()
         self.invite = invite
         self.come(invite)

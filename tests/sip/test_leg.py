@@ -140,7 +140,8 @@ class CalledTests(CallTestCase):
         self.alice.acknowledges()
         self.alice.come(bad)
         self.assertEqual(self.alice.statuses[-1], 415)
-        self.assertEqual(self.alice.answers[-1].first("Accept"), "application/sdp")
+        accepted = self.alice.answers[-1].first("Accept")
+        self.assertEqual(accepted, "application/sdp, multipart/mixed")
 
 
 class CallingTests(CallTestCase):
