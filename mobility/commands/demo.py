@@ -36,8 +36,8 @@ SCENES: dict[str, type[Script]] = {
 }
 """What can be played; a scene's docstring says what happens in it."""
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
 RETRY_S = 0.1
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
