@@ -66,7 +66,8 @@ def certificate_authority(name: str, now: datetime) -> Identity:
 
 
 def server_certificate(authority: Identity, hosts: Iterable[str], now: datetime) -> Identity:
-    """A TLS server's certificate for `hosts`: DNS names and IP addresses, the first one first.
+    """A TLS server's certificate for `hosts`: DNS names, IP addresses and `sip:` with a domain, the
+    first one first.
 
     It is good for a client, too: a SIP server presents it to those it connects to.
     """
@@ -75,7 +76,8 @@ def server_certificate(authority: Identity, hosts: Iterable[str], now: datetime)
 
 
 def peer_certificate(authority: Identity, host: str, now: datetime) -> Identity:
-    """A certificate for a SIP server that is client and server of mutual TLS (RFC 5922)."""
+    """A certificate for a SIP server that is client and server of mutual TLS: for a host, or with
+    `sip:` before it for a SIP domain (RFC 5922)."""
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
     return _leaf(authority, [host], usages, now)
 
@@ -140,6 +142,8 @@ def _common_name(certificate: x509.Certificate) -> str:
 
 
 def _general_name(host: str) -> x509.GeneralName:
+    if host.startswith("sip:"):
+        return x509.UniformResourceIdentifier(host)
     try:
         return x509.IPAddress(ip_address(host))
     except ValueError:

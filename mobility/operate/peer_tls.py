@@ -6,28 +6,83 @@ from typing import Any
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
+from service_identity import CertificateError
+from service_identity.cryptography import (
+    verify_certificate_hostname,
+    verify_certificate_ip_address,
+)
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
+    CertificateOptions,
     PrivateCertificate,
     TLSVersion,
-    optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
 )
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from mobility.auth.peer_names import is_address, sip_domains
 from mobility.config import Config
 from mobility.errors import OperatorFault
 
 MAX_FILE_BYTES = 1024 * 1024
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+class _Handshake:
+    """Begins TLS with a server, and fails if that is not who it should be (RFC 5922 section 7.2).
+
+    A certificate with `sip:` URIs is for their domains alone; of another one the DNS names or
+    addresses count.
+    """
+
+    def __init__(self, name: str, context: SSL.Context) -> None:
+        self._name = name
+        self._context = context
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        if not is_address(self._name):
+            connection.set_tlsext_host_name(self._name.encode())
+
+        waiting = [tlsProtocol]  # emptied, so that nothing is left for the garbage collector
+
+        def verify(_: object, certificate: X509, error: int, depth: int, good: int) -> bool:  # noqa: ARG001
+            if depth:
+                return bool(good)
+            protocol = waiting.pop() if waiting else None
+            try:
+                if good:
+                    self._check(certificate.to_cryptography())
+            except Exception:  # it goes to whoever connects; here it would be lost
+                if protocol is not None:
+                    protocol.failVerification(Failure())
+                return False
+            return bool(good)
+
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+        return connection
+
+    def _check(self, certificate: x509.Certificate) -> None:
+        """Raises VerificationError or CertificateError."""
+        domains = sip_domains(certificate)
+        if domains:
+            if self._name.lower() not in domains:
+                raise CertificateError(f"a certificate for {', '.join(sorted(domains))}"[:200])
+        elif is_address(self._name):
+            verify_certificate_ip_address(certificate, self._name)
+        else:
+            verify_certificate_hostname(certificate, self._name)
+
+
 class PeerTls:
     """The client side of TLS.
 
     A server's certificate must be signed by `sip.peer_ca`, or by whom the system trusts, and be for
-    the name or address that it is called by.  We present `sip.peer_certificate`, or that of the
-    first TLS listener.
+    the name or address that it is called by: in a `sip:` URI, or as a DNS name.  We present
+    `sip.peer_certificate`, or that of the first TLS listener.
     """
 
     name = "outgoing"
@@ -65,16 +120,15 @@ class PeerTls:
 
     def __call__(self, name: str) -> IOpenSSLClientConnectionCreator:
         """A handshake with the server of that name or address."""
-        more: dict[str, Any] = {"raiseMinimumTo": TLSVersion.TLSv1_2}
-        if self._chain:
-            more["extraCertChain"] = self._chain
-        creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            name,
+        own = self._private
+        options = CertificateOptions(
+            privateKey=own.privateKey.original if own is not None else None,
+            certificate=own.original if own is not None else None,
+            extraCertChain=self._chain or None,
             trustRoot=self._trust,
-            clientCertificate=self._private,
-            extraCertificateOptions=more,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
         )
-        return creator
+        return _Handshake(name, options.getContext())
 
     def _read(self, file: Path, key: str) -> bytes:
         try:

@@ -1,9 +1,7 @@
 """What stands behind one listener: its connections, or its datagrams, and who is at their ends."""
 
 import socket
-from ipaddress import ip_address
 
-from cryptography import x509
 from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import DatagramProtocol
@@ -11,6 +9,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mobility.auth.peer_names import sip_names
 from mobility.sip.connection import PONG, SipConnection
 from mobility.sip.core import Core
 from mobility.sip.flow import Allowance
@@ -237,16 +236,7 @@ def names_of(certificate: X509 | None) -> frozenset[str]:
     """The SIP domains and hosts a certificate is for (RFC 5922 section 7.1), in lower case."""
     if certificate is None:
         return frozenset()
-    try:
-        extension = certificate.to_cryptography().extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (x509.ExtensionNotFound, ValueError):
-        return frozenset()
-    uris = extension.value.get_values_for_type(x509.UniformResourceIdentifier)
-    domains = [uri[4:] for uri in uris if uri[:4].lower() == "sip:" and "@" not in uri]
-    hosts = extension.value.get_values_for_type(x509.DNSName)
-    return frozenset(name.lower() for name in (*domains, *hosts) if not _is_address(name))
+    return sip_names(certificate.to_cryptography())
 
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # nothing is bound
@@ -263,11 +253,3 @@ def _towards(peer: tuple[str, int]) -> str:
             return peer[0]
         host: str = probe.getsockname()[0]
         return host
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

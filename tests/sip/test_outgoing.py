@@ -127,9 +127,9 @@ class Element:
         return done
 
 
-def identity(directory: Path, authority: pki.Identity, host: str) -> Config:
+def identity(directory: Path, authority: pki.Identity, host: str, *more: str) -> Config:
     """The configuration of a server whose certificate is for `host`."""
-    made = pki.server_certificate(authority, [host], datetime.now(UTC))
+    made = pki.server_certificate(authority, [host, *more], datetime.now(UTC))
     files = {name: directory / f"{host}.{name}" for name in ("pem", "key", "ca")}
     files["pem"].write_bytes(made.certificate_pem)
     files["key"].write_bytes(made.key_pem)
@@ -158,6 +158,7 @@ class TlsTests(TestCase):
         directory = Path(self.mktemp())
         directory.mkdir()
         authority = pki.certificate_authority("test CA", datetime.now(UTC))
+        self.directory, self.authority = directory, authority
         ours = identity(directory, authority, "us.example.test")
         theirs = identity(directory, authority, "localhost")
         self.ours, self.theirs = Element(PeerTls(ours)), Element(PeerTls(theirs))
@@ -189,6 +190,41 @@ class TlsTests(TestCase):
             await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, self.port, "other.example.test"))
         (line,) = self.ours.log.named("sip.connect_failed")
         self.assertEqual((line["peer"], line["transport"]), ("other.example.test", "TLS"))
+
+    async def test_sip_domain(self) -> None:
+        """A certificate with SIP URIs is for their domains, whatever DNS names it has beside them,
+        on both sides of a connection (RFC 5922)."""
+        ours = Element(
+            PeerTls(identity(self.directory, self.authority, "sip:us.test", "host.us.test"))
+        )
+        theirs_are = identity(
+            self.directory, self.authority, "sip:Them.test", "sip:other.test", "localhost"
+        )
+        theirs = Element(PeerTls(theirs_are))
+        for element in (ours, theirs):
+            element.listen()
+            self.addCleanup(element.close)
+        port = theirs.listen_tls(theirs_are)
+        for name in ("them.test", "other.test"):
+            flow = await ours.outgoing.flow(Hop("TLS", LOOPBACK, port, name))
+            self.assertEqual(flow.names, {"them.test", "other.test"})
+        request = ours.client.request("OPTIONS", "sip:localhost", US, US)
+        self.assertEqual((await ours.client.ask(request, [flow])).status, 200)
+        self.assertEqual(theirs.log.named("sip.request")[0]["peer"], "us.test")
+        for name in ("localhost", "host.test", LOOPBACK):
+            with self.assertRaises(Unreachable):
+                await ours.outgoing.flow(Hop("TLS", LOOPBACK, port, name))
+
+    async def test_address(self) -> None:
+        """A certificate may be for an address."""
+        address = identity(self.directory, self.authority, LOOPBACK)
+        theirs = Element(PeerTls(address))
+        theirs.listen()
+        self.addCleanup(theirs.close)
+        port = theirs.listen_tls(address)
+        await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, port, LOOPBACK))
+        with self.assertRaises(Unreachable):
+            await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, port, "localhost"))
 
     async def test_wrong_signer(self) -> None:
         """Nor is one whose certificate nobody vouches for."""

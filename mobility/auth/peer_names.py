@@ -1,0 +1,41 @@
+"""Whom a certificate is for among SIP servers (RFC 5922 section 7.1)."""
+
+from ipaddress import ip_address
+
+from cryptography import x509
+
+
+def sip_domains(certificate: x509.Certificate) -> frozenset[str]:
+    """The domains of the `sip:` URIs among the subjectAltNames, in lower case; URIs of people are
+    none."""
+    uris = _names(certificate, x509.UniformResourceIdentifier)
+    return frozenset(
+        uri[4:].lower() for uri in uris if uri[:4].lower() == "sip:" and "@" not in uri
+    )
+
+
+def sip_names(certificate: x509.Certificate) -> frozenset[str]:
+    """The SIP domains and hosts that a certificate is for: those of its `sip:` URIs, and its DNS
+    names only where it has none of these."""
+    hosts = (name.lower() for name in _names(certificate, x509.DNSName))
+    found = sip_domains(certificate) or frozenset(hosts)
+    return frozenset(name for name in found if not is_address(name))
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _names(
+    certificate: x509.Certificate, kind: type[x509.UniformResourceIdentifier | x509.DNSName]
+) -> list[str]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return [str(one) for one in extension.value.get_values_for_type(kind)]
