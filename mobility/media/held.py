@@ -24,6 +24,10 @@ _KEPT = ("rtpmap", "fmtp", "mid", "rtcp-mux")
 """Attributes of a stream that an answer without media of its own takes over."""
 
 
+_OF_FORMATS = ("rtpmap", "fmtp", "rtcp-fb")
+"""Attributes that begin with the format that they are of."""
+
+
 def silent_answer(offer: str) -> str:
     """An answer to an offer that agrees to its streams and lets nothing flow.
 
@@ -37,6 +41,36 @@ def silent_answer(offer: str) -> str:
     connection = Connection("IN", "IP4", NOWHERE)
     made = attrs.evolve(session, lines=(), attributes=(), connection=connection, media=media)
     return serialise(made)
+
+
+def narrowed(own: str, offer: str) -> str:
+    """`own` as an answer to an offer: of each stream the formats that are offered.
+
+    "" where it cannot be one (RFC 3264 section 6), as with a stream that has no format in common.
+    """
+    try:
+        mine, theirs = parse(own), parse(offer)
+    except SdpError:
+        return ""
+    if len(mine.media) != len(theirs.media):
+        return ""
+    media = []
+    for one, other in zip(mine.media, theirs.media, strict=True):
+        formats = tuple(name for name in one.formats if name in other.formats)
+        if (one.medium, one.protocol) != (other.medium, other.protocol) or not formats:
+            return ""
+        port = one.port if other.port else 0
+        media.append(attrs.evolve(one, formats=formats, port=port, attributes=_of(one, formats)))
+    return serialise(attrs.evolve(mine, media=tuple(media)))
+
+
+def _of(media: Media, formats: tuple[str, ...]) -> tuple[Attribute, ...]:
+    """The attributes of a stream without those of other formats."""
+    return tuple(
+        one
+        for one in media.attributes
+        if one.name not in _OF_FORMATS or (one.value or "").partition(" ")[0] in (*formats, "*")
+    )
 
 
 def silenced(description: str) -> str:

@@ -1,29 +1,22 @@
 """The leg of an INVITE that has come: it rings, is answered, and may be given up meanwhile.
 
-Provisional responses are sent reliably (RFC 3262) where the peer requires it; early media then
-stay away, since a description in a reliable response would be the answer for good, while another
-device may still answer.
+Provisional responses are sent reliably (RFC 3262) where the peer requires it.  Each description
+that is told before the 2xx has an early dialog of its own, since another device may still answer.
 """
 
-from collections import deque
-from collections.abc import Callable
-
+from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.call_messages import add, check_session, description_of, reasons_of
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
+from mobility.sip.early_dialogs import MAX_FORKS, Fork
 from mobility.sip.headers import RAck
-from mobility.sip.leg import Ending, Leg, Owner
+from mobility.sip.leg import BUSY_OFFERS_S, Ending, Leg, Owner
 from mobility.sip.leg_states import Legged
-from mobility.sip.message import Request, Response
+from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.reoffer import Path
-from mobility.sip.transaction import LIFETIME_S, T1_S
-from mobility.sip.transactions import Timer
 from mobility.sip.two_hundred import TwoHundred
-
-MAX_PROVISIONAL = 32
-"""Provisional responses of one leg that wait to be sent reliably (our choice)."""
 
 
 class CalledLeg(Leg):
@@ -39,11 +32,9 @@ class CalledLeg(Leg):
         self.incoming = incoming
         self.offer = self.remote = description_of(request)
         incoming.tag = incoming.tag or core.new_tag()
-        secure = incoming.flow.secure and request.uri.lower().startswith("sips:")
-        self.dialog = Dialog.called(request, request.respond(180, incoming.tag), secure=secure)
+        self._forks = [self._new_fork(incoming.tag)]
+        self.dialog = self._forks[0].dialog
         self._allows = request.tokens("Allow")
-        self._reliable = "100rel" in request.tokens("Require")
-        self._provisional = _Reliable(self) if self._reliable else None
         self._register()
         incoming.cancelled = self._cancelled
 
@@ -55,26 +46,65 @@ class CalledLeg(Leg):
         """Send a provisional response (180, 181, 183), with early media."""
         if self.state != "Ringing":
             return
-        response = self.incoming.request.respond(status, self.incoming.tag)
+        fork = self._fork(description)
+        description = description if fork.description == description else ""
+        response = self.incoming.request.respond(status, fork.tag)
         response.add("Contact", f"<{self.path.contact}>")
         response.add("Allow", self.core.allow)
-        if self._provisional is not None:
-            self._provisional.send(response)
+        if fork.reliable is None:
+            add(response, (), description)
+            self.incoming.send(response)
             return
-        add(response, (), description)
-        self.incoming.send(response)
+        if description and not fork.told:
+            fork.told = True
+            add(response, (), description)
+        fork.reliable.send(response)
+
+    def _new_fork(self, tag: str) -> Fork:
+        request = self.incoming.request
+        secure = self.incoming.flow.secure and request.uri.lower().startswith("sips:")
+        dialog = Dialog.called(request, request.respond(180, tag), secure=secure)
+        return Fork(self, dialog, reliable="100rel" in request.tokens("Require"))
+
+    def _fork(self, description: str, most: int = MAX_FORKS) -> Fork:
+        """The early dialog for a description; the first for none, or where there are too many."""
+        first = self._forks[0]
+        if not description or not self.offer:
+            return first
+        found = [one for one in self._forks if one.description == description]
+        if found:
+            return found[0]
+        if not first.description:
+            first.description = description
+            return first
+        if len(self._forks) >= most:
+            return first
+        fork = self._new_fork(self.core.new_tag())
+        fork.description = description
+        self._forks.append(fork)
+        self.core.dialogs[fork.dialog.id] = fork
+        return fork
+
+    def _settle(self, fork: Fork) -> None:
+        """This early dialog is the one that goes on."""
+        for one in self._forks:
+            one.stop()
+            self.core.dialogs.pop(one.dialog.id, None)
+        self._forks.clear()
+        self.dialog, self.incoming.tag = fork.dialog, fork.tag
+        self._register()
 
     def answer(self, description: str) -> None:
         """Send the 2xx, with the answer or, where the INVITE offered nothing, an offer."""
         if self.state != "Ringing":
             return
-        if self._provisional is not None and self._provisional.later(
-            lambda: self.answer(description)
-        ):
+        fork = self._fork(description, MAX_FORKS + 1)
+        if fork.reliable is not None and fork.reliable.later(lambda: self.answer(description)):
             return
+        self._settle(fork)
         agreed, fields = session_timer.answer(self.incoming.request)
         response = self.incoming.request.respond(200, self.incoming.tag)
-        add(response, [*fields, *self.own_answer()], description)
+        add(response, [*fields, *self.own_answer()], "" if fork.told else description)
         self.local = description
         self._asks_late = not self.offer
         self.dialog.early = False
@@ -126,86 +156,50 @@ class CalledLeg(Leg):
         request = incoming.request
         rack = RAck.parse(request.need("RAck"))
         invite = self.incoming.request.cseq
-        waits = self._provisional
-        if waits is None or rack.cseq != invite or not waits.acknowledges(rack.response_number):
+        fork = self._early(request)
+        waits = fork.reliable if fork is not None else None
+        if fork is None or waits is None:
             raise SipRefusal(481)
-        if request.body:  # nothing was agreed that it could change
+        if rack.cseq != invite or not waits.acknowledges(rack.response_number):
+            raise SipRefusal(481)
+        try:
+            self._offered_early(incoming, fork)
+        finally:  # whatever becomes of an offer in it
+            waits.acknowledged()
+
+    def _updated(self, incoming: Incoming) -> None:
+        fork = self._early(incoming.request)
+        if fork is None:
+            super()._updated(incoming)
+            return
+        check_session(incoming.request)
+        if incoming.request.body and not fork.told:
+            raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
+        self._offered_early(incoming, fork)
+        fork.dialog.refresh(incoming.request)
+
+    def _early(self, request: Request) -> Fork | None:
+        """The early dialog that a request belongs to."""
+        if self.state != "Ringing":
+            return None
+        return next((one for one in self._forks if one.tag == request.to.tag), None)
+
+    def _offered_early(self, incoming: Incoming, fork: Fork) -> None:
+        """200 to a PRACK or UPDATE; what has been agreed can be repeated and not be changed.
+
+        Raises SipRefusal (488) and Malformed.
+        """
+        description = description_of(incoming.request)
+        if description and not (fork.told and agree(description, self.offer)):
             raise SipRefusal(488)
-        incoming.respond(200)
-        waits.acknowledged()
+        response = incoming.request.respond(200, incoming.tag)
+        add(response, self.own_answer(), fork.description if description else "")
+        incoming.send(response)
 
     def _end(self) -> None:
         super()._end()
-        if self._provisional is not None:
-            self._provisional.stop()
-
-
-class _Reliable:
-    """Provisional responses that are sent until they are acknowledged, one after another."""
-
-    def __init__(self, leg: CalledLeg) -> None:
-        self._leg = leg
-        self._number = int.from_bytes(leg.core.entropy(3), "big")
-        """RSeq: it begins below 2**31 (RFC 3262 section 3)."""
-        self._queue: deque[Response] = deque()
-        self._waiting: Response | None = None
-        self._then: Callable[[], None] | None = None
-        self._timer: Timer | None = None
-        self._interval_s = T1_S
-        self._left_s = LIFETIME_S
-
-    def send(self, response: Response) -> None:
-        if len(self._queue) < MAX_PROVISIONAL:
-            self._queue.append(response)
-            self._next()
-
-    def later(self, then: Callable[[], None]) -> bool:
-        """Whether one waits to be acknowledged; then `then` is called once none does."""
-        if self._waiting is None:
-            return False
-        self._then = then
-        return True
-
-    def acknowledges(self, number: int) -> bool:
-        """Whether a PRACK with this number is that of the response that waits."""
-        return self._waiting is not None and number == self._number
-
-    def acknowledged(self) -> None:
-        self._waiting = None
-        self.stop()
-        self._next()
-        if self._waiting is None and self._then is not None:
-            then, self._then = self._then, None
-            then()
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _next(self) -> None:
-        if self._waiting is not None or not self._queue:
-            return
-        self._number += 1
-        response = self._waiting = self._queue.popleft()
-        response.add("Require", "100rel")
-        response.add("RSeq", str(self._number))
-        self._interval_s, self._left_s = T1_S, LIFETIME_S
-        self._leg.incoming.send(response)
-        self._wait()
-
-    def _wait(self) -> None:
-        self._timer = self._leg.core.later(self._interval_s, self._again)
-
-    def _again(self) -> None:
-        self._timer = None
-        self._left_s -= self._interval_s
-        if self._waiting is None:
-            return
-        if self._left_s <= 0:
-            self._waiting = None
-            self._leg.unanswered()
-            return
-        self._leg.incoming.send(self._waiting)
-        self._interval_s = min(self._interval_s * 2, self._left_s)
-        self._wait()
+        for one in self._forks:
+            one.stop()
+            if self.core.dialogs.get(one.dialog.id) is one:
+                del self.core.dialogs[one.dialog.id]
+        self._forks.clear()

@@ -4,11 +4,12 @@ from functools import partial
 
 import attrs
 
-from mobility.media.held import silent_answer
+from mobility.media.held import continued, narrowed, silent_answer
+from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.accounts import credentials_of
-from mobility.sip.call_messages import UNRELIABLY, add, add_beside, description_of
-from mobility.sip.core import Core
+from mobility.sip.call_messages import UNRELIABLY, add, add_beside, check_session, description_of
+from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.grammar import Malformed, number
 from mobility.sip.headers import CSeq, NameAddr, RAck
@@ -190,7 +191,8 @@ class CallingLeg(Leg):
             if len(self._early) >= MAX_EARLY or self._request is None:
                 return description
             dialog = Dialog.calling(self._request, response, secure=self.path.secure)
-            early = self._early[tag] = _Early(dialog)
+            early = self._early[tag] = _Early(self, dialog)
+            self.core.dialogs[dialog.id] = early
         if description:
             early.description = description
         if "100rel" in response.tokens("Require"):
@@ -221,10 +223,12 @@ class CallingLeg(Leg):
             return
         if early is not None:
             made.local_number = early.dialog.local_number
+            made.remote_number = early.dialog.remote_number
         if dialog is not None or self.state in ("Cancelled", "Ended"):
             self._end_branch(made)
             return
         self.dialog = made
+        self._forget_early()
         self._becomes(Legged.ACCEPTED)
         self._register()
         self._allows = response.tokens("Allow")
@@ -248,6 +252,43 @@ class CallingLeg(Leg):
         if self.state == "Cancelled":
             self._becomes(Legged.ACCEPTED)
             self._end()
+
+    def updated_early(self, early: "_Early", incoming: Incoming) -> None:
+        """UPDATE before the 2xx: the peer goes on with other media than it has answered with.
+
+        Whoever calls is told of them, and what it has offered is the answer as far as it can be
+        one.  Raises SipRefusal and Malformed.
+        """
+        request = incoming.request
+        if request.method != "UPDATE" or self.state not in ("Calling", "Proceeding"):
+            raise SipRefusal(481)
+        check_session(request)
+        description, own = description_of(request), ""
+        if description and not early.description:  # ours is not answered yet
+            raise SipRefusal(491)
+        if description:
+            own = narrowed(self.local, description)
+            if not own:
+                raise SipRefusal(488)
+        early.dialog.refresh(request)
+        response = request.respond(200, incoming.tag)
+        if own:
+            self.local = own = continued(self.local, own)
+        add(response, self.own_answer(), own)
+        incoming.send(response)
+        if description and not agree(description, early.description):
+            early.description = description
+            self.owner.progressed(self, 183, description)
+
+    def _forget_early(self) -> None:
+        for early in self._early.values():
+            if self.core.dialogs.get(early.dialog.id) is early:
+                del self.core.dialogs[early.dialog.id]
+
+    def _end(self) -> None:
+        super()._end()
+        self._forget_early()
+        self._early.clear()
 
     def _refused(self, response: Response) -> None:
         if self.state != "Cancelled" and self._attempts < MAX_ATTEMPTS:
@@ -290,10 +331,20 @@ class CallingLeg(Leg):
         self.path.acknowledge(ack)
 
 
-@attrs.define(slots=True)
+@attrs.define(slots=True, eq=False)
 class _Early:
-    """An early dialog, the number of its latest reliable response, and its description."""
+    """An early dialog, the number of its latest reliable response, and its description.
 
+    It is the Conversant of the dialog.
+    """
+
+    leg: CallingLeg
     dialog: Dialog
     sequence: int = 0
     description: str = attrs.field(repr=False, default="")
+
+    def requested(self, incoming: Incoming) -> None:
+        self.leg.updated_early(self, incoming)
+
+    def acknowledged(self, ack: Request) -> None:
+        """Who called sends the ACK."""

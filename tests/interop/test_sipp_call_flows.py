@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from mobility.demo import Person
 from tests.interop.child import Child, free_port, program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
-from tests.interop.sipp import Sipp, answer, request, response, scenario, send
+from tests.interop.sipp import Sipp, answer, keep, pause, request, response, scenario, send
 from tests.interop.test_sipp_calls import BOB, TYPE, failure_ack, ringing, sdp
 from tests.interop.test_sipp_events import PHONES, registering
 
@@ -155,4 +155,57 @@ class LateOfferTests(SippFlowTestCase):
         href = answered["_embedded"]["audioVideoInvitation"]["_links"]["conversation"]["href"]
         await bob.remove(href)
         self.assertEqual(await alice.end(), 0, self.sipp.complaints)
+        self.nothing_failed()
+
+
+def reliably(status: int, reason: str, number: int, *, tag: str = "", body: str = "") -> str:
+    """Send a reliable provisional response to the INVITE that came."""
+    kind = f"{TYPE}\n" if body else ""
+    return (
+        f"<send><![CDATA[\nSIP/2.0 {status} {reason}\n[last_Via:]\n[last_From:]\n"
+        f"[last_To:];tag=[pid]SIPpTag[call_number]\n[last_Call-ID:]\nCSeq: 1 INVITE\n"
+        "Contact: <sip:bob@[local_ip]:[local_port];transport=[transport]>\n"
+        f"Require: 100rel\nRSeq: {number}\n{kind}Content-Length: [len]\n\n{body}\n]]></send>"
+    )
+
+
+RELIABLE_CALLS = scenario(
+    asks("Require: 100rel", body=sdp()),
+    keep(183, "RSeq", "rseq"),
+    send("PRACK", BOB, "RAck: [$rseq] 2 INVITE", user="alice", within=True),
+    response(180, optional=True),
+    response(200, "CSeq: 3 PRACK"),
+    keep(180, "RSeq", "second"),
+    send("PRACK", BOB, "RAck: [$second] 2 INVITE", user="alice", within=True),
+    response(200, "CSeq: 4 PRACK"),
+    response(200, "CSeq: 2 INVITE", "Content-Length: *0"),
+    "<send><![CDATA[\nACK [next_url] SIP/2.0\n"
+    "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\n"
+    "[last_From:]\n[last_To:]\n[last_Call-ID:]\nCSeq: 2 ACK\nMax-Forwards: 70\n"
+    "Content-Length: 0\n\n]]></send>",
+    BYE,
+)
+RELIABLE_RINGS = scenario(
+    '<recv request="INVITE"><action><ereg regexp=".*" search_in="hdr" header="Via:" '
+    'check_it="true" assign_to="via"/></action></recv>',
+    reliably(183, "Session Progress", 1, body=sdp()),
+    request("PRACK", "RAck: 1 1 INVITE"),
+    answer(200, "OK"),
+    pause(500),
+    "<send><![CDATA[\nSIP/2.0 200 OK\nVia:[$via]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n"
+    "CSeq: 1 INVITE\nContact: <sip:bob@[local_ip]:[local_port];transport=[transport]>\n"
+    "Content-Length: 0\n\n]]></send>",
+    request("ACK"),
+    BYED,
+)
+
+
+class ReliableTests(SippFlowTestCase):
+    """Early media that both ends require to be acknowledged (RFC 3262)."""
+
+    async def test_early_media(self) -> None:
+        """The phone's reliable 183 is acknowledged, and its media are the answer that the caller
+        acknowledges; neither 2xx repeats it."""
+        await self.registers()
+        await self.talk(RELIABLE_CALLS, RELIABLE_RINGS)
         self.nothing_failed()

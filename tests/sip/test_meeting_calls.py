@@ -182,8 +182,13 @@ class WhoTests(MeetingCallTestCase):
         self.assertEqual(self.dials().statuses, [100, 403])
 
     def test_no_offer(self) -> None:
-        """A call without an offer, or without audio, is refused."""
-        self.gateway.calls(f"sip:{self.meeting.record.number}@192.0.2.1", "", call="d")
+        """A call without audio is refused; one without an offer waits as others do."""
+        to = f"sip:{self.meeting.record.number}@192.0.2.1"
+        chat = sdp("gw").replace("m=audio 4000 RTP/AVP", "m=application 4000 RTP/AVP")
+        self.gateway.calls(to, chat, call="d")
         self.sip.settle()
         self.assertEqual(self.gateway.statuses, [100, 488])
         self.assertEqual(self.inside(), {})
+        self.gateway.calls(to, "", call="e")
+        self.sip.settle()
+        self.assertEqual(self.gateway.statuses, [100, 488, 100, 180, 182])

@@ -1,0 +1,133 @@
+"""Early dialogs of INVITEs that have come: what is told before one is answered (RFC 3262).
+
+A description that is told before the 2xx is the answer for that dialog, so each other description
+gets an early dialog of its own, as if a proxy had forked the INVITE (RFC 3261 section 12.1).
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from mobility.sip.core import Core, Incoming
+from mobility.sip.dialog import Dialog
+from mobility.sip.message import Request, Response
+from mobility.sip.transaction import LIFETIME_S, T1_S
+from mobility.sip.transactions import Timer
+
+MAX_PROVISIONAL = 32
+"""Provisional responses of one dialog that wait to be sent reliably (our choice)."""
+
+MAX_FORKS = 16
+"""Early dialogs of one INVITE (our choice: as many as we keep of one of ours)."""
+
+
+class Ringing(Protocol):
+    """The leg that rings."""
+
+    core: Core
+    incoming: Incoming
+
+    def requested(self, incoming: Incoming) -> Awaitable[None] | None: ...
+
+    def unanswered(self) -> None:
+        """A provisional response was not acknowledged."""
+
+
+class Fork:
+    """One early dialog.  It is the Conversant of those that the leg itself is not.
+
+    `description` is the answer that it has told, "" without one.
+    """
+
+    def __init__(self, leg: Ringing, dialog: Dialog, *, reliable: bool) -> None:
+        self._leg = leg
+        self.dialog = dialog
+        self.description = ""
+        self.told = False
+        """Whether a reliable response has told it."""
+        self.reliable = Reliable(leg) if reliable else None
+
+    @property
+    def tag(self) -> str:
+        return self.dialog.local.tag
+
+    def requested(self, incoming: Incoming) -> Awaitable[None] | None:
+        return self._leg.requested(incoming)
+
+    def acknowledged(self, ack: Request) -> None:
+        """An early dialog has no 2xx."""
+
+    def stop(self) -> None:
+        if self.reliable is not None:
+            self.reliable.stop()
+
+
+class Reliable:
+    """Provisional responses that are sent until they are acknowledged, one after another."""
+
+    def __init__(self, leg: Ringing) -> None:
+        self._leg = leg
+        self._number = int.from_bytes(leg.core.entropy(3), "big")
+        """RSeq: it begins below 2**31 (RFC 3262 section 3)."""
+        self._queue: deque[Response] = deque()
+        self._waiting: Response | None = None
+        self._then: Callable[[], None] | None = None
+        self._timer: Timer | None = None
+        self._interval_s = T1_S
+        self._left_s = LIFETIME_S
+
+    def send(self, response: Response) -> None:
+        if len(self._queue) < MAX_PROVISIONAL:
+            self._queue.append(response)
+            self._next()
+
+    def later(self, then: Callable[[], None]) -> bool:
+        """Whether one waits to be acknowledged; then `then` is called once none does."""
+        if self._waiting is None:
+            return False
+        self._then = then
+        return True
+
+    def acknowledges(self, number: int) -> bool:
+        """Whether a PRACK with this number is that of the response that waits."""
+        return self._waiting is not None and number == self._number
+
+    def acknowledged(self) -> None:
+        self._waiting = None
+        self.stop()
+        self._next()
+        if self._waiting is None and self._then is not None:
+            then, self._then = self._then, None
+            then()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next(self) -> None:
+        if self._waiting is not None or not self._queue:
+            return
+        self._number += 1
+        response = self._waiting = self._queue.popleft()
+        response.add("Require", "100rel")
+        response.add("RSeq", str(self._number))
+        self._interval_s, self._left_s = T1_S, LIFETIME_S
+        self._leg.incoming.send(response)
+        self._wait()
+
+    def _wait(self) -> None:
+        self._timer = self._leg.core.later(self._interval_s, self._again)
+
+    def _again(self) -> None:
+        self._timer = None
+        self._left_s -= self._interval_s
+        if self._waiting is None:
+            return
+        if self._left_s <= 0:
+            self._waiting = None
+            self._leg.unanswered()
+            return
+        self._leg.incoming.send(self._waiting)
+        self._interval_s = min(self._interval_s * 2, self._left_s)
+        self._wait()
