@@ -21,6 +21,7 @@ from mobility.auth.tokens import Caller, Tokens
 from mobility.autodiscover.homes import homes_of
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
+from mobility.conferencing import Conferencing
 from mobility.config import Config
 from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
@@ -28,7 +29,6 @@ from mobility.domain.applications import Applications
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
-from mobility.domain.conferences import ConferenceLimits, Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation_book import ConversationLimits
@@ -41,13 +41,12 @@ from mobility.domain.engagements import ConversationEngagements
 from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
-from mobility.domain.guests import Guests
 from mobility.domain.late_ringing import Arrivals, LateRinging
 from mobility.domain.lifetimes import Lifetimes
-from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
+from mobility.domain.mixer import Mixer
 from mobility.domain.organization import Organization
 from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos
@@ -98,8 +97,9 @@ class FrontEnd(MultiService):
     caller holds the store's lock and the reactor need not run yet; it raises OperatorFault.
     `dispatch` runs a part of a batch as if it had come alone.  `directory` is the directory that
     the configuration names, or None; who wants it to replicate makes it a service of theirs.
-    `telephones` reaches the telephone network; without it there are no telephone calls.  `house`
-    is a clearing house that takes the place of the configured one.
+    `telephones` reaches the telephone network; without it there are no telephone calls.  `mixer`
+    mixes the media of conferences, which have neither audio nor video without it.  `house` is a
+    clearing house that takes the place of the configured one.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class FrontEnd(MultiService):
         dispatch: Dispatch,
         epoch: Callable[[], float] = time.time,
         telephones: TelephoneNetwork | None = None,
+        mixer: Mixer | None = None,
         house: ClearingHouse | None = None,
     ) -> None:
         super().__init__()
@@ -190,7 +191,7 @@ class FrontEnd(MultiService):
         )
         self.relays = Relays(config.media, config.media.secret)
         self.past.follow(self.conversations, stored)
-        self.permissions.relay = bool(self.relays)
+        self.permissions.relay, self.permissions.mixer = bool(self.relays), mixer
         self.call_policies = self.permissions.calls
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
@@ -246,26 +247,20 @@ class FrontEnd(MultiService):
             ),
             stored.call_forwardings,
         )
-        self.meetings = Meetings(ledger, agenda, config.meetings.policy)
-        self.meetings.load(stored.meetings, stored.meeting_extensions)
-        self.guests = Guests(
+        conferencing = Conferencing(
             ledger,
             agenda,
-            self.applications,
-            self.meetings,
-            self.conversations,
-            config.meetings.guests,
-        )
-        self.conferences = Conferences(
             self.users,
+            self.applications,
             self.conversations,
-            self.meetings,
-            self.guests,
-            ConferenceLimits(
-                config.meetings.size, config.meetings.lobby_size, config.meetings.lobby_timeout_s
-            ),
+            self.call_policies,
             self.past.history,
+            config.meetings,
+            stored,
+            mixer,
         )
+        self.meetings, self.guests = conferencing.meetings, conferencing.guests
+        self.conferences, self.conference_calls = conferencing.conferences, conferencing.calls
         self.darkroom = PillowDarkroom(reactor)
         self.darkroom.setServiceParent(self)
         self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
@@ -432,6 +427,7 @@ class FrontEnd(MultiService):
             forwarding=self.forwarding,
             guests=self.guests,
             conferences=self.conferences,
+            conference_calls=self.conference_calls,
             meeting_settings=settings,
             archive=archive,
             log=log,

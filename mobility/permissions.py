@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import attrs
+
 from mobility.config import Config
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications
@@ -11,6 +13,7 @@ from mobility.domain.delegates import Delegates
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.homing import Homing
 from mobility.domain.ledger import Ledger, Snapshot
+from mobility.domain.mixer import Mixer
 from mobility.domain.mobility import Mobility, mobility
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.records import User
@@ -24,7 +27,8 @@ class Permissions:
     """The mobility policies, voice settings, service accounts, and each user's policy of calls.
 
     `delegates` and `telephony` are filled in before anybody asks about calls; without `telephony`
-    there are no calls with telephones, without `relay` no media relay.
+    there are no calls with telephones, without `relay` no media relay, without `mixer` neither
+    audio nor video in conferences.
     """
 
     def __init__(self, config: Config, ledger: Ledger, users: Users, stored: Snapshot) -> None:
@@ -46,6 +50,7 @@ class Permissions:
         self.delegates: Delegates | None = None
         self.telephony: Telephony | None = None
         self.relay = False
+        self.mixer: Mixer | None = None
 
     def at_work(
         self,
@@ -74,18 +79,27 @@ class Permissions:
 
     def _of(self, uri: str) -> CallPolicy:
         user = self._users.find(uri)
-        return CallPolicy(relay=self.relay) if user is None else self._of_user(user)
+        return self._of_anybody() if user is None else self._of_user(user)
+
+    def _of_anybody(self) -> CallPolicy:
+        """What everybody may, guests of meetings too."""
+        mixer = self.mixer
+        return CallPolicy(
+            relay=self.relay,
+            mixed=mixer is not None,
+            mixed_video=mixer is not None and mixer.abilities.video,
+        )
 
     def _of_user(self, user: User) -> CallPolicy:
         mobile, telephony = self.mobility.policy_of(user), self.telephony
         delegates = self.delegates
-        return CallPolicy(
+        return attrs.evolve(
+            self._of_anybody(),
             audio=mobile.enable_ip_audio_video,
             video=mobile.enable_ip_audio_video,
             for_others=delegates is not None and bool(delegates.delegators_of(user.uri)),
             phone=telephony is not None and user.enabled and telephony.phone_audio.may(user),
             emergency=telephony is not None and telephony.outside.may_call_emergency,
-            relay=self.relay,
             wifi_audio=mobile.require_wifi_for_ip_audio,
             wifi_video=mobile.require_wifi_for_ip_video,
             name=mobile.name,

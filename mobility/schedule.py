@@ -1,6 +1,7 @@
 """The clock hand of the domain's agenda, and of what else recurs, as a Twisted service."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ParamSpec
 
 from twisted.application.service import Service
@@ -77,7 +78,8 @@ class AgendaService(Service):
 
     def _failed(self, failure: Failure, action: Action) -> None:
         if failure.check(Unavailable) is None:
-            self._log.failure("schedule.failed", failure, task=action.__qualname__)
+            called = action.func if isinstance(action, partial) else action
+            self._log.failure("schedule.failed", failure, task=called.__qualname__)
         self._agenda.at(self._epoch() + RETRY_S, action)
 
 

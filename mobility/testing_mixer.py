@@ -2,9 +2,32 @@
 
 from collections.abc import Callable, Mapping
 
+import attrs
+
 from mobility.domain.descriptions import Description
 from mobility.domain.mixer import Abilities, Entry, Hear
 from mobility.domain.telephone import Happening
+from mobility.media.offers import read_description
+from mobility.media.sdp import parse, serialise
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
+
+
+_MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly"}
+
+
+def mirrored(offer: Description) -> Description:
+    """An answer that takes all of an offer: what one side sends, the other hears."""
+    session = parse(offer.text)
+    media = []
+    for one in session.media:
+        attributes = tuple(
+            attrs.evolve(each, name=_MIRRORED.get(each.name, each.name)) for each in one.attributes
+        )
+        media.append(attrs.evolve(one, attributes=attributes))
+    return read_description(serialise(attrs.evolve(session, media=tuple(media))))
 
 
 class MemoryMixerLeg:
@@ -26,12 +49,14 @@ class MemoryMixerLeg:
         self.description: Description | None = None
         self.sources: Mapping[str, int] = {}
         self._hear = hear
+        self.goes_on: Callable[[], object] = _nothing
+        """Called when the device has offered anew."""
 
     # What the mixer does.
 
     def answers(self, description: Description | None = None) -> None:
-        """Let the device in; it is answered with its own words unless told otherwise."""
-        self.description = description or self.entry.offer
+        """Let the device in; all that it offers is taken unless told otherwise."""
+        self.description = description or mirrored(self.entry.offer)
         self._happens(Happening.ANSWERED, "answered")
 
     def plays(self, description: Description) -> None:
@@ -48,7 +73,7 @@ class MemoryMixerLeg:
 
     def agrees(self, description: Description | None = None) -> None:
         """Answer what the device has offered anew."""
-        self.description = description or self.offered[-1]
+        self.description = description or mirrored(self.offered[-1])
         self._happens(Happening.AGREED, self.state)
 
     def disagrees(self) -> None:
@@ -72,6 +97,7 @@ class MemoryMixerLeg:
 
     def offer(self, description: Description) -> None:
         self.offered.append(description)
+        self.goes_on()
 
     def answer(self, description: Description | None) -> None:
         self.answers_got.append(description)
@@ -96,8 +122,8 @@ class MemoryAnnouncer:
 class MemoryMixer:
     """A `Mixer` that mixes nothing.  `placed` are all legs in their order.
 
-    With `later(seconds, action)` it answers each device, and what is offered anew waits for the
-    test; without it everything does.
+    With `later(seconds, action)` it answers each device, tells its sources, and agrees to what is
+    offered anew; without it everything waits for the test.
     """
 
     def __init__(
@@ -114,8 +140,12 @@ class MemoryMixer:
     def join(self, entry: Entry, hear: Hear) -> MemoryMixerLeg:
         leg = MemoryMixerLeg(entry, hear)
         self.placed.append(leg)
-        if self._later is not None:
-            self._later(0.0, leg.answers)
+        later = self._later
+        if later is not None:
+            number = len(self.placed)
+            later(0.0, leg.answers)
+            later(0.0, lambda: leg.knows({"Audio": 1_000 + number, "Video": 2_000 + number}))
+            leg.goes_on = lambda: later(0.0, leg.agrees)
         return leg
 
     def of(self, uri: str) -> MemoryMixerLeg:

@@ -7,7 +7,8 @@ events and got it, the caller is shown Alerting in place of Connecting (UCWA Inv
 import attrs
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.conversation import MESSAGING, PARTICIPANT, invitation_fact
+from mobility.domain.conversation import MESSAGING, PARTICIPANT
+from mobility.domain.conversation_facts import invitation_fact
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import Fact, InvitationChanged
 from mobility.domain.ledger import Unit

@@ -10,8 +10,10 @@ from hashlib import sha256
 import attrs
 
 from mobility.domain.call_states import Called, Calling, call_after, calling_after
-from mobility.domain.conversation import ActiveConversation, NameOf, invitation_fact
-from mobility.domain.descriptions import direction_of, holds
+from mobility.domain.conference_media import media_seen, video_sources
+from mobility.domain.conversation import CONFERENCED, ActiveConversation, NameOf
+from mobility.domain.conversation_facts import invitation_fact
+from mobility.domain.descriptions import VIDEO, direction_of, holds
 from mobility.domain.facts import (
     CallChanged,
     ConversationChanged,
@@ -24,6 +26,7 @@ from mobility.domain.facts import (
     SessionChanged,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.mixed_part import MixedPart, kept_out
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Call, CallSide, Conversation, Invitation, Leg
 from mobility.domain.states import invitation_after
@@ -58,7 +61,8 @@ def settle_call(
 ) -> CallEnd | None:
     """End the call of `draft` if nobody can answer it any more or one side has left it.
 
-    Legs that have nothing but the call go with it.
+    Legs that have nothing but the call go with it, unless they are in a conference, to which the
+    call went over.
     """
     call = draft.call
     if call is None or _goes_on(draft, call):
@@ -73,7 +77,13 @@ def settle_call(
         unit.remove(draft.renegotiation)
     draft.call, draft.sides, draft.renegotiation, draft.stages = None, {}, None, 0
     for leg in list(draft.legs.values()):
-        if leg.call != "Disconnected" and leg.messaging == "Disconnected":
+        if leg.application_id in draft.parts:
+            continue
+        if (
+            leg.call != "Disconnected"
+            and leg.messaging == "Disconnected"
+            and not draft.is_conference
+        ):
             del draft.legs[leg.application_id]
         elif leg.call != "Disconnected":
             draft.legs[leg.application_id] = calling_after(leg, Calling.LEFT)
@@ -85,7 +95,10 @@ def _goes_on(draft: ActiveConversation, call: Call) -> bool:
     if call.state != "Established":
         invitation = draft.invitations.get(call.id)
         return invitation is not None and invitation.state == "Connecting"
-    sides = (draft.legs.get(device_id) for device_id in (call.caller_id, call.callee_id))
+    devices = (call.caller_id, call.callee_id)
+    if all(one in draft.parts and draft.parts[one].mixed for one in devices):
+        return False
+    sides = (draft.legs.get(device_id) for device_id in devices)
     return all(leg is not None and leg.call == "Connected" for leg in sides)
 
 
@@ -241,10 +254,16 @@ def call_of(conversation: ActiveConversation) -> Call:
 
 def call_fact(conversation: ActiveConversation, leg: Leg) -> CallChanged:
     """The call modality as `leg` has it now."""
+    part = conversation.parts.get(leg.application_id)
+    if part is not None and (part.mixed or leg.call == "Connecting"):
+        return _mixed_fact(conversation, leg, part)
     call = conversation.call
     if call is None or leg.call == "Disconnected":
-        may_add = conversation.may_call(leg)
-        return CallChanged(conversation.id, AUDIO_VIDEO, "Disconnected", may_add=may_add)
+        mixed = conversation.is_conference
+        may_add = leg.state == CONFERENCED if mixed else conversation.may_call(leg)
+        return CallChanged(
+            conversation.id, AUDIO_VIDEO, "Disconnected", may_add=may_add, mixed=mixed
+        )
     connected = leg.call == "Connected"
     modality = modality_of(conversation, leg)
     session = ""
@@ -259,6 +278,26 @@ def call_fact(conversation: ActiveConversation, leg: Leg) -> CallChanged:
         "Connected" if connected else "Connecting",
         media=tuple(call.media.split(",")),
         session=session,
+        may_escalate=conversation.may_escalate(leg),
+        mixed=conversation.is_conference,
+    )
+
+
+def _mixed_fact(conversation: ActiveConversation, leg: Leg, part: MixedPart) -> CallChanged:
+    """The call of a device with the mixer."""
+    locked_on = conversation.locked_on
+    locked = conversation.participants.get(locked_on)
+    shut = kept_out(part, locked_on)
+    return CallChanged(
+        conversation.id,
+        AUDIO_VIDEO,
+        leg.call,
+        media=part.media,
+        session=session_fact(conversation, leg, "updated").state if part.mixed else "",
+        mixed=True,
+        frozen=part.mixed and VIDEO in part.media and VIDEO in shut,
+        locked=(locked_on, locked.name) if locked is not None else None,
+        sources=video_sources(conversation),
     )
 
 
@@ -271,6 +310,18 @@ def modality_of(conversation: ActiveConversation, leg: Leg) -> str:
 
 def session_fact(conversation: ActiveConversation, leg: Leg, change: str) -> SessionChanged:
     """The media session of a connected call as `leg` has it now."""
+    part = conversation.parts.get(leg.application_id)
+    if part is not None and part.mixed:
+        holding = holds(part.streams)
+        return SessionChanged(
+            conversation.id,
+            change,
+            state="Suspended" if holding else "Established",
+            session_context=part.side.context,
+            remote_endpoint=conversation.record.meeting_uri,
+            may_resume=holding,
+            media=part.media,
+        )
     own = conversation.sides[leg.application_id]
     other = conversation.sides[_other_of(conversation, leg)]
     held = [holds(conversation.streams_of(side.device_id)) for side in (own, other)]
@@ -309,7 +360,14 @@ def renegotiation_fact(
     reason: tuple[str, str, str] | None = None,
 ) -> RenegotiationChanged:
     """What `leg` is told of the latest renegotiation.  Raises LookupError without one."""
-    renegotiation = conversation.renegotiation
+    part = conversation.parts.get(leg.application_id)
+    if part is not None and part.mixed:
+        renegotiation, media = part.renegotiation, part.media
+    else:
+        renegotiation, media = (
+            conversation.renegotiation,
+            tuple(call_of(conversation).media.split(",")),
+        )
     if renegotiation is None:
         raise LookupError(conversation.id)
     outgoing = renegotiation.from_id == leg.application_id
@@ -323,14 +381,18 @@ def renegotiation_fact(
         answer=renegotiation.answer if outgoing else "",
         state=renegotiation.state,
         reason=reason,
-        media=tuple(call_of(conversation).media.split(",")),
+        media=media,
     )
 
 
 def media_facts(
     conversation: ActiveConversation, leg: Leg, change: str, name_of: NameOf
 ) -> Iterator[ParticipantMediaChanged]:
-    """The media of both participants of a connected call, as `leg` sees them."""
+    """The media of both participants of a connected call, as `leg` sees them, or of everybody in
+    a conference."""
+    if conversation.is_conference:
+        yield from media_seen(conversation, leg, change)
+        return
     call = conversation.call
     if call is None:
         return

@@ -2,7 +2,8 @@
 
 import attrs
 
-from mobility.domain.conversation import ActiveConversation, NameOf, formats_of, invitation_fact
+from mobility.domain.conversation import ActiveConversation, NameOf
+from mobility.domain.conversation_facts import formats_of, invitation_fact
 from mobility.domain.facts import (
     ConversationChanged,
     MessagingChanged,

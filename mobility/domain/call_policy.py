@@ -21,6 +21,7 @@ class CallPolicy:
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
     (EnableOutsideVoice), `emergency` that emergency calls get through, `relay` that there is a
     media relay for it.  `wifi_audio` and `wifi_video` say that these media are for Wi-Fi alone.
+    `mixed` says that there is audio in conferences, `mixed_video` that there is video as well.
     `name` is the mobility policy's.
     """
 
@@ -32,6 +33,8 @@ class CallPolicy:
     relay: bool = False
     wifi_audio: bool = False
     wifi_video: bool = False
+    mixed: bool = False
+    mixed_video: bool = False
     name: str = ""
 
     def allows(self, medium: str) -> bool:

@@ -73,6 +73,9 @@ class CallReports:
         self._forget_old(now)
         if conversation_id in device.conversations:
             conversation, leg = self._conversations.find(device, conversation_id)
+            part = conversation.parts.get(device.id)
+            if part is not None:
+                return part.call_id
             if conversation.call is not None and leg.call != "Disconnected":
                 return conversation.call.id
         end = self._over.get(conversation_id)

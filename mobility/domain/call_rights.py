@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call import call_fact
 from mobility.domain.call_policy import CallPolicies, CallPolicy
+from mobility.domain.conversation import CONFERENCED
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import CommunicationChanged, ConversationChanged
 from mobility.domain.ledger import Ledger, Unit
@@ -64,7 +65,7 @@ class CallRights:
             return
         unit.append(endpoint.id, CommunicationChanged())
         for conversation, leg in self._conversations.of(endpoint):
-            if not conversation.is_conference and leg.state == "Connected":
+            if leg.state in (CONFERENCED, "Connected"):
                 unit.append(endpoint.id, ConversationChanged("updated", conversation.snapshot(leg)))
                 unit.append(endpoint.id, call_fact(conversation, leg))
 

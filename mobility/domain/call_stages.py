@@ -8,7 +8,8 @@ import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.call import AUDIO_VIDEO, CallEnd, call_of, call_over, tell_calls, tell_progress
-from mobility.domain.conversation import ActiveConversation, tell_ended
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation_facts import tell_ended
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import Reason
 from mobility.domain.ledger import Unit

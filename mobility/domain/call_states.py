@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import attrs
 
+from mobility.domain.mixed_part import MixedPart
 from mobility.domain.records import Call, Leg, Renegotiation
 from mobility.domain.states import Machine
 
@@ -78,6 +79,38 @@ RENEGOTIATION = Machine(
 )
 
 
+class Mixing(StrEnum):
+    """What happens to a device's call with the mixer of a conference."""
+
+    LET_IN = "let in"
+    OFFERED = "offered anew by the device"
+    ASKED = "offered anew by the mixer"
+    AGREED = "answered"
+    FAILED = "not agreed"
+    ENDED = "ended"
+
+
+MIXING = Machine(
+    "call with the mixer",
+    "The call of one device in a conference.  The device offers, the mixer lets it in; then either "
+    "may offer anew, one at a time.  What was agreed before stays so unless the offer is answered.",
+    ("Joining",),
+    {
+        ("Joining", Mixing.LET_IN): "Mixed",
+        ("Mixed", Mixing.OFFERED): "Offering",
+        ("Mixed", Mixing.ASKED): "Asked",
+        ("Offering", Mixing.AGREED): "Mixed",
+        ("Offering", Mixing.FAILED): "Mixed",
+        ("Asked", Mixing.AGREED): "Mixed",
+        ("Asked", Mixing.FAILED): "Mixed",
+        ("Joining", Mixing.ENDED): "Ended",
+        ("Mixed", Mixing.ENDED): "Ended",
+        ("Offering", Mixing.ENDED): "Ended",
+        ("Asked", Mixing.ENDED): "Ended",
+    },
+)
+
+
 class Calling(StrEnum):
     """What happens to a device's part in a call."""
 
@@ -120,10 +153,15 @@ def renegotiation_after(renegotiation: Renegotiation, event: Replied) -> Renegot
     return attrs.evolve(renegotiation, state=state)
 
 
+def mixing_after(part: MixedPart, event: Mixing) -> MixedPart:
+    """The part after `event`.  Raises IllegalTransition."""
+    return attrs.evolve(part, state=MIXING.after(part.state, event))
+
+
 def calling_after(leg: Leg, event: Calling) -> Leg:
     """The leg after `event` of its call.  Raises IllegalTransition."""
     return attrs.evolve(leg, call=CALL_MODALITY.after(leg.call, event))
 
 
-MACHINES = (CALL, CALL_MODALITY, NEGOTIATION, RENEGOTIATION)
+MACHINES = (CALL, CALL_MODALITY, NEGOTIATION, RENEGOTIATION, MIXING)
 """Every machine of this module, as the diagrams show them."""

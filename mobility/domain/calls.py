@@ -34,7 +34,8 @@ from mobility.domain.call_states import (
     calling_after,
     negotiated,
 )
-from mobility.domain.conversation import CALL, ActiveConversation, tell_ended
+from mobility.domain.conversation import CALL, ActiveConversation
+from mobility.domain.conversation_facts import tell_ended
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description, common_media, encoded
 from mobility.domain.ledger import Ledger, Unit

@@ -15,9 +15,8 @@ from mobility.domain.conversation import (
     PARTICIPANT,
     ActiveConversation,
     NameOf,
-    formats_of,
-    invitation_fact,
 )
+from mobility.domain.conversation_facts import formats_of, invitation_fact
 from mobility.domain.facts import (
     ConversationChanged,
     MessagingChanged,

@@ -6,20 +6,15 @@ over when the last one has left or the meeting ends.
 
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Endpoint
 from mobility.domain.conference import (
-    DENIED,
-    EJECTED,
     OVER,
     Place,
     inside_of,
-    let_in,
-    must_lead,
     new_leg,
     place_of,
     tell_came,
@@ -27,20 +22,12 @@ from mobility.domain.conference import (
     tell_inside,
     tell_knocked,
     tell_meeting,
-    tell_moved,
-    tell_role,
-    tell_settings,
     tell_waits,
 )
+from mobility.domain.conference_roles import ConferenceLimits, ConferenceRoles
 from mobility.domain.conference_rows import new_invitation, new_participant
-from mobility.domain.conversation import (
-    JOIN,
-    LEADER,
-    PARTICIPANT,
-    ActiveConversation,
-    invitation_fact,
-    tell_ended,
-)
+from mobility.domain.conversation import JOIN, LEADER, PARTICIPANT, ActiveConversation
+from mobility.domain.conversation_facts import invitation_fact, tell_ended
 from mobility.domain.conversations import Conversations
 from mobility.domain.guests import GUEST_NAME, Guests
 from mobility.domain.history import History
@@ -50,24 +37,13 @@ from mobility.domain.meetings import Meetings, OnlineMeeting, conference_uri
 from mobility.domain.outcomes import ELSEWHERE
 from mobility.domain.records import Conversation, Invitation, Meeting, Participant, Receipt
 from mobility.domain.states import (
-    Attended,
     Invited,
     Involved,
     invitation_after,
     leg_after,
-    participant_after,
 )
 from mobility.domain.users import Users
 from mobility.errors import Refusal
-
-
-@attrs.frozen(slots=True)
-class ConferenceLimits:
-    """How many may be in a conference and in its lobby, and how long (seconds) one may wait."""
-
-    participants: int
-    lobby: int
-    lobby_timeout_s: float
 
 
 @attrs.frozen(slots=True)
@@ -85,7 +61,7 @@ class Join:
     phone: str | None = attrs.field(repr=False, default=None)
 
 
-class Conferences:
+class Conferences(ConferenceRoles):
     """The conferences among the active conversations."""
 
     def __init__(
@@ -97,11 +73,13 @@ class Conferences:
         limits: ConferenceLimits,
         history: History,
     ) -> None:
+        super().__init__(conversations, limits)
         self._users = users
         self._guests = guests
-        self._conversations = conversations
         self._meetings = meetings
-        self._limits = limits
+        self.escalations: list[Callable[[ActiveConversation, float], None]] = []
+        """Called with a conference that two parties have become, and the time.  Without anybody
+        here a call between two does not go over to one."""
         meetings.changes.append(self._meeting_changed)
         self._history = history
         meetings.endings.append(self._meeting_over)
@@ -172,7 +150,8 @@ class Conferences:
         self._conversations.find(endpoint, conversation_id)
         async with self._conversations.lock(conversation_id):
             conversation, leg = self._conversations.find(endpoint, conversation_id)
-            if not conversation.may_invite(leg):
+            calls = bool(self.escalations) and conversation.may_escalate(leg)
+            if not conversation.may_invite(leg) and not calls:
                 raise Refusal("Forbidden", None, "This participant cannot ask others in.")
             if conversation.legs_of(to_uri):
                 raise Refusal("Conflict", "AlreadyExists", "The person is in it or asked already.")
@@ -202,7 +181,10 @@ class Conferences:
                 unit.append(endpoint.id, failed)
                 self._history.failed(unit, draft, invitation, now)
             draft.invitations[invitation.id] = invitation
+            escalates = not conversation.is_conference
             await self._conversations.change(unit, conversation, draft)
+            if escalates:
+                self._escalated(conversation, now)
             return invitation
 
     async def accept(self, endpoint: Endpoint, invitation_id: str, now: float) -> None:
@@ -238,14 +220,6 @@ class Conferences:
                     tell_ended(unit, draft, loser, name_of, elsewhere, ELSEWHERE)
             await self._conversations.change(unit, conversation, draft)
 
-    async def admit(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
-        """UCWA admit: who waits in the lobby comes in.  409 for who does not wait."""
-        await self._lead(endpoint, conversation_id, uri, self._admit)
-
-    def _admit(self, draft: ActiveConversation, unit: Unit, waiting: Participant) -> None:
-        self._check_size(draft, in_lobby=False)
-        let_in(unit, draft, waiting, self._names(draft))
-
     def _come_in(
         self, unit: Unit, draft: ActiveConversation, uri: str, meeting: OnlineMeeting, now: float
     ) -> None:
@@ -264,46 +238,6 @@ class Conferences:
             tell_came(unit, draft, participant, others)
         elif known.in_lobby:
             self._admit(draft, unit, known)
-
-    async def reject(self, endpoint: Endpoint, conversation_id: str, uri: str, now: float) -> None:
-        """UCWA reject: who waits in the lobby is sent away.  409 for who does not wait."""
-        async with self._conversations.lock(conversation_id):
-            conversation, participant = self._led(endpoint, conversation_id, uri)
-            participant_after(participant, Attended.REJECTED)
-            await self._conversations.drop(conversation, conversation.legs_of(uri), DENIED, now)
-
-    async def eject(self, endpoint: Endpoint, conversation_id: str, uri: str, now: float) -> None:
-        """UCWA eject: remove somebody else from the conference.  403 for the organizer."""
-        async with self._conversations.lock(conversation_id):
-            conversation, participant = self._led(endpoint, conversation_id, uri)
-            if participant.organizer or uri == endpoint.user_uri:
-                raise Refusal("Forbidden", None, "This participant cannot be removed.")
-            participant_after(participant, Attended.EJECTED)
-            await self._conversations.drop(conversation, conversation.legs_of(uri), EJECTED, now)
-
-    async def promote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
-        """UCWA promote: an attendee becomes a leader.  409 for who is one or waits."""
-        await self._assign(endpoint, conversation_id, uri, Attended.PROMOTED)
-
-    async def demote(self, endpoint: Endpoint, conversation_id: str, uri: str) -> None:
-        """UCWA demote: a leader becomes an attendee.  403 for the organizer, 409 for attendees."""
-        await self._assign(endpoint, conversation_id, uri, Attended.DEMOTED)
-
-    async def set_audience(self, endpoint: Endpoint, conversation_id: str, **setting: Any) -> None:
-        """UCWA enable/disableAudienceMessaging and enable/disableAudienceMuteLock.
-
-        `setting` is `audience_messaging` or `audience_mute`, Enabled or Disabled; 409 when it is so
-        already.
-        """
-        async with self._conversations.lock(conversation_id):
-            conversation, leg = self._conversations.find(endpoint, conversation_id)
-            must_lead(conversation, leg)
-            draft, unit = conversation.draft(), Unit()
-            draft.record = attrs.evolve(draft.record, **setting)
-            if draft.record == conversation.record:
-                raise Refusal("Conflict", None, "The setting is so already.")
-            tell_settings(unit, draft)
-            await self._conversations.change(unit, conversation, draft)
 
     async def _open(
         self,
@@ -390,8 +324,22 @@ class Conferences:
         draft.invitations[invitation.id] = invitation
         return invitation
 
+    async def escalate(self, conversation: ActiveConversation, device: Device, now: float) -> None:
+        """What is between two parties becomes a conference.
+
+        The caller holds the conversation's lock and knows that it may.
+        """
+        draft, unit = conversation.draft(), Unit()
+        await self._escalate(unit, draft, device, now)
+        await self._conversations.change(unit, conversation, draft)
+        self._escalated(conversation, now)
+
+    def _escalated(self, conversation: ActiveConversation, now: float) -> None:
+        for told in self.escalations:
+            told(conversation, now)
+
     async def _escalate(
-        self, unit: Unit, draft: ActiveConversation, endpoint: Endpoint, now: float
+        self, unit: Unit, draft: ActiveConversation, endpoint: Device, now: float
     ) -> None:
         """The two parties become the leaders of a conference made for the occasion."""
         meeting = await self._meetings.improvise(endpoint.user_uri, draft.record.subject, now)
@@ -404,48 +352,6 @@ class Conferences:
             draft.legs[leg.application_id] = leg_after(leg, Involved.ESCALATED)
         for leg in draft.legs.values():
             tell_escalated(unit, draft, leg)
-
-    async def _assign(
-        self, endpoint: Endpoint, conversation_id: str, uri: str, event: Attended
-    ) -> None:
-        def assigned(draft: ActiveConversation, unit: Unit, participant: Participant) -> None:
-            if participant.organizer:
-                raise Refusal("Forbidden", None, "The organizer always leads the meeting.")
-            changed = participant_after(participant, event)
-            draft.participants[uri] = changed
-            tell_moved(unit, draft, participant, changed, inside_of(draft))
-            for leg in draft.legs_of(uri):
-                tell_role(unit, draft, leg)
-
-        await self._lead(endpoint, conversation_id, uri, assigned)
-
-    async def _lead(
-        self,
-        endpoint: Endpoint,
-        conversation_id: str,
-        uri: str,
-        decide: Callable[[ActiveConversation, Unit, Participant], None],
-    ) -> None:
-        """What a leader does with a participant."""
-        async with self._conversations.lock(conversation_id):
-            conversation, participant = self._led(endpoint, conversation_id, uri)
-            draft, unit = conversation.draft(), Unit()
-            decide(draft, unit, participant)
-            await self._conversations.change(unit, conversation, draft)
-
-    def _led(
-        self, endpoint: Endpoint, conversation_id: str, uri: str
-    ) -> tuple[ActiveConversation, Participant]:
-        """A participant of a conference that the application's user leads.
-
-        404 without such a participant, 403 for who does not lead.
-        """
-        conversation, leg = self._conversations.find(endpoint, conversation_id)
-        must_lead(conversation, leg)
-        participant = conversation.participants.get(uri)
-        if participant is None:
-            raise Refusal("NotFound", "ResourceNotFound", "There is no such participant.")
-        return conversation, participant
 
     def _meeting_changed(self, unit: Unit, meeting: Meeting) -> None:
         conversation = self._conversations.of_meeting(conference_uri(meeting))
@@ -478,13 +384,3 @@ class Conferences:
         return new_participant(
             conversation, meeting.record, uri, name, place, now, anonymous=anonymous, phone=phone
         )
-
-    def _check_size(self, conversation: ActiveConversation, *, in_lobby: bool) -> None:
-        inside = len(conversation.roster())
-        if in_lobby and len(conversation.participants) - inside >= self._limits.lobby:
-            raise Refusal("Conflict", "TooManyLobbyParticipants", "The lobby is full.")
-        if not in_lobby and inside >= self._limits.participants:
-            raise Refusal("Conflict", "TooManyParticipants", "The meeting is full.")
-
-    def _names(self, conversation: ActiveConversation) -> Callable[[str], str]:
-        return self._conversations.names_in(conversation)

@@ -5,7 +5,7 @@ here put the facts of one transition into a unit of work; `mobility.domain.conve
 which transition happens.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -13,24 +13,13 @@ import attrs
 from mobility.domain import states
 from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Appointment
-from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.descriptions import Stream, decoded
 from mobility.domain.facts import (
     CallTerms,
-    ConversationChanged,
     ConversationSnapshot,
-    Fact,
-    InvitationChanged,
-    MessagingChanged,
-    ParticipantChanged,
-    ParticipantMessagingChanged,
-    Reason,
-    TypingChanged,
 )
-from mobility.domain.ledger import Unit
 from mobility.domain.lines import is_line
-from mobility.domain.message_facts import tell_message
-from mobility.domain.outcomes import Outcome
+from mobility.domain.mixed_part import MixedPart
 from mobility.domain.readership import Readings
 from mobility.domain.records import (
     Call,
@@ -42,7 +31,6 @@ from mobility.domain.records import (
     Participant,
     Renegotiation,
 )
-from mobility.domain.states import Involved, invitation_after, leg_after
 
 CONFERENCED = "Conferenced"
 """The state of a leg that is in a conference."""
@@ -51,7 +39,8 @@ LEADER, ATTENDEE = states.LEADER, states.ATTENDEE
 """Role of a participant."""
 
 MESSAGING, CALL, PARTICIPANT, JOIN = "messaging", "call", "participant", "join"
-"""Kinds of invitations."""
+MIXED = "mixed"
+"""Kinds of invitations; the last one is a device's into the audio and video of a conference."""
 
 NameOf = Callable[[str], str]
 """The display name of a user URI."""
@@ -82,6 +71,10 @@ class ActiveConversation:
     """The latest one of the call."""
     stages: int = 0
     """In how many further steps others will ring for the call."""
+    parts: dict[str, MixedPart] = attrs.Factory(dict)
+    """The calls of devices with the mixer of a conference, by their ids."""
+    locked_on: str = ""
+    """Whose video alone is shown to everybody in the conference."""
     readings: Readings = attrs.Factory(Readings)
 
     @property
@@ -118,6 +111,7 @@ class ActiveConversation:
             participants=dict(self.participants),
             invitations=dict(self.invitations),
             sides=dict(self.sides),
+            parts=dict(self.parts),
         )
 
     def invitation_of(self, leg: Leg) -> Invitation | None:
@@ -127,7 +121,10 @@ class ActiveConversation:
     def awaited_by(self, leg: Leg) -> Invitation | None:
         """The open invitation that `leg` rings for or waits for."""
         found = [self.invitation_of(leg)]
-        if self.call is not None and leg.call in ("Ringing", "Connecting"):
+        part = self.parts.get(leg.application_id)
+        if part is not None and not part.mixed:
+            found.append(self.invitations.get(part.call_id))
+        elif self.call is not None and leg.call in ("Ringing", "Connecting"):
             found.append(self.invitations.get(self.call.id))
         return next((one for one in found if one is not None and one.state == "Connecting"), None)
 
@@ -168,6 +165,9 @@ class ActiveConversation:
             return invitation.from_application_id not in self.legs
         if invitation.kind == PARTICIPANT:
             return not self.ringing(invitation)
+        if invitation.kind == MIXED:
+            part = self.parts.get(invitation.from_application_id)
+            return part is None or part.call_id != invitation.id
         silent = self.is_silent(invitation)
         if invitation.kind == CALL:
             return (silent and not self.stages) or not self.legs_calling(invitation)
@@ -201,6 +201,19 @@ class ActiveConversation:
             leads = leg.state == CONFERENCED and self.leads(leg.user_uri)
             return leads and not is_guest(leg.user_uri)
         return leg.state == "Connected" and self.call is None
+
+    def may_escalate(self, leg: Leg) -> bool:
+        """Whether the device may go with its call between two parties to a conference.
+
+        Nobody takes a telephone there.
+        """
+        if self.call is None or leg.call != "Connected" or leg.application_id in self.parts:
+            return False
+        return not any(
+            side.by_phone or is_line(side.device_id) or self.legs[side.device_id].by_phone
+            for side in self.sides.values()
+            if side.device_id in self.legs
+        )
 
     def may_write_to(self, leg: Leg) -> Leg | None:
         """The other one in a call, whom `leg` does not write to yet; None without one.
@@ -236,6 +249,15 @@ class ActiveConversation:
 
     def terms(self, invitation: Invitation, leg: Leg) -> CallTerms | None:
         """What is said of the call to which `invitation` invites, while it is not over."""
+        part = self.parts.get(leg.application_id)
+        if part is not None and part.call_id == invitation.id:
+            return CallTerms(
+                modality="audioVideo",
+                media=part.media,
+                session_context=part.side.context,
+                audio_muted="Audio" in part.muted,
+                video_muted="Video" in part.muted,
+            )
         call = self.call
         if invitation.kind != CALL or call is None or call.id != invitation.id:
             return None
@@ -295,13 +317,17 @@ class ActiveConversation:
             importance=self.record.importance,
             created_at=self.record.created_at,
             modalities=self._modalities(leg),
-            call=self.call is not None and leg.call != "Disconnected",
+            call=leg.call != "Disconnected",
+            escalates=self.may_escalate(leg),
             **self._conference_settings(leg),
         )
 
     def _modalities(self, leg: Leg) -> tuple[str, ...]:
         rings = leg.state == "Incoming" and leg.messaging == "Connecting"
         messaging = ("Messaging",) if rings or leg.messaging == "Connected" else ()
+        part = self.parts.get(leg.application_id)
+        if part is not None and part.mixed:
+            return (*messaging, *part.media)
         if self.call is None or leg.call not in ("Ringing", "Connected"):
             return messaging
         return (*messaging, *self.call.media.split(","))
@@ -316,170 +342,3 @@ class ActiveConversation:
             "audience_messaging": self.record.audience_messaging,
             "audience_mute": self.record.audience_mute,
         }
-
-
-def invitation_fact(
-    conversation: ActiveConversation,
-    invitation: Invitation,
-    leg: Leg,
-    change: str,
-    name_of: NameOf,
-    reason: Reason | None = None,
-) -> InvitationChanged:
-    """What `leg`'s application is told of an invitation."""
-    outgoing = leg.application_id == invitation.from_application_id
-    accepted_by = invitation.accepted_by
-    state = invitation.state
-    if outgoing and state == "Connecting":
-        state = (conversation.call or invitation).progress or state
-    shown = accepted_by and (outgoing or accepted_by != leg.user_uri)
-    return InvitationChanged(
-        change=change,
-        id=invitation.id,
-        conversation_id=conversation.id,
-        direction="Outgoing" if outgoing else "Incoming",
-        state=state,
-        from_uri=invitation.from_uri,
-        from_name=name_of(invitation.from_uri),
-        to_uri=invitation.to_uri,
-        to_name=name_of(invitation.to_uri),
-        operation_id=invitation.operation_id if outgoing else "",
-        thread_id=conversation.record.thread_id,
-        subject=conversation.record.subject,
-        importance=conversation.record.importance,
-        message_number=invitation.message_number,
-        accepted_by=(accepted_by, name_of(accepted_by)) if shown else None,
-        reason=reason,
-        kind=invitation.kind,
-        meeting_uri=conversation.record.meeting_uri,
-        custom_content=invitation.custom_content,
-        call=conversation.terms(invitation, leg),
-    )
-
-
-def tell_started(
-    unit: Unit,
-    conversation: ActiveConversation,
-    invitation: Invitation,
-    leg: Leg,
-    name_of: NameOf,
-    message: Message | None,
-) -> None:
-    """The invitation begins for `leg`: it started, a conversation and its participants appear."""
-    stream = leg.application_id
-    unit.append(stream, invitation_fact(conversation, invitation, leg, "started", name_of), message)
-    unit.append(stream, ConversationChanged("added", conversation.snapshot(leg)))
-    unit.append(stream, _participant(conversation, leg.user_uri, name_of, True, "added"))
-    if leg.state == "Incoming":
-        unit.append(
-            stream, _participant(conversation, invitation.from_uri, name_of, False, "added")
-        )
-    else:
-        unit.append(stream, MessagingChanged(conversation.id, "Connecting"))
-
-
-def tell_connected(
-    unit: Unit,
-    conversation: ActiveConversation,
-    invitation: Invitation,
-    leg: Leg,
-    name_of: NameOf,
-    message: Message | None,
-) -> None:
-    """Messaging is connected for `leg`: UCWA "Send an IM" step 6, "Receive an IM" step 15."""
-    stream = leg.application_id
-    outgoing = stream == invitation.from_application_id
-    peer = invitation.to_uri if outgoing else invitation.from_uri
-    unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
-    if outgoing:
-        unit.append(stream, _participant(conversation, peer, name_of, False, "added"))
-    unit.append(stream, _messaging_of(conversation, peer, name_of, False, "added"))
-    unit.append(stream, _messaging_of(conversation, leg.user_uri, name_of, True, "added"))
-    unit.append(stream, MessagingChanged(conversation.id, "Connected", formats_of(leg)))
-    unit.append(
-        stream, invitation_fact(conversation, invitation, leg, "completed", name_of), message
-    )
-    if message is not None and not outgoing:
-        tell_message(unit, message, [leg], name_of)
-
-
-def formats_of(leg: Leg) -> tuple[str, ...]:
-    """The MessageFormats that the messaging of `leg` has negotiated."""
-    return tuple(leg.formats.split(",")) if leg.formats else ("Plain",)
-
-
-def tell_ended(
-    unit: Unit,
-    conversation: ActiveConversation,
-    leg: Leg,
-    name_of: NameOf,
-    invitation: Invitation | None = None,
-    reason: Reason | None = None,
-    call_over: Iterable[Fact] = (),
-) -> None:
-    """The conversation is over for `leg`; with `invitation`, that completed first, failed.
-
-    `call_over` is what it is told of a call that goes on or rings.
-    """
-    stream = leg.application_id
-    if invitation is not None:
-        unit.append(
-            stream, invitation_fact(conversation, invitation, leg, "completed", name_of, reason)
-        )
-    if leg.messaging != "Disconnected":
-        unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
-    for fact in call_over:
-        unit.append(stream, fact)
-    own = leg.user_uri
-    if leg.state == "Connected":
-        for uri in conversation.peers(leg):
-            if leg.messaging == "Connected":
-                unit.append(stream, _messaging_of(conversation, uri, name_of, False, "deleted"))
-            unit.append(stream, _participant(conversation, uri, name_of, False, "deleted"))
-    if leg.messaging == "Connected":
-        unit.append(stream, _messaging_of(conversation, own, name_of, True, "deleted"))
-    unit.append(stream, _participant(conversation, own, name_of, True, "deleted"))
-    gone = leg_after(leg, Involved.LEFT)
-    if leg.call != "Disconnected":
-        gone = calling_after(gone, Calling.LEFT)
-    unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
-    unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
-
-
-def tell_gone(
-    unit: Unit,
-    conversation: ActiveConversation,
-    leg: Leg,
-    outcome: Outcome,
-    name_of: NameOf,
-    call_over: Iterable[Fact] = (),
-) -> None:
-    """`leg` is no more; the invitation it waited for, if any, ended in `outcome` for it."""
-    invitation = conversation.awaited_by(leg)
-    if invitation is not None:
-        invitation = invitation_after(invitation, outcome.event)
-    calling = invitation is not None and invitation.from_application_id == leg.application_id
-    reason = outcome.caller if calling else outcome.callee
-    tell_ended(unit, conversation, leg, name_of, invitation, reason, call_over)
-
-
-def tell_typing(
-    unit: Unit, conversation: ActiveConversation, leg: Leg, name_of: NameOf, change: str
-) -> None:
-    """The others are told that `leg`'s user types or stopped."""
-    fact = TypingChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), change)
-    hearers = conversation.hearers(leg)
-    for other in hearers:
-        unit.append(other.application_id, fact, shared=len(hearers) > 1)
-
-
-def _participant(
-    conversation: ActiveConversation, uri: str, name_of: NameOf, local: bool, change: str
-) -> ParticipantChanged:
-    return ParticipantChanged(conversation.id, uri, name_of(uri), local, change)
-
-
-def _messaging_of(
-    conversation: ActiveConversation, uri: str, name_of: NameOf, local: bool, change: str
-) -> ParticipantMessagingChanged:
-    return ParticipantMessagingChanged(conversation.id, uri, name_of(uri), local, change)

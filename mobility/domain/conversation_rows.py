@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.ledger import Unit
+from mobility.domain.mixed_part import stored_part
 from mobility.domain.records import (
     Call,
     CallSide,
@@ -39,7 +40,10 @@ def from_rows(
             conversation.call = call
     for side in sides:
         if (conversation := found.get(side.conversation_id)) is not None:
-            conversation.sides[side.device_id] = side
+            if conversation.call is None or conversation.call.id != side.call_id:
+                conversation.parts[side.device_id] = stored_part(side)
+            else:
+                conversation.sides[side.device_id] = side
     for renegotiation in renegotiations:
         if (conversation := found.get(renegotiation.conversation_id)) is not None:
             conversation.renegotiation = renegotiation
@@ -67,6 +71,8 @@ def put_changes(unit: Unit, before: ActiveConversation, after: ActiveConversatio
     _put(unit, before.legs, after.legs)
     _put(unit, before.participants, after.participants)
     _put(unit, before.sides, after.sides)
+    parts = [{key: part.side for key, part in one.parts.items()} for one in (before, after)]
+    _put(unit, *parts)
     if after.call is not None and after.call is not before.call:
         unit.save(after.call)
     if after.renegotiation is not None and after.renegotiation is not before.renegotiation:

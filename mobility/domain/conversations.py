@@ -16,12 +16,17 @@ from mobility.domain.applications import Applications
 from mobility.domain.call import CallEnd, call_over, settle_call, tell_call_over
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conference import take_leave
-from mobility.domain.conversation import CALL, ActiveConversation, tell_gone
+from mobility.domain.conference_media import settle_parts, withdrawn
+from mobility.domain.conversation import CALL, MIXED, ActiveConversation
 from mobility.domain.conversation_book import ConversationBook, ConversationLimits
+from mobility.domain.conversation_facts import tell_gone
 from mobility.domain.conversation_rows import from_rows, put_changes, put_new
+from mobility.domain.facts import Fact
 from mobility.domain.ledger import Archive, Ledger, Unit
 from mobility.domain.lines import Device, is_line
 from mobility.domain.locks import Lock, Locks
+from mobility.domain.mixed_facts import mixed_over, tell_mixed, tell_not_mixed
+from mobility.domain.mixed_part import MixedPart
 from mobility.domain.outcomes import Outcome, outcome_of
 from mobility.domain.reach import Reach
 from mobility.domain.records import (
@@ -76,6 +81,8 @@ class Conversations(ConversationBook):
         self.closings: list[Closing] = []
         self.call_endings: list[CallEnding] = []
         self.partings: list[Parting] = []
+        self.mixings: list[Callable[[ActiveConversation, Mapping[str, MixedPart]], None]] = []
+        """Called with a conference that has changed, and the parts its devices had before."""
         self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
         """Called when nothing rings any more for a call that others may ring for, with why."""
 
@@ -111,6 +118,8 @@ class Conversations(ConversationBook):
         for conversation in self._conversations.values():
             if any(is_line(device_id) for device_id in conversation.legs):
                 self._agenda.at(0.0, partial(self._lose_lines, conversation))
+            if conversation.is_conference:
+                self._agenda.at(0.0, partial(self._lose_mixer, conversation))
 
     async def _lose_lines(self, conversation: ActiveConversation, now: float) -> None:
         async with self.lock(conversation.id):
@@ -121,6 +130,17 @@ class Conversations(ConversationBook):
             ]
             if lost:
                 await self.drop(conversation, lost, outcomes.LOST, now)
+
+    async def _lose_mixer(self, conversation: ActiveConversation, now: float) -> None:
+        """Calls with the mixer have not outlived the process either."""
+        async with self.lock(conversation.id):
+            lost = [
+                leg
+                for leg in conversation.legs.values()
+                if leg.call != "Disconnected" and not is_line(leg.application_id)
+            ]
+            if lost:
+                await self.hang_up(conversation, lost, outcomes.LOST, now)
 
     def lock(self, conversation_id: str) -> Lock:
         """Held by who changes the conversation's state."""
@@ -153,13 +173,23 @@ class Conversations(ConversationBook):
             self.lines.tell(unit)
 
     async def change(
-        self, unit: Unit, conversation: ActiveConversation, draft: ActiveConversation
+        self,
+        unit: Unit,
+        conversation: ActiveConversation,
+        draft: ActiveConversation,
+        then: Iterable[tuple[str, Fact]] = (),
     ) -> None:
         """Store what `draft` has otherwise than `conversation` together with `unit`.
 
-        The caller holds the conversation's lock.
+        `then` is what streams are told after what a conference is told of its audio and video.  The
+        caller holds the conversation's lock.
         """
         before, after = conversation, draft
+        if after.is_conference:
+            settle_parts(after)
+            tell_mixed(unit, before, after)
+        for stream, fact in then:
+            unit.append(stream, fact)
         after.record = attrs.evolve(after.record, version=before.record.version + 1)
         gone = [leg for key, leg in before.legs.items() if key not in after.legs]
         come = [leg for key, leg in after.legs.items() if key not in before.legs]
@@ -185,8 +215,11 @@ class Conversations(ConversationBook):
         before.participants = after.participants
         before.call, before.sides = after.call, after.sides
         before.renegotiation = after.renegotiation
+        parts, before.parts, before.locked_on = before.parts, after.parts, after.locked_on
         if before.is_conference:
             self._of_meeting[before.record.meeting_uri] = before
+            for follow in self.mixings:
+                follow(before, parts)
         for forget in closed:
             forget()
         if before.record.state == "Ended":
@@ -226,10 +259,21 @@ class Conversations(ConversationBook):
         """
         draft = _without_waiting(conversation, over)
         for leg in legs:
-            if leg.messaging == "Disconnected":
+            if leg.messaging == "Disconnected" and not draft.is_conference:
                 del draft.legs[leg.application_id]
             else:
                 draft.legs[leg.application_id] = calling_after(leg, Calling.LEFT)
+        await self._settle(conversation, draft, outcome, now)
+
+    async def leave_mixer(
+        self, conversation: ActiveConversation, device_id: str, outcome: Outcome, now: float
+    ) -> None:
+        """A device's call with the mixer of a conference is over.
+
+        The caller holds the conversation's lock.
+        """
+        draft = conversation.draft()
+        withdrawn(draft, device_id)
         await self._settle(conversation, draft, outcome, now)
 
     async def withdraw(
@@ -237,7 +281,9 @@ class Conversations(ConversationBook):
     ) -> None:
         """End an open invitation.  The caller holds the conversation's lock."""
         waiting = conversation.waiting(invitation)
-        if invitation.kind == CALL:
+        if invitation.kind == MIXED:
+            await self.leave_mixer(conversation, invitation.from_application_id, outcome, now)
+        elif invitation.kind == CALL:
             conversation.stages = 0
             calling = conversation.legs_calling(invitation)
             await self.hang_up(conversation, [*waiting, *calling], outcome, now, invitation)
@@ -253,17 +299,23 @@ class Conversations(ConversationBook):
     ) -> None:
         """Legs of `draft` are gone or out of the call: what else ends, and who is told."""
         unit = Unit()
+        settle_parts(draft)
         await self._end_invitations(unit, draft, outcome)
         end = settle_call(unit, conversation, draft, outcome, now)
         if draft.is_over():
             draft.record = conversation_after(draft.record, Held.ENDED)
             draft.legs.clear()
+            settle_parts(draft)
             await self._end_invitations(unit, draft, outcome)
         name_of = self.names_in(conversation)
         for leg in conversation.legs.values():
             if leg.application_id not in draft.legs:
                 facts = call_over(conversation, leg, name_of)
+                if conversation.is_conference:
+                    facts = mixed_over(conversation, leg)
                 tell_gone(unit, conversation, leg, outcome, name_of, facts)
+            elif conversation.is_conference:
+                tell_not_mixed(unit, conversation, draft, leg, outcome, name_of)
             elif leg.call != draft.legs[leg.application_id].call:
                 tell_call_over(unit, conversation, draft, leg, outcome, name_of)
         if conversation.is_conference:

@@ -2,7 +2,7 @@
 
 import attrs
 
-from mobility.domain.conversation import ActiveConversation
+from mobility.domain.records import Call
 
 SOON_S = 2.0
 """Who sent a call on within this had it do so at once: whoever is to answer first has five seconds
@@ -20,9 +20,8 @@ class Diversion:
     cause: int
 
 
-def diversion_of(conversation: ActiveConversation, now: float) -> Diversion | None:
+def diversion_of(call: Call | None, now: float) -> Diversion | None:
     """That of a call that begins to ring somewhere now; None where nobody has sent it on."""
-    call = conversation.call
     if call is None or not call.forwarded_by:
         return None
     soon = now - call.started_at < SOON_S

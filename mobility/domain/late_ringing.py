@@ -7,7 +7,8 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.call import call_of, tell_calls
 from mobility.domain.call_stages import CallStages
-from mobility.domain.conversation import ActiveConversation, tell_started
+from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation_facts import tell_started
 from mobility.domain.conversations import Conversations
 from mobility.domain.correspondence import Correspondence
 from mobility.domain.ledger import Unit

@@ -11,13 +11,8 @@ from mobility.domain.answering import must_ring
 from mobility.domain.call_messages import tell_messaging_in_call, tell_messaging_over
 from mobility.domain.carriages import Carriages
 from mobility.domain.conference import tell_added, tell_stopped
-from mobility.domain.conversation import (
-    CONFERENCED,
-    ActiveConversation,
-    tell_connected,
-    tell_ended,
-    tell_started,
-)
+from mobility.domain.conversation import CONFERENCED, ActiveConversation
+from mobility.domain.conversation_facts import tell_connected, tell_ended, tell_started
 from mobility.domain.conversations import Conversations
 from mobility.domain.delivery import Delivery
 from mobility.domain.history import History

@@ -48,6 +48,16 @@ OVER = Outcome(
     Reason("RemoteFailure", "CallTerminated", "The call is over."),
     Reason("RemoteFailure", "CallTerminated", "The call is over."),
 )
+ESCALATION_FAILED = Outcome(
+    Invited.UNANSWERED,
+    Reason("RemoteFailure", "EscalationFailed", "The device has not followed to the conference."),
+    Reason("LocalFailure", "EscalationFailed", "The device has not followed to the conference."),
+)
+TIMED_OUT = Outcome(
+    Invited.UNANSWERED,
+    Reason("RemoteFailure", "MediaNegotiationTimeOut", "The mixer has said nothing in time."),
+    Reason("RemoteFailure", "MediaNegotiationTimeOut", "The mixer has said nothing in time."),
+)
 IDLE = Outcome(
     Invited.UNANSWERED,
     Reason("RemoteFailure", "Timeout", "Nobody has used the conversation for long."),

@@ -182,7 +182,7 @@ class TelephoneLines:
             partial(self._happened, one),
             offer=offer_of(conversation),
             location=one.location,
-            diversion=diversion_of(conversation, now),
+            diversion=diversion_of(conversation.call, now),
         )
         one.placed_at = now
         one.call.place(now)

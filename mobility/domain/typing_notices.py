@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from mobility.domain.agenda import Agenda
-from mobility.domain.conversation import ActiveConversation, NameOf, tell_typing
+from mobility.domain.conversation import ActiveConversation, NameOf
+from mobility.domain.conversation_facts import tell_typing
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.lines import Lines
 from mobility.domain.records import Leg

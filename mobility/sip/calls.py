@@ -287,7 +287,7 @@ class SipCalls:
             fields.append(("Priority", fact.importance.lower()))
         uri = request.uri
         conversation, _ = self._domain.conversations.find(one.line, one.conversation_id)
-        diversion = diversion_of(conversation, self._domain.epoch())
+        diversion = diversion_of(conversation.call, self._domain.epoch())
         if diversion is not None:
             name, voicemail = self._name_of(diversion.by), callee == reaching.voicemail
             uri, more = diverted(diversion, uri, name, reaching.domain, voicemail=voicemail)

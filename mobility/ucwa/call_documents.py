@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mobility.domain.call import AUDIO_VIDEO
 from mobility.domain.call_policy import CallPolicy
-from mobility.domain.conversation import CALL
+from mobility.domain.conversation import CALL, MIXED
 from mobility.domain.descriptions import AUDIO, VIDEO
 from mobility.domain.facts import (
     CallChanged,
@@ -33,6 +33,9 @@ OPEN_STATES = ("Connecting", "Alerting", "Forwarded", "TeamRing")
 """States of an invitation that waits for an answer."""
 
 SDP = "application/sdp"
+
+EXTENSIONS = {"lockVideo": "mobility:lockVideo", "unlockVideo": "mobility:unlockVideo"}
+"""Our own rels, under which leaders choose whose video everybody is shown."""
 
 _CALLS: dict[str, tuple[str, ...]] = {
     "startAudio": ("Audio",),
@@ -75,7 +78,7 @@ def invitation(
     Its message is HTML, if it is any, with `html`.  What `policy` forbids the reader is not offered
     to it: a call with video is one with audio then.
     """
-    if fact.kind != CALL:
+    if fact.kind not in (CALL, MIXED):
         return conversations.invitation(hrefs, fact, message, html=html)
     rel = conversations.invitation_rel(fact)
     own = hrefs.invitation(fact.id, rel)
@@ -170,7 +173,7 @@ def _people(hrefs: Hrefs, fact: InvitationChanged, terms: CallTerms) -> Document
 
 
 def audio_video(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document:
-    """The audio/video modality of a conversation between two parties."""
+    """The audio/video modality of a conversation; in a conference as far as media are mixed."""
     conversation = hrefs.conversation(fact.conversation_id)
     own = f"{conversation}/audioVideo"
     rels = links(
@@ -179,7 +182,20 @@ def audio_video(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document
         audioVideoPolicies=hrefs.of("communication/audioVideoPolicies"),
     )
     if fact.may_add:
-        rels |= {rel: link(f"{own}/{rel}") for rel in _allowed(_ADDED, policy)}
+        rels |= {
+            rel: link(f"{own}/{rel}")
+            for rel in _allowed(_ADDED, policy)
+            if not fact.mixed or _is_mixed(_ADDED[rel], policy)
+        }
+    if fact.may_escalate and _is_mixed(fact.media, policy):
+        rel = "escalateAudioVideo" if VIDEO in fact.media else "escalateAudio"
+        rels[rel] = link(f"{own}/{rel}")
+    if fact.frozen:
+        rels["videoFreeze"] = link(f"{own}/videoFreeze")
+    if fact.locked is not None:
+        uri, name = fact.locked
+        locked = hrefs.participant(fact.conversation_id, uri)
+        rels["videoLockedOnParticipant"] = link(locked, name)
     if fact.state != "Disconnected":
         rels |= links(
             reportMediaDiagnostics=f"{own}/reportMediaDiagnostics",
@@ -188,7 +204,13 @@ def audio_video(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document
     if fact.state == "Connected":
         rels["audioVideoSession"] = link(f"{own}/audioVideoSession")
         rels |= {f"stop{medium}": link(f"{own}/stop{medium}") for medium in fact.media}
-    return {"rel": "audioVideo", "state": fact.state, "supportsReplaces": "None", "_links": rels}
+    return {
+        "rel": "audioVideo",
+        "state": fact.state,
+        "supportsReplaces": "None",
+        **present(videoSourcesAllowed=fact.sources),
+        "_links": rels,
+    }
 
 
 def session(hrefs: Hrefs, fact: SessionChanged) -> Document:
@@ -263,21 +285,31 @@ def renegotiation(
 
 
 def participant_media(hrefs: Hrefs, fact: ParticipantMediaChanged) -> Document:
-    """The audio or video of a participant; who it belongs to may mute it."""
+    """The audio or video of a participant; who it belongs to may mute it, and in a conference
+    leaders may."""
     owner = hrefs.participant(fact.conversation_id, fact.uri)
     rel = f"participant{fact.medium}"
     own = f"{owner}/{rel}"
     name = fact.medium.lower()
     rels = {"self": link(own), "participant": link(owner, fact.name)}
-    if fact.local:
-        act = f"{'unmute' if fact.muted else 'mute'}{fact.medium}"
-        rels[act] = link(f"{own}/{act}")
+    powers = fact.powers
+    if fact.local and not fact.mixed:
+        powers = ("unmute" if fact.muted else "mute",)
+    for power in powers:
+        act = f"{power}{fact.medium}"
+        rels[EXTENSIONS.get(act, act)] = link(f"{own}/{act}")
     return {
         "rel": rel,
         f"{name}Direction": fact.direction,
         f"{name}Muted": fact.muted,
+        **present(**{f"{name}SourceId": str(fact.source) if fact.source else ""}),
         "_links": rels,
     }
+
+
+def _is_mixed(media: Iterable[str], policy: CallPolicy) -> bool:
+    """Whether conferences here have these media."""
+    return policy.mixed and (policy.mixed_video or VIDEO not in media)
 
 
 def _offer(fact: InvitationChanged, terms: CallTerms, policy: CallPolicy) -> str:

@@ -17,10 +17,11 @@ CallFact = (
     | facts.SessionChanged
     | facts.RenegotiationChanged
     | facts.ParticipantMediaChanged
+    | facts.VideoLocked
 )
 
 
-def subject(fact: CallFact) -> tuple[str, str]:
+def subject(fact: CallFact | facts.MediaShown) -> tuple[str, str]:
     """The rel and the event type under which a fact is declared."""
     match fact:
         case facts.CallChanged():
@@ -33,6 +34,10 @@ def subject(fact: CallFact) -> tuple[str, str]:
             return "audioVideoRenegotiation", fact.change
         case facts.ParticipantMediaChanged():
             return f"participant{fact.medium}", fact.change
+        case facts.MediaShown():
+            return "participantAudio", "added"
+        case facts.VideoLocked():
+            return "videoLockedOnParticipant", fact.change
 
 
 def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
@@ -70,6 +75,18 @@ def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
                 **link(hrefs.participant(fact.conversation_id, fact.uri), fact.name),
             }
             return "conversation", conversation, event
+        case facts.VideoLocked():
+            own = f"{conversation}/audioVideo"
+            participant = hrefs.participant(fact.conversation_id, fact.uri)
+            return (
+                "conversation",
+                conversation,
+                {
+                    "link": {"rel": rel, **link(participant, fact.name)},
+                    "type": change,
+                    "in": {"rel": "audioVideo", "href": own},
+                },
+            )
     return "communication", hrefs.of("communication"), event
 
 

@@ -3,17 +3,22 @@
 from mobility.domain.addresses import user_uri
 from mobility.domain.call import AUDIO_VIDEO as MODALITY
 from mobility.domain.call import media_facts, renegotiation_fact, session_fact
-from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation import CONFERENCED, ActiveConversation
+from mobility.domain.descriptions import VIDEO
 from mobility.domain.facts import ParticipantMediaChanged
+from mobility.domain.mixed_offers import MixedOffers
 from mobility.domain.records import Leg
+from mobility.domain.renegotiations import Renegotiations
 from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Response
 from mobility.media.sdp import MAX_BYTES as MAX_SDP_BYTES
 from mobility.ucwa import call_documents, documents
-from mobility.ucwa.calls import AUDIO, AUDIO_VIDEO, body_description
+from mobility.ucwa.call_documents import EXTENSIONS
+from mobility.ucwa.calls import AUDIO, AUDIO_VIDEO, body_description, mixed_calls
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Handler, Operation, Resource
+from mobility.ucwa.hrefs import TELEPHONE, is_number
 from mobility.ucwa.messaging import MAX_OPERATION_ID
 from mobility.ucwa.service import Ucwa
 
@@ -50,8 +55,8 @@ def offers(*resumes: str) -> Handler:
         query = Fields({}, call.request.query)
         operation_id = query.text("operationId", max_length=MAX_OPERATION_ID)
         query.check()
-        conversation, _ = _connected(ucwa, call)
-        renegotiation = await ucwa.renegotiations.offer(
+        conversation, leg = _connected(ucwa, call)
+        renegotiation = await _offers_of(ucwa, conversation, leg).offer(
             call.endpoint,
             conversation.id,
             body_description(call.request),
@@ -74,15 +79,16 @@ def offered(ucwa: Ucwa, call: Call, renegotiation_id: str) -> Response:  # noqa:
 
 def get_renegotiation(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = _connected(ucwa, call)
-    ucwa.renegotiations.find(call.endpoint, conversation.id, call.parameter("renegotiation"))
+    offers = _offers_of(ucwa, conversation, leg)
+    offers.find(call.endpoint, conversation.id, call.parameter("renegotiation"))
     fact = renegotiation_fact(conversation, leg, "updated")
     policy = ucwa.calls.policies.at(call.endpoint)
     return Response(document=call_documents.renegotiation(call.hrefs, fact, policy))
 
 
 async def answer(ucwa: Ucwa, call: Call) -> Response:
-    conversation, _ = _connected(ucwa, call)
-    await ucwa.renegotiations.answer(
+    conversation, leg = _connected(ucwa, call)
+    await _offers_of(ucwa, conversation, leg).answer(
         call.endpoint,
         conversation.id,
         call.parameter("renegotiation"),
@@ -95,8 +101,8 @@ async def dismiss(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     reason = body.choice("reason", tuple(DISMISSALS)) or "Unknown"
     body.check()
-    conversation, _ = _connected(ucwa, call)
-    await ucwa.renegotiations.dismiss(
+    conversation, leg = _connected(ucwa, call)
+    await _offers_of(ucwa, conversation, leg).dismiss(
         call.endpoint, conversation.id, call.parameter("renegotiation"), DISMISSALS[reason]
     )
     return Response(204)
@@ -113,10 +119,16 @@ def of_participant(medium: str) -> Handler:
 
 
 def mutes(medium: str, *, muted: bool) -> Handler:
-    """POST muteAudio and its like, by whom the medium belongs to."""
+    """POST muteAudio and its like, by whom it belongs to or, in a conference, by a leader."""
 
     async def mute(ucwa: Ucwa, call: Call) -> Response:
         fact = _media_of(ucwa, call, medium)
+        conversation, _ = ucwa.conversations.find(call.endpoint, fact.conversation_id)
+        if any(part.uri == fact.uri for part in conversation.parts.values()):
+            await mixed_calls(ucwa).mute(
+                call.endpoint, conversation.id, fact.uri, medium, muted=muted
+            )
+            return Response(204)
         if not fact.local:
             raise Refusal("Forbidden", None, "Between two parties each mutes itself.")
         await ucwa.calls.mute(call.endpoint, call.parameter("conversation"), medium, muted=muted)
@@ -125,9 +137,34 @@ def mutes(medium: str, *, muted: bool) -> Handler:
     return mute
 
 
+def locks(*, locked: bool) -> Handler:
+    """POST mobility:lockVideo and mobility:unlockVideo, by a leader of a conference."""
+
+    async def lock(ucwa: Ucwa, call: Call) -> Response:
+        fact = _media_of(ucwa, call, VIDEO)
+        await mixed_calls(ucwa).lock_video(
+            call.endpoint, fact.conversation_id, fact.uri, locked=locked
+        )
+        return Response(204)
+
+    return lock
+
+
+def _offers_of(
+    ucwa: Ucwa, conversation: ActiveConversation, leg: Leg
+) -> Renegotiations | MixedOffers:
+    """What makes new offers in a call: with the mixer of a conference, or between two parties."""
+    if leg.application_id in conversation.parts:
+        return mixed_calls(ucwa).offers
+    return ucwa.renegotiations
+
+
 def _connected(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
     """A conversation whose call the application is connected to; 404 for any other."""
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    part = conversation.parts.get(leg.application_id)
+    if part is not None and part.mixed:
+        return conversation, leg
     going = conversation.call
     if going is None or leg.call != "Connected" or going.modality != MODALITY:
         raise Refusal("NotFound", "ResourceNotFound", "There is no call that is connected.")
@@ -135,8 +172,15 @@ def _connected(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
 
 
 def _media_of(ucwa: Ucwa, call: Call, medium: str) -> ParticipantMediaChanged:
-    conversation, leg = _connected(ucwa, call)
-    uri = user_uri(call.parameter("address"))
+    conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    if not conversation.is_conference:
+        conversation, leg = _connected(ucwa, call)
+    elif leg.state != CONFERENCED:
+        raise Refusal("NotFound", "ResourceNotFound", "The application is not in the conference.")
+    address = call.parameter("address")
+    uri = user_uri(address)
+    if address == TELEPHONE:
+        uri = next(filter(is_number, conversation.peers(leg)), None)
     name_of = ucwa.conversations.names_in(conversation)
     for fact in media_facts(conversation, leg, "updated", name_of):
         if (fact.uri, fact.medium) == (uri, medium):
@@ -239,5 +283,20 @@ RESOURCES = (
             ("muteVideo", "Video", True),
             ("unmuteVideo", "Video", False),
         )
+    ),
+    *(
+        Resource(
+            EXTENSIONS[rel],
+            f"{_PARTICIPANT}/participantVideo/{rel}",
+            (
+                Operation(
+                    "POST",
+                    locks(locked=locked),
+                    (204,),
+                    refusals=(("Conflict", ""), ("Forbidden", "")),
+                ),
+            ),
+        )
+        for rel, locked in (("lockVideo", True), ("unlockVideo", False))
     ),
 )

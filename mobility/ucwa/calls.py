@@ -8,9 +8,11 @@ from mobility.domain.addresses import user_uri
 from mobility.domain.call import AUDIO_VIDEO as MODALITY
 from mobility.domain.call import call_fact, negotiation_fact
 from mobility.domain.calls import Answer, Wanted
+from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conversation import CALL, ActiveConversation
 from mobility.domain.descriptions import Description
 from mobility.domain.facts import CallChanged
+from mobility.domain.mixed_facts import answer_fact
 from mobility.domain.records import Leg
 from mobility.domain.telephone import civic_location
 from mobility.domain.voice_routing import looks_dialled
@@ -99,12 +101,20 @@ def starts(media: tuple[str, ...], *, for_another: bool = False) -> Handler:
 
 
 def adds(media: tuple[str, ...]) -> Handler:
-    """POST addAudio and its like: the other one of the conversation rings."""
+    """POST addAudio and its like: the other one of the conversation rings, or the mixer is called
+    in a conference."""
 
     async def add(ucwa: Ucwa, call: Call) -> Response:
         conversation, leg = _conversation(ucwa, call)
         body = fields(call.request)
         to = body.text("to", max_length=MAX_ADDRESS)
+        if conversation.is_conference:
+            wanted = wanted_of(body, "", media)
+            mixed = mixed_calls(ucwa)
+            invitation = await mixed.add(
+                call.endpoint, conversation.id, wanted, call.now, call.receipt
+            )
+            return invited(ucwa, call, invitation.id)
         peers = conversation.peers(leg)
         to_uri = user_uri(to) if to else next(iter(peers), None)
         if to and to_uri not in peers:
@@ -158,6 +168,10 @@ def get_negotiation(ucwa: Ucwa, call: Call) -> Response:
     conversation, invitation, leg = ucwa.conversations.find_invitation(
         call.endpoint, call.parameter("invitation")
     )
+    part = conversation.parts.get(leg.application_id)
+    if part is not None and part.call_id == invitation.id and part.answer:
+        fact = answer_fact(conversation, part, provisional=not part.mixed)
+        return Response(document=call_documents.negotiation(call.hrefs, fact))
     going = conversation.call
     if (
         invitation.kind != CALL
@@ -174,7 +188,7 @@ def get_negotiation(ucwa: Ucwa, call: Call) -> Response:
 
 def get_audio_video(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = _conversation(ucwa, call)
-    if conversation.is_conference:
+    if conversation.is_conference and ucwa.conference_calls is None and leg.call == "Disconnected":
         raise _no_resource()
     fact = call_fact(conversation, leg)
     if fact.modality != MODALITY:
@@ -190,9 +204,12 @@ def stops(media: tuple[str, ...]) -> Handler:
         body = fields(call.request)
         reason = body.choice("reason", TERMINATION_REASONS)
         body.check()
-        await ucwa.calls.stop(
-            call.endpoint, call.parameter("conversation"), media, call.now, reason or ""
-        )
+        conversation, leg = _conversation(ucwa, call)
+        if leg.application_id in conversation.parts:
+            mixed = mixed_calls(ucwa)
+            await mixed.stop(call.endpoint, conversation.id, media, call.now)
+        else:
+            await ucwa.calls.stop(call.endpoint, conversation.id, media, call.now, reason or "")
         return Response(204)
 
     return stop
@@ -209,6 +226,13 @@ def get_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # the sam
             "_links": documents.links(self=own),
         }
     )
+
+
+def mixed_calls(ucwa: Ucwa) -> ConferenceCalls:
+    """The audio and video of conferences; 409 ModalityNotSupported where there is none."""
+    if ucwa.conference_calls is None:
+        raise Refusal("Conflict", "ModalityNotSupported", "Conferences have no audio and video.")
+    return ucwa.conference_calls
 
 
 def body_description(request: Request) -> Description:

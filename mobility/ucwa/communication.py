@@ -99,7 +99,7 @@ def get_conversation(ucwa: Ucwa, call: Call) -> Response:
         conversation.snapshot(leg),
         leg.user_uri,
         ucwa.conversations.names_in(conversation)(leg.user_uri),
-        phone=ucwa.calls.policies.at(call.endpoint).phone,
+        ucwa.calls.policies.at(call.endpoint),
     )
     return Response(document=document)
 
@@ -138,7 +138,7 @@ def get_participant(ucwa: Ucwa, call: Call) -> Response:
     own = call.hrefs.participant(conversation.id, shown.uri)
     if leg.messaging == "Connected" and conversation.writes(shown.uri):
         document["_links"]["participantMessaging"] = documents.link(f"{own}/messaging")
-    if leg.call == "Connected":
+    if leg.call == "Connected" or conversation.is_conference:
         for fact in media_facts(conversation, leg, "updated", lambda _: ""):
             if fact.uri == shown.uri:
                 rel = f"participant{fact.medium}"

@@ -4,7 +4,8 @@ A link is a capability: it is there only when its operation would be allowed (UC
 """
 
 from mobility.domain.addresses import is_guest
-from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, PARTICIPANT
+from mobility.domain.call_policy import CallPolicy
+from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, MIXED, PARTICIPANT
 from mobility.domain.facts import (
     ConversationSnapshot,
     InvitationChanged,
@@ -42,7 +43,7 @@ def invitation_rel(fact: InvitationChanged) -> str:
 
     Who is asked into a conference sees an onlineMeetingInvitation (UCWA participantInvitation).
     """
-    if fact.kind == CALL:
+    if fact.kind in (CALL, MIXED):
         modality = fact.call.modality if fact.call is not None else "audioVideo"
         return f"{modality}Invitation"
     return (_OUTGOING if fact.direction == "Outgoing" else _INCOMING)[fact.kind]
@@ -53,20 +54,20 @@ def conversation(
     snapshot: ConversationSnapshot,
     own_uri: str,
     own_name: str,
-    *,
-    phone: bool = False,
+    policy: CallPolicy,
 ) -> Document:
-    """`phone` says that there are telephone calls for the application's user."""
+    """A conversation; `policy` is that of the application's user."""
     own = hrefs.conversation(snapshot.id)
     rels = links(self=own, messaging=f"{own}/messaging")
-    if not snapshot.conference:
+    if policy.mixed or snapshot.call or not snapshot.conference:
         rels["audioVideo"] = link(f"{own}/audioVideo")
-        if phone:
-            rels["phoneAudio"] = link(f"{own}/phoneAudio")
+    if policy.phone and not snapshot.conference:
+        rels["phoneAudio"] = link(f"{own}/phoneAudio")
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)
         rels["participants"] = link(f"{own}/participants")
-    may_ask = (snapshot.state == "Connected" and not snapshot.call) or snapshot.leader
+    escalates = snapshot.escalates and policy.mixed
+    may_ask = (snapshot.state == "Connected" and not snapshot.call) or snapshot.leader or escalates
     if may_ask and not hrefs.guest:
         rels["addParticipant"] = link(
             hrefs.of(f"communication/participantInvitations?conversation={snapshot.id}")

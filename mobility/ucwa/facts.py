@@ -100,6 +100,8 @@ def subject(fact: Fact) -> tuple[str, str]:
             | facts.SessionChanged()
             | facts.RenegotiationChanged()
             | facts.ParticipantMediaChanged()
+            | facts.MediaShown()
+            | facts.VideoLocked()
         ):
             return call_events.subject(fact)
 
@@ -259,8 +261,12 @@ class Renderer:
                 | facts.SessionChanged()
                 | facts.RenegotiationChanged()
                 | facts.ParticipantMediaChanged()
+                | facts.VideoLocked()
             ):
                 yield call_events.rendered(hrefs, fact, self.call_policy)
+            case facts.MediaShown():
+                for medium in fact.media:
+                    yield call_events.rendered(hrefs, medium, self.call_policy)
             case _:
                 html = self.endpoint.record.shows_html
                 yield from shared_events(hrefs, fact, entry.message, html=html)
@@ -299,7 +305,7 @@ class Renderer:
         if fact.change == "deleted":
             return _event("conversation", hrefs.conversation(snapshot.id), "deleted")
         document = conversations.conversation(
-            hrefs, snapshot, self.user.uri, self.user.name, phone=self.call_policy.phone
+            hrefs, snapshot, self.user.uri, self.user.name, self.call_policy
         )
         return _shown("conversation", document, fact.change)
 

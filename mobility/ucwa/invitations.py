@@ -4,7 +4,7 @@ Each kind of invitation is served with what it invites to; this is the list of t
 that has lost its place in the event channel.
 """
 
-from mobility.domain.conversation import invitation_fact
+from mobility.domain.conversation_facts import invitation_fact
 from mobility.http.message import Document, Response
 from mobility.ucwa.conversation_documents import invitation_rel
 from mobility.ucwa.declaration import Call, Operation, Resource

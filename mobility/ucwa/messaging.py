@@ -2,12 +2,8 @@
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.conference import messaging_fact
-from mobility.domain.conversation import (
-    CALL,
-    PARTICIPANT,
-    ActiveConversation,
-    invitation_fact,
-)
+from mobility.domain.conversation import CALL, PARTICIPANT, ActiveConversation
+from mobility.domain.conversation_facts import invitation_fact
 from mobility.domain.html_message import read_html
 from mobility.domain.message_facts import message_fact
 from mobility.domain.messaging import Call as Invite

@@ -8,6 +8,7 @@ from mobility.config.meetings import MeetingsConfig
 from mobility.domain.applications import Applications
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
+from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
@@ -54,6 +55,8 @@ class Ucwa:
     contact_subscriptions: ContactSubscriptions
     conversations: Conversations
     conferences: Conferences
+    conference_calls: ConferenceCalls | None
+    """None on a front end without a mixer."""
     forwarding: Forwarding
     messaging: Messaging
     message_states: MessageStates

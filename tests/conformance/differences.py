@@ -153,12 +153,11 @@ LINK_NAMES = {
     "subscribeToGroupPresence": "presenceSubscriptions",
     "to": "contact",
     "transferredBy": "contact",
+    "videoLockedOnParticipant": "participant",
 }
 """Rels that are names of links to a declared resource."""
 
 _SHARING = "no operation of UCWA begins to share, and what others share comes with media of theirs"
-
-_MIXING = "there is no server that mixes the media of a conference"
 
 _REPLACED = (
     "the other end of a call that goes on would have to be offered the media of a telephone, which "
@@ -167,13 +166,9 @@ _REPLACED = (
 
 ABSENT_RESOURCES: dict[str, str] = {
     **dict.fromkeys(("replaceWithPhoneAudio", "replacesPhoneAudio"), _REPLACED),
-    "escalateAudio": _MIXING,
-    "escalateAudioVideo": _MIXING,
-    "videoFreeze": _MIXING,
-    "videoLockedOnParticipant": _MIXING,
     "participantPanoramicVideo": (
-        "it is the second video of a camera that sends a meeting room into a conference, and there "
-        "is no server that mixes the media of one"
+        "it is the second video of a camera that sends a meeting room into a conference, which a "
+        "description does not tell from its first: no stream of it says so"
     ),
     "replacesAudioVideo": "no operation of UCWA transfers a call, so none replaces another",
     "applicationSharer": _SHARING,
@@ -220,6 +215,9 @@ ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
     ("message", "message", "started"): (
         "a message is delivered when it is stored, so it shows only `completed`, as the page of "
         "operations says of fast ones"
+    ),
+    ("videoLockedOnParticipant", "videoLockedOnParticipant", "updated"): (
+        "the video of another participant is locked by unlocking the first, which is deleted then"
     ),
     ("participantMessaging", "participantMessaging", "updated"): (
         "it has two links that never change, and is there or not"

@@ -12,7 +12,8 @@ from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.calls import Calls
-from mobility.domain.conferences import ConferenceLimits, Conferences
+from mobility.domain.conference_roles import ConferenceLimits
+from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
 from mobility.domain.conversation import ActiveConversation

@@ -41,6 +41,7 @@ from mobility.testing import (
     MemoryTelephones,
     memory_site,
 )
+from mobility.testing_mixer import MemoryMixer
 from mobility.ucwa.channel import MEDIUM_S
 from mobility.ucwa.hrefs import APPLICATIONS, GUEST_APPLICATIONS
 
@@ -110,12 +111,13 @@ class Service:
         media: MediaConfig | None = None,
         topology: TopologyConfig | None = None,
         telephones: bool = True,
+        mixer: MemoryMixer | None = None,
         push: PushConfig | None = None,
         house: ClearingHouse | None = None,
     ) -> None:
         """`telephones` says whether the front end reaches a telephone network, one in memory.
 
-        `house` is the clearing house that it reaches.
+        `house` is the clearing house that it reaches, `mixer` mixes the media of its conferences.
         """
         self.house = house
         self.path = Path(path)
@@ -124,6 +126,7 @@ class Service:
         self.log = MemoryLog()
         self.telephones = MemoryTelephones()
         self._telephones = self.telephones if telephones else None
+        self.mixer = mixer
         self.config = Config(
             source=self.path / "mobility.toml",
             data_dir=self.path,
@@ -157,6 +160,7 @@ class Service:
             dispatch=dispatch,
             epoch=self.clock.seconds,
             telephones=self._telephones,
+            mixer=self.mixer,
             house=self.house,
         )
         self.site = memory_site(
@@ -433,10 +437,17 @@ class UcwaTestCase(TestCase):
     meetings: MeetingsConfig | None = None
     media: MediaConfig | None = None
     topology: TopologyConfig | None = None
+    mixes = False
+    """Whether there is a mixer, one in memory."""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         self.service = Service(
-            self.mktemp(), self.ucwa, self.meetings, media=self.media, topology=self.topology
+            self.mktemp(),
+            self.ucwa,
+            self.meetings,
+            media=self.media,
+            topology=self.topology,
+            mixer=MemoryMixer() if self.mixes else None,
         )
         self.clock = self.service.clock
         self.expected_failures: set[str] = set()

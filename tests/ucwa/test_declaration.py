@@ -121,6 +121,7 @@ REFERENCE_PATHS = {
     "changeNumber": "the reference's sample path names no phone",
     "changeVisibility": "as changeNumber",
     "localParticipant": "is served by participant",
+    "videoLockedOnParticipant": "is served by participant",
     "myAssignedOnlineMeeting": "as on the task pages' path",
     "myGroupMembership": "the reference's sample path names no membership",
     "myPrivacyRelationship": "the reference's sample path names no level",

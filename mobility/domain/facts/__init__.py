@@ -12,10 +12,12 @@ import msgspec
 from mobility.domain.facts.calls import (
     CallChanged,
     CallTerms,
+    MediaShown,
     NegotiationChanged,
     ParticipantMediaChanged,
     RenegotiationChanged,
     SessionChanged,
+    VideoLocked,
 )
 from mobility.domain.facts.conversations import (
     ConversationChanged,
@@ -69,6 +71,8 @@ Fact = (
     | SessionChanged
     | RenegotiationChanged
     | ParticipantMediaChanged
+    | MediaShown
+    | VideoLocked
     | MissedItemsChanged
     | UnreadChanged
 )
@@ -102,6 +106,7 @@ __all__ = [
     "Fact",
     "InvitationChanged",
     "MeChanged",
+    "MediaShown",
     "MessageCompleted",
     "MessagingChanged",
     "MissedItemsChanged",
@@ -120,6 +125,7 @@ __all__ = [
     "SubscriptionChanged",
     "TypingChanged",
     "UnreadChanged",
+    "VideoLocked",
     "decode",
     "encode",
 ]

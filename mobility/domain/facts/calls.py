@@ -29,8 +29,11 @@ class CallTerms:
 class CallChanged:
     """The call modality of a conversation is now in `state` (a CallState), for one application.
 
-    `media` is what goes on, of Audio and Video; `may_add` says that a call could be added, and
-    `session` is the state of its session, "" without one.
+    `media` is what goes on, of Audio and Video; `may_add` says that a call could be added,
+    `session` is the state of its session, "" without one.  `may_escalate` says that the application
+    may go with it to a conference.  `mixed` is that of a conference: then `frozen` says that
+    nobody is shown the application's video, `locked` is whose video everybody is shown (URI and
+    name), and `sources` a VideoSourcesAllowed.
     """
 
     conversation_id: str
@@ -39,6 +42,11 @@ class CallChanged:
     media: tuple[str, ...] = ()
     may_add: bool = False
     session: str = ""
+    may_escalate: bool = False
+    mixed: bool = False
+    frozen: bool = False
+    locked: tuple[str, str] | None = None
+    sources: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -99,7 +107,9 @@ class RenegotiationChanged:
 class ParticipantMediaChanged:
     """The audio or video (`medium`) of a participant was added, updated or deleted.
 
-    `direction` is a MediaDirectionType.
+    `direction` is a MediaDirectionType.  `mixed` is that of a conference: then `powers` are what
+    the reader may do with it, any of mute, unmute, lock and unlock, and `source` is by which source
+    (SSRC) it is known, 0 if that is not known.
     """
 
     conversation_id: str
@@ -110,3 +120,25 @@ class ParticipantMediaChanged:
     change: str
     direction: str = "Unknown"
     muted: bool = False
+    mixed: bool = False
+    powers: tuple[str, ...] = ()
+    source: int = 0
+
+
+@attrs.frozen(slots=True)
+class MediaShown:
+    """The audio and video in a conference, told to an application that comes in."""
+
+    conversation_id: str
+    media: tuple[ParticipantMediaChanged, ...]
+
+
+@attrs.frozen(slots=True)
+class VideoLocked:
+    """Everybody in a conference is shown the video of one participant alone: that is `added` or
+    `deleted`."""
+
+    conversation_id: str
+    change: str
+    uri: str
+    name: str

@@ -9,7 +9,8 @@ from mobility.domain.facts.calls import CallTerms
 class ConversationSnapshot:
     """A conversation as one application sees it; `state` is a ConversationState.
 
-    `call` says that the application is in a call or rings for one.  The last five are of a
+    `call` says that the application is in a call or rings for one, and `escalates` that it may go
+    with that to a conference.  The last five are of a
     conference: whether it is one, whether the application's user leads it, how many take part, and
     the two settings for attendees.
     """
@@ -22,6 +23,7 @@ class ConversationSnapshot:
     created_at: float
     modalities: tuple[str, ...] = ()
     call: bool = False
+    escalates: bool = False
     conference: bool = False
     leader: bool = False
     participants: int = 0
