@@ -60,7 +60,7 @@ TAB = """async () => {
 class JoinPageTests(TestCase):
     """A meeting's page, on a phone and on a desk, by day and by night."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))

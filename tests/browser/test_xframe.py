@@ -102,7 +102,7 @@ def pictured(test: Callable[[C], Awaitable[None]]) -> Callable[[C], Awaitable[No
 class XFrameTests(TestCase):
     """A page that the test serves at two origins, of which the front end allows one."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))

@@ -38,7 +38,7 @@ class House(Resource):
 class AskTests(TestCase):
     """What each hop shows."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         now = datetime.now(UTC)

@@ -47,7 +47,7 @@ class Says(Protocol):
 class ConnectionTests(TestCase):
     """Each way of connecting comes to an end, and says why."""
 
-    timeout = 120
+    timeout = 300
 
     def listen(self, text: bytes = b"", *, close: bool = False) -> Target:
         """A server that says this; what it hears is kept in `self.factory.heard`."""
@@ -162,7 +162,7 @@ class Answers(Resource):
 class TlsTests(TestCase):
     """TLS servers, and who is told a password."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         now = datetime.now(UTC)

@@ -37,7 +37,7 @@ class Root(Resource):
 class OtherServersTests(TestCase):
     """The Access Edge, branch appliances and other pools."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         now = datetime.now(UTC)

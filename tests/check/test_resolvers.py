@@ -42,7 +42,7 @@ class Refusing(DNSServerFactory):
 class AnswerTests(TestCase):
     """What is made of answers."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         self.asker = Asker([serve(self, RECORDS)], reactor)
@@ -82,7 +82,7 @@ class AnswerTests(TestCase):
 class FailureTests(TestCase):
     """Servers that do not do what they should."""
 
-    timeout = 120
+    timeout = 300
 
     async def test_refused(self) -> None:
         """A server that refuses is not taken for one that knows no such name."""

@@ -59,7 +59,7 @@ def push(to: Device, kind: str = "message", **more: Any) -> Notification:
 class RunningCase(TestCase):
     """Each test has `providers`, a running `service` and a `sender`."""
 
-    timeout = 240
+    timeout = 300
     more_config = ""
 
     async def setUp(self) -> None:

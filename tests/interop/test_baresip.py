@@ -20,7 +20,7 @@ digest = ["MD5"]               # this phone knows no other
 class BaresipTests(TestCase):
     """Listeners for phones, over UDP and TCP."""
 
-    timeout = 120
+    timeout = 300
 
     async def setUp(self) -> None:
         program("baresip", "baresip-core")

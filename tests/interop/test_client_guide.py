@@ -18,7 +18,7 @@ PORT = "14443"
 class SessionTests(TestCase):
     """A front end in the directory `d`, and a shell in the directory above."""
 
-    timeout = 120
+    timeout = 300
     maxDiff = None
 
     async def setUp(self) -> None:

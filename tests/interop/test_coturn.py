@@ -25,7 +25,7 @@ tcp_port = {port}
 class CoturnTests(TestCase):
     """A relay, and a front end that gives out credentials for it."""
 
-    timeout = 120
+    timeout = 300
 
     async def setUp(self) -> None:
         directory = Path(self.mktemp()).absolute()

@@ -18,7 +18,7 @@ ROOT = "/Autodiscover/AutodiscoverService.svc/root"
 class CurlTestCase(TestCase):
     """Has a front end that runs, and curl."""
 
-    timeout = 120
+    timeout = 300
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))

@@ -12,7 +12,7 @@ from tests.interop.front_end_process import free_offset
 class SceneTests(TestCase):
     """`mobility demo --scene NAME --once`."""
 
-    timeout = 180
+    timeout = 300
 
     async def test_scenes(self) -> None:
         """Every step of every scene works, and each says what it did."""

@@ -21,7 +21,7 @@ CLIENT = "127.0.0.2"
 class HaproxyTests(TestCase):
     """A front end whose external listeners are reached through HAProxy, and end TLS themselves."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         haproxy = program("haproxy", "haproxy")

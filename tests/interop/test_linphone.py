@@ -47,7 +47,7 @@ def calling() -> str:
 
 
 class LinphoneTests(TestCase):
-    timeout = 180
+    timeout = 300
 
     async def test_phone(self) -> None:
         """It registers, sees a UCWA user come and be busy, shows its own user to that one, is

@@ -62,7 +62,7 @@ class Element(Protocol):
 
 
 class MediationTests(TestCase):
-    timeout = 180
+    timeout = 300
 
     def element(self, address: str) -> "tuple[int, Deferred[tuple[str, str]]]":
         """Somebody who listens; the port, and what is heard: from which address, and the Via."""

@@ -23,7 +23,7 @@ SPOOFED = "203.0.113.9"
 class NginxTestCase(TestCase):
     """A front end whose external site is published by nginx."""
 
-    timeout = 180
+    timeout = 300
 
     def setUp(self) -> None:
         self.https, self.http = free_port(), free_port()

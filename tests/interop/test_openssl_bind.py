@@ -30,7 +30,7 @@ $INCLUDE {fragment}
 class OpensslTests(TestCase):
     """Requests and the certificates that come of them."""
 
-    timeout = 120
+    timeout = 300
 
     async def openssl(self, *arguments: object) -> str:
         """What openssl prints; it must be content."""
@@ -85,7 +85,7 @@ controls {{ }};
 class BindTests(TestCase):
     """Zone file fragments."""
 
-    timeout = 120
+    timeout = 300
 
     async def named(self, side: str, zones: Mapping[str, Path]) -> Server:
         """BIND with these zones, until the end of the test."""

@@ -25,7 +25,7 @@ def sdp(direction: str = "sendrecv", version: int = 1) -> str:
 class BaresipCallTests(TestCase):
     """Alice has baresip, Bob an application that takes calls."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         program("baresip", "baresip-core")

@@ -33,7 +33,7 @@ port = {port}
 
 
 class MessagesTestCase(TestCase):
-    timeout = 180
+    timeout = 300
 
     async def person(self, user: str) -> Person:
         """A user with an application that takes messages."""

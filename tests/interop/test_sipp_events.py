@@ -143,7 +143,7 @@ def server_of(person: str) -> str:
 
 
 class SippEventTests(TestCase):
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         program("sipp", "sip-tester")

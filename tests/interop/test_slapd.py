@@ -51,7 +51,7 @@ operation_timeout_s = 5
 class SlapdTestCase(TestCase):
     """A directory, and a front end that replicates it."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         self.slapd = Slapd(Path(self.mktemp()))

@@ -55,7 +55,7 @@ class Slow(Protocol):
 class SlowTests(TestCase):
     """A front end with short time limits."""
 
-    timeout = 180
+    timeout = 300
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))

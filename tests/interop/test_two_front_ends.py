@@ -30,7 +30,7 @@ START = "/Autodiscover/AutodiscoverService.svc/root"
 class TwoFrontEndsTestCase(TestCase):
     """Two front ends, each with its own database, and a proxy before both."""
 
-    timeout = 240
+    timeout = 300
     kind = ""
 
     async def setUp(self) -> None:

@@ -13,7 +13,7 @@ from tests.interop.shell_examples import Example, examples, played, section
 class VoicePagesTests(TestCase):
     """A front end with the demo users, and a shell with the `mobility` command."""
 
-    timeout = 120
+    timeout = 300
     maxDiff = None
 
     async def test_mobility_policy(self) -> None:

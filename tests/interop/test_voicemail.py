@@ -36,7 +36,7 @@ def notify(number: int, new: int, old: int) -> bytes:
 
 
 class VoicemailTests(TestCase):
-    timeout = 180
+    timeout = 300
 
     async def test_counts(self) -> None:
         """A trusted peer says without being asked how many voicemails there are; the user's clients

@@ -141,7 +141,7 @@ class Pool(Factory):
 class Stage(TestCase):
     """A pool with a certificate for localhost, and a front end's site before it."""
 
-    timeout = 180
+    timeout = 300
     settings: dict[str, object] = {}
 
     def setUp(self) -> None:

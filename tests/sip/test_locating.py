@@ -140,7 +140,7 @@ class OrderTests(SynchronousTestCase):
 class DnsTests(TestCase):
     """Records of a real name server."""
 
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         zone = {

@@ -152,7 +152,7 @@ def identity(directory: Path, authority: pki.Identity, host: str, *more: str) ->
 class TlsTests(TestCase):
     """Mutual TLS between two elements."""
 
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         directory = Path(self.mktemp())
@@ -236,7 +236,7 @@ class TlsTests(TestCase):
 
 
 class OutgoingTests(TestCase):
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         self.ours, self.theirs = Element(), Element()

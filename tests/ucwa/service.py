@@ -432,7 +432,7 @@ class UcwaTestCase(TestCase):
     At the end there must be no failure in the log that the test did not expect.
     """
 
-    timeout = 60
+    timeout = 300
     ucwa: UcwaConfig | None = None
     meetings: MeetingsConfig | None = None
     media: MediaConfig | None = None
