@@ -31,15 +31,25 @@ def by_turns(
     what: str, unit: str, bound: Sequence[float], project: Sequence[float], least: float
 ) -> Result:
     """Rates that were taken by turns: the median of the ratios of each turn against `least`."""
-    ratio = statistics.median(p / b for b, p in zip(bound, project, strict=True))
+    ratio = _ratio(bound, project)
+    return attrs.evolve(
+        beside(what, unit, bound, project), goal=f">= {least:.2f}", reached=ratio >= least
+    )
+
+
+def beside(what: str, unit: str, other: Sequence[float], project: Sequence[float]) -> Result:
+    """Rates of another program and of this one that were taken by turns, without a goal."""
     return Result(
         what,
-        f"{statistics.median(bound):,.0f} {unit}",
+        f"{statistics.median(other):,.0f} {unit}",
         f"{statistics.median(project):,.0f} {unit}",
-        f"{ratio:.2f}",
-        f">= {least:.2f}",
-        ratio >= least,
+        f"{_ratio(other, project):.2f}",
     )
+
+
+def _ratio(other: Sequence[float], project: Sequence[float]) -> float:
+    """The median of the ratios of each turn."""
+    return statistics.median(p / o for o, p in zip(other, project, strict=True))
 
 
 def quantile(values: Sequence[float], q: float) -> float:

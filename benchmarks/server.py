@@ -116,12 +116,8 @@ class Server:
             self._process = None
 
     def cpu_s(self) -> float:
-        """Processor time it has used so far, user and system, all threads.
-
-        Read from the clock of the process (clock_getcpuclockid(3)), which counts in nanoseconds
-        where /proc/PID/stat has ticks of 10 ms.
-        """
-        return time.clock_gettime((~self.pid << 3) | _CPUCLOCK_SCHED)
+        """Processor time it has used so far, user and system, all threads."""
+        return processor_time_s(self.pid)
 
     def pss_bytes(self) -> int:
         """Its own memory: anonymous pages, those shared by n processes as the n-th part (proc(5)).
@@ -132,6 +128,12 @@ class Server:
         if found is None:
             raise RuntimeError("the kernel tells no proportional set size")
         return int(found[1]) * 1024
+
+
+def processor_time_s(pid: int) -> float:
+    """What a process has used, from its own clock (clock_getcpuclockid(3)), which counts in
+    nanoseconds where /proc/PID/stat has ticks of 10 ms."""
+    return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
 
 
 def free_port() -> int:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from benchmarks.client import UnexpectedAnswer
 from benchmarks.front_end import SIP_DOMAIN, FrontEnd
+from benchmarks.kamailio import Kamailio, installed
 from benchmarks.load import Load
 from benchmarks.phones import Phone, Writing
-from benchmarks.report import Effort, Result, by_turns
+from benchmarks.report import Effort, Result, beside, by_turns
 from benchmarks.server import Server, bound, free_port
 
 LEAST_RATIO = 0.5
@@ -96,6 +97,8 @@ def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result
             tls = front_end.tls if transport == "TLS" else None
             yield options(front_end, directory, effort, transport, port, tls)
             yield from relayed(front_end, directory, effort, transport, port, tls)
+    with front_end.server:
+        yield from beside_kamailio(front_end, directory, effort, ports)
     with bound("sip_responder", certificate, directory) as responder:
         bare = idle(responder, responder.port, front_end.tls, counts, registered=False)
     with front_end.server as server:
@@ -123,21 +126,10 @@ def options(
     """OPTIONS through the whole stack."""
     plain = () if tls else ("plain",)
     asked = [requests(number, transport) for number in range(CONNECTIONS)]
-    with (
-        bound("sip_responder", front_end.certificate, directory, *plain) as responder,
-        closing(Load(responder, responder.port, tls, asked, take)) as bare,
-        closing(Load(front_end.server, port, tls, asked, take)) as real,
-    ):
-        rates = [
-            (bare.run(effort.seconds), real.run(effort.seconds)) for _ in range(effort.turns + 1)
-        ][1:]
-    return by_turns(
-        f"SIP OPTIONS, {transport}",
-        "/cpu-s",
-        [b for b, _ in rates],
-        [p for _, p in rates],
-        LEAST_RATIO,
-    )
+    with bound("sip_responder", front_end.certificate, directory, *plain) as responder:
+        sides = (responder, responder.port), (front_end.server, port)
+        rates = by_turns_of([Load(*side, tls, asked, take) for side in sides], effort)
+    return by_turns(f"SIP OPTIONS, {transport}", "/cpu-s", *rates, LEAST_RATIO)
 
 
 def relayed(
@@ -151,27 +143,9 @@ def relayed(
     """MESSAGE from one phone to another, and durable ones to users who are away beside it."""
     plain = () if tls else ("plain",)
     with bound("sip_relay", front_end.certificate, directory, *plain) as relay:
-        parties = [registered(2 * PAIRS, at, tls) for at in (relay.port, port)]
-        bare, real = (
-            Writing(
-                server,
-                [(one, other.user) for one, other in zip(phones[::2], phones[1::2], strict=True)],
-                phones[1::2],
-            )
-            for server, phones in zip((relay, front_end.server), parties, strict=True)
-        )
-        with closing(bare), closing(real):
-            rates = [
-                (bare.run(effort.seconds), real.run(effort.seconds))
-                for _ in range(effort.turns + 1)
-            ][1:]
-        yield by_turns(
-            f"SIP MESSAGE between phones, {transport}",
-            "/cpu-s",
-            [b for b, _ in rates],
-            [p for _, p in rates],
-            LEAST_OF_A_RELAY,
-        )
+        sides = (relay, relay.port), (front_end.server, port)
+        rates = by_turns_of([between_phones(*side, tls) for side in sides], effort)
+    yield by_turns(f"SIP MESSAGE between phones, {transport}", "/cpu-s", *rates, LEAST_OF_A_RELAY)
     senders = registered(PAIRS, port, tls)
     away = [(one, f"user{2 * PAIRS + number}") for number, one in enumerate(senders)]
     with closing(Writing(front_end.server, away, status=202)) as kept:
@@ -181,6 +155,43 @@ def relayed(
             "",
             f"{kept.run(effort.seconds):,.0f} /cpu-s",
         )
+
+
+def beside_kamailio(
+    front_end: FrontEnd, directory: Path, effort: Effort, ports: dict[str, int]
+) -> Iterator[Result]:
+    """Kamailio's figures and ours, taken by turns, where it is installed; they have no goal."""
+    if not installed():
+        return
+    for transport, port in ports.items():
+        tls = front_end.tls if transport == "TLS" else None
+        asked = [requests(number, transport) for number in range(CONNECTIONS)]
+        with Kamailio(front_end.certificate, directory) as kamailio:  # with nobody registered
+            sides = (
+                (kamailio, kamailio.port if tls is None else kamailio.tls_port),
+                (front_end.server, port),
+            )
+            rates = by_turns_of([Load(*side, tls, asked, take) for side in sides], effort)
+            yield beside(f"SIP OPTIONS, {transport}, beside Kamailio", "/cpu-s", *rates)
+            rates = by_turns_of([between_phones(*side, tls) for side in sides], effort)
+            yield beside(f"SIP MESSAGE, {transport}, beside Kamailio", "/cpu-s", *rates)
+
+
+def between_phones(server: Server, port: int, tls: ssl.SSLContext | None) -> Writing:
+    """Pairs of phones of which one writes and the other answers."""
+    phones = registered(2 * PAIRS, port, tls)
+    pairs = zip(phones[::2], phones[1::2], strict=True)
+    return Writing(server, [(one, other.user) for one, other in pairs], phones[1::2])
+
+
+def by_turns_of(loads: Sequence[Load], effort: Effort) -> tuple[list[float], ...]:
+    """The rates of each load, all by turns, without those of the first turn."""
+    try:
+        turns = [[load.run(effort.seconds) for load in loads] for _ in range(effort.turns + 1)]
+    finally:
+        for load in loads:
+            load.close()
+    return tuple(list(rates) for rates in zip(*turns[1:], strict=True))
 
 
 def registered(count: int, port: int, tls: ssl.SSLContext | None) -> list[Phone]:
