@@ -105,17 +105,24 @@ class CSeq:
     method: str
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        match = _CSEQ.fullmatch(text)
-        if match is None:
-            raise Malformed("a wrong CSeq")
-        value = int(match.group(1))
-        if value > MAX_CSEQ:
-            raise Malformed("a CSeq above 2**31 - 1")
-        return cls(value, match.group(2))
+    def parse(cls, text: str) -> "CSeq":
+        return _cached_cseq(text) if len(text) <= MAX_CACHED else _cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+def _cseq(text: str) -> CSeq:
+    match = _CSEQ.fullmatch(text)
+    if match is None:
+        raise Malformed("a wrong CSeq")
+    value = int(match.group(1))
+    if value > MAX_CSEQ:
+        raise Malformed("a CSeq above 2**31 - 1")
+    return CSeq(value, match.group(2))
+
+
+_cached_cseq = lru_cache(CACHED)(_cseq)
 
 
 @attrs.define(slots=True)
@@ -203,12 +210,8 @@ class Parametrised:
     parameters: Parameters = attrs.Factory(dict)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        value, semicolon, tail = text.partition(";")
-        value = value.strip(" \t")
-        if not all(is_token(part.strip(" \t")) for part in value.split("/", 1)):
-            raise Malformed("no token where one must be")
-        return cls(value, parse_parameters(semicolon + tail))
+    def parse(cls, text: str) -> "Parametrised":
+        return _cached_parametrised(text) if len(text) <= MAX_CACHED else _parametrised(text)
 
     def parameter(self, name: str) -> str:
         """A parameter's text without quotes, "" without it."""
@@ -216,6 +219,17 @@ class Parametrised:
 
     def __str__(self) -> str:
         return f"{self.value}{format_parameters(dict(self.parameters))}"
+
+
+def _parametrised(text: str) -> Parametrised:
+    value, semicolon, tail = text.partition(";")
+    value = value.strip(" \t")
+    if not all(is_token(part.strip(" \t")) for part in value.split("/", 1)):
+        raise Malformed("no token where one must be")
+    return Parametrised(value, parse_parameters(semicolon + tail))
+
+
+_cached_parametrised = lru_cache(CACHED)(_parametrised)
 
 
 @attrs.frozen(slots=True)

@@ -145,8 +145,11 @@ class Message:
             self.fields.pop(name, None)
 
     def add(self, name: str, value: str) -> None:
-        """One more line of a header field that may have several."""
-        self.fields.setdefault(name, []).append(value)
+        """One more line of a header field that may have several.
+
+        Messages that are made of one another share their lists, which are never changed in place.
+        """
+        self.fields[name] = [*self.fields.get(name, ()), value]
 
     def need(self, name: str) -> str:
         """The one line of a header field that must be there once.  Raises Malformed."""
@@ -198,6 +201,14 @@ class Message:
     def call_id(self) -> str:
         """Raises Malformed."""
         return self.need("Call-ID")
+
+    def read(self) -> None:
+        """Read what every message must have, all of it once but Via.  Raises Malformed."""
+        self._from = NameAddr.parse(self.need("From"))
+        self._to = NameAddr.parse(self.need("To"))
+        self._cseq = CSeq.parse(self.need("CSeq"))
+        self.need("Call-ID")
+        self.via  # noqa: B018
 
     def replace_via(self, via: Via) -> None:
         """Another topmost Via, with what the transport has found out."""

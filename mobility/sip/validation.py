@@ -37,10 +37,9 @@ def check(message: Request | Response) -> None:
                 raise Malformed(f"more than one {name}")
             for line in lines:
                 checker(line)
-    message.from_, message.to, message.call_id, message.via  # noqa: B018  # these must be there
-    cseq = message.cseq
+    message.read()
     if isinstance(message, Request):
-        if cseq.method != message.method:
+        if message.cseq.method != message.method:
             raise MethodMismatch(message.method)
         uri = parse_uri(message.uri)
         if isinstance(uri, OtherUri):
