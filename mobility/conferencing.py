@@ -8,11 +8,13 @@ from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conference_roles import ConferenceLimits
 from mobility.domain.conferences import Conferences
 from mobility.domain.conversations import Conversations
+from mobility.domain.dial_in import DialIn
 from mobility.domain.guests import Guests
 from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Snapshot
 from mobility.domain.meetings import Meetings
 from mobility.domain.mixer import Mixer
+from mobility.domain.telephony import Mixed
 from mobility.domain.users import Users
 
 
@@ -49,7 +51,13 @@ class Conferencing:
             history,
         )
         self.calls: ConferenceCalls | None = None
+        self.dial_in: DialIn | None = None
+        self.mixed: Mixed | None = None
+        """For telephones that meetings call, which are shown the first number to dial in."""
         if mixer is not None:
             self.calls = ConferenceCalls(
                 agenda, conversations, self.conferences, self.meetings, policies, mixer
             )
+            shown = config.dial_in[0].number if config.dial_in else ""
+            self.dial_in = DialIn(users, self.meetings, self.conferences, self.calls)
+            self.mixed = Mixed(self.meetings, self.conferences, self.calls, shown)

@@ -261,6 +261,7 @@ class FrontEnd(MultiService):
         )
         self.meetings, self.guests = conferencing.meetings, conferencing.guests
         self.conferences, self.conference_calls = conferencing.conferences, conferencing.calls
+        self.mixed, self.dial_in = conferencing.mixed, conferencing.dial_in
         self.darkroom = PillowDarkroom(reactor)
         self.darkroom.setServiceParent(self)
         self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
@@ -473,6 +474,7 @@ class FrontEnd(MultiService):
             self.conversations,
             self.calls,
             self.forwarding.destinations,
+            self.mixed,
         )
         self.permissions.telephony = built
         self.bus.subscribe("telephones", built.handsets.committed)

@@ -100,6 +100,7 @@ class Permissions:
             for_others=delegates is not None and bool(delegates.delegators_of(user.uri)),
             phone=telephony is not None and user.enabled and telephony.phone_audio.may(user),
             emergency=telephony is not None and telephony.outside.may_call_emergency,
+            joins_by_phone=telephony is not None and user.enabled and telephony.may_join(user),
             wifi_audio=mobile.require_wifi_for_ip_audio,
             wifi_video=mobile.require_wifi_for_ip_video,
             name=mobile.name,

@@ -136,6 +136,7 @@ class MobilityService(MultiService):
             pseudonym=pseudonym,
             dispatch=self._dispatch,
             telephones=self._telephones,
+            mixer=self._mixer,
         )
         self.front_end.setServiceParent(self)
         if self.front_end.directory is not None:
@@ -247,6 +248,7 @@ class MobilityService(MultiService):
                 front_end.phones.elsewhere,
             ),
             mixer=self._mixer,
+            dial_in=front_end.dial_in,
         )
         self.sip = SipSide(
             config.sip,
@@ -293,6 +295,9 @@ class MobilityService(MultiService):
         pool = self.front_end.mcx.pool
         if pool is not None:
             checks.remark(lambda: pool.problem)
+        mixer = self._mixer
+        if mixer is not None:
+            checks.remark(lambda: "" if mixer.there else "the conference server is not there")
         return checks
 
     def _directory_routes(self, access: OperatorAccess) -> list[Route]:

@@ -322,6 +322,8 @@ class MemoryTelephone:
         self.answers_got: list[Description | None] = []
         """The answers to its own new offers, None for a refusal."""
         self.description: Description | None = None
+        self.own: Description | None = None
+        """What it offers where nothing is offered to it."""
         self.connected: Description | None = None
         """The answer to an offer of its own."""
         self._hear = hear
@@ -336,7 +338,7 @@ class MemoryTelephone:
 
         An offer is answered with its own words unless told otherwise.
         """
-        self.description = description or self.order.offer
+        self.description = description or self.order.offer or self.own
         self._happens(Happening.ANSWERED, "answered")
 
     def is_busy(self) -> None:
@@ -406,19 +408,23 @@ class MemoryTelephones:
     `placed` are all legs in their order.  A number of which `behaviour` says nothing waits for the
     test; for the others it is one of answers, busy, declines, rings (on and on), unreachable, or
     hangs up (soon after it answered).  `later(seconds, action)` makes things happen in their time.
+    `offers` says what a number offers to whom offers it nothing, None for nothing.
     """
 
     def __init__(
         self,
         behaviour: Callable[[str], str] = lambda number: "",  # noqa: ARG005
         later: Callable[[float, Callable[[], None]], object] = lambda _, action: action(),
+        offers: Callable[[str], Description | None] = lambda number: None,  # noqa: ARG005
     ) -> None:
         self._behaviour = behaviour
+        self._offers = offers
         self._later = later
         self.placed: list[MemoryTelephone] = []
 
     def place(self, order: Order, hear: Hear) -> MemoryTelephone:
         telephone = MemoryTelephone(order, hear)
+        telephone.own = self._offers(order.number)
         self.placed.append(telephone)
         for after_s, action in self._script(telephone):
             self._later(after_s, action)

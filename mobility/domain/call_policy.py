@@ -21,7 +21,8 @@ class CallPolicy:
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
     (EnableOutsideVoice), `emergency` that emergency calls get through, `relay` that there is a
     media relay for it.  `wifi_audio` and `wifi_video` say that these media are for Wi-Fi alone.
-    `mixed` says that there is audio in conferences, `mixed_video` that there is video as well.
+    `mixed` says that there is audio in conferences, `mixed_video` that there is video as well,
+    `joins_by_phone` that they may call the user's telephone.
     `name` is the mobility policy's.
     """
 
@@ -35,6 +36,7 @@ class CallPolicy:
     wifi_video: bool = False
     mixed: bool = False
     mixed_video: bool = False
+    joins_by_phone: bool = False
     name: str = ""
 
     def allows(self, medium: str) -> bool:

@@ -71,4 +71,4 @@ class CallRights:
 
 
 def _links(policy: CallPolicy) -> tuple[bool, ...]:
-    return (policy.audio, policy.video, policy.phone, policy.emergency)
+    return (policy.audio, policy.video, policy.phone, policy.emergency, policy.joins_by_phone)

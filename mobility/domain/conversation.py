@@ -39,8 +39,9 @@ LEADER, ATTENDEE = states.LEADER, states.ATTENDEE
 """Role of a participant."""
 
 MESSAGING, CALL, PARTICIPANT, JOIN = "messaging", "call", "participant", "join"
-MIXED = "mixed"
-"""Kinds of invitations; the last one is a device's into the audio and video of a conference."""
+MIXED, PHONE = "mixed", "phone"
+"""Kinds of invitations; the last two are a device's into the audio and video of a conference, and
+that to the telephone with which an application takes part in one."""
 
 NameOf = Callable[[str], str]
 """The display name of a user URI."""
@@ -73,6 +74,8 @@ class ActiveConversation:
     """In how many further steps others will ring for the call."""
     parts: dict[str, MixedPart] = attrs.Factory(dict)
     """The calls of devices with the mixer of a conference, by their ids."""
+    telephones: dict[str, str] = attrs.field(factory=dict, repr=False)
+    """The numbers of the telephones with which applications take part in a conference."""
     locked_on: str = ""
     """Whose video alone is shown to everybody in the conference."""
     readings: Readings = attrs.Factory(Readings)
@@ -165,6 +168,8 @@ class ActiveConversation:
             return invitation.from_application_id not in self.legs
         if invitation.kind == PARTICIPANT:
             return not self.ringing(invitation)
+        if invitation.kind == PHONE:  # the telephone rings, which is no device of it yet
+            return invitation.from_application_id not in self.legs
         if invitation.kind == MIXED:
             part = self.parts.get(invitation.from_application_id)
             return part is None or part.call_id != invitation.id
@@ -258,6 +263,9 @@ class ActiveConversation:
                 audio_muted="Audio" in part.muted,
                 video_muted="Video" in part.muted,
             )
+        if invitation.kind == PHONE:
+            number = self.telephones.get(leg.application_id, "")
+            return CallTerms(modality="phoneAudio", media=("Audio",), session_context=number)
         call = self.call
         if invitation.kind != CALL or call is None or call.id != invitation.id:
             return None

@@ -4,7 +4,7 @@ Every decision becomes one unit of work; memory follows once it is stored.  Chan
 conversation's state wait for one another; messages only wait for a change that is under way.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 import attrs
@@ -17,7 +17,7 @@ from mobility.domain.call import CallEnd, call_over, settle_call, tell_call_over
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conference import take_leave
 from mobility.domain.conference_media import settle_parts, withdrawn
-from mobility.domain.conversation import CALL, MIXED, ActiveConversation
+from mobility.domain.conversation import CALL, MIXED, PHONE, ActiveConversation
 from mobility.domain.conversation_book import ConversationBook, ConversationLimits
 from mobility.domain.conversation_facts import tell_gone
 from mobility.domain.conversation_rows import from_rows, put_changes, put_new
@@ -56,6 +56,9 @@ that is stored."""
 CallEnding = Callable[[Unit, CallEnd], None]
 """Puts what is remembered of a call that is over into the unit of work that ends it."""
 
+Withdrawal = Callable[[ActiveConversation, Invitation, Outcome, float], Awaitable[None]]
+"""Ends an open invitation; who calls it holds the conversation's lock."""
+
 Parting = Callable[[Unit, ActiveConversation, ActiveConversation, Outcome, float], None]
 """Puts what is remembered of those who leave a conversation into the unit of work."""
 
@@ -81,6 +84,8 @@ class Conversations(ConversationBook):
         self.closings: list[Closing] = []
         self.call_endings: list[CallEnding] = []
         self.partings: list[Parting] = []
+        self.phones: Withdrawal | None = None
+        """Ends the call to the telephone of who takes part in a conference."""
         self.mixings: list[Callable[[ActiveConversation, Mapping[str, MixedPart]], None]] = []
         """Called with a conference that has changed, and the parts its devices had before."""
         self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
@@ -216,6 +221,7 @@ class Conversations(ConversationBook):
         before.call, before.sides = after.call, after.sides
         before.renegotiation = after.renegotiation
         parts, before.parts, before.locked_on = before.parts, after.parts, after.locked_on
+        before.telephones = after.telephones
         if before.is_conference:
             self._of_meeting[before.record.meeting_uri] = before
             for follow in self.mixings:
@@ -281,7 +287,9 @@ class Conversations(ConversationBook):
     ) -> None:
         """End an open invitation.  The caller holds the conversation's lock."""
         waiting = conversation.waiting(invitation)
-        if invitation.kind == MIXED:
+        if invitation.kind == PHONE and self.phones is not None:
+            await self.phones(conversation, invitation, outcome, now)
+        elif invitation.kind == MIXED:
             await self.leave_mixer(conversation, invitation.from_application_id, outcome, now)
         elif invitation.kind == CALL:
             conversation.stages = 0

@@ -10,6 +10,7 @@ import secrets
 import attrs
 
 from mobility.domain.addresses import GUEST_DOMAIN
+from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Conferences, Join
 from mobility.domain.lines import Line
 from mobility.domain.meeting_policy import ENABLED
@@ -43,10 +44,18 @@ def by_telephone(number: str, name: str) -> Visitor:
 class DialIn:
     """The way into meetings by telephone."""
 
-    def __init__(self, users: Users, meetings: Meetings, conferences: Conferences) -> None:
+    def __init__(
+        self,
+        users: Users,
+        meetings: Meetings,
+        conferences: Conferences,
+        calls: ConferenceCalls,
+    ) -> None:
         self._users = users
         self._meetings = meetings
         self._conferences = conferences
+        self.calls = calls
+        """Those with the mixer: for the audio of who has come in."""
 
     def at(self, uri: str, now: float) -> OnlineMeeting | None:
         """The meeting of a conference URI, None when there is none there."""

@@ -7,17 +7,32 @@ from mobility.domain.applications import Applications
 from mobility.domain.call_destinations import CallDestinations
 from mobility.domain.call_via_work import CallViaWork
 from mobility.domain.calls import Calls
+from mobility.domain.conference_calls import ConferenceCalls
+from mobility.domain.conferences import Conferences
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.handsets import Handsets
 from mobility.domain.locations import Locations
+from mobility.domain.meeting_phones import MeetingPhones
+from mobility.domain.meetings import Meetings
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.phone_audio import PhoneAudio
+from mobility.domain.records import User
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephone_lines import TelephoneLines
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
+
+
+@attrs.frozen(slots=True)
+class Mixed:
+    """The meetings that may call telephones; `shown` is the number that these are shown."""
+
+    meetings: Meetings
+    conferences: Conferences
+    calls: ConferenceCalls
+    shown: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(slots=True)
@@ -29,6 +44,12 @@ class Telephony:
     phone_audio: PhoneAudio
     outside: OutsideCalls
     locations: Locations
+    meetings: MeetingPhones | None = None
+    """Calls telephones into meetings, where there is a mixer."""
+
+    def may_join(self, user: User) -> bool:
+        """Whether a meeting may call a user's telephone."""
+        return self.meetings is not None and self.meetings.may(user)
 
 
 def telephony(
@@ -42,8 +63,10 @@ def telephony(
     conversations: Conversations,
     calls: Calls,
     destinations: CallDestinations,
+    mixed: Mixed | None = None,
 ) -> Telephony:
-    """Everything about telephone calls, after `Conversations.load`.
+    """Everything about telephone calls, after `Conversations.load`; with `mixed` those that
+    meetings make, too.
 
     `Handsets.committed` is to hear of every unit of work.  Calls are forwarded to numbers from now
     on.
@@ -61,4 +84,18 @@ def telephony(
     )
     outside = OutsideCalls(users, voice, conversations, calls, lines, locations)
     applications.departures.append(locations.leave)
-    return Telephony(lines, handsets, phone_audio, outside, locations)
+    phones = None
+    if mixed is not None:
+        phones = MeetingPhones(
+            network,
+            agenda,
+            users,
+            voice,
+            mixed.meetings,
+            conversations,
+            mixed.conferences,
+            mixed.calls,
+            mixed.shown,
+        )
+        phones.load()
+    return Telephony(lines, handsets, phone_audio, outside, locations, phones)

@@ -23,6 +23,7 @@ from mobility.domain.facts import (
     RenegotiationChanged,
 )
 from mobility.domain.lines import Line
+from mobility.domain.mixed_offers import MixedOffers
 from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
 from mobility.domain.records import Binding, Invitation
 from mobility.domain.renegotiations import Renegotiations
@@ -58,7 +59,8 @@ class Domain:
     agenda: Agenda
     conversations: Conversations
     calls: Calls
-    renegotiations: Renegotiations
+    renegotiations: Renegotiations | MixedOffers
+    """Those of a conference for lines that are in one."""
     epoch: Callable[[], float]
 
 

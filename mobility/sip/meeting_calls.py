@@ -11,7 +11,7 @@ import attrs
 from mobility.domain.conversation import JOIN
 from mobility.domain.descriptions import Description
 from mobility.domain.dial_in import DialIn, Visitor, by_telephone
-from mobility.domain.facts import ConversationChanged, Fact, InvitationChanged, Reason
+from mobility.domain.facts import CallChanged, ConversationChanged, Fact, InvitationChanged, Reason
 from mobility.domain.lines import Line
 from mobility.domain.meetings import NUMBER_DIGITS, OnlineMeeting
 from mobility.domain.records import Invitation
@@ -71,6 +71,9 @@ class VisitorLine(CallerLine):
         if isinstance(fact, ConversationChanged) and fact.conversation.state == "InLobby":
             self._stop()
             self._remind()
+        elif isinstance(fact, CallChanged) and fact.state == "Disconnected" and self.answered_at:
+            self.leg.hang_up()  # the mixer has ended it, or a leader
+            self._leave()
         await super()._heard(fact, now)
 
     def invited(self, fact: InvitationChanged) -> None:
@@ -149,16 +152,14 @@ class MeetingCalls:
     def __init__(
         self,
         dial_in: DialIn,
-        talk: Talk,
         domain: Domain,
         domains: Collection[str],
         later: Later,
     ) -> None:
         """`domains` are those of the users here."""
         self._dial_in = dial_in
-        self._talk = talk
         self._later = later
-        self._domain = domain
+        self._domain = attrs.evolve(domain, renegotiations=dial_in.calls.offers)
         self._domains = frozenset(domains)
 
     def visit(self, request: Request, caller: Caller) -> Visit | None:
@@ -176,7 +177,9 @@ class MeetingCalls:
         return Visit(visitor_of(caller), meeting, offer_of(request))
 
     def line(self, visit: Visit, register: Register) -> VisitorLine:
-        return VisitorLine(self._domain, register, self._talk, self._later, visit.offer)
+        return VisitorLine(
+            self._domain, register, self._dial_in.calls.talk, self._later, visit.offer
+        )
 
     async def enter(self, visit: Visit, one: CallerLine) -> Invitation:
         """Let the caller in, or into the lobby.  Raises Answerable."""

@@ -15,6 +15,7 @@ from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
 from mobility.domain.devices import Devices
+from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.users import Users
@@ -38,6 +39,7 @@ from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.gateway_legs import Gateways
 from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
+from mobility.sip.meeting_calls import MeetingCalls
 from mobility.sip.message_bodies import ACCEPT
 from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import ClientTls, Outgoing, Place
@@ -78,6 +80,8 @@ class SipServices:
     events: EventServices
     mixer: SipMixer | None = None
     """Of meetings, where there is one."""
+    dial_in: DialIn | None = None
+    """Lets callers into meetings that are mixed."""
 
 
 class SipSide:
@@ -190,6 +194,10 @@ class SipSide:
         services.telephones.open(self.core, self.client, self.routes)
         if mixer is not None:
             watch = ConferenceWatch(self.events.watching, domains[0])
+            if services.dial_in is not None:
+                self.calls.meetings = MeetingCalls(
+                    services.dial_in, services.calls, domains, self.core.later
+                )
             mixer.open(self.core, self.client, self.routes, log, watch)
         carrier = SipCarrier(
             self.client,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mobility.domain.call import AUDIO_VIDEO
 from mobility.domain.call_policy import CallPolicy
-from mobility.domain.conversation import CALL, MIXED
+from mobility.domain.conversation import CALL, MIXED, PHONE
 from mobility.domain.descriptions import AUDIO, VIDEO
 from mobility.domain.facts import (
     CallChanged,
@@ -78,7 +78,7 @@ def invitation(
     Its message is HTML, if it is any, with `html`.  What `policy` forbids the reader is not offered
     to it: a call with video is one with audio then.
     """
-    if fact.kind not in (CALL, MIXED):
+    if fact.kind not in (CALL, MIXED, PHONE):
         return conversations.invitation(hrefs, fact, message, html=html)
     rel = conversations.invitation_rel(fact)
     own = hrefs.invitation(fact.id, rel)

@@ -5,7 +5,7 @@ A link is a capability: it is there only when its operation would be allowed (UC
 
 from mobility.domain.addresses import is_guest
 from mobility.domain.call_policy import CallPolicy
-from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, MIXED, PARTICIPANT
+from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, MIXED, PARTICIPANT, PHONE
 from mobility.domain.facts import (
     ConversationSnapshot,
     InvitationChanged,
@@ -43,7 +43,7 @@ def invitation_rel(fact: InvitationChanged) -> str:
 
     Who is asked into a conference sees an onlineMeetingInvitation (UCWA participantInvitation).
     """
-    if fact.kind in (CALL, MIXED):
+    if fact.kind in (CALL, MIXED, PHONE):
         modality = fact.call.modality if fact.call is not None else "audioVideo"
         return f"{modality}Invitation"
     return (_OUTGOING if fact.direction == "Outgoing" else _INCOMING)[fact.kind]
@@ -61,7 +61,7 @@ def conversation(
     rels = links(self=own, messaging=f"{own}/messaging")
     if policy.mixed or snapshot.call or not snapshot.conference:
         rels["audioVideo"] = link(f"{own}/audioVideo")
-    if policy.phone and not snapshot.conference:
+    if policy.joins_by_phone if snapshot.conference else policy.phone:
         rels["phoneAudio"] = link(f"{own}/phoneAudio")
     if snapshot.state != "Disconnected":
         rels["localParticipant"] = link(hrefs.participant(snapshot.id, own_uri), own_name)

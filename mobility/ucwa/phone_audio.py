@@ -1,8 +1,9 @@
-"""UCWA area *phone audio*: call via work, with the telephones of the people themselves."""
+"""UCWA area *phone audio*: call via work, and meetings that call the telephones of who joins."""
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.call import PHONE_AUDIO, call_fact
 from mobility.domain.facts import CallChanged
+from mobility.domain.meeting_phones import MeetingPhones
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.telephony import Telephony
 from mobility.errors import Refusal
@@ -85,13 +86,12 @@ async def add(ucwa: Ucwa, call: Call) -> Response:
     number = body.text("phoneNumber", max_length=MAX_PHONE)
     operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
     body.check()
-    invitation = await _telephones(ucwa).phone_audio.add(
-        call.endpoint,
-        call.parameter("conversation"),
-        PhoneCall(to, number, operation_id),
-        call.now,
-        call.receipt,
-    )
+    conversation, _ = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    adds = _telephones(ucwa).phone_audio.add
+    if conversation.is_conference:
+        adds = _in_meetings(ucwa).call
+    wanted = PhoneCall(to, number, operation_id)
+    invitation = await adds(call.endpoint, conversation.id, wanted, call.now, call.receipt)
     return invited(ucwa, call, invitation.id)
 
 
@@ -105,8 +105,11 @@ async def accept(ucwa: Ucwa, call: Call) -> Response:
 def get_phone_audio(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
     policy = ucwa.calls.policies.at(call.endpoint)
-    if conversation.is_conference or not policy.phone:
+    if not (policy.joins_by_phone if conversation.is_conference else policy.phone):
         raise Refusal("NotFound", "ResourceNotFound", "There is no such resource.")
+    if conversation.is_conference:
+        mixed = _in_meetings(ucwa).shown(conversation, leg)
+        return Response(document=phone_documents.phone_audio(call.hrefs, mixed, policy))
     fact = call_fact(conversation, leg)
     if fact.modality != PHONE_AUDIO:
         may_add = conversation.may_call(leg)
@@ -126,9 +129,11 @@ def holds(*, held: bool) -> Handler:
 
 
 async def stop(ucwa: Ucwa, call: Call) -> Response:
-    await _telephones(ucwa).phone_audio.stop(
-        call.endpoint, call.parameter("conversation"), call.now
-    )
+    conversation, _ = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    stops = _telephones(ucwa).phone_audio.stop
+    if conversation.is_conference:
+        stops = _in_meetings(ucwa).stop
+    await stops(call.endpoint, conversation.id, call.now)
     return Response(204)
 
 
@@ -137,6 +142,14 @@ def _telephones(ucwa: Ucwa) -> Telephony:
     if ucwa.telephony is None:
         raise Refusal("Forbidden", None, "There are no telephone calls here.")
     return ucwa.telephony
+
+
+def _in_meetings(ucwa: Ucwa) -> MeetingPhones:
+    """403 on a front end without a mixer."""
+    phones = _telephones(ucwa).meetings
+    if phones is None:
+        raise Refusal("Forbidden", None, "Meetings have no telephone audio here.")
+    return phones
 
 
 _COMMUNICATION = "communication"

@@ -25,13 +25,13 @@ def phone_links(hrefs: Hrefs, policy: CallPolicy) -> Document:
 
 
 def phone_audio(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document:
-    """The telephone audio of a conversation between two parties."""
+    """The telephone audio of a conversation; in a conference its `fact` is `mixed`."""
     conversation = hrefs.conversation(fact.conversation_id)
     own = f"{conversation}/phoneAudio"
     acts = []
-    if fact.may_add and policy.phone:
+    if fact.may_add and (policy.joins_by_phone if fact.mixed else policy.phone):
         acts.append("addPhoneAudio")
-    if fact.state == "Connected":
+    if fact.state == "Connected" and not fact.mixed:
         acts.append("resumePhoneAudio" if fact.session == "Suspended" else "holdPhoneAudio")
     if fact.state != "Disconnected":
         acts.append("stopPhoneAudio")

@@ -12,14 +12,18 @@ from typing import Any
 from mobility.commands.calls import Call, Conversation, content_of
 from mobility.commands.operator import hold
 from mobility.config import load
+from mobility.media.offers import read_description
 from mobility.operate.voice import PATH
+from tests.descriptions import sdp
 
 ANSWERS = "+14255550900"
 OUTSIDE = "+4930123450"
 BUSY = "+4930123452"
 RINGS = "+14255550904"
 HANGS_UP = "+4930123456"
-"""Numbers, and what becomes of calls to them (`mobility.testing.by_last_digit`)."""
+OFFERS = "+14255550901"
+"""Numbers, and what becomes of calls to them (`mobility.testing.by_last_digit`); the last one has
+media to offer, as whoever is put through to a mixer must."""
 
 
 def provide() -> None:
@@ -28,12 +32,18 @@ def provide() -> None:
 
     from mobility import tap
     from mobility.testing import MemoryTelephones, by_last_digit
+    from mobility.testing_mixer import MemoryMixer
 
-    telephones = MemoryTelephones(by_last_digit, reactor.callLater)
+    telephones = MemoryTelephones(
+        by_last_digit,
+        reactor.callLater,
+        lambda number: read_description(sdp("audio")) if number == OFFERS else None,
+    )
+    mixer = MemoryMixer(later=reactor.callLater)
     built = tap.FrontEnd
 
     def front_end(*arguments: Any, **others: Any) -> tap.FrontEnd:
-        return built(*arguments, **{**others, "telephones": telephones})
+        return built(*arguments, **{**others, "telephones": telephones, "mixer": mixer})
 
     tap.FrontEnd = front_end  # type: ignore[assignment,misc]
 

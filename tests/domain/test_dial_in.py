@@ -6,11 +6,13 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.domain.conference import place_of
+from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.dial_in import CALLER, DialIn, Visitor, by_telephone
 from mobility.domain.facts import Fact, InvitationChanged
 from mobility.domain.lines import Line
 from mobility.domain.meetings import OnlineMeeting
 from mobility.domain.records import Invitation, Participant
+from mobility.testing_mixer import MemoryMixer
 from tests.domain.doubles import done, running, uri
 from tests.domain.test_conferences import Case
 
@@ -26,7 +28,15 @@ class DialInCase(Case):
         super().setUp()
         world = self.world
         world.meetings.policy = attrs.evolve(world.meetings.policy, dial_in=True)
-        self.dial_in = DialIn(world.users, world.meetings, world.conferences)
+        calls = ConferenceCalls(
+            world.agenda,
+            world.conversations,
+            world.conferences,
+            world.meetings,
+            world.calls.policies,
+            MemoryMixer(),
+        )
+        self.dial_in = DialIn(world.users, world.meetings, world.conferences, calls)
         scheduled = world.meetings.schedule(self.alice, self.changes, world.now)
         self.meeting: OnlineMeeting = done(running(scheduled))
         self.uri = self.at(self.meeting)

@@ -11,10 +11,9 @@ from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
-from mobility.domain.descriptions import Description
+from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
-from mobility.domain.lines import Line
 from mobility.domain.records import Binding
 from mobility.domain.registration import Availability
 from mobility.sip.accounts import Accounts
@@ -267,7 +266,6 @@ class SipWorld:
         self.log = MemoryLog()
         self.entropy = 0
         self.may_not_transfer: set[str] = set()
-        self.talking: list[Line] = []
         world = self.world
         self.core = Core(self.clock, self.log, self.random)
         self.places = Places()
@@ -317,10 +315,16 @@ class SipWorld:
             lambda uri: "pseudonym",
         )
 
-        dial_in = DialIn(world.users, world.meetings, world.conferences)
-        self.calls.meetings = MeetingCalls(
-            dial_in, self.talk, domain, ["example.test"], self.core.later
+        self.mixing = ConferenceCalls(
+            world.agenda,
+            world.conversations,
+            world.conferences,
+            world.meetings,
+            world.calls.policies,
+            self.mixer,
         )
+        dial_in = DialIn(world.users, world.meetings, world.conferences, self.mixing)
+        self.calls.meetings = MeetingCalls(dial_in, domain, ["example.test"], self.core.later)
         self.gateways.open(self.core, client, routes)
         watching = Watching(
             self.core,
@@ -333,10 +337,6 @@ class SipWorld:
         )
         watch = ConferenceWatch(watching, "example.test")
         self.mixer.open(self.core, client, routes, self.log, watch)
-
-    async def talk(self, line: Line, conversation_id: str, offer: Description, now: float) -> None:
-        """A caller is inside a meeting."""
-        self.talking.append(line)
 
     def _unsolicited(self, incoming: Incoming) -> None:
         raise SipRefusal(481)

@@ -6,6 +6,7 @@ import attrs
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.conferences import Join
+from mobility.domain.facts import ParticipantMediaChanged
 from mobility.domain.meetings import conference_uri
 from mobility.domain.records import Invitation, Participant
 from tests.domain.doubles import done, running, uri
@@ -29,6 +30,7 @@ class MeetingCallTestCase(CallTestCase):
         self.meeting = done(running(scheduled))
         self.uri = conference_uri(self.meeting.record)
         self.gateway = self.sip.gateway()
+        self.server = self.sip.telephone("focus", "mixer.test")
 
     def join(self, endpoint: Endpoint) -> Invitation:
         join = self.world.conferences.join(endpoint, self.uri, Join(), self.world.now)
@@ -36,11 +38,12 @@ class MeetingCallTestCase(CallTestCase):
         self.sip.settle()
         return invitation
 
-    def dials(self, *lines: str, number: str = "", offer: str = "") -> Telephone:
-        """Somebody calls the meeting's conference id through the gateway."""
+    def dials(self, *lines: str, number: str = "", offer: str | None = "") -> Telephone:
+        """Somebody calls the meeting's conference id through the gateway; None offers nothing."""
         to = f"sip:{number or self.meeting.record.number}@192.0.2.1:5089;user=phone"
         asserted = f'P-Asserted-Identity: "Ada" <sip:{OUTSIDE}@gw.test;user=phone>'
-        self.gateway.calls(to, offer or sdp("gw"), *(lines or (asserted,)))
+        offered = "" if offer is None else offer or sdp("gw")
+        self.gateway.calls(to, offered, *(lines or (asserted,)))
         self.sip.settle()
         return self.gateway
 
@@ -53,6 +56,11 @@ class MeetingCallTestCase(CallTestCase):
         """Who has dialled in."""
         (found,) = (one for one in self.inside().values() if one.uri != uri("alice"))
         return found
+
+    def mixes(self, answer: str = "") -> None:
+        """The conference server lets in whoever has called it last."""
+        self.server.answers_with(200, answer or sdp("focus"))
+        self.sip.settle()
 
     def lead(self, act: str, *when: float) -> None:
         conversation = self.world.conversations.of_meeting(self.uri)
@@ -83,10 +91,20 @@ class LobbyTests(MeetingCallTestCase):
         self.assertEqual(self.gateway.statuses.count(182), 2)
 
     def test_let_in(self) -> None:
-        """Who is let in talks."""
+        """Who is let in is put through to the mixer, and answered as that does."""
+        self.assertEqual(self.server.methods, [])
         self.lead("admit")
         self.assertFalse(self.caller.in_lobby)
-        self.assertEqual(len(self.sip.talking), 1)
+        invite = self.server.last("INVITE")
+        self.assertEqual(invite.body.decode(), sdp("gw"))
+        self.assertEqual(invite.from_.name, "Ada")
+        self.assertNotIn(OUTSIDE, str(invite.from_))
+        self.sip.settle(1.0)
+        self.assertEqual(self.gateway.statuses, [100, 180, 182])
+        self.mixes()
+        self.assertEqual(self.gateway.statuses, [100, 180, 182, 200])
+        self.assertEqual(self.gateway.answers[-1].body.decode(), sdp("focus"))
+        self.gateway.acknowledges()
         self.sip.settle(61.0)
         self.assertEqual(self.gateway.statuses.count(182), 1)
 
@@ -139,8 +157,9 @@ class WhoTests(MeetingCallTestCase):
     def test_bypass(self) -> None:
         """Where the lobby is not for telephones, who calls is inside at once."""
         self.dials()
-        self.assertEqual(len(self.sip.talking), 1)
         self.assertFalse(self.caller.in_lobby)
+        self.mixes()
+        self.assertEqual(self.gateway.statuses, [100, 180, 200])
 
     def test_withheld(self) -> None:
         """A caller that hides its number is a telephone."""
@@ -165,7 +184,8 @@ class WhoTests(MeetingCallTestCase):
         self.assertEqual(phone.statuses, [100, 180])
         self.assertEqual(self.inside()[uri("bob")].name, "Bob")
         self.assertEqual(cast(str, self.inside()[uri("bob")].phone), "")
-        self.assertEqual([line.user_uri for line in self.sip.talking], [uri("bob")])
+        invite = self.server.last("INVITE")
+        self.assertEqual(str(invite.from_.uri), uri("bob"))
 
     def test_own_phone_dials(self) -> None:
         """A user's phone may dial the conference id, too."""
@@ -182,13 +202,121 @@ class WhoTests(MeetingCallTestCase):
         self.assertEqual(self.dials().statuses, [100, 403])
 
     def test_no_offer(self) -> None:
-        """A call without audio is refused; one without an offer waits as others do."""
-        to = f"sip:{self.meeting.record.number}@192.0.2.1"
-        chat = sdp("gw").replace("m=audio 4000 RTP/AVP", "m=application 4000 RTP/AVP")
-        self.gateway.calls(to, chat, call="d")
+        """A caller that lets the meeting offer first is offered what the mixer answers, and offers
+        with its ACK."""
+        self.dials(offer=None)
+        self.assertIn("m=audio 9 ", self.server.last("INVITE").body.decode())
+        self.mixes(sdp("focus"))
+        self.assertEqual(self.gateway.statuses, [100, 180, 200])
+        self.assertIn("m=audio 4000", self.gateway.answers[-1].body.decode())
+        self.gateway.acknowledges(sdp("gw"))
         self.sip.settle()
-        self.assertEqual(self.gateway.statuses, [100, 488])
+        self.assertIn("m=audio 4000", self.server.last("INVITE").body.decode())
+
+    def test_no_media(self) -> None:
+        """A call without audio and video is refused."""
+        offer = sdp("gw").replace("m=audio", "m=application")
+        self.assertEqual(self.dials(offer=offer).statuses, [100, 488])
         self.assertEqual(self.inside(), {})
-        self.gateway.calls(to, "", call="e")
+
+
+class TalkingTests(MeetingCallTestCase):
+    """Who has dialled in talks with the others."""
+
+    changes = {"lobby_bypass_for_phone_users": "Enabled"}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.join(self.alice)
+        self.dials()
+        self.mixes()
+        self.gateway.acknowledges()
         self.sip.settle()
-        self.assertEqual(self.gateway.statuses, [100, 488, 100, 180, 182])
+
+    def media(self) -> list[ParticipantMediaChanged]:
+        """What Alice was told of the caller's audio."""
+        facts = (entry.fact for entry in self.world.entries(self.alice))
+        return [one for one in facts if isinstance(one, ParticipantMediaChanged)]
+
+    def test_hangs_up(self) -> None:
+        """Who hangs up has left the meeting, and the mixer."""
+        self.assertEqual(self.media()[-1].change, "added")
+        self.gateway.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.server.methods[-1], "BYE")
+        self.assertEqual(list(self.inside()), [uri("alice")])
+        self.assertEqual(self.media()[-1].change, "deleted")
+        (line,) = self.sip.log.named("sip.call")
+        self.assertEqual((line["direction"], line["outcome"]), ("in", "completed"))
+        self.assertEqual(self.sip.core.dialogs, {})
+
+    def test_thrown_out(self) -> None:
+        """A leader removes a caller: its call ends, and that with the mixer."""
+        self.lead("eject", 0.0)
+        self.assertEqual(self.gateway.methods[-1], "BYE")
+        self.assertEqual(self.server.methods[-1], "BYE")
+        self.assertEqual(len(self.sip.calls), 0)
+
+    def test_mixer_ends(self) -> None:
+        """When the mixer ends the call so does the caller's."""
+        self.server.sends("BYE")
+        self.sip.settle()
+        self.assertEqual(self.gateway.methods[-1], "BYE")
+        self.assertEqual(list(self.inside()), [uri("alice")])
+
+    def test_muted(self) -> None:
+        """A leader mutes a caller: the mixer takes nothing from it, and the caller hears nothing
+        of it."""
+        conversation = self.world.conversations.of_meeting(self.uri)
+        assert conversation is not None
+        muting = self.sip.mixing.mute(
+            self.alice, conversation.id, self.caller.uri, "Audio", muted=True
+        )
+        done(running(muting))
+        self.sip.settle()
+        self.assertIn("a=recvonly", self.server.last("INVITE").body.decode())
+        self.assertTrue(self.media()[-1].muted)
+        self.assertEqual(self.gateway.methods, [])
+
+    def test_holds(self) -> None:
+        """What a caller offers anew is offered to the mixer, and the answer comes back."""
+        self.gateway.within("INVITE", body=sdp("gw", "sendonly"))
+        self.sip.settle()
+        self.assertIn("a=sendonly", self.server.last("INVITE").body.decode())
+        self.server.responds(self.server.last("INVITE"), 200, sdp("focus", "recvonly"))
+        self.sip.settle()
+        self.assertEqual(self.gateway.statuses[-1], 200)
+        self.assertIn("a=recvonly", self.gateway.answers[-1].body.decode())
+
+    def test_mixer_offers(self) -> None:
+        """What the mixer offers anew is the caller's to answer."""
+        self.server.sends("INVITE", body=sdp("focus", "sendonly"))
+        self.sip.settle()
+        again = self.gateway.last("INVITE")
+        self.assertIn("a=sendonly", again.body.decode())
+        self.gateway.responds(again, 200, sdp("gw", "recvonly"))
+        self.sip.settle()
+        self.assertEqual(self.server.statuses[-1], 200)
+        self.assertIn("a=recvonly", self.server.answers[-1].body.decode())
+
+    def test_not_transferred(self) -> None:
+        """Nobody transfers a conference."""
+        self.gateway.within("REFER", "Refer-To: <sip:bob@example.test>")
+        self.sip.settle()
+        self.assertEqual(self.gateway.statuses[-1], 603)
+
+
+class NotMixedTests(MeetingCallTestCase):
+    """The mixer does not let the caller in."""
+
+    changes = {"lobby_bypass_for_phone_users": "Enabled"}
+
+    def test_refused(self) -> None:
+        """A mixer that is full or gone ends the call, and with it the way into the meeting."""
+        self.join(self.alice)
+        self.dials()
+        self.server.answers_with(503)
+        self.sip.settle()
+        self.assertGreaterEqual(self.gateway.statuses[-1], 480)
+        self.assertEqual(list(self.inside()), [uri("alice")])
+        self.assertEqual(len(self.sip.calls), 0)

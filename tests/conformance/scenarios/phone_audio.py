@@ -7,7 +7,7 @@ from tests.conformance.scenarios.history import latest
 from tests.conformance.scenarios.messaging import embedded, talk
 from tests.conformance.shown import Shown
 from tests.conformance.stage import Scenario, Stage
-from tests.conformance.telephones import ANSWERS, BUSY, HANGS_UP, OUTSIDE, RINGS
+from tests.conformance.telephones import ANSWERS, BUSY, HANGS_UP, OFFERS, OUTSIDE, RINGS
 from tests.descriptions import sdp
 
 START = "startPhoneAudio"
@@ -200,7 +200,38 @@ async def over_ip(stage: Stage) -> None:
     await alice.hears("completed", "audioVideoInvitation", operationId="help")
 
 
+async def in_meeting(stage: Stage) -> None:
+    """A meeting calls the telephone of who has joined it: it is mixed, hung up, called again and
+    given up, and leaves with the application."""
+    alice = await stage.person(0)
+    operation = {"operationId": "by phone", "subject": "Plans"}
+    await alice.post(alice.part("communication"), "startOnlineMeeting", operation)
+    joined = embedded(await alice.hears("completed", "onlineMeetingInvitation"))
+    conversation = await alice.get(joined, "conversation")
+    if "phoneAudio" not in conversation.links:
+        raise Unplayable("needs a telephone network and a mixer")
+    uri = (await alice.get(conversation, "onlineMeeting")).text("onlineMeetingUri")
+    audio = await alice.get(conversation, "phoneAudio")
+    values = {"to": uri, "phoneNumber": OFFERS, "operationId": "in a meeting"}
+    sent = await alice.post(audio, "addPhoneAudio", values)
+    await alice.fetch(sent.headers["location"], "phoneAudioInvitation")
+    await alice.hears("started", "phoneAudioInvitation", operationId="in a meeting")
+    await alice.hears("updated", "phoneAudio", state="Connected")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="in a meeting")
+    await alice.post(await alice.get(audio), "stopPhoneAudio")
+    await alice.hears("updated", "phoneAudio", state="Disconnected")
+    wrong = {"to": uri, "phoneNumber": "none"}
+    await alice.refused(400, "POST", await alice.get(audio), "addPhoneAudio", wrong)
+    values = {"to": uri, "phoneNumber": RINGS, "operationId": "given up"}
+    await alice.post(await alice.get(audio), "addPhoneAudio", values)
+    ringing = embedded(await alice.hears("started", "phoneAudioInvitation", operationId="given up"))
+    await alice.post(ringing, "cancel")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="given up")
+    await alice.delete(await alice.get(conversation))
+
+
 SCENARIOS = (
+    Scenario("phone audio: in a meeting", in_meeting),
     Scenario("phone audio: held and resumed", held),
     Scenario("phone audio: in vain", in_vain),
     Scenario("phone audio: declined", declined),
