@@ -4,6 +4,7 @@ Each subcommand lives in a module of its own, which is imported when it is asked
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from mobility import __version__
+from mobility.domain.setting_rules import nearest
 from mobility.errors import OperatorFault
 
 COMMANDS = {
@@ -35,6 +37,10 @@ COMMANDS = {
     "voice": "mobility.commands.voice:voice",
 }
 """Subcommand to the place of its click command."""
+
+_UNKNOWN = re.compile(r"No such command '([^']*)'")
+_GIVEN = re.compile(r"'([^']*)' is not one of")
+"""How click tells of a word that it does not know."""
 
 
 class Program(click.Group):
@@ -73,7 +79,7 @@ class Program(click.Group):
         except click.ClickException as error:
             if not standalone_mode:
                 raise
-            _fail(error.format_message(), error.exit_code, given)
+            _fail(_told(error), error.exit_code, given)
         except OperatorFault as fault:
             if not standalone_mode:
                 raise
@@ -85,6 +91,24 @@ class Program(click.Group):
         if standalone_mode:
             sys.exit(result if isinstance(result, int) else 0)
         return result
+
+
+def _told(error: click.ClickException) -> str:
+    """What is wrong with a command line, with the right names or the nearest one."""
+    message = error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    group = context.command if context is not None else None
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        choices = error.param.type
+        if isinstance(choices, click.Choice) and (given := _GIVEN.search(message)):
+            return f"{message.rstrip('.')}{nearest(given[1], choices.choices) or '.'}"
+    elif context is not None and isinstance(group, click.Group):
+        names = group.list_commands(context)
+        if message.startswith("Missing command"):
+            return f"{message} There are {', '.join(names)}."
+        if given := _UNKNOWN.match(message):
+            return f"No such command '{given[1]}'{nearest(given[1], names) or '.'}"
+    return message
 
 
 def _fail(message: str, exit_code: int, arguments: Sequence[str]) -> None:

@@ -33,6 +33,10 @@ class ErrorTests(SynchronousTestCase):
     WRONG = (
         ((), "Missing command."),
         (("frob",), "No such command 'frob'."),
+        (("polcy", "list"), "No such command 'polcy'; is policy meant?"),
+        (("user", "lst"), "No such command 'lst'; is list meant?"),
+        (("voice",), "There are dialplan, emergency, gateway,"),
+        (("check", "topologie", "--config", "x"), "is topology meant?"),
         (("user",), "Missing command."),
         (("user", "frob"), "No such command 'frob'."),
         (("user", "list"), "Missing option '--config'"),
@@ -208,7 +212,7 @@ class UserTestCase(TestCase):
         self.assertIn("work_phone must be an E.164 number", error)
         self.assertIn("email is 'x', must be a mail address", error)
         self.assertEqual(0, self.run_user("remove", DAVE)[0])
-        self.assertEqual((1, "There is no user with this SIP URI."), self.run_user("remove", DAVE))
+        self.assertEqual((1, f"There is no user {DAVE!r}."), self.run_user("remove", DAVE))
         self.assertNotIn(DAVE, self.users())
 
     def check_delegates(self) -> None:
@@ -220,7 +224,7 @@ class UserTestCase(TestCase):
             self.assertEqual(0, self.run_user(kind, "add", ALICE, BOB)[0])
             self.assertEqual((0, listed), self.run_user(kind, "list", ALICE))
             self.assertEqual(
-                (1, "There is no user with this SIP URI."), self.run_user(kind, "add", ALICE, DAVE)
+                (1, f"There is no user {DAVE!r}."), self.run_user(kind, "add", ALICE, DAVE)
             )
             self.assertEqual(2, self.run_user(kind, "add", ALICE, ALICE)[0])
             self.assertEqual(0, self.run_user(kind, "remove", ALICE, BOB)[0])

@@ -25,6 +25,11 @@ class ImportGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            text = (
+                "Missing argument 'FILE', of mobility export; or skype, and what PowerShell wrote"
+            )
+            raise click.UsageError(text)
         # Options before FILE are those of the default command.
         if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
             args = [self.DEFAULT, *args]

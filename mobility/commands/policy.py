@@ -10,6 +10,7 @@ from mobility.commands.calls import Call, Conversation, content_of
 from mobility.commands.operator import ask, hold
 from mobility.commands.options import config_option, json_option, show
 from mobility.commands.settings import (
+    after_removal,
     changed,
     details,
     given,
@@ -140,7 +141,7 @@ def remove(config: Config, name: str, version: int | None, as_json: bool) -> Non
     The global policy gets its defaults back.
     """
     hold(config, removed(_path(name), version))
-    show({"removed": name}, f"removed {name}", as_json=as_json)
+    show({"removed": name}, after_removal(name), as_json=as_json)
 
 
 @policy.command(name="grant-group")

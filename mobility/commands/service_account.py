@@ -12,7 +12,7 @@ from mobility.commands.options import config_option, json_option, show
 from mobility.commands.settings import changed, removed, version_option
 from mobility.config import Config
 from mobility.domain.scopes import SCOPES
-from mobility.domain.service_accounts import DEFAULT_OVERLAP_S
+from mobility.domain.service_accounts import DEFAULT_OVERLAP_S, OVERLAP_S
 from mobility.operate.service_accounts import PATH
 
 HOUR_S = 3_600
@@ -83,7 +83,7 @@ def set_one(
 @click.argument("sip_uri")
 @click.option(
     "--overlap-hours",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, OVERLAP_S[1] / HOUR_S),
     default=DEFAULT_OVERLAP_S / HOUR_S,
     show_default=True,
     help="How long the secret before stays good; 0 ends it, and its tokens, at once.",

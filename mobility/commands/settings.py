@@ -7,6 +7,7 @@ import attrs
 import click
 
 from mobility.commands.calls import Call, Conversation, content_of
+from mobility.domain.setting_rules import GLOBAL
 
 
 def options_of(cls: type[Any]) -> Callable[[Any], Any]:
@@ -65,6 +66,13 @@ def removed(path: str, version: int | None) -> Conversation[None]:
     if version is None:
         version = content_of((yield Call("GET", path)))["version"]
     content_of((yield Call("DELETE", f"{path}?version={version}")))
+
+
+def after_removal(name: str, *, scoped: bool = True) -> str:
+    """What there is to say of a removal; of a kind with scopes the global one is always there."""
+    if scoped and name.casefold() == GLOBAL:
+        return f"{GLOBAL} has its defaults again"
+    return f"removed {name}"
 
 
 def line(one: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from mobility.commands.calls import Call
 from mobility.commands.operator import ask, hold
 from mobility.commands.options import config_option, json_option, show
 from mobility.commands.settings import (
+    after_removal,
     changed,
     details,
     given,
@@ -103,7 +104,7 @@ def _add_group(word: str, kind: str) -> None:
     @json_option
     def remove(config: Config, name: str, version: int | None, as_json: bool) -> None:
         hold(config, removed(_path(kind, name), version))
-        show({"removed": name}, f"removed {name}", as_json=as_json)
+        show({"removed": name}, after_removal(name, scoped=kind in SCOPED), as_json=as_json)
 
 
 for _word, _kind in GROUPS.items():

@@ -163,10 +163,7 @@ class Delegates:
 
     def _pair(self, owner: str, other: str, role: str) -> tuple[str, str]:
         """The URIs of two different users, as the system spells them."""
-        found = [self._users.find(uri) for uri in (owner, other)]
-        uris = [user.uri for user in found if user is not None]
-        if len(uris) < len(found):
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
+        uris = [self._users.named(uri).uri for uri in (owner, other)]
         if uris[0] == uris[1]:
             raise Refusal("BadRequest", None, f"A user is no {role} of its own.")
         return uris[0], uris[1]

@@ -10,6 +10,7 @@ from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locks import Lock
 from mobility.domain.push_rules import SWITCHES
 from mobility.domain.records import PushSubscription, PushSwitch
+from mobility.domain.setting_rules import nearest
 from mobility.domain.users import Users
 from mobility.errors import Refusal
 
@@ -95,7 +96,10 @@ class PushSwitches:
         async with self.lock:
             switch = self._switches.get((f"site:{site}", platform))
             if switch is None:
-                raise Refusal("NotFound", None, "The site has no such switch of its own.")
+                sites = [one.scope[5:] for one in self.all() if one.platform == platform]
+                near = nearest(site, filter(None, sites)) or "."
+                what = f"The site {site!r} has no such switch of its own"
+                raise Refusal("NotFound", None, f"{what}{near}")
             unit = Unit()
             unit.remove(switch)
             await self._ledger.commit(unit)

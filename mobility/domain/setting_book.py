@@ -157,7 +157,7 @@ class SettingBook(Generic[Grant]):
         changed the user's grants since `version`.
         """
         async with self._changing():
-            user = self._user(user_uri)
+            user = self._users.named(user_uri)
             before = self.grant_of(user.uri)
             _check_version(before, version)
             granted = {key: self._granted(key, value) for key, value in values.items()}
@@ -246,12 +246,6 @@ class SettingBook(Generic[Grant]):
     def _find(self, kind: str, shown: str) -> Stored:
         return self._stored[kind].get(shown.casefold()) or self._defaults[kind]
 
-    def _user(self, uri: str) -> User:
-        user = self._users.find(uri)
-        if user is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return user
-
     def _granted(self, key: str, value: object) -> str:
         kind = self.kinds.granted.get(key)
         if kind is None:
@@ -263,8 +257,11 @@ class SettingBook(Generic[Grant]):
         if not isinstance(value, str):
             raise validation_failure(Parameter(key, f"must be the name of a {what}"))
         shown = self.kinds.identity(kind, value)
+        if not shown.startswith("tag:"):
+            rule = f"is {value!r}, which is nobody's to grant: '' takes back what is granted"
+            raise validation_failure(Parameter(key, rule))
         stored = self._stored[kind].get(shown.casefold())
-        if stored is None or not shown.startswith("tag:"):
+        if stored is None:
             tags = [name.removeprefix("tag:") for name in self._names(kind)]
             near = nearest(shown.removeprefix("tag:"), tags)
             rule = f"is {value!r}, which names no {what} for users{near}"

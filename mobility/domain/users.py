@@ -5,6 +5,7 @@ All local users are kept in memory (about a kilobyte each; sized for 100,000 use
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import islice
 
 import attrs
 
@@ -15,6 +16,7 @@ from mobility.domain.number_lookup import NumberLookup
 from mobility.domain.phones import visible_numbers
 from mobility.domain.records import Photo, User
 from mobility.domain.reporting_lines import ReportingLines
+from mobility.domain.setting_rules import nearest, quoted
 from mobility.errors import Refusal
 
 Departure = Callable[[User, float], Awaitable[None]]
@@ -32,6 +34,12 @@ Change = Callable[[User, User, Unit], None]
 
 Follower = Callable[[User, User, float], Awaitable[None]]
 """Follows a change that is stored: the user as before, as after, and the time."""
+
+ALIKE = len("sip:") + 1
+"""Characters that a URI shares with those among which the nearest is looked for."""
+
+MAX_ALIKE = 1_000
+"""How many these may be (our choice: some milliseconds)."""
 
 MIN_PHONE_DIGITS = 3
 """Digits from which on a query finds phone numbers (our choice)."""
@@ -122,6 +130,16 @@ class Users:
         if listing is None and (canonical := user_uri(uri)) is not None:
             listing = self._listings.get(canonical)
         return listing.user if listing is not None else None
+
+    def named(self, uri: str) -> User:
+        """The user whom an operator names; 404 for a stranger, with the nearest right URI."""
+        user = self.find(uri)
+        if user is None:
+            given = user_uri(uri) or uri
+            alike = (one for one in self._listings if one.startswith(given[:ALIKE]))
+            near = nearest(given, islice(alike, MAX_ALIKE))
+            raise Refusal("NotFound", None, f"There is no user {quoted(given)}{near or '.'}")
+        return user
 
     def acquaintance(self, uri: str) -> User | None:
         """A user who may sign in, or somebody elsewhere who can be reached, under its address."""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from mobility.domain.delegates import Delegates
 from mobility.domain.records import User
 from mobility.domain.users import Users
-from mobility.errors import Refusal
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
@@ -41,10 +40,7 @@ def routes(
     """The operator API of delegates and teams."""
 
     def user(request: Request) -> User:
-        found = users.find(request.path_parameters["uri"])
-        if found is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return found
+        return users.named(request.path_parameters["uri"])
 
     def pair(request: Request) -> tuple[str, str]:
         return request.path_parameters["uri"], request.path_parameters["other"]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from mobility.domain.addresses import user_uri
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.records import DistributionGroup
+from mobility.domain.setting_rules import quoted, with_value
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.body import fields
@@ -51,7 +52,8 @@ def routes(
     def uri_of(request: Request) -> str:
         uri = user_uri(request.path_parameters["uri"])
         if uri is None:
-            raise Refusal("BadRequest", None, "This is no mail address.")
+            given = quoted(request.path_parameters["uri"])
+            raise Refusal("BadRequest", None, f"{given} is no mail address.")
         return uri
 
     def show(request: Request) -> Response:  # noqa: ARG001  # a Handler
@@ -73,11 +75,14 @@ def routes(
         given = body.list_of_text("members", max_items=MAX_MEMBERS, max_length=MAX_NAME)
         body.check()
         members = [user_uri(member) for member in given]
-        wrong = [f"members[{at}]" for at, member in enumerate(members) if member in (None, uri)]
+        rule = "must be the address of another user or group"
+        wrong = [
+            Parameter(f"members[{at}]", with_value(given[at], rule))
+            for at, member in enumerate(members)
+            if member in (None, uri)
+        ]
         if wrong:
-            raise validation_failure(
-                *(Parameter(one, "is not the address of another") for one in wrong)
-            )
+            raise validation_failure(*wrong)
         text = " ".join(dict.fromkeys(member for member in members if member is not None))
         await groups.put(DistributionGroup(uri, name, text, "", ""))
         log.emit("groups.changed", group=pseudonym(uri), members=len(text.split()))

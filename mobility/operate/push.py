@@ -97,10 +97,7 @@ def routes(
     """The operator API of push notifications."""
 
     def user(request: Request) -> User:
-        found = users.find(request.path_parameters["uri"])
-        if found is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return found
+        return users.named(request.path_parameters["uri"])
 
     def show(request: Request) -> Response:  # noqa: ARG001  # a Handler
         return json_response(200, push.standing())

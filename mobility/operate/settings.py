@@ -107,10 +107,7 @@ def setting_routes(
         return Response(204)
 
     def user(request: Request) -> User:
-        found = users.find(request.path_parameters["uri"])
-        if found is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return found
+        return users.named(request.path_parameters["uri"])
 
     def show_grant(request: Request) -> Response:
         holder = user(request)

@@ -21,6 +21,7 @@ from mobility.domain.addresses import address_of, is_local, user_uri
 from mobility.domain.mirror import OWNED
 from mobility.domain.records import User
 from mobility.domain.service_accounts import SOURCE as SERVICE
+from mobility.domain.setting_rules import with_value
 from mobility.domain.topology import Topology
 from mobility.domain.users import Users
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
@@ -85,20 +86,20 @@ class UserAdministration:
 
     def find(self, uri: str) -> User:
         """One user; 404 for a stranger."""
-        user = self._users.find(uri)
-        if user is None:
-            raise Refusal("NotFound", None, "There is no user with this SIP URI.")
-        return user
+        return self._users.named(uri)
 
     async def add(self, uri: object, values: Mapping[str, object], now: float) -> User:
         """A new user; `values` must hold a password."""
         canonical = user_uri(uri) if isinstance(uri, str) else None
         if canonical is None:
-            raise validation_failure(Parameter("uri", "must be a SIP URI: sip:user@domain"))
+            rule = with_value(uri, "must be a SIP URI: sip:user@domain")
+            raise validation_failure(Parameter("uri", rule))
         if not is_local(canonical, self._sip_domains):
             domains = ", ".join(self._sip_domains)
             raise validation_failure(
-                Parameter("uri", f"must be in a SIP domain of this system: {domains}")
+                Parameter(
+                    "uri", f"is {canonical!r}, must be in a SIP domain of this system: {domains}"
+                )
             )
         check(values)
         values = homed(values, self._topology)

@@ -21,7 +21,7 @@ from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import MAX_DIALLED, VoicePolicy, VoiceRoute
 from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary
-from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.errors import Parameter, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
@@ -90,9 +90,9 @@ def _test(voice: Voice, users: Users, request: Request) -> Response:
         rule = f"must be a string of at most {MAX_DIALLED} characters"
         raise validation_failure(Parameter("number", rule))
     uri = values.get("from")
-    caller = users.find(uri) if isinstance(uri, str) else None
-    if caller is None:
-        raise Refusal("NotFound", None, "There is no user with this SIP URI.")
+    if not isinstance(uri, str):
+        raise validation_failure(Parameter("from", "must be the SIP URI of a user"))
+    caller = users.named(uri)
     itinerary = voice.route(caller, number)
     return json_response(200, _explained(itinerary, caller, voice.policy_of(caller)))
 

@@ -22,6 +22,7 @@ from mobility.domain.forwarding import (
     Forwarding,
 )
 from mobility.domain.records import CallForwarding
+from mobility.domain.setting_rules import quoted
 from mobility.domain.users import Users
 from mobility.transfer.people import later
 from mobility.transfer.staging import Held, Item, Staging, unknown_keys
@@ -84,7 +85,8 @@ class ForwardingSection:
         for number, item in await staging.each(items, self.name):
             uri = user_uri(item["user"]) if isinstance(item.get("user"), str) else None
             if uri is None or (uri not in staging.users and self._users.find(uri) is None):
-                rule = "names nobody who is a user here or in this document"
+                named = quoted(item.get("user", ""))
+                rule = f"is {named}, who is no user here or in this document"
                 staging.refuse(self.name, number, "user", rule)
                 continue
             if uri in seen:

@@ -9,6 +9,7 @@ from mobility.domain.addresses import address_of, is_local, user_uri
 from mobility.domain.mirror import OWNED
 from mobility.domain.phones import KINDS
 from mobility.domain.records import User
+from mobility.domain.setting_rules import with_value
 from mobility.domain.topology import Topology
 from mobility.errors import Parameter, PeerFault, validation_failure
 from mobility.operate.profile import RULES, applied, check, homed, shown
@@ -56,10 +57,13 @@ def read_profile(
     wrong += more
     uri = user_uri(item["uri"]) if isinstance(item.get("uri"), str) else None
     if uri is None:
-        wrong.append(Parameter("uri", "must be a SIP URI: sip:user@domain"))
+        wrong.append(
+            Parameter("uri", with_value(item.get("uri", ""), "must be a SIP URI: sip:user@domain"))
+        )
     elif not is_local(uri, domains.sip_domains):
         names = ", ".join(domains.sip_domains)
-        wrong.append(Parameter("uri", f"must be in a SIP domain of this system: {names}"))
+        rule = f"is {uri!r}, must be in a SIP domain of this system: {names}"
+        wrong.append(Parameter("uri", rule))
     private = item.get(PRIVATE)
     if private is not None and not (
         isinstance(private, list) and all(kind in KINDS for kind in private)

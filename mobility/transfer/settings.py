@@ -7,7 +7,7 @@ import attrs
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.setting_book import PER_KIND, SettingBook
-from mobility.domain.setting_rules import GLOBAL, references_of, shown_names
+from mobility.domain.setting_rules import GLOBAL, quoted, references_of, shown_names
 from mobility.domain.users import Users
 from mobility.errors import PeerFault
 from mobility.transfer.people import later
@@ -113,7 +113,8 @@ class GrantSection:
             for key, rule in unknown_keys(item, ("user", *keys)):
                 staging.refuse(self.name, number, key, rule)
             if uri is None or (uri not in staging.users and self._users.find(uri) is None):
-                rule = "names nobody who is a user here or in this document"
+                named = quoted(item.get("user", ""))
+                rule = f"is {named}, who is no user here or in this document"
                 staging.refuse(self.name, number, "user", rule)
                 continue
             if uri in seen:

@@ -68,6 +68,7 @@ LEFT_OUT = {
             "participants",
             "invitations",
             "calls",
+            "carriages",
             "call_sides",
             "call_reports",
             "renegotiations",

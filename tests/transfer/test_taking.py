@@ -66,7 +66,7 @@ class RefusalTests(SynchronousTestCase):
         ("dial_plans", {"name": "x", "colour": 1}, "colour", "is not a field of a dial plan"),
         ("voice_grants", {"user": ALICE, "voice_policy": "x"}, "voice_policy", "is no voice"),
         ("voice_grants", {"user": ALICE, "voice_policy": "global"}, "voice_policy", "for users"),
-        ("voice_grants", {"user": uri("x")}, "user", "names nobody"),
+        ("voice_grants", {"user": uri("x")}, "user", "who is no user here"),
         ("forwarding", {"user": ALICE, "ring_delay_s": 99}, "ring_delay_s", "from 0 to 55"),
         ("forwarding", {"user": ALICE, "forward_target": "Contact"}, "forward_contact", "missing"),
         ("forwarding", {"user": ALICE, "active_setting": "On"}, "active_setting", "must be"),
