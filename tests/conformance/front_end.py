@@ -52,12 +52,13 @@ class ClockedFrontEnd(FrontEndProcess):
     def accounts(self) -> list[Account]:
         return [Account(f"{name}@example.test", PASSWORD) for name in USERS]
 
-    async def operate(self, *arguments: str, text: str = "") -> None:
-        """Run a `mobility` command on it.  Raises Stopped when it fails."""
+    async def operate(self, *arguments: str, text: str = "") -> str:
+        """Run a `mobility` command on it; what it prints.  Raises Stopped when it fails."""
         options = (*arguments, "--config", str(self.config))
         done = await deferToThread(command, *options, text=text)
         if done.returncode:
             raise Stopped(f"mobility {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
 
     def begin(self) -> None:
         """Start it."""

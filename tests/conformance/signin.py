@@ -100,6 +100,10 @@ class Discovery:
             raise Stopped("user has no applications link")
         return Session(account, token, user, url)
 
+    async def user(self, session: Session) -> Shown:
+        """The `user` document of somebody who is signed in, as it is now."""
+        return self._shown(await self.ask("user", session.base, session.token), "user")
+
     async def sign_in_guest(self, organizer: Account, meeting_uri: str, key: str) -> Session:
         """The same for somebody without an account who knows a meeting of `organizer`."""
         url, root = await self.root(organizer.address)

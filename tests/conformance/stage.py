@@ -26,7 +26,7 @@ class Theatre:
     clock: Clock
     record: Record
     ours: bool = False
-    operate: Callable[..., Awaitable[None]] | None = None
+    operate: Callable[..., Awaitable[str]] | None = None
     sessions: dict[tuple[Form, str], Session] = attrs.Factory(dict)
 
 
@@ -71,27 +71,28 @@ class Stage:
         key = self.form, account.address
         if key not in self.theatre.sessions:
             self.theatre.sessions[key] = await self.discovery.sign_in(account)
+        return self._of(self.theatre.sessions[key])
+
+    async def other(self, account: Account) -> Person:
+        """Somebody else who signs in, without an application."""
+        return self._of(await self.discovery.sign_in(account))
+
+    def _of(self, session: Session) -> Person:
         theatre = self.theatre
-        person = Person(
-            theatre.sessions[key], theatre.wire, self.form, theatre.record, theatre.clock
-        )
+        person = Person(session, theatre.wire, self.form, theatre.record, theatre.clock)
         self._people.append(person)
         return person
 
-    async def operate(self, *arguments: str, text: str = "") -> None:
-        """Do what an operator does, with a `mobility` command and its input."""
+    async def operate(self, *arguments: str, text: str = "") -> str:
+        """Do what an operator does, with a `mobility` command and its input; what it prints."""
         if self.theatre.operate is None:
             raise Unplayable("needs an operator")
-        await self.theatre.operate(*arguments, text=text)
+        return await self.theatre.operate(*arguments, text=text)
 
     async def guest(self, organizer: Person, meeting: Shown) -> Person:
         """Somebody without an account, signed in for a meeting; without an application."""
         uri, key = meeting.text("onlineMeetingUri"), meeting.text("onlineMeetingId")
-        session = await self.discovery.sign_in_guest(organizer.session.account, uri, key)
-        theatre = self.theatre
-        guest = Person(session, theatre.wire, self.form, theatre.record, theatre.clock)
-        self._people.append(guest)
-        return guest
+        return self._of(await self.discovery.sign_in_guest(organizer.session.account, uri, key))
 
     async def pass_time(self, seconds: float) -> None:
         """So much later; connections do not last that long."""

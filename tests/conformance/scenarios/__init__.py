@@ -1,6 +1,7 @@
 """The scripts, in the order they are played."""
 
 from tests.conformance.scenarios import (
+    accounts,
     application,
     batch,
     call_forwarding,
@@ -41,6 +42,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *calls.SCENARIOS,
     *phone_audio.SCENARIOS,
     *policy.SCENARIOS,
+    *accounts.SCENARIOS,
     *meetings.SCENARIOS,
     *history.SCENARIOS,
     *batch.SCENARIOS,
