@@ -134,10 +134,15 @@ class SipCarrier:
 
     async def carry(self, page: Page) -> Outcome | None:
         sessions, uri = self.sessions, page.to_uri
-        if sessions is None or self._users.find(uri) is not None:
+        there = sessions is not None and sessions.find(page.from_uri, uri) is not None
+        if sessions is None or (not there and self._users.find(uri) is not None):
             return outcome_of(await self._carry_page(page))
+        if self._users.find(uri) is not None:  # whose device has begun a session
+            status = await sessions.carry(page, begins=False)
+            lost = status in (408, 481)
+            return outcome_of(await self._carry_page(page) if lost else status)
         known = uri in self._in_sessions
-        if sessions.find(page.from_uri, uri) is not None or self._prefers_session(uri):
+        if there or self._prefers_session(uri):
             status = await self._in_session(sessions, page)
             if status not in NO_SESSIONS or known:
                 return outcome_of(status)
@@ -220,12 +225,12 @@ class SipCarrier:
         return 200 if status == 482 and page.again else status
 
     def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
-        if self.sessions is not None and self._users.find(to_uri) is None:
+        if self.sessions is not None:
             session = self.sessions.find(from_uri, to_uri)
             if session is not None:
                 self.sessions.show_typing(session, typing=typing)
                 return
-            if self._prefers_session(to_uri):
+            if self._users.find(to_uri) is None and self._prefers_session(to_uri):
                 return
         if to_uri not in self._silent:
             showing = Deferred.fromCoroutine(self._show_typing(from_uri, to_uri, typing=typing))

@@ -392,11 +392,14 @@ class Sessions:
         session.flow = path.flow
         return status
 
-    async def carry(self, page: Page) -> int:
-        """Bring a message into the session, which begins if there is none; the final status."""
+    async def carry(self, page: Page, *, begins: bool = True) -> int:
+        """Bring a message into the session; where there is none one `begins`, or it is 481.  The
+        final status."""
         status = 487
         for _ in range(MAX_TRIES):
             session = self._sessions.get((page.to_uri, page.from_uri))
+            if session is None and not begins:
+                return 481
             if session is None:
                 status = await self.begin(page.from_uri, page.from_name, page.to_uri, page.text)
                 session = self._sessions.get((page.to_uri, page.from_uri))

@@ -47,11 +47,39 @@ request_route {{
 }}
 """
 
+EDGE_MODULES = (*MODULES, "path")
+
+EDGE = """\
+debug=1
+log_stderror=yes
+children=1
+tcp_children=1
+enable_tls=yes
+dns_cache_init=off
+listen=tls:127.0.0.1:{tls}
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+{modules}
+modparam("tls", "config", "{directory}/tls.cfg")
+modparam("path", "use_received", 1)
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    if (loose_route() || $rd != "{domain}") {{ t_relay(); exit; }}
+    if (is_method("ACK")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    t_check_trans();
+    if (is_method("REGISTER")) {{ add_path_received(); }}
+    if (is_method("INVITE|SUBSCRIBE")) {{ record_route(); }}
+    $du = "sip:127.0.0.1:{front_end};transport=tls";
+    t_relay();
+}}
+"""
+
 TLS = """\
 [server:default]
 method = TLSv1.2+
 verify_certificate = yes
-require_certificate = yes
+require_certificate = {require}
 private_key = {directory}/proxy.key
 certificate = {directory}/proxy.pem
 ca_list = {directory}/ca.pem
@@ -73,6 +101,8 @@ class Kamailio:
     signed; its own authorities are that one and those of `ca`.
     """
 
+    configuration, modules, require = CONFIGURATION, MODULES, "yes"
+
     def __init__(
         self,
         directory: Path,
@@ -90,15 +120,17 @@ class Kamailio:
         (self.directory / "proxy.pem").write_bytes(made.certificate_pem)
         (self.directory / "proxy.key").write_bytes(made.key_pem)
         (self.directory / "ca.pem").write_bytes(ca.read_bytes() + authority.certificate_pem)
-        (self.directory / "tls.cfg").write_text(TLS.format(directory=self.directory))
+        (self.directory / "tls.cfg").write_text(
+            TLS.format(directory=self.directory, require=self.require)
+        )
         (self.directory / "kamailio.cfg").write_text(
-            CONFIGURATION.format(
+            self.configuration.format(
                 udp=self.udp,
                 tls=self.tls,
                 domain=domain,
                 directory=self.directory,
                 front_end=front_end,
-                modules="\n".join(f'loadmodule "{one}.so"' for one in MODULES),
+                modules="\n".join(f'loadmodule "{one}.so"' for one in self.modules),
             )
         )
         configuration = str(self.directory / "kamailio.cfg")
@@ -113,3 +145,12 @@ class Kamailio:
 
     async def stop(self) -> None:
         await self.child.stop()
+
+
+class Edge(Kamailio):
+    """Stands between phones and the front end: it speaks TLS with both, and is trusted by neither.
+
+    Phones register with the front end through it (RFC 3327).
+    """
+
+    configuration, modules, require = EDGE, EDGE_MODULES, "no"

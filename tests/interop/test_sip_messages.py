@@ -13,12 +13,23 @@ from mobility.demo import Person
 from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
-from tests.interop.kamailio import Kamailio
+from tests.interop.kamailio import Edge, Kamailio
 from tests.interop.test_baresip import PHONES
 
 PARTNER = "partner.test"
 PROXY = "sip.example.test"
 """The trusted peer of the configuration that `mobility init` writes."""
+
+TLS_PHONES = """
+[[sip.listen]]
+name = "phones-tls"
+transport = "tls"
+mutual_tls = "none"
+endpoint = "tcp:{port}:interface=127.0.0.1"
+certificate = "tls/server.pem"
+key = "tls/server.key"
+digest = ["MD5"]               # these phones know no other
+"""
 
 ROUTE = """
 [[sip.route]]
@@ -134,6 +145,50 @@ class BaresipMessageTests(MessagesTestCase):
         await phone.says('"hello"')
         control.order("message", "hello yourself")
         self.assertEqual(await self.reads(self.bob), "hello yourself")
+
+
+class TlsTests(MessagesTestCase):
+    """Alice has a phone that speaks TLS, Carol another one, with Kamailio before the front end."""
+
+    async def setUp(self) -> None:
+        program("baresip", "baresip-core")
+        program("kamailio", "kamailio kamailio-tls-modules")
+        authority = pki.certificate_authority("edge CA", datetime.now(UTC))
+        self.process = FrontEndProcess(Path(self.mktemp()))
+        self.port = self.process.port(5061)
+        self.edge = Edge(
+            Path(self.mktemp()),
+            "example.test",
+            "edge.example.test",
+            authority,
+            self.process.ca,
+            self.port,
+        )
+        self.addCleanup(self.edge.stop)
+        self.process.ca.write_bytes(self.process.ca.read_bytes() + authority.certificate_pem)
+        with self.process.config.open("a") as config:
+            config.write(TLS_PHONES.format(port=self.port))
+        await self.edge.ready()
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+        self.bob = await self.person("bob")
+
+    async def test_both_ways(self) -> None:
+        """Phones register over TLS, write to an application and are written back, straight and
+        through the proxy, which is on the path of all that goes to its phone."""
+        for user, port in (("alice", self.port), ("carol", self.edge.tls)):
+            phone, control = await self.phone(
+                f"{user}@example.test", port, "tls", "sip:bob@example.test"
+            )
+            control.order("message", f"from {user}")
+            self.assertEqual(await self.invited(self.bob), f"from {user}")
+            self.assertEqual(await self.reads(self.bob), f"from {user}")
+            await self.writes(self.bob, f"back to {user}")
+            await phone.says(f'"back to {user}"')
+            event = await self.bob.event("added", "conversation")
+            await self.bob.remove(event["link"]["href"])
+            await phone.stop()
 
 
 class KamailioTests(MessagesTestCase):
