@@ -269,7 +269,7 @@ class Leg:
             raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
         check_session(request)
         description = description_of(request)
-        self.dialog.refresh(request)
+        self._refreshed_by(incoming)
         incoming.cancelled = lambda _: self._withdrawn(incoming)
         if not description:
             self._asks_late = True
@@ -289,13 +289,18 @@ class Leg:
                 raise SipRefusal(491)
             if self.state != "Confirmed" or self._serving is not None:
                 raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
-        self.dialog.refresh(request)
+        self._refreshed_by(incoming)
         if not description:
             self._accept(incoming, "")
         elif description == self.remote:
             self._accept(incoming, self.local)
         else:
             self._take(incoming, description)
+
+    def _refreshed_by(self, incoming: Incoming) -> None:
+        """The peer says where it is reached from now on.  Raises Malformed."""
+        self.dialog.refresh(incoming.request)
+        self.path.heard(incoming.flow)
 
     def _take(self, incoming: Incoming, description: str) -> None:
         self._serving = incoming

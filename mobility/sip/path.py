@@ -12,8 +12,9 @@ from mobility.sip.routing import Way, ways_of
 class ClientPath:
     """A Path by the client: where an INVITE has come from, or one of the ways one can be sent.
 
-    Requests within the dialog go over the connection of the INVITE as long as there is one.  The
-    INVITE may be redirected if it `follows`.
+    Requests within the dialog go over the connection of the INVITE as long as there is one, or over
+    that by which the peer has said that it has moved.  The INVITE may be redirected if it
+    `follows`.
     """
 
     def __init__(
@@ -29,11 +30,17 @@ class ClientPath:
         self._flow = flow
         self._follows = follows
         self._sending: Sending | None = None
+        self._moved: Flow | None = None
 
     @property
     def flow(self) -> Flow | None:
         """Over which the peer was last heard, None before it was."""
+        if self._moved is not None:
+            return self._moved
         return self._sending.flow if self._sending is not None else self._flow
+
+    def heard(self, flow: Flow) -> None:
+        self._moved = flow
 
     @property
     def secure(self) -> bool:

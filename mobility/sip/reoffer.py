@@ -10,6 +10,7 @@ from mobility.sip.call_messages import add, description_of
 from mobility.sip.client import OnResponse
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
+from mobility.sip.flow import Flow
 from mobility.sip.grammar import Malformed
 from mobility.sip.message import Request, Response
 from mobility.sip.refusal import SipRefusal
@@ -30,6 +31,10 @@ class Path(Protocol):
 
     @property
     def contact(self) -> str: ...
+
+    def heard(self, flow: Flow) -> None:
+        """The peer has refreshed where it is reached, over this connection."""
+        ...
 
     def invite(self, request: Request, on_response: OnResponse) -> None:
         """Send the INVITE that begins the leg (as `mobility.sip.client` says)."""

@@ -35,6 +35,14 @@ def ack(body: str = "") -> str:
     return send("ACK", BOB, *kind, user="alice", within=True, body=body)
 
 
+def described(port: int) -> str:
+    """The media of an application."""
+    return (
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+    )
+
+
 BYE = send("BYE", BOB, user="alice", within=True) + response(200)
 BYED = request("BYE") + answer(200, "OK")
 HOLD = (
@@ -140,9 +148,7 @@ class LateOfferTests(SippFlowTestCase):
         links = event["_embedded"]["audioVideoInvitation"]["_links"]
         offer = unquote_plus(links["mediaOffer"]["href"].partition(",")[2])
         self.assertIn("c=IN IP4 0.0.0.0", offer)
-        spoken = sdp().replace("[local_ip_type] [local_ip]", "4 127.0.0.1").replace("\n", "\r\n")
-        spoken = spoken.replace("[media_ip_type] [media_ip]", "4 127.0.0.1")
-        mine = spoken.replace("40000", "40002")
+        mine = described(40002)
         await bob.describe(links["acceptWithAnswer"]["href"], mine)
         answered = await bob.event("completed", "audioVideoInvitation", state="Connected")
         event = await bob.event("started", "audioVideoRenegotiation", direction="Incoming")
@@ -208,4 +214,52 @@ class ReliableTests(SippFlowTestCase):
         acknowledges; neither 2xx repeats it."""
         await self.registers()
         await self.talk(RELIABLE_CALLS, RELIABLE_RINGS)
+        self.nothing_failed()
+
+
+CAROL = "sip:carol@example.test"
+TRANSFERS = scenario(
+    asks(body=sdp()),
+    response(180, optional=True),
+    response(200, "m=audio 40000"),
+    ack(),
+    send("REFER", BOB, f"Refer-To: <{CAROL}>", user="alice", within=True),
+    response(202),
+    request("NOTIFY", "Event: refer", "SIP/2.0 100"),
+    answer(200, "OK"),
+    request("NOTIFY", "Subscription-State: terminated", "SIP/2.0 200 OK"),
+    answer(200, "OK"),
+    BYED,
+)
+TRANSFERRED = scenario(
+    request("INVITE"),
+    ringing(200, "OK", TYPE, body=sdp()),
+    request("ACK"),
+    request("INVITE", "m=audio 40002"),
+    answer(200, "OK", TYPE, body=sdp("sendrecv", 2)),
+    request("ACK"),
+    BYED,
+)
+
+
+class TransferTests(SippFlowTestCase):
+    """REFER of a phone."""
+
+    async def test_to_an_application(self) -> None:
+        """Alice's phone transfers Bob's to Carol's application: Bob is offered Carol's media, Alice
+        is told how it gets on and hung up, and Carol ends what remains."""
+        await self.registers()
+        carol = await self.application("carol")
+        bob = self.rings(TRANSFERRED)
+        alice = self.sipp.start(TRANSFERS, "alice")
+        self.addCleanup(alice.stop)
+        event = await carol.event("started", "audioVideoInvitation", direction="Incoming")
+        links = event["_embedded"]["audioVideoInvitation"]["_links"]
+        await carol.describe(links["acceptWithAnswer"]["href"], described(40002))
+        answered = await carol.event("completed", "audioVideoInvitation", state="Connected")
+        self.assertEqual(await alice.end(), 0, self.sipp.complaints)
+        href = answered["_embedded"]["audioVideoInvitation"]["_links"]["conversation"]["href"]
+        await self.process.logged("sip.transfer", status=200)
+        await carol.remove(href)
+        self.assertEqual(await bob.end(), 0, self.sipp.complaints)
         self.nothing_failed()

@@ -7,6 +7,7 @@ from mobility.media.offers import read_description
 from mobility.media.placeholder import ANSWER, OFFER, after_placeholder, agree
 from mobility.media.sdp import parse
 from tests.domain.doubles import done, running, uri
+from tests.domain.phone_world import OUTSIDE
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.test_calls import CallTestCase
 
@@ -252,3 +253,51 @@ class PlaceholderTests(SynchronousTestCase):
         self.assertTrue(agree(sdp("a"), sdp("b")))
         self.assertFalse(agree(sdp("a"), sdp("a", "sendonly")))
         self.assertFalse(agree(sdp("a"), "none"))
+
+
+class NumberIsCalledTests(CallTestCase):
+    """Alice's phone dials a number without an offer."""
+
+    def test_gateway(self) -> None:
+        """The gateway is offered audio without an address, then what the caller's ACK answers."""
+        gateway, alice = self.sip.gateway(), self.sip.telephone("alice")
+        alice.calls(f"sip:{OUTSIDE}@example.test;user=phone", "")
+        self.sip.settle()
+        self.assertEqual(gateway.last("INVITE").body.decode(), OFFER)
+        gateway.answers_with(200, sdp("gw"))
+        self.sip.settle()
+        self.assertEqual(alice.answers[-1].body.decode(), sdp("gw"))
+        alice.acknowledges(sdp("alice"))
+        self.sip.settle()
+        again = gateway.last("INVITE")
+        self.assertTrue(agree(again.body.decode(), sdp("alice")))
+        self.assertEqual(parse(again.body.decode()).origin.version, "2")
+        gateway.responds(again, 200, sdp("gw"))
+        self.sip.settle()
+        self.assertEqual(alice.methods, [])
+        alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(gateway.methods, ["INVITE", "ACK", "INVITE", "ACK", "BYE"])
+
+
+class RacingTests(CallTestCase):
+    """Two phones of Bob's are called without an offer."""
+
+    def test_two_answer(self) -> None:
+        """Only the first to answer talks; the other one is acknowledged with silence and let go."""
+        alice = self.sip.telephone("alice")
+        desk, soft = self.sip.phone("bob", "192.0.2.21"), self.sip.phone("bob", "192.0.2.22")
+        alice.calls(uri("bob"), "")
+        self.sip.settle()
+        for phone in (desk, soft):
+            phone.answers_with(180)
+        desk.answers_with(200, sdp("desk"))
+        soft.answers_with(200, sdp("soft"))
+        self.sip.settle()
+        alice.acknowledges(sdp("alice"))
+        self.sip.settle()
+        won, lost = sorted((desk, soft), key=lambda one: len(one.methods))
+        self.assertEqual(won.methods, ["INVITE", "ACK"])
+        self.assertEqual(won.last("ACK").body.decode(), sdp("alice"))
+        self.assertEqual(lost.methods[-2:], ["ACK", "BYE"])
+        self.assertIn("a=inactive", lost.last("ACK").body.decode())
