@@ -31,6 +31,7 @@ from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
+from mobility.domain.content_sharing import ContentSharing
 from mobility.domain.conversation_book import ConversationLimits
 from mobility.domain.conversations import Conversations
 from mobility.domain.correspondence import Correspondence
@@ -179,16 +180,7 @@ class FrontEnd(MultiService):
                 config.ucwa.conversations_per_application,
             ),
         )
-        self.conversations.load(
-            stored.conversations,
-            stored.legs,
-            stored.participants,
-            stored.invitations,
-            stored.message_counts,
-            stored.calls,
-            stored.call_sides,
-            stored.renegotiations,
-        )
+        self.conversations.load(stored)
         self.relays = Relays(config.media, config.media.secret)
         self.past.follow(self.conversations, stored)
         self.permissions.relay, self.permissions.mixer = bool(self.relays), mixer
@@ -196,6 +188,8 @@ class FrontEnd(MultiService):
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
         self.renegotiations.load()
+        self.sharing = ContentSharing(agenda, self.conversations, self.call_policies)
+        self.sharing.load()
         self.agenda = agenda
         self.messaging = Messaging(
             ledger,
@@ -418,6 +412,7 @@ class FrontEnd(MultiService):
             telephony=self.telephony,
             mobility=self.mobility,
             renegotiations=self.renegotiations,
+            sharing=self.sharing,
             call_reports=CallReports(ledger, self.conversations),
             relays=self.relays,
             delegates=self.delegates,

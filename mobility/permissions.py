@@ -35,6 +35,7 @@ class Permissions:
         self._ledger = ledger
         self._users = users
         self._topology = config.topology.domain
+        self._meetings = config.meetings
         self.voice = Voice(ledger, users, config.server_fqdn)
         self.voice.site_of = self._topology.site_of
         self.voice.load(stored.voice_settings, stored.voice_grants)
@@ -88,6 +89,8 @@ class Permissions:
             relay=self.relay,
             mixed=mixer is not None,
             mixed_video=mixer is not None and mixer.abilities.video,
+            screens=self._meetings.enable_app_desktop_sharing,
+            documents=self._meetings.enable_data_collaboration,
         )
 
     def _of_user(self, user: User) -> CallPolicy:
@@ -103,5 +106,6 @@ class Permissions:
             joins_by_phone=telephony is not None and user.enabled and telephony.may_join(user),
             wifi_audio=mobile.require_wifi_for_ip_audio,
             wifi_video=mobile.require_wifi_for_ip_video,
+            wifi_sharing=mobile.require_wifi_for_sharing,
             name=mobile.name,
         )

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mobility.domain import call_states, push_states, states
+from mobility.domain import call_states, content_states, push_states, states
 from mobility.domain.states import Machine
 from mobility.sip import leg_states
 
 MACHINES: tuple[Machine[Any], ...] = (
     *states.MACHINES,
     *call_states.MACHINES,
+    *content_states.MACHINES,
     *leg_states.MACHINES,
     *push_states.MACHINES,
 )
@@ -25,7 +26,7 @@ HEAD = """\
 
 What may happen to what, and what comes of it.  Anything else is refused with 409 `Conflict`.  This
 page is made from the tables that run, `mobility/domain/states.py`, `call_states.py`,
-`push_states.py` and `mobility/sip/leg_states.py`: change those and run
+`content_states.py`, `push_states.py` and `mobility/sip/leg_states.py`: change those and run
 `python -m mobility.state_diagrams docs/state-diagrams.md`.
 """
 

@@ -2,7 +2,11 @@
 
 from mobility.media.sdp import Attribute, Connection, Media, Origin, Session, serialise
 
-_FORMATS = {"audio": ("104", "9", "0", "101"), "video": ("122", "121")}
+_FORMATS = {
+    "audio": ("104", "9", "0", "101"),
+    "video": ("122", "121"),
+    "applicationsharing": ("127",),
+}
 
 
 def sdp(*streams: str, version: int = 1) -> str:

@@ -47,6 +47,12 @@ class MeetingsConfig:
     anonymous: bool = True
     """Whether meetings may admit people without an account (CsConferencingPolicy's
     AllowAnonymousParticipantsInMeetings)."""
+    enable_app_desktop_sharing: bool = True
+    """Whether screens and programs may be shared, in meetings and between two (as
+    CsConferencingPolicy's EnableAppDesktopSharing)."""
+    enable_data_collaboration: bool = True
+    """Whether people may work on documents together (as CsConferencingPolicy's
+    EnableDataCollaboration)."""
     guests: int = between(500, 1, 100_000)
     """How many people without an account may hold tokens for one meeting (our choice: as many as
     may be in it and in its lobby)."""

@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from mobility.domain.applications import Endpoint
+from mobility.domain.content_states import DOCUMENTS, SCREEN
 from mobility.domain.lines import Device, is_line
 from mobility.domain.records import User
 from mobility.errors import Refusal
 
 WIFI, CELLULAR, WIRED = "WiFi", "Cellular", "Wired"
+_NAMES = {SCREEN: "application sharing", DOCUMENTS: "data collaboration"}
+"""What is not called with, as errors name it."""
+
 BEARERS = (WIFI, CELLULAR, WIRED)
 """What a client may say that it is connected by (our extension of UCWA rel `reportMyNetwork`)."""
 
@@ -20,9 +24,11 @@ class CallPolicy:
 
     `for_others` says that it is somebody's delegate, `phone` that it may call with its telephone
     (EnableOutsideVoice), `emergency` that emergency calls get through, `relay` that there is a
-    media relay for it.  `wifi_audio` and `wifi_video` say that these media are for Wi-Fi alone.
-    `mixed` says that there is audio in conferences, `mixed_video` that there is video as well,
-    `joins_by_phone` that they may call the user's telephone.
+    media relay for it.  `mixed` says that there is audio in conferences, `mixed_video` that there
+    is video as well, `joins_by_phone` that they may call the user's telephone.  `screens` and
+    `documents` say that it may share these (EnableAppDesktopSharing and EnableDataCollaboration of
+    CsConferencingPolicy).  `wifi_audio`, `wifi_video` and `wifi_sharing` say that these media, and
+    both kinds of sharing, are for Wi-Fi alone.
     `name` is the mobility policy's.
     """
 
@@ -32,16 +38,20 @@ class CallPolicy:
     phone: bool = False
     emergency: bool = False
     relay: bool = False
+    screens: bool = True
+    documents: bool = True
     wifi_audio: bool = False
     wifi_video: bool = False
+    wifi_sharing: bool = False
     mixed: bool = False
     mixed_video: bool = False
     joins_by_phone: bool = False
     name: str = ""
 
     def allows(self, medium: str) -> bool:
-        """Whether Audio or Video may be used."""
-        return self.audio if medium == "Audio" else self.video
+        """Whether Audio, Video, ApplicationSharing or DataCollaboration may be used."""
+        allowed = {"Audio": self.audio, SCREEN: self.screens, DOCUMENTS: self.documents}
+        return allowed.get(medium, self.video)
 
     def over(self, bearer: str) -> "CallPolicy":
         """The policy for a client that is connected by `bearer`; "" when it has not said so."""
@@ -51,6 +61,8 @@ class CallPolicy:
             self,
             audio=self.audio and not self.wifi_audio,
             video=self.video and not self.wifi_video,
+            screens=self.screens and not self.wifi_sharing,
+            documents=self.documents and not self.wifi_sharing,
         )
 
 
@@ -89,7 +101,8 @@ class CallPolicies:
 
     def allow(self, device: Device, modality: str) -> bool:
         """Whether a device may be invited to a modality, as far as it is one of calls."""
-        return modality not in ("Audio", "Video") or self.at(device).allows(modality)
+        ruled = ("Audio", "Video", SCREEN, DOCUMENTS)
+        return modality not in ruled or self.at(device).allows(modality)
 
     def must_allow(self, device: Device, media: Iterable[str]) -> None:
         """403 where policy forbids a device one of the media."""
@@ -97,6 +110,7 @@ class CallPolicies:
         for medium in media:
             if not policy.allows(medium):
                 here = self.of(device.user_uri).allows(medium)
-                why = f"{medium.lower()} calls{' outside of Wi-Fi' if here else ''}"
+                what = _NAMES.get(medium, f"{medium.lower()} calls")
+                why = f"{what}{' outside of Wi-Fi' if here else ''}"
                 by = f"Mobility policy {policy.name}" if policy.name else "Policy"
                 raise Refusal("Forbidden", None, f"{by} forbids {why}.")

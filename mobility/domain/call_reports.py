@@ -4,6 +4,8 @@ import secrets
 from collections import OrderedDict
 
 from mobility.domain.call import CallEnd
+from mobility.domain.content_states import SCREEN, modalities_of
+from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.lines import Device
@@ -30,6 +32,7 @@ class CallReports:
         """Calls that are over, by conversation, the oldest first."""
         self._counts: dict[tuple[str, str], int] = {}
         conversations.call_endings.append(self._remember)
+        conversations.changes.append(self._forget_screen)
 
     async def report(
         self,
@@ -45,7 +48,8 @@ class CallReports:
     ) -> CallReport:
         """Store a report on the call of a conversation.
 
-        404 for a conversation in which the device has and had no call; 409 LimitExceeded above the
+        Without a call it is of the screen that the device shares or views.  404 for a conversation
+        in which the device has and had neither; 409 LimitExceeded above the
         bound.
         """
         call_id = self._call_of(device, conversation_id, now)
@@ -78,10 +82,26 @@ class CallReports:
                 return part.call_id
             if conversation.call is not None and leg.call != "Disconnected":
                 return conversation.call.id
+            screen = conversation.contents.get(SCREEN)
+            if screen is not None and SCREEN in modalities_of(
+                conversation.contents, conversation.views, device.id
+            ):
+                return screen.id
         end = self._over.get(conversation_id)
         if end is not None and device.id in (end.call.caller_id, end.call.callee_id):
             return end.call.id
         raise Refusal("NotFound", "ResourceNotFound", "There is and was no call here.")
+
+    def _forget_screen(
+        self,
+        unit: Unit,  # noqa: ARG002  # a Changing
+        before: ActiveConversation,
+        after: ActiveConversation,
+    ) -> None:
+        screen = before.contents.get(SCREEN)
+        if screen is not None and after.contents.get(SCREEN) is not screen:
+            for device_id in before.legs:
+                self._counts.pop((screen.id, device_id), None)
 
     def _remember(self, unit: Unit, end: CallEnd) -> None:  # noqa: ARG002  # a CallEnding
         self._over[end.conversation.id] = end

@@ -13,6 +13,7 @@ import attrs
 from mobility.domain import states
 from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Appointment
+from mobility.domain.content_states import modalities_of
 from mobility.domain.descriptions import Stream, decoded
 from mobility.domain.facts import (
     CallTerms,
@@ -24,12 +25,14 @@ from mobility.domain.readership import Readings
 from mobility.domain.records import (
     Call,
     CallSide,
+    ContentView,
     Conversation,
     Invitation,
     Leg,
     Message,
     Participant,
     Renegotiation,
+    SharedContent,
 )
 
 CONFERENCED = "Conferenced"
@@ -70,6 +73,10 @@ class ActiveConversation:
     """What devices contribute to the call, by their ids."""
     renegotiation: Renegotiation | None = None
     """The latest one of the call."""
+    contents: dict[str, SharedContent] = attrs.Factory(dict)
+    """What is shared, by modality."""
+    views: dict[str, ContentView] = attrs.Factory(dict)
+    """Who is offered what is shared, or takes part in it, by the ids of the offers."""
     stages: int = 0
     """In how many further steps others will ring for the call."""
     parts: dict[str, MixedPart] = attrs.Factory(dict)
@@ -115,6 +122,8 @@ class ActiveConversation:
             invitations=dict(self.invitations),
             sides=dict(self.sides),
             parts=dict(self.parts),
+            contents=dict(self.contents),
+            views=dict(self.views),
         )
 
     def invitation_of(self, leg: Leg) -> Invitation | None:
@@ -317,6 +326,7 @@ class ActiveConversation:
 
     def snapshot(self, leg: Leg) -> ConversationSnapshot:
         """The conversation as `leg`'s application sees it."""
+        shares = leg.state in ("Connected", CONFERENCED)
         return ConversationSnapshot(
             id=self.record.id,
             state=leg.state,
@@ -324,7 +334,10 @@ class ActiveConversation:
             subject=self.record.subject,
             importance=self.record.importance,
             created_at=self.record.created_at,
-            modalities=self._modalities(leg),
+            modalities=(
+                *self._modalities(leg),
+                *(modalities_of(self.contents, self.views, leg.application_id) if shares else ()),
+            ),
             call=leg.call != "Disconnected",
             escalates=self.may_escalate(leg),
             **self._conference_settings(leg),

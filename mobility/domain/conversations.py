@@ -22,23 +22,14 @@ from mobility.domain.conversation_book import ConversationBook, ConversationLimi
 from mobility.domain.conversation_facts import tell_gone
 from mobility.domain.conversation_rows import from_rows, put_changes, put_new
 from mobility.domain.facts import Fact
-from mobility.domain.ledger import Archive, Ledger, Unit
+from mobility.domain.ledger import Archive, Ledger, Snapshot, Unit
 from mobility.domain.lines import Device, is_line
 from mobility.domain.locks import Lock, Locks
 from mobility.domain.mixed_facts import mixed_over, tell_mixed, tell_not_mixed
 from mobility.domain.mixed_part import MixedPart
 from mobility.domain.outcomes import Outcome, outcome_of
 from mobility.domain.reach import Reach
-from mobility.domain.records import (
-    Call,
-    CallSide,
-    Conversation,
-    Invitation,
-    Leg,
-    Message,
-    Participant,
-    Renegotiation,
-)
+from mobility.domain.records import Invitation, Leg, Message
 from mobility.domain.states import (
     INVITATION,
     Held,
@@ -61,6 +52,10 @@ Withdrawal = Callable[[ActiveConversation, Invitation, Outcome, float], Awaitabl
 
 Parting = Callable[[Unit, ActiveConversation, ActiveConversation, Outcome, float], None]
 """Puts what is remembered of those who leave a conversation into the unit of work."""
+
+Changing = Callable[[Unit, ActiveConversation, ActiveConversation], None]
+"""Lets what depends on a conversation follow its change, in the same unit of work: the unit, the
+conversation before, and the draft, which it may change too."""
 
 
 class Conversations(ConversationBook):
@@ -88,33 +83,22 @@ class Conversations(ConversationBook):
         """Ends the call to the telephone of who takes part in a conference."""
         self.mixings: list[Callable[[ActiveConversation, Mapping[str, MixedPart]], None]] = []
         """Called with a conference that has changed, and the parts its devices had before."""
+        self.changes: list[Changing] = []
         self.silences: list[Callable[[ActiveConversation, Outcome], None]] = []
         """Called when nothing rings any more for a call that others may ring for, with why."""
 
-    def load(
-        self,
-        records: Iterable[Conversation],
-        legs: Iterable[Leg],
-        participants: Iterable[Participant],
-        invitations: Iterable[Invitation],
-        message_counts: Mapping[str, int],
-        calls: Iterable[Call] = (),
-        call_sides: Iterable[CallSide] = (),
-        renegotiations: Iterable[Renegotiation] = (),
-    ) -> None:
+    def load(self, stored: Snapshot) -> None:
         """Take the stored conversations into memory; invitations keep their expiry.
 
         Lines have not outlived the process that had them: what they took part in ends at once, but
         for those that are opened again before the agenda begins.
         """
-        for conversation in from_rows(
-            records, participants, invitations, calls, call_sides, renegotiations
-        ):
-            conversation.message_count = message_counts.get(conversation.id, 0)
+        for conversation in from_rows(stored):
+            conversation.message_count = stored.message_counts.get(conversation.id, 0)
             self._remember(conversation)
             for invitation in conversation.invitations.values():
                 self._open(conversation, invitation)
-        for leg in legs:
+        for leg in stored.legs:
             found = self._conversations.get(leg.conversation_id)
             known = self._applications.find(leg.application_id) is not None
             if found is not None and (known or is_line(leg.application_id)):
@@ -196,6 +180,8 @@ class Conversations(ConversationBook):
         for stream, fact in then:
             unit.append(stream, fact)
         after.record = attrs.evolve(after.record, version=before.record.version + 1)
+        for change in self.changes:
+            change(unit, before, after)
         gone = [leg for key, leg in before.legs.items() if key not in after.legs]
         come = [leg for key, leg in after.legs.items() if key not in before.legs]
         put_changes(unit, before, after)
@@ -222,6 +208,7 @@ class Conversations(ConversationBook):
         before.renegotiation = after.renegotiation
         parts, before.parts, before.locked_on = before.parts, after.parts, after.locked_on
         before.telephones = after.telephones
+        before.contents, before.views = after.contents, after.views
         if before.is_conference:
             self._of_meeting[before.record.meeting_uri] = before
             for follow in self.mixings:

@@ -12,7 +12,8 @@ from mobility.domain.outcomes import IDLE
 class IdleConversations:
     """The conversations of two parties that only write, and do not.
 
-    Conferences end with their meetings and calls by hanging up, so neither is idle.
+    Conferences end with their meetings, calls by hanging up and shares by being stopped, so none
+    of these is idle.
     """
 
     def __init__(self, conversations: Conversations, idle_s: float) -> None:
@@ -39,5 +40,6 @@ class IdleConversations:
             and now - conversation.used_at >= self._idle_s
             and not conversation.is_conference
             and conversation.call is None
+            and not conversation.contents
             and not conversation.open_invitations()
         )

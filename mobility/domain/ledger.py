@@ -18,6 +18,7 @@ from mobility.domain.records import (
     CallSide,
     Carriage,
     Contact,
+    ContentView,
     Conversation,
     ConversationLog,
     Delegation,
@@ -47,6 +48,7 @@ from mobility.domain.records import (
     Renegotiation,
     ServiceAccount,
     ServiceSecret,
+    SharedContent,
     TeamMember,
     Token,
     User,
@@ -172,6 +174,8 @@ class Snapshot:
     """The messages on their way to people who have no application."""
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
+    shared_contents: list[SharedContent] = attrs.Factory(list)
+    content_views: list[ContentView] = attrs.Factory(list)
     push_subscriptions: list[PushSubscription] = attrs.Factory(list)
     push_notices: list[PushNotice] = attrs.Factory(list)
     """The notifications that are not over."""

@@ -221,6 +221,8 @@ def session(hrefs: Hrefs, fact: SessionChanged) -> Document:
         self=own,
         audioVideo=f"{conversation}/audioVideo",
         conversation=conversation,
+        applicationSharing=f"{conversation}/applicationSharing",
+        dataCollaboration=f"{conversation}/dataCollaboration",
         publishCallQualityFeedback=f"{own}/publishCallQualityFeedback",
         renegotiations=f"{own}/renegotiations",
     )

@@ -87,6 +87,15 @@ def get_renegotiation(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def answer(ucwa: Ucwa, call: Call) -> Response:
+    """An answer to a new offer of a call, or to the offer of a screen."""
+    if _offers_screen(ucwa, call):
+        await ucwa.sharing.answer(
+            call.endpoint,
+            call.parameter("conversation"),
+            call.parameter("renegotiation"),
+            body_description(call.request),
+        )
+        return Response(204)
     conversation, leg = _connected(ucwa, call)
     await _offers_of(ucwa, conversation, leg).answer(
         call.endpoint,
@@ -101,6 +110,14 @@ async def dismiss(ucwa: Ucwa, call: Call) -> Response:
     body = fields(call.request)
     reason = body.choice("reason", tuple(DISMISSALS)) or "Unknown"
     body.check()
+    if _offers_screen(ucwa, call):
+        await ucwa.sharing.dismiss(
+            call.endpoint,
+            call.parameter("conversation"),
+            call.parameter("renegotiation"),
+            DISMISSALS[reason],
+        )
+        return Response(204)
     conversation, leg = _connected(ucwa, call)
     await _offers_of(ucwa, conversation, leg).dismiss(
         call.endpoint, conversation.id, call.parameter("renegotiation"), DISMISSALS[reason]
@@ -159,6 +176,13 @@ def _offers_of(
     return ucwa.renegotiations
 
 
+def _offers_screen(ucwa: Ucwa, call: Call) -> bool:
+    """Whether what is answered is the offer of a screen."""
+    offer_id = call.parameter("renegotiation")
+    found = ucwa.sharing.find_offer(call.endpoint, call.parameter("conversation"), offer_id)
+    return found is not None
+
+
 def _connected(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
     """A conversation whose call the application is connected to; 404 for any other."""
     conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
@@ -191,6 +215,9 @@ def _media_of(ucwa: Ucwa, call: Call, medium: str) -> ParticipantMediaChanged:
 _AUDIO_VIDEO = "communication/conversations/{conversation}/audioVideo"
 _SESSION = f"{_AUDIO_VIDEO}/audioVideoSession"
 _RENEGOTIATION = f"{_SESSION}/renegotiations/{{renegotiation}}"
+_SCREEN_OFFER = (
+    "communication/conversations/{conversation}/applicationSharing/renegotiations/{renegotiation}"
+)
 _PARTICIPANT = "communication/conversations/{conversation}/participants/{address}"
 _BAD = ("BadRequest", "InvalidMediaDescription")
 _CHANGES = ("added", "updated", "deleted")
@@ -243,15 +270,17 @@ RESOURCES = (
                 "POST",
                 answer,
                 (204,),
-                refusals=(("Conflict", ""), _BAD),
+                refusals=(("Conflict", ""), ("Forbidden", ""), _BAD),
                 max_body_bytes=MAX_SDP_BYTES,
             ),
         ),
+        aliases=(f"{_SCREEN_OFFER}/answer",),
     ),
     Resource(
         "dismiss",
         f"{_RENEGOTIATION}/dismiss",
         (Operation("POST", dismiss, (204,), refusals=(("Conflict", ""),), parameters=("reason",)),),
+        aliases=(f"{_SCREEN_OFFER}/dismiss",),
     ),
     *(
         Resource(

@@ -8,6 +8,7 @@ from mobility.domain.conference import seen
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import ParticipantChanged
 from mobility.domain.records import Leg
+from mobility.domain.shared_content import parts_of, sees
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.http.body import Fields, fields
 from mobility.http.message import Request, Response
@@ -143,6 +144,10 @@ def get_participant(ucwa: Ucwa, call: Call) -> Response:
             if fact.uri == shown.uri:
                 rel = f"participant{fact.medium}"
                 document["_links"][rel] = documents.link(f"{own}/{rel}")
+    for modality, uri in parts_of(conversation) if sees(leg) else ():
+        if uri == shown.uri:
+            rel = f"participant{modality}"
+            document["_links"][rel] = documents.link(f"{own}/{rel}")
     return Response(document=document)
 
 

@@ -28,14 +28,11 @@ _OUTGOING = {
 }
 
 
-_OF_CONFERENCES = (
-    "onlineMeeting",
-    "leaders",
-    "attendees",
-    "applicationSharing",
-    "dataCollaboration",
-)
+_OF_CONFERENCES = ("onlineMeeting", "leaders", "attendees")
 """What a conversation links to while it is a conference."""
+
+_SHARED = ("applicationSharing", "dataCollaboration")
+"""What a conversation links to while it is connected."""
 
 
 def invitation_rel(fact: InvitationChanged) -> str:
@@ -74,6 +71,8 @@ def conversation(
         )
     if snapshot.state == "Conferenced":
         rels |= {rel: link(f"{own}/{rel}") for rel in _OF_CONFERENCES}
+    if snapshot.state in ("Connected", "Conferenced"):
+        rels |= {rel: link(f"{own}/{rel}") for rel in _SHARED}
     if snapshot.leader:
         rels["lobby"] = link(f"{own}/lobby")
         messages = "disable" if snapshot.audience_messaging == "Enabled" else "enable"

@@ -46,6 +46,16 @@ DELIVERY_EXTENSION = "mobility:delivery"
 UNREAD_EXTENSION = "mobility:unread"
 """The rel of our own under which a user's devices agree on what is read."""
 
+START_SHARING, STOP_SHARING = "mobility:startApplicationSharing", "mobility:stopApplicationSharing"
+"""The rels of our own under which a screen is shared, and is not any more."""
+
+START_COLLABORATION = "mobility:startDataCollaboration"
+STOP_COLLABORATION = "mobility:stopDataCollaboration"
+"""The rels of our own under which people work on documents together, and stop to."""
+
+CONTENT_EXTENSION = "mobility:content"
+"""The rel of our own under which those who share tell clients where what they share is found."""
+
 PUT_TOKEN_VALUE = "please pass this in a PUT request"  # noqa: S105  # the protocol's fixed text
 """The value of the GUID property that a PUT must bring back (protocol's exact text)."""
 

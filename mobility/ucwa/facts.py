@@ -14,7 +14,7 @@ from mobility.domain.presence import PARTS
 from mobility.domain.records import Message, Presence, User
 from mobility.domain.subscriptions import Subscriptions
 from mobility.http.message import Document
-from mobility.ucwa import call_documents, call_events, documents
+from mobility.ucwa import call_documents, call_events, documents, sharing_documents
 from mobility.ucwa import conversation_documents as conversations
 from mobility.ucwa.channel import Pending, Priority
 from mobility.ucwa.hrefs import Hrefs
@@ -104,6 +104,13 @@ def subject(fact: Fact) -> tuple[str, str]:
             | facts.VideoLocked()
         ):
             return call_events.subject(fact)
+        case (
+            facts.ContentChanged()
+            | facts.SharerChanged()
+            | facts.ParticipantContentChanged()
+            | facts.ContentOffered()
+        ):
+            return sharing_documents.subject(fact)
 
 
 def _target(fact: Fact, kind: str) -> Hashable | None:
@@ -119,6 +126,10 @@ def _target(fact: Fact, kind: str) -> Hashable | None:
             return "invitation", fact.id
         case facts.CallChanged():
             return fact.modality, fact.conversation_id
+        case facts.ContentChanged():
+            return fact.modality, fact.conversation_id
+        case facts.ParticipantContentChanged():
+            return fact.modality, fact.conversation_id, fact.uri
         case facts.SessionChanged():
             return "audioVideoSession", fact.conversation_id
         case facts.ParticipantMediaChanged():
@@ -150,7 +161,9 @@ def is_shared(fact: Fact) -> bool:
             return not fact.operation_id
         case facts.ParticipantChanged() | facts.ParticipantMessagingChanged():
             return not fact.local
-        case facts.TypingChanged() | facts.OnlineMeetingChanged():
+        case facts.ParticipantContentChanged():
+            return not fact.local
+        case facts.TypingChanged() | facts.OnlineMeetingChanged() | facts.SharerChanged():
             return True
     return False
 
@@ -185,6 +198,8 @@ def shared_events(
                 "href": f"{hrefs.messaging(fact.conversation_id)}/typingParticipants",
             }
             yield _conversation(hrefs, fact, event)
+        case facts.SharerChanged() | facts.ParticipantContentChanged():
+            yield sharing_documents.told_alike(hrefs, fact)
         case _:
             raise TypeError(f"{type(fact).__name__} is told to each in its own way")
 
@@ -267,6 +282,8 @@ class Renderer:
             case facts.MediaShown():
                 for medium in fact.media:
                     yield call_events.rendered(hrefs, medium, self.call_policy)
+            case facts.ContentChanged() | facts.ContentOffered():
+                yield sharing_documents.rendered(hrefs, fact, self.call_policy)
             case _:
                 html = self.endpoint.record.shows_html
                 yield from shared_events(hrefs, fact, entry.message, html=html)

@@ -13,6 +13,7 @@ from mobility.domain.registration import Registration
 from mobility.errors import Refusal
 from mobility.http.body import fields
 from mobility.http.message import Request
+from mobility.ucwa import documents
 from mobility.ucwa.service import Ucwa
 
 MAX_NAME = 100
@@ -56,6 +57,15 @@ ALLOWED = frozenset(
         ("disableAudienceMuteLock", "POST"),
         ("applicationSharing", "GET"),
         ("dataCollaboration", "GET"),
+        (documents.START_SHARING, "POST"),
+        (documents.STOP_SHARING, "POST"),
+        (documents.START_COLLABORATION, "POST"),
+        (documents.STOP_COLLABORATION, "POST"),
+        ("applicationSharingRenegotiation", "GET"),
+        ("answer", "POST"),
+        ("dismiss", "POST"),
+        ("participantApplicationSharing", "GET"),
+        ("participantDataCollaboration", "GET"),
         ("messaging", "GET"),
         ("addMessaging", "POST"),
         ("stopMessaging", "POST"),

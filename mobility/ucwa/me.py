@@ -28,9 +28,9 @@ MODALITIES = (
 )
 """ModalityType, with the values its page lacks and the parameter tables have."""
 
-CARRIED = ("Messaging", "Audio", "Video")
-"""The modalities in which this front end brings invitations, beside PhoneAudio to those who may
-call with their telephone."""
+CARRIED = ("Messaging", "Audio", "Video", "ApplicationSharing", "DataCollaboration")
+"""The modalities that this front end brings, beside PhoneAudio to those who may call with their
+telephone."""
 
 MAKE_ME_AVAILABLE_REVISION = 2
 """makeMeAvailable2 answers 201 with what was accepted and rejected."""

@@ -16,7 +16,8 @@ Limits = frozenset[str] | None
 _RELS: dict[tuple[str, ...], str] = {
     (INITIATE, RECEIVE): """
         accept acceptWithAnswer addAudio addAudioVideo addMessaging addParticipant
-        addPhoneAudio addVideo admit answer applicationSharing audioTranscript audioVideo
+        addPhoneAudio addVideo admit answer applicationSharer applicationSharing
+        applicationSharingRenegotiation audioTranscript audioVideo
         audioVideoNegotiation audioVideoPolicies audioVideoRenegotiation audioVideoSession
         audioVideoSessions cancel communication continueAudio continueAudioVideo
         continueMessaging continuePhoneAudio continueVideo conversationLog
@@ -27,12 +28,15 @@ _RELS: dict[tuple[str, ...], str] = {
         message messageTranscript messages messaging missedItems muteAudio muteVideo
         myAssignedOnlineMeeting myOnlineMeeting nextConversationLogTranscripts
         onlineMeeting onlineMeetingExtension onlineMeetingExtensions
-        onlineMeetingInvitation participant participantAudio participantInvitation
+        onlineMeetingInvitation participant participantApplicationSharing participantAudio
+        participantDataCollaboration participantInvitation
         participantMessaging participantVideo phoneAudio promote reject renegotiations
         replayMessage reportMediaDiagnostics resumeAudio resumeAudioVideo resumePhoneAudio
         sendMessage sessions setIsTyping startAudio startAudioOnBehalfOfDelegator
         startAudioVideo startAudioVideoOnBehalfOfDelegator startEmergencyCall
         startMessaging startPhoneAudio startPhoneAudioOnBehalfOfDelegator startVideo
+        mobility:startApplicationSharing mobility:startDataCollaboration
+        mobility:stopApplicationSharing mobility:stopDataCollaboration
         stopAudio stopAudioVideo stopMessaging stopPhoneAudio stopVideo unmuteAudio
         unmuteVideo
     """,

@@ -12,6 +12,7 @@ from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import Contacts
+from mobility.domain.content_sharing import ContentSharing
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.devices import Devices
@@ -62,6 +63,7 @@ class Ucwa:
     message_states: MessageStates
     calls: Calls
     renegotiations: Renegotiations
+    sharing: ContentSharing
     call_reports: CallReports
     relays: Relays
     delegates: Delegates

@@ -244,7 +244,7 @@ class Checker:
                 yield f"{shown.rel} has the unknown link {rel}"
             yield from _multiplicity(shown, rel, many, "link")
             for link in several:
-                if link.is_data != (rel in data):
+                if link.is_data != (rel in data) and not is_extension(rel):
                     yield f"{shown.rel}'s link {rel} is {'a' if link.is_data else 'no'} data link"
                 elif link.is_data and not _DATA.fullmatch(link.href):
                     yield f"{shown.rel}'s data link {rel} cannot be read"

@@ -45,6 +45,7 @@ SUCCESS_OF_OWN = frozenset({200, 201, 204})
 """With what the server's own resources succeed, which no page describes."""
 
 TARGETS: dict[str, frozenset[str]] = {
+    "applicationSharer": frozenset({"participant"}),
     "onBehalfOf": frozenset({"contact"}),
     "from": frozenset({"participant"}),
     "localParticipant": frozenset({"participant"}),
@@ -133,6 +134,7 @@ ABOVE_THE_TREE = frozenset(
 
 LINK_NAMES = {
     "acceptedByContact": "contact",
+    "applicationSharer": "participant",
     "acceptedByParticipant": "participant",
     "addToPresenceSubscription": "presenceSubscriptionMemberships",
     "delegator": "contact",
@@ -157,7 +159,6 @@ LINK_NAMES = {
 }
 """Rels that are names of links to a declared resource."""
 
-_SHARING = "no operation of UCWA begins to share, and what others share comes with media of theirs"
 
 _REPLACED = (
     "the other end of a call that goes on would have to be offered the media of a telephone, which "
@@ -171,14 +172,10 @@ ABSENT_RESOURCES: dict[str, str] = {
         "description does not tell from its first: no stream of it says so"
     ),
     "replacesAudioVideo": "no operation of UCWA transfers a call, so none replaces another",
-    "applicationSharer": _SHARING,
-    "applicationSharingRenegotiation": _SHARING,
     "derivedMessaging": (
         "messages ring on the devices of the person who was asked and on nobody else's, so nobody "
         "but the participant answers when messaging is added to a conversation"
     ),
-    "participantApplicationSharing": _SHARING,
-    "participantDataCollaboration": _SHARING,
     "conversationExtensionResult": "no page says what shows it, and nothing links to it",
     "errorTranscript": "served for a message that the store has lost; a script cannot lose one",
     "userAcknowledged": "its page describes no operation and no property, and no page links to it",
@@ -193,7 +190,6 @@ ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
     (part, part, "deleted"): "an application that was made available stays so until it ends"
     for part in ("presence", "note", "location")
 } | {
-    **{(rel, rel, "updated"): _SHARING for rel in ("applicationSharing", "dataCollaboration")},
     ("onlineMeetingInvitation", "onlineMeetingInvitation", "updated"): (
         "nothing of it changes before it is completed"
     ),

@@ -16,6 +16,7 @@ from mobility.domain.conference_roles import ConferenceLimits
 from mobility.domain.conferences import Conferences
 from mobility.domain.contact_subscriptions import ContactSubscriptions
 from mobility.domain.contacts import ContactLimits, Contacts
+from mobility.domain.content_sharing import ContentSharing
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversation_book import ConversationLimits
 from mobility.domain.conversations import Conversations
@@ -519,16 +520,7 @@ class World:
             reach,
             ConversationLimits(bounds.invitation_s, bounds.typing_s, bounds.conversations),
         )
-        self.conversations.load(
-            stored.conversations,
-            stored.legs,
-            stored.participants,
-            stored.invitations,
-            stored.message_counts,
-            stored.calls,
-            stored.call_sides,
-            stored.renegotiations,
-        )
+        self.conversations.load(stored)
         self.conversations.partings.append(self.history.parted)
         self.conversations.call_endings.append(self.history.called)
         self.unread = Unread(ledger, ledger, self.applications, self.conversations, self.history)
@@ -536,6 +528,8 @@ class World:
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
         self.renegotiations.load()
+        self.sharing = ContentSharing(self.agenda, self.conversations, self.calls.policies)
+        self.sharing.load()
         self.messaging = Messaging(
             ledger,
             self.agenda,

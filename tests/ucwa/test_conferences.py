@@ -1,4 +1,4 @@
-"""Tests of what conferences show: the meeting, its changes, and what is shared in them."""
+"""Tests of what conferences show: the meeting, its changes, and who is in it."""
 
 from typing import Any
 
@@ -61,22 +61,6 @@ class ConferenceTests(UcwaTestCase):
             (told,) = [one for one in await client.events() if one.rel == "onlineMeeting"]
             self.assertEqual(told.brief, ("conversation", "onlineMeeting", "updated"))
             self.assertEqual((await client.document(told.href))["subject"], "Other plans")
-
-    async def test_sharing(self) -> None:
-        """Nobody shares anything, and no link says that one could see it."""
-        shown = await self.bob.document(self.his)
-        for rel in ("applicationSharing", "dataCollaboration"):
-            modality = await self.bob.document(shown["_links"][rel]["href"])
-            self.assertEqual((modality["rel"], modality["state"]), (rel, "Disconnected"))
-            self.assertEqual(set(modality["_links"]), {"self", "conversation"})
-
-    async def test_no_sharing_elsewhere(self) -> None:
-        """Between two parties and in the lobby there is no such modality."""
-        messaging = await self.talk(self.alice, self.bob)
-        conversation = messaging.rpartition("/")[0]
-        self.assertNotIn("applicationSharing", (await self.alice.document(conversation))["_links"])
-        response = await self.alice.get(f"{conversation}/applicationSharing")
-        self.refused(response, 404, "NotFound", "ResourceNotFound")
 
     async def test_roster_at_once(self) -> None:
         """Who comes in hears of each who is there, in the conversation and in a view."""

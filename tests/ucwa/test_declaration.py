@@ -72,6 +72,7 @@ MORE_PARAMETERS = {
 EVENTS = {
     ("message", "completed"): "the task pages and clients have it so; the reference says started",
     ("audioVideoInvitation", "completed"): "as onlineMeetingInvitation",
+    ("applicationSharingRenegotiation", "completed"): "as onlineMeetingInvitation",
     ("audioVideoRenegotiation", "completed"): "as onlineMeetingInvitation",
     ("delegatesGroup", "added"): "documented on myGroups",
     ("distributionGroup", "added"): "documented on myGroups",
@@ -97,6 +98,8 @@ PATHS = {
 REFERENCE_PATHS = {
     "addVideo": "the reference's sample path names no conversation",
     "answer": "the reference's sample path names no renegotiation",
+    "applicationSharer": "is served by participant",
+    "applicationSharingRenegotiation": "as answer",
     "audioVideoInvitation": "as onlineMeetingInvitation",
     "audioVideoRenegotiation": "as answer",
     "audioVideoSession": "as addVideo; other pages link to it where it is",
@@ -581,7 +584,8 @@ class ShownTests(UcwaTestCase):
 
     async def calling(self, alice: Client, bob: Client) -> list[Page]:
         """Alice calls Bob, holds the call and lets it go on; he mutes himself, she hangs up."""
-        body = {"SupportedModalities": ["Messaging", "Audio", "Video"]}
+        media = ["Messaging", "Audio", "Video", "ApplicationSharing"]
+        body: dict[str, Any] = {"SupportedModalities": media}
         found: list[Page] = []
         for client in (alice, bob):
             shown = await client.document("communication")
@@ -613,7 +617,22 @@ class ShownTests(UcwaTestCase):
             "/participantAudio/muteAudio"
         )
         person = f"{conversation}/participants/bob@example.test"
+        screen = {"mediaOffer": {"href": data_uri(sdp("applicationsharing"), "application/sdp")}}
+        links = {"customContent": {"href": "data:text/plain,7"}, **screen}
+        his = converted(conversation, alice, bob)
+        for modality in ("applicationSharing", "dataCollaboration"):
+            started = await bob.post(f"{his}/{modality}/start", {"_links": links})
+            self.assertEqual(started.status, 201, started)
+        rung = await self.tell(alice)
+        offer = next(one for one in rung if one["rel"] == "applicationSharingRenegotiation")
+        found += [*rung, *await self.read(alice, offer["_links"]["self"]["href"])]
+        await self.sdp(alice, offer["_links"]["answer"]["href"], "applicationsharing")
+        found += await self.tell(bob)
         for href in (
+            f"{conversation}/applicationSharing",
+            f"{conversation}/dataCollaboration",
+            f"{person}/participantApplicationSharing",
+            f"{person}/participantDataCollaboration",
             conversation,
             audio_video,
             session,

@@ -21,10 +21,11 @@ from tests.ucwa.test_call_media import relays
 HREF = re.compile(r'"href": ?"(/[^"]+)"')
 
 EVERY_MODALITY = {
-    "supportedModalities": ["Messaging", "PhoneAudio", "Audio", "Video"],
+    "supportedModalities": ["Messaging", "PhoneAudio", "Audio", "Video", "ApplicationSharing"],
     "supportedMessageFormats": ["Plain", "Html"],
 }
 
+SDP = "application/sdp"
 MEETINGS = "onlineMeetings/myOnlineMeetings"
 JOINS = "communication/onlineMeetingInvitations"
 CALLS = "communication/startAudioVideo"
@@ -129,7 +130,7 @@ async def _people(test: UcwaTestCase, alice: Client, bob: Client, hrefs: Hrefs) 
 
 
 async def _calls(alice: Client, bob: Client, hrefs: Hrefs) -> None:
-    offer = {"mediaOffer": {"href": data_uri(sdp("audio", "video"), "application/sdp")}}
+    offer = {"mediaOffer": {"href": data_uri(sdp("audio", "video"), SDP)}}
     called = {"to": bob.uri, "operationId": "call", "_links": offer}
     hrefs.of(await alice.post(CALLS, called))
     for event in await bob.events():
@@ -138,6 +139,9 @@ async def _calls(alice: Client, bob: Client, hrefs: Hrefs) -> None:
             await _describe(bob, accept["href"], 7)
             conversation = event.resource["_links"]["conversation"]["href"]
             await _describe(bob, f"{conversation}/audioVideo/audioVideoSession/renegotiations", 8)
+            screen = {"mediaOffer": {"href": data_uri(sdp("applicationsharing"), SDP)}}
+            await bob.post(f"{conversation}/applicationSharing/start", {"_links": screen})
+            await bob.post(f"{conversation}/dataCollaboration/start")
     await hrefs.hear()
     hrefs.of(await bob.post(CALLS, {**called, "to": alice.uri}))
     await hrefs.hear()
@@ -149,7 +153,7 @@ async def _calls(alice: Client, bob: Client, hrefs: Hrefs) -> None:
 async def _describe(client: Client, href: str, version: int) -> None:
     """POST an offer or an answer."""
     body = sdp("audio", "video", version=version).encode()
-    await client.post(href, body=body, content_type="application/sdp")
+    await client.post(href, body=body, content_type=SDP)
 
 
 async def _meeting(test: UcwaTestCase, alice: Client, bob: Client, hrefs: Hrefs) -> None:

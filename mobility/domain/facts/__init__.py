@@ -45,6 +45,12 @@ from mobility.domain.facts.people import (
     SelfPresence,
     SubscriptionChanged,
 )
+from mobility.domain.facts.sharing import (
+    ContentChanged,
+    ContentOffered,
+    ParticipantContentChanged,
+    SharerChanged,
+)
 
 Fact = (
     MeChanged
@@ -73,6 +79,10 @@ Fact = (
     | ParticipantMediaChanged
     | MediaShown
     | VideoLocked
+    | ContentChanged
+    | SharerChanged
+    | ParticipantContentChanged
+    | ContentOffered
     | MissedItemsChanged
     | UnreadChanged
 )
@@ -101,6 +111,8 @@ __all__ = [
     "ContactSeenAnew",
     "ContactSubscriptionChanged",
     "ContactWatched",
+    "ContentChanged",
+    "ContentOffered",
     "ConversationChanged",
     "ConversationSnapshot",
     "Fact",
@@ -113,6 +125,7 @@ __all__ = [
     "NegotiationChanged",
     "OnlineMeetingChanged",
     "ParticipantChanged",
+    "ParticipantContentChanged",
     "ParticipantMediaChanged",
     "ParticipantMessagingChanged",
     "PoliciesChanged",
@@ -122,6 +135,7 @@ __all__ = [
     "RosterShown",
     "SelfPresence",
     "SessionChanged",
+    "SharerChanged",
     "SubscriptionChanged",
     "TypingChanged",
     "UnreadChanged",

@@ -58,6 +58,7 @@ from mobility.domain.records.people import (
 from mobility.domain.records.phones import Binding
 from mobility.domain.records.push import PushCursor, PushNotice, PushSwitch
 from mobility.domain.records.service_accounts import ServiceAccount, ServiceSecret
+from mobility.domain.records.sharing import ContentView, SharedContent
 from mobility.domain.records.voice import VoiceGrant, VoiceSetting
 
 Record = (
@@ -94,6 +95,8 @@ Record = (
     | CallSide
     | CallReport
     | Renegotiation
+    | SharedContent
+    | ContentView
     | CallForwarding
     | ConversationLog
     | ReadMark
@@ -115,6 +118,7 @@ __all__ = [
     "CallSide",
     "Carriage",
     "Contact",
+    "ContentView",
     "Conversation",
     "ConversationLog",
     "Delegation",
@@ -145,6 +149,7 @@ __all__ = [
     "Renegotiation",
     "ServiceAccount",
     "ServiceSecret",
+    "SharedContent",
     "TeamMember",
     "Token",
     "User",

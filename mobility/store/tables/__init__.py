@@ -19,6 +19,7 @@ from mobility.domain.records import (
     CallSide,
     Carriage,
     Contact,
+    ContentView,
     Conversation,
     ConversationLog,
     Delegation,
@@ -49,6 +50,7 @@ from mobility.domain.records import (
     Renegotiation,
     ServiceAccount,
     ServiceSecret,
+    SharedContent,
     TeamMember,
     Token,
     User,
@@ -116,6 +118,7 @@ from mobility.store.tables.push import (
     push_switches,
 )
 from mobility.store.tables.service_accounts import service_accounts, service_secrets
+from mobility.store.tables.sharing import content_views, shared_contents
 from mobility.store.tables.system import (
     PRESENCE_COUNTER,
     counters,
@@ -159,6 +162,8 @@ TABLE_OF: dict[type[Record], Table] = {
     CallSide: call_sides,
     CallReport: call_reports,
     Renegotiation: renegotiations,
+    SharedContent: shared_contents,
+    ContentView: content_views,
     CallForwarding: call_forwardings,
     ConversationLog: conversation_logs,
     ReadMark: read_marks,
@@ -183,6 +188,7 @@ __all__ = [
     "carriages",
     "contact_groups",
     "contacts",
+    "content_views",
     "conversation_logs",
     "conversations",
     "counters",
@@ -214,6 +220,7 @@ __all__ = [
     "service_accounts",
     "service_secrets",
     "settings",
+    "shared_contents",
     "stream_entries",
     "streams",
     "team_members",

@@ -23,6 +23,7 @@ from tests.conformance.scenarios import (
     presence,
     privacy,
     rules,
+    sharing,
 )
 from tests.conformance.stage import Scenario
 
@@ -44,6 +45,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *policy.SCENARIOS,
     *accounts.SCENARIOS,
     *meetings.SCENARIOS,
+    *sharing.SCENARIOS,
     *history.SCENARIOS,
     *batch.SCENARIOS,
     *inputs.SCENARIOS,

@@ -144,7 +144,7 @@ async def assigned(stage: Stage) -> None:
 
 
 async def while_it_goes_on(stage: Stage) -> None:
-    """The meeting is changed while people are in it; they see how to dial in, and no sharing."""
+    """The meeting is changed while people are in it; they see how to dial in."""
     alice, bob = await stage.people(2)
     meetings = await alice.get(alice.part("onlineMeetings"), "myOnlineMeetings")
     values = {"subject": SUBJECT, "accessLevel": "SameEnterprise"}
