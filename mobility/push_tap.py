@@ -22,8 +22,9 @@ from mobility.clearing_house.figures import ClearingCollector
 from mobility.clearing_house.house import ClearingHouse
 from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisations, names_of
+from mobility.clearing_house.questions import Desk
 from mobility.clearing_house.routes import routes
-from mobility.clearing_house.settings import Settings, load
+from mobility.clearing_house.settings import Settings, SipSettings, load
 from mobility.clearing_house.verdicts import Verdicts
 from mobility.clearing_house.writer import Writer
 from mobility.config.web import ListenerConfig, WebConfig
@@ -42,6 +43,7 @@ from mobility.operate.listeners import Listener
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
+from mobility.push_messages import PushMessages, listener_settings
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
 from mobility.store.connection import connect_writer
@@ -138,15 +140,14 @@ class ClearingHouseService(MultiService):
         )
         connections = Connections(self._reactor, connection_limit(0))
         self._sites: list[HttpSite] = []
-        federation = routes(
-            self.organisations, self.intake, self.verdicts, self.credentials, self._epoch
-        )
+        federation = routes(self.organisations, self.intake, self.verdicts, self.credentials)
         self.listeners = [
             self._listener(settings.federation, "federation", federation, 0, connections),
             self._listener(
                 settings.operator, "operator", health.routes(checks, self.metrics), 1, connections
             ),
         ]
+        self.messages = None if settings.sip is None else self._listen_sip(settings.sip)
         for name, service in (
             ("log flush", Recurring("log flush", FLUSH_S, self._flush, self._reactor, self.log)),
             ("sweep", Recurring("sweep", SWEEP_S, self._sweep, self._reactor, self.log, now=True)),
@@ -187,6 +188,30 @@ class ClearingHouseService(MultiService):
         )
         self.verdicts = Verdicts(self.house, self.writer, self._reactor)
         self.credentials = Credentials(self.house, self._reactor, self.log, self._epoch)
+
+    def _listen_sip(self, sip: SipSettings) -> PushMessages:
+        """Also take notifications by SIP MESSAGE."""
+        desk = Desk(self.intake, self.verdicts, self.credentials)
+        messages = PushMessages(sip, self.organisations, desk, self._reactor, self.log)
+        where, settings = str(self._settings.source), listener_settings(sip)
+        tls = ListenerTls(
+            settings.name,
+            sip.certificate,
+            sip.key,
+            where,
+            settings.name,
+            client_ca=sip.client_ca,
+            require_client=True,
+        )
+        tls.log_loaded(self.log)
+        self._tls.append(tls)
+        listener = Listener(
+            settings, where, settings.name, messages.server, tls, self._reactor, self.log
+        )
+        listener.check()
+        listener.setServiceParent(self)
+        self.listeners.append(listener)
+        return messages
 
     def _listener_tls(self, listener: ListenerConfig, client_ca: Path | None) -> ListenerTls:
         tls = ListenerTls(
@@ -305,7 +330,8 @@ class ClearingHouseService(MultiService):
     async def _stop(self) -> None:
         self._draining = "the clearing house is stopping"
         self.credentials.stop()
-        await self.listeners[0].stopService()
+        for listener in (self.listeners[0], *self.listeners[2:]):
+            await listener.stopService()
         drained = self._sites[0].drain()
         self.house.closing = True
         self.verdicts.drain()
@@ -314,6 +340,8 @@ class ClearingHouseService(MultiService):
             await drained.addTimeout(DRAIN_S, self._reactor)
         except defer.TimeoutError:
             pass  # whoever is not answered by now asks again
+        if self.messages is not None:
+            self.messages.stop()
         await super().stopService()
         await self.writer.stop()
         self._pool.stop()

@@ -36,6 +36,7 @@ from mobility.operate.listeners import Listener
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
+from mobility.push_federation import around_side, federated_house
 from mobility.reactor import IReactor
 from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
@@ -129,6 +130,7 @@ class MobilityService(MultiService):
         self._telephones = Gateways(config.sip_domains[0], config.forwarding.voicemail)
         mixer = config.meetings.mixer
         self._mixer = SipMixer(mixer, config.sip_domains[0]) if mixer.uri else None
+        self._federated = federated_house(config)
         self.front_end = FrontEnd(
             config,
             reactor=self._reactor,
@@ -137,6 +139,7 @@ class MobilityService(MultiService):
             dispatch=self._dispatch,
             telephones=self._telephones,
             mixer=self._mixer,
+            house=self._federated[0] if self._federated is not None else None,
         )
         self.front_end.setServiceParent(self)
         if self.front_end.directory is not None:
@@ -260,6 +263,8 @@ class MobilityService(MultiService):
             tls=certificates.peers,
             sources=Sources.of(config.topology.interfaces, config.topology.mediation),
         )
+        if self._federated is not None:
+            self._federated[1].open(around_side(self.sip))
         front_end.bus.subscribe("sip events", self.sip.events.committed)
         letters = LateMessages(front_end.agenda, front_end.conversations, front_end.correspondence)
         front_end.bindings.changes.append(letters.came)

@@ -8,6 +8,7 @@ import attrs
 from twisted.application.service import MultiService
 
 from mobility.config import Config
+from mobility.config.push import HTTPS
 from mobility.config.services import DAY_S
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications, Endpoint
@@ -100,7 +101,7 @@ class Waking(MultiService):
 
     def _https(self, config: Config, reactor: IReactor) -> ClearingHouse | None:
         push = config.push
-        if not push.clearing_house:
+        if not push.clearing_house or push.transport != HTTPS:
             return None
         policy = MutualTls(push.certificate, push.key, push.ca)
         policy.check(str(config.source))

@@ -41,6 +41,7 @@ SANS_IO = {
     "ucwa.multipart",
     "push.wire",
     "push.wire_json",
+    "push.wire_sip",
     "sip.conference_info",
     "sip.dialog",
     "sip.dialog_info",

@@ -12,6 +12,7 @@ from mobility.check.push import Asked
 from mobility.config.push import PushConfig
 from mobility.errors import OperatorFault
 from mobility.push.clearing_house import HouseFailed, HttpsClearingHouse, MutualTls
+from mobility.push.message_house import CONNECTION, HopFailed, MessageClearingHouse
 
 UNKNOWN_HERE = ("it answered 401", "it answered 403")
 TLS_WORDS = ("ssl", "tls", "certificate", "verificationerror")
@@ -46,6 +47,22 @@ async def ask(settings: PushConfig, where: str, reactor: Any) -> Asked | None:
     finally:
         await house.close()
     return Asked(url, leaf, providers=health.providers)
+
+
+async def ask_through_edge(house: MessageClearingHouse) -> Asked:
+    """What a clearing house at a SIP address says.  Never raises for what it or the way does."""
+    url = house.name
+    try:
+        health = await house.health()
+    except HopFailed as failed:
+        if failed.hop == CONNECTION:
+            tls = any(word in failed.told.lower() for word in TLS_WORDS)
+            unreachable, handshake = ("", failed.told) if tls else (failed.told, "")
+            return Asked(url, unreachable=unreachable, handshake=handshake)
+        return Asked(url, refusal=failed.told, refused=failed.status == 403, hop=failed.hop)
+    except HouseFailed as failed:
+        return Asked(url, refusal=failed.reason)
+    return Asked(url, providers=health.providers)
 
 
 def _connect(url: str) -> str:

@@ -1,6 +1,6 @@
 """The parts of the check, one after another: each observes, and judges what it saw."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from mobility.check import certificates, dns, host, machine, ports, proxy, push, topology
 from mobility.check.catalogue import PARTS
-from mobility.check.clearing_houses import ask
+from mobility.check.clearing_houses import ask, ask_through_edge
 from mobility.check.connections import TLS_FAILED
 from mobility.check.findings import Report, Skipped
 from mobility.check.looking import Lookout, Wishes
@@ -17,6 +17,7 @@ from mobility.check.networks import physical_addresses
 from mobility.check.resolvers import Asker, Server, system_servers
 from mobility.config import Config
 from mobility.planning.deployment import Deployment
+from mobility.push.message_house import MessageClearingHouse
 
 NEEDS_CONFIG = ("topology", "ports", "push", "host")
 """Parts that look at this front end, and not at what a client outside sees."""
@@ -27,6 +28,7 @@ class Check:
     """One run.  `config` is None when only a published URL is known, from outside.
 
     `platforms` are the push switches of the front end that runs, or why nobody could be asked.
+    `federated` gives a clearing house at a SIP address, where the configuration names one.
     """
 
     config: Config | None
@@ -36,6 +38,7 @@ class Check:
     reactor: Any
     parts: tuple[str, ...] = PARTS
     platforms: Sequence[push.PlatformUse] | str = ()
+    federated: Callable[[Config], MessageClearingHouse | None] = lambda _: None
 
     async def reports(self) -> dict[str, Report]:
         """What each part finds.  Raises OperatorFault."""
@@ -77,7 +80,11 @@ class Check:
         if part == "topology" or self.config is None:
             return topology.judge(self.deployment, physical_addresses())
         if part == "push":
-            asked = await ask(self.config.push, str(self.config.source), self.reactor)
+            house = self.federated(self.config)
+            if house is not None:
+                asked: push.Asked | None = await ask_through_edge(house)
+            else:
+                asked = await ask(self.config.push, str(self.config.source), self.reactor)
             return push.judge(asked, self.now) + self._switches(self.config)
         seen = await deferToThreadPool(
             self.reactor, self.reactor.getThreadPool(), machine.look, self.config.data_dir

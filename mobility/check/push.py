@@ -9,6 +9,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mobility.check.certificates import SOON
 from mobility.check.findings import Finding, Report, Rule, Severity, Skipped
+from mobility.push.message_house import ADDRESS, ALLOWED, PARTNER, REPLY, SETTING
+from mobility.push.message_house import PROVIDER as PROVIDER_HOP
 from mobility.push.wire import ProviderHealth
 
 CREDENTIAL_SOON_DAYS = 14.0
@@ -78,6 +80,44 @@ CREDENTIAL = Rule(
     "From then on phones of this platform are not woken.",
     "Let the operator of the clearing house renew it.",
 )
+NO_EDGE = Rule(
+    "push.no-edge",
+    Severity.ERROR,
+    "the clearing house is at a SIP address, and there is no Access Edge",
+    "SIP reaches another organisation through an Edge only; notifications wait here until they "
+    "expire.",
+    'Set topology.edge.name, or push.transport = "https".',
+)
+NOT_FEDERATED = Rule(
+    "push.not-federated",
+    Severity.ERROR,
+    "federation with the domain of the clearing house is not allowed",
+    "Nothing leaves for a domain that nobody has allowed (CsAllowedDomain).",
+    "Put the domain into topology.edge.allowed_domains, and allow it on the Edge too.",
+)
+NO_RECORD = Rule(
+    "push.no-record",
+    Severity.ERROR,
+    "the DNS does not say where the clearing house's domain takes federation",
+    "A front end that is its own Edge finds partners by _sipfederationtls._tcp records.",
+    "Let the operator of the clearing house publish the record, or set a [[sip.route]] for the "
+    "domain.",
+)
+NO_HOSTING_PROVIDER = Rule(
+    "push.hosting-provider",
+    Severity.ERROR,
+    "the DNS leads to a server that is neither of the domain nor of a hosting provider",
+    "Whoever can change an answer of the DNS could read what users are told.",
+    "If it is right, name the server as proxy of a [[topology.providers]] table "
+    "(CsHostingProvider).",
+)
+NO_ANSWER = Rule(
+    "push.no-answer",
+    Severity.ERROR,
+    "the clearing house takes what it is sent, and its answers do not come back",
+    "Without them each notification is sent again until it expires, and no token is ever dropped.",
+    "Let answers to sip:push@SERVER_FQDN through the Edge to this front end.",
+)
 SWITCHED_OFF = Rule(
     "push.switched-off",
     Severity.ERROR,
@@ -94,6 +134,11 @@ NO_HOUSE = Rule(
     "Set push.clearing_house, or mobility push disable PLATFORM.",
 )
 RULES = (
+    NO_EDGE,
+    NOT_FEDERATED,
+    NO_RECORD,
+    NO_HOSTING_PROVIDER,
+    NO_ANSWER,
     SWITCHED_OFF,
     NO_HOUSE,
     CERTIFICATE,
@@ -106,13 +151,24 @@ RULES = (
     CREDENTIAL,
 )
 
+OF_HOPS = {
+    SETTING: NO_EDGE,
+    ALLOWED: NOT_FEDERATED,
+    PARTNER: NO_RECORD,
+    PROVIDER_HOP: NO_HOSTING_PROVIDER,
+    ADDRESS: UNREACHABLE,
+    REPLY: NO_ANSWER,
+}
+"""What it means that a question ended at a hop on the way through an Edge."""
+
 
 @attrs.frozen(slots=True)
 class Asked:
     """What came of asking the clearing house how it is.
 
     `unusable` says why the files of push.certificate and push.key cannot be used, `unreachable`
-    why no connection opens, `handshake` why TLS fails.  `refusal` is what was answered instead,
+    why no connection opens, `handshake` why TLS fails.  Over SIP `hop` is where it ended
+    (`mobility.push.message_house`) and `refusal` why.  `refusal` is what was answered instead,
     `refused` whether it means that we are not known.
     """
 
@@ -123,6 +179,7 @@ class Asked:
     handshake: str = ""
     refusal: str = ""
     refused: bool = False
+    hop: str = ""
     providers: Sequence[ProviderHealth] = ()
 
 
@@ -176,6 +233,9 @@ def _certificate(asked: Asked, now: datetime) -> Iterator[Finding]:
 def _hops(asked: Asked) -> Iterator[Finding]:
     """The first hop that fails, or what the last one says of the providers."""
     if asked.unusable:
+        return
+    if asked.hop in OF_HOPS:
+        yield Finding(OF_HOPS[asked.hop], asked.url, f"{asked.url}: {asked.refusal}")
         return
     for rule, what in (
         (UNREACHABLE, asked.unreachable),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+import attrs
 import h2.exceptions
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -224,7 +225,8 @@ class Apns:
         token = getattr(notification.device, payload.token_field)
         fate = await self._ask(token, list(payload.headers), payload.body)
         if isinstance(fate, Outcome):
-            return fate
+            dead = fate.outcome == DEAD
+            return attrs.evolve(fate, token_field=payload.token_field) if dead else fate
         return self._judge(fate, payload.token_field)
 
     async def probe(self) -> Outcome:

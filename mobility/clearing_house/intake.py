@@ -41,6 +41,9 @@ EVENTS: Catalogue = {
 FULL_RETRY_S = 30
 """What an organisation is told to wait when too much waits already (our choice)."""
 
+SKEW_S = 2
+"""A difference of clocks up to this is not corrected: it is the time on the way."""
+
 
 def number_of(*parts: str) -> int:
     """A hash of 64 bits, signed as SQLite keeps numbers, and never 0."""
@@ -84,6 +87,11 @@ class Intake:
         self._max_queued = max_queued
         self._log = log
         self._epoch = epoch
+
+    def skew_s(self, sent_at: int | None) -> int:
+        """How far our clock is ahead of a sender's, 0 for what is the time on the way."""
+        skew = 0 if sent_at is None else int(self._epoch()) - sent_at
+        return skew if abs(skew) > SKEW_S else 0
 
     async def take(
         self, organisation: Organisation, items: Sequence[Notification | Result], skew_s: int = 0

@@ -3,8 +3,6 @@
 Every request must come with a client certificate that an organisation is known by.
 """
 
-from collections.abc import Callable
-
 from mobility.clearing_house.credentials import Credentials
 from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisation, Organisations
@@ -18,16 +16,12 @@ from mobility.push.wire_json import decode_request, encode_health, encode_result
 
 SITES = frozenset({FEDERATION})
 
-SKEW_S = 2
-"""A difference of clocks up to this is not corrected: it is the time on the way."""
-
 
 def routes(
     organisations: Organisations,
     intake: Intake,
     verdicts: Verdicts,
     credentials: Credentials,
-    epoch: Callable[[], float],
 ) -> list[Route]:
     """The routes of the federation listener."""
 
@@ -44,8 +38,7 @@ def routes(
     async def notifications(request: Request) -> Response:
         organisation = whose(request)
         sent_at, items = decode_request(request.body)
-        skew = 0 if sent_at is None else int(epoch()) - sent_at
-        results = await intake.take(organisation, items, skew if abs(skew) > SKEW_S else 0)
+        results = await intake.take(organisation, items, intake.skew_s(sent_at))
         return _json(encode_results(results))
 
     async def news(request: Request) -> Response:

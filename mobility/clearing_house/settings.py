@@ -103,6 +103,21 @@ class WnsSettings:
 
 
 @attrs.frozen(slots=True)
+class SipSettings:
+    """`[sip]`: where front ends come to through an Access Edge.
+
+    Certificate, key and authorities are those of `[federation]` unless they are given.
+    """
+
+    endpoint: str
+    domain: str
+    """Front ends write to `sip:push@` this domain."""
+    certificate: Path
+    key: Path
+    client_ca: Path
+
+
+@attrs.frozen(slots=True)
 class QueueSettings:
     """`[queue]`."""
 
@@ -123,6 +138,7 @@ class Settings:
     data_dir: Path
     federation: ListenerConfig
     client_ca: Path
+    sip: SipSettings | None
     operator: ListenerConfig
     queue: QueueSettings
     log: LogConfig
@@ -156,6 +172,7 @@ def load(path: Path) -> Settings:
         data_dir=data_dir,
         federation=federation,
         client_ca=client_ca,
+        sip=_sip(top, federation, client_ca),
         operator=operator,
         queue=queue.record(
             QueueSettings, path=queue.read("path", Path, data_dir / "clearing-house.sqlite")
@@ -185,6 +202,23 @@ def _federation(table: Table) -> tuple[ListenerConfig, Path]:
     table.finish()
     site = Site(FEDERATION, True)
     return ListenerConfig(FEDERATION, endpoint, site, True, certificate, key), client_ca
+
+
+def _sip(top: Table, federation: ListenerConfig, client_ca: Path) -> SipSettings | None:
+    table = top.table("sip")
+    domain = table.read("domain", str, "")
+    if not domain and not table.read("endpoint", str, ""):
+        table.finish()
+        return None
+    labels = domain.split(".")
+    if domain != domain.lower() or not all(one.replace("-", "").isalnum() for one in labels):
+        raise table.fault("domain", "must be a domain name in lower case")
+    endpoint = read_endpoint(table)
+    certificate = table.read("certificate", Path, federation.certificate)
+    key = table.read("key", Path, federation.key)
+    client_ca = table.read("client_ca", Path, client_ca)
+    table.finish()
+    return SipSettings(endpoint, domain, certificate, key, client_ca)
 
 
 def _operator(table: Table) -> ListenerConfig:

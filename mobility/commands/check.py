@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mobility.domain.addresses import is_domain, user_uri
 from mobility.errors import OperatorFault
 from mobility.operate.push import PATH as PUSH
 from mobility.planning.deployment import Deployment, Place, deployment_of, dns_name, is_address
+from mobility.push_federation import lone_house
 from mobility.urls import parts_of
 
 HOLD_S = 75.0
@@ -231,7 +233,8 @@ def _run(
             else:
                 deployment = deployment_of(config)
             now = datetime.now(UTC)
-            looking = Check(config, deployment, wishes, now, reactor, parts, platforms)
+            federated = partial(lone_house, reactor=reactor)
+            looking = Check(config, deployment, wishes, now, reactor, parts, platforms, federated)
             reports.update(await looking.reports())
         except BaseException as error:
             failures.append(error)

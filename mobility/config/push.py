@@ -6,9 +6,13 @@ from urllib.parse import urlsplit
 import attrs
 
 from mobility.config.services import DAY_S
+from mobility.domain.addresses import is_domain
 from mobility.domain.push_rules import PushSettings
 from mobility.toml_table import Table, between, one_of
 from mobility.urls import parts_of
+
+HTTPS, SIP = "https", "sip"
+"""How a clearing house is reached."""
 
 
 @attrs.frozen(slots=True)
@@ -16,7 +20,10 @@ class PushConfig:
     """`[push]`: the front end's half of push notifications."""
 
     clearing_house: str = ""
-    """The https URL of a clearing house; without one nothing is sent."""
+    """The https URL of a clearing house, or `sip:push@DOMAIN` where `transport` is "sip"; without
+    one nothing is sent."""
+    transport: str = one_of(HTTPS, SIP)
+    """"sip" sends SIP MESSAGE requests through the Access Edge, with `sip.peer_certificate`."""
     certificate: str = ""
     key: str = ""
     ca: str = ""
@@ -43,6 +50,11 @@ class PushConfig:
     trace_days: int = between(2, 1, 30)
     """For how long it can be asked what became of a notification."""
 
+    @property
+    def domain(self) -> str:
+        """The SIP domain of the clearing house, "" over HTTPS."""
+        return self.clearing_house.partition("@")[2] if self.transport == SIP else ""
+
     def files(self) -> list[Path]:
         """The PEM files that are named."""
         return [Path(name) for name in (self.certificate, self.key, self.ca) if name]
@@ -62,7 +74,12 @@ class PushConfig:
 def read_push(table: Table) -> PushConfig:
     settings = table.record(PushConfig)
     url = settings.clearing_house
-    if url:
+    if url and settings.transport == SIP:
+        user, _, domain = url.partition("@")
+        if user != "sip:push" or not is_domain(domain) or domain != domain.lower():
+            rule = 'must be sip:push@DOMAIN in lower case where push.transport is "sip"'
+            raise table.fault("clearing_house", rule)
+    elif url:
         parts = parts_of(url)
         if parts is None or parts.scheme != "https" or urlsplit(url).path not in ("", "/"):
             raise table.fault("clearing_house", "must be an https URL without a path")

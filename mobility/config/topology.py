@@ -192,7 +192,10 @@ def check_director(file: str, topology: TopologyConfig, sip: SipConfig) -> None:
 
 
 def check_push(file: str, topology: TopologyConfig, push: PushConfig) -> None:
-    """Refuse a clearing house to which the Edge does not allow federation.  OperatorFault."""
+    """Refuse a clearing house to which the Edge does not allow federation.  OperatorFault.
+
+    One that is reached by SIP is refused when something is sent, as the Edge itself does it.
+    """
     host = urlsplit(push.clearing_house).hostname or ""
     edge = topology.domain.edge
     if edge is not None and host and not edge.allows(host):

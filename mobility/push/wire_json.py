@@ -87,7 +87,10 @@ def encode_notification(notification: Notification) -> bytes:
 
 
 def encode_batches(
-    notifications: Iterable[Notification], now: float | None = None
+    notifications: Iterable[Notification],
+    now: float | None = None,
+    most_items: int = BATCH_ITEMS,
+    most_bytes: int = BATCH_BYTES,
 ) -> Iterator[tuple[bytes, int]]:
     """Request bodies within both bounds, in order, each with how many it holds.
 
@@ -100,7 +103,7 @@ def encode_batches(
     items: list[bytes] = []
     for notification in notifications:
         item = encode_notification(notification)
-        if items and (len(items) == BATCH_ITEMS or size + len(item) > BATCH_BYTES - 64):
+        if items and (len(items) == most_items or size + len(item) > most_bytes - 64):
             yield head + b",".join(items) + b"]}", len(items)
             items, size = [], 0
         items.append(item)
@@ -148,7 +151,11 @@ def decode_batch(body: bytes) -> list[Notification | Result]:
 
 def decode_request(body: bytes) -> tuple[int | None, list[Notification | Result]]:
     """The sender's time of day, if it said it, and what `decode_batch` gives.  Raises WireFault."""
-    message = _message(body, BATCH_BYTES)
+    return read_request(read_message(body, BATCH_BYTES))
+
+
+def read_request(message: dict[str, Any]) -> tuple[int | None, list[Notification | Result]]:
+    """What `decode_request` gives, of a message that is read already.  Raises WireFault."""
     items = _items(message, "notifications", BATCH_ITEMS)
     now = None
     if message.get("now") is not None:
@@ -224,7 +231,7 @@ def _device(item: object) -> Device:
 def decode_results(body: bytes) -> list[Result]:
     """The results of a request, in its order.  Raises WireFault."""
     results = []
-    for item in _items(_message(body, ANSWER_BYTES), "results", BATCH_ITEMS):
+    for item in _items(read_message(body, ANSWER_BYTES), "results", BATCH_ITEMS):
         with _Whole("result"):
             outcome = _text(item, "outcome", 32)
             if outcome not in OUTCOMES:
@@ -243,7 +250,7 @@ def decode_results(body: bytes) -> list[Result]:
 
 def decode_verdicts(body: bytes) -> VerdictPage:
     """A page of verdicts.  Raises WireFault."""
-    message = _message(body, ANSWER_BYTES)
+    message = read_message(body, ANSWER_BYTES)
     verdicts = []
     for item in _items(message, "verdicts", VERDICTS_PAGE):
         with _Whole("verdict"):
@@ -269,7 +276,7 @@ def decode_verdicts(body: bytes) -> VerdictPage:
 
 def decode_health(body: bytes) -> Health:
     """Raises WireFault."""
-    message = _message(body, ANSWER_BYTES)
+    message = read_message(body, ANSWER_BYTES)
     providers = []
     for item in _items(message, "providers", 1000):
         with _Whole("provider"):
@@ -309,8 +316,8 @@ class _Whole:  # a context manager
             raise WireFault("Malformed", f"A {self._part} cannot be read: {error}.") from error
 
 
-def _message(body: bytes, limit: int) -> dict[str, Any]:
-    """The outermost object, whose version is known."""
+def read_message(body: bytes, limit: int) -> dict[str, Any]:
+    """The outermost object, whose version is known.  Raises WireFault."""
     if len(body) > limit:
         raise WireFault("TooMany", f"The message is larger than {limit} bytes.")
     try:

@@ -170,6 +170,7 @@ class SipConnection:
     def close(self) -> None:
         if self._transport is not None:
             self.deadline = self._server.now() + CLOSING_S
+            self._transport.unregisterProducer()  # type: ignore[attr-defined]  # TLS waits for it
             self._transport.loseConnection()
 
     def abort(self) -> None:

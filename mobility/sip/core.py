@@ -155,7 +155,8 @@ class Core:
         self._log = log
         self.entropy = entropy
         self._numbers = 0
-        self.transactions = Transactions(self, Timers(clock).later)
+        self._timers = Timers(clock)
+        self.transactions = Transactions(self, self._timers.later)
         self._handlers: dict[str, Handler] = {}
         self._within: set[str] = set()
         self.allow = ""
@@ -170,6 +171,10 @@ class Core:
 
     def new_tag(self) -> str:
         return new_tag(self.entropy)
+
+    def stop(self) -> None:
+        """Let no transaction wait for anything any more."""
+        self._timers.stop()
 
     def via(self, transport: str, sent_by: str) -> str:
         """A Via of ours for one request."""

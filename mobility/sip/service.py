@@ -46,6 +46,7 @@ from mobility.sip.outgoing import ClientTls, Outgoing, Place
 from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
 from mobility.sip.probing import Probing
+from mobility.sip.questions import Questions
 from mobility.sip.redirects import Redirects
 from mobility.sip.registrar import Registrar
 from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
@@ -135,8 +136,8 @@ class SipSide:
             burst=settings.burst,
             sources=sources,
         )
-        records = system_records(reactor, settings.resolvers)
-        locator = DnsLocator(records, _spoken(settings, tls), entropy)
+        self.records = system_records(reactor, settings.resolvers)
+        locator = DnsLocator(self.records, _spoken(settings, tls), entropy)
         mixer = services.mixer
         self.routes = StaticRoutes(
             settings,
@@ -210,7 +211,8 @@ class SipSide:
             log,
         )
         self.pages = Pages(services.pages, domains, parties, carrier, epoch)
-        self.core.serve("MESSAGE", self.pages.message)
+        self.questions = Questions(self.core, self.client, self.outgoing, locator)
+        self.core.serve("MESSAGE", self.questions.before(self.pages.message))
         carrier.sessions = Sessions(
             self.core,
             self.client,

@@ -84,6 +84,15 @@ class StaticRoutes:
             raise SipRefusal(404)
         return [target_of(uri)]
 
+    def targets_of(self, domain: str) -> list[Target]:
+        """The targets of the `[[sip.route]]` of a domain, none without one."""
+        route = self._by_domain.get(domain)
+        return (
+            []
+            if route is None
+            else [one for one in self._targets(route) if isinstance(one, Target)]
+        )
+
     def to_gateway(self, gateway: Gateway) -> list[Way]:
         """How a gateway is reached."""
         return [target_of_gateway(gateway)]

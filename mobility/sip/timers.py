@@ -29,6 +29,11 @@ class Timers:
             queue = self._queues[seconds] = _Queue(self._clock, seconds)
         return queue.start(action)
 
+    def stop(self) -> None:
+        """Nothing that was started ends any more."""
+        for queue in self._queues.values():
+            queue.stop()
+
 
 @attrs.define(slots=True, eq=False)
 class Timer:
@@ -58,6 +63,13 @@ class _Queue:
         if self._call is None:
             self._call = self._clock.callLater(self._seconds, self._end)
         return timer
+
+    def stop(self) -> None:
+        """Forget them all."""
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+        self.waiting.clear()
 
     def _end(self) -> None:
         """End those whose time has come; there may be none, since they can be cancelled."""

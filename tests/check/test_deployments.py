@@ -23,6 +23,8 @@ from mobility.check.looking import STRANGER
 from mobility.check.proxy import carried_domain, is_at, root_of
 from mobility.check.session import Session
 from mobility.planning.deployment import Place
+from mobility.push.message_house import ALLOWED, ANSWER, PARTNER, REPLY, SETTING
+from mobility.push.message_house import PROVIDER as HOSTED
 from tests.check.scenes import (
     AUTHORITY,
     DOMAINS,
@@ -355,10 +357,21 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
         house(leaf=signed(("fe1.example.com",), [ExtendedKeyUsageOID.SERVER_AUTH], 2048)),
         house(leaf=client_leaf(timedelta(days=-380))),
     ),
+    "push.no-edge": (house(hop=SETTING, refusal="there is none"),),
+    "push.not-federated": (house(hop=ALLOWED, refusal="403", refused=True),),
+    "push.no-record": (house(hop=PARTNER, refusal="there is no record"),),
+    "push.hosting-provider": (house(hop=HOSTED, refusal="it names a stranger"),),
+    "push.no-answer": (house(hop=REPLY, refusal="no answer came within 10 s"),),
     "push.unreachable": (house(unreachable="Connection refused"),),
     "push.handshake": (house(handshake="Error: certificate verify failed"),),
-    "push.not-allowed": (house(refusal="it answered 403", refused=True),),
-    "push.other-service": (house(refusal="it answered 404"),),
+    "push.not-allowed": (
+        house(refusal="it answered 403", refused=True),
+        house(hop=ANSWER, refusal="it answered 403 Forbidden", refused=True),
+    ),
+    "push.other-service": (
+        house(refusal="it answered 404"),
+        house(hop=ANSWER, refusal="it answered 504 Server Time-out"),
+    ),
     "push.no-provider": (house(providers=()),),
     "push.provider": (
         house(providers=(attrs.evolve(PROVIDERS[0], state="refused"), PROVIDERS[1])),

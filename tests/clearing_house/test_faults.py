@@ -108,6 +108,18 @@ class ApnsFaults(RunningCase):
         verdict = await self.fate(push(device(registered=since + 50)))
         self.assertEqual(verdict.outcome, "delivered")
 
+    async def test_no_token_of_theirs(self) -> None:
+        """What can be no token of Apple's is dead without asking them, and nothing is left of
+        the push."""
+        verdict = await self.fate(push(device(token="no token")))
+        self.assertEqual(
+            (verdict.outcome, verdict.token_field, verdict.status),
+            ("dead", "token", "the token is no hexadecimal number"),
+        )
+        verdict = await self.fate(push(device(token="no token", voip_token="none"), "call"))
+        self.assertEqual((verdict.outcome, verdict.token_field), ("dead", "voip_token"))
+        self.assertEqual(self.running.house.queued, 0)
+
     async def test_too_many_requests(self) -> None:
         """A device that gets too many is asked again later, and others meanwhile."""
         refusals = [Reply(429, "TooManyRequests", headers=(("retry-after", "1"),))] * 2

@@ -17,6 +17,14 @@ class TimersTests(SynchronousTestCase):
     def start(self, seconds: float, name: str) -> Timer:
         return self.timers.later(seconds, lambda: self.ended.append(name))
 
+    def test_stopped(self) -> None:
+        """Once they are stopped none ends, and the reactor has nothing to call."""
+        self.timers.later(1.0, lambda: self.ended.append("one"))
+        self.timers.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(2)
+        self.assertEqual(self.ended, [])
+
     def test_order(self) -> None:
         """Timers end when their time has come, those of all lengths."""
         self.start(2.0, "c")
