@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import crowd, fanout, get, im, memory, push, reconnect, signin, sip, waking
+from benchmarks import calm, crowd, fanout, get, im, memory, push, reconnect, signin, sip, waking
 from benchmarks.front_end import FrontEnd
 from benchmarks.report import Effort, table, verdict
 from benchmarks.server import GENERATOR_CORE, SERVER_CORE
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "sip": sip,
     "push": push,
     "waking": waking,
+    "calm": calm,
     "reconnect": reconnect,
 }
 

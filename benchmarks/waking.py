@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -97,18 +96,19 @@ def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result
 
 
 def _enqueue(front_end: FrontEnd, people: dict[bool, Sequence[Person]], effort: Effort) -> Result:
-    """Processor time of a message to somebody with a device beside one to somebody without."""
-    per_message_ms: dict[bool, float] = {}
-    for woken in (False, True):
-        if woken:
-            unit = Unit()
-            unit.save(PushSwitch("global", "apns", True))
-            for number, person in enumerate(people[woken]):
-                unit.save(subscription(person.uri, number, "org.example.app"))
-            front_end.store(unit)
-        with front_end.server:
-            rates = asyncio.run(_rates(front_end, people[woken], effort))
-        per_message_ms[woken] = 1_000 / statistics.median(rates)
+    """Processor time of a message to somebody with a device beside one to somebody without.
+
+    Both are measured by turns in one process: two processes differ by more than the goal on a
+    machine that others use as well.  Of the turns of each the one counts that was disturbed least.
+    """
+    unit = Unit()
+    unit.save(PushSwitch("global", "apns", True))
+    for number, person in enumerate(people[True]):
+        unit.save(subscription(person.uri, number, "org.example.app"))
+    front_end.store(unit)
+    with front_end.server:
+        rates = asyncio.run(_rates(front_end, people, effort))
+    per_message_ms = {woken: 1_000 / max(found) for woken, found in rates.items()}
     added = per_message_ms[True] - per_message_ms[False]
     return Result(
         "waking: enqueue, added to a message",
@@ -120,14 +120,21 @@ def _enqueue(front_end: FrontEnd, people: dict[bool, Sequence[Person]], effort: 
     )
 
 
-async def _rates(front_end: FrontEnd, people: Sequence[Person], effort: Effort) -> list[float]:
-    pairs = await ucwa_pairs(front_end, people)
-    found = [await rate(front_end.server, pairs, effort.seconds) for _ in range(effort.turns + 1)][
-        1:
-    ]
-    for pair in pairs:
-        for party in pair:
-            await party.stop()
+async def _rates(
+    front_end: FrontEnd, people: dict[bool, Sequence[Person]], effort: Effort
+) -> dict[bool, list[float]]:
+    """Messages for each second of processor time, of those without devices and those with."""
+    pairs = {woken: await ucwa_pairs(front_end, some) for woken, some in people.items()}
+    found: dict[bool, list[float]] = {woken: [] for woken in pairs}
+    for turn in range(effort.turns + 1):
+        for woken, some in pairs.items():
+            measured = await rate(front_end.server, some, effort.seconds)
+            if turn:
+                found[woken].append(measured)
+    for some in pairs.values():
+        for pair in some:
+            for party in pair:
+                await party.stop()
     return found
 
 

@@ -18,6 +18,7 @@ COUNTS = (
 """The numbers of missedItems."""
 
 UNREAD = "mobility:unread"
+DELIVERY = "mobility:delivery"
 PUSH, SUBSCRIPTION = "mobility:pushSubscriptions", "mobility:pushSubscription"
 
 PAGE = 50
@@ -205,6 +206,78 @@ async def woken(stage: Stage) -> None:
         raise Stopped(f"{PUSH} answered {listed.status}")
 
 
+async def unwelcome(stage: Stage) -> None:
+    """What a subscription refuses, field by field, and where no device is meant."""
+    alice = await stage.person(0)
+    all_of_them = alice.part("me").links[PUSH][0].href
+    good = {"platform": "fcm", "appId": "com.example.app", "token": "B" * 40}
+    for changes, wrong in (
+        ({"platform": "mpns"}, "platform"),
+        ({"platform": ""}, "platform"),
+        ({"appId": "a b"}, "appId"),
+        ({"token": ""}, "token"),
+        ({"platform": "webpush", "endpoint": "http://push.example.org/1"}, "endpoint"),
+        ({"platform": "webpush", "endpoint": "https://push.example.org/1"}, "p256dh"),
+        ({"collapse": "some"}, "collapse"),
+        ({"deviceName": "x" * 101}, "deviceName"),
+        ({"quietFrom": "25:00", "quietUntil": "07:00", "timeZone": "Etc/UTC"}, "quietFrom"),
+        ({"quietFrom": "22:00", "quietUntil": "07:00", "timeZone": "Nowhere"}, "timeZone"),
+    ):
+        answer = await alice.write("POST", all_of_them, PUSH, {**good, **changes})
+        if answer.status != 400:
+            raise Stopped(f"{PUSH} answered {answer.status} to {changes}")
+        if wrong not in alice.reason(answer).parameters:
+            raise Stopped(f"{PUSH} does not say that {wrong} is wrong in {changes}")
+    made = alice.read(await alice.write("POST", all_of_them, PUSH, good))
+    answer = await alice.write("PUT", made.href, SUBSCRIPTION, {"collapse": "some"})
+    if answer.status != 400:
+        raise Stopped(f"a wrong preference was answered {answer.status}")
+    again = await alice.write("POST", all_of_them, PUSH, good)
+    if again.status != 200:
+        raise Stopped(f"a device that is known was answered {again.status}")
+    listed = alice.read(await alice.send("GET", all_of_them, PUSH))
+    if made.href not in [one.href for one in listed.embedded.get(SUBSCRIPTION, ())]:
+        raise Stopped("the list lacks a subscription")
+    await alice.delete(made)
+    for method in ("GET", "PUT", "DELETE"):
+        if method == "PUT":
+            answer = await alice.write(method, made.href, SUBSCRIPTION, {"collapse": "all"})
+        else:
+            answer = await alice.send(method, made.href, SUBSCRIPTION)
+        if answer.status != 404:
+            raise Stopped(f"{method} of what is over answered {answer.status}")
+
+
+async def delivered(stage: Stage) -> None:
+    """A sender sees what became of a message, and nobody else does: mobility:delivery."""
+    alice, bob = await stage.people(2)
+    hers, _ = await talk(alice, bob, "delivered")
+    send = hers.links["sendMessage"][0].href
+    plain = {"Content-Type": "text/plain;charset=utf-8"}
+    sent = await alice.send("POST", send, "sendMessage", b"Read me", headers=plain)
+    if sent.status != 201:
+        raise Stopped(f"sendMessage answered {sent.status}")
+    href = sent.headers["location"]
+
+    async def state() -> str:
+        return (await alice.fetch(href, "message")).text(DELIVERY)
+
+    for _ in range(2):  # the invitation's message, and this one
+        told = embedded(await bob.hears("completed", "message", direction="Incoming"))
+    await say(alice, hers, "And this")
+    await bob.hears("completed", "message", direction="Incoming")  # asks for what comes next
+    if (found := await state()) != "delivered":
+        raise Stopped(f"a message that was fetched is {found!r}")
+    unread = bob.part("communication").links[UNREAD][0].href
+    marked = await bob.write("POST", unread, UNREAD, {"upTo": told.href})
+    if marked.status != 204:
+        raise Stopped(f"mobility:unread answered {marked.status} to a POST")
+    if (found := await state()) != "read":
+        raise Stopped(f"a message that was read is {found!r}")
+    if DELIVERY in (await bob.fetch(told.href, "message")).properties:
+        raise Stopped("the reader is told what became of the message")
+
+
 SCENARIOS = (
     Scenario("history: a past conversation", past),
     Scenario("history: missed", missed),
@@ -213,4 +286,6 @@ SCENARIOS = (
     Scenario("history: replayed", replayed),
     Scenario("history: devices agree", agreed, ours_only=True),
     Scenario("history: devices to wake", woken, ours_only=True),
+    Scenario("history: devices that cannot be woken", unwelcome, ours_only=True),
+    Scenario("history: what became of a message", delivered, ours_only=True),
 )
