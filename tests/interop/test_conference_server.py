@@ -1,4 +1,5 @@
-"""A meeting with a conference server and a telephone that dials in: SIPp mixes, baresip calls."""
+"""Meetings with a conference server and telephones: SIPp mixes, baresip dials in, and SIPp is the
+gateway through which a meeting calls."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from twisted.trial.unittest import TestCase
 
 from mobility.demo_meeting import Attendee
 from tests.interop.baresip import Baresip, Control
-from tests.interop.child import free_port, program
-from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.child import Child, free_port, program
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 from tests.interop.sipp import Sipp, answer, request, scenario
 from tests.interop.test_sipp_calls import TYPE, ringing, sdp
 from tests.interop.test_sipp_events import PHONES
@@ -40,6 +41,27 @@ MIXES = scenario(
 )
 """Bob's phone comes in, is muted and unmuted by Alice, and leaves."""
 
+MIXED = sdp().replace("40000", "40002")
+MIXES_TELEPHONE = scenario(
+    request("INVITE", "sip:alice@example.test", "m=audio 40000"),
+    ringing(200, "OK", TYPE, body=MIXED),
+    request("ACK"),
+    request("BYE"),
+    answer(200, "OK"),
+)
+TELEPHONE = scenario(
+    request("INVITE", r"INVITE sip:\+4930123456@127.0.0.1", "Content-Length: 0"),
+    ringing(180, "Ringing"),
+    ringing(200, "OK", TYPE, body=sdp()),
+    request("ACK", "a=inactive"),
+    request("INVITE", "m=audio 40002", "a=sendrecv"),
+    answer(200, "OK", TYPE, body=sdp("sendrecv", 2)),
+    request("ACK"),
+    request("BYE"),
+    answer(200, "OK"),
+)
+"""Alice's telephone behind a gateway: it offers, and hears what the mixer answers (RFC 3725)."""
+
 
 class ConferenceServerTests(TestCase):
     """Alice leads a meeting with her application, Bob calls it with baresip."""
@@ -48,10 +70,12 @@ class ConferenceServerTests(TestCase):
 
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
-        program("baresip", "baresip-core")
         self.process = FrontEndProcess(Path(self.mktemp()))
         self.port = self.process.port(5060)
         self.server = free_port()
+
+    async def begin(self) -> None:
+        """Start the front end, and let Alice sign in."""
         with self.process.config.open("a") as config:
             for transport in ("udp", "tcp"):
                 config.write(PHONES.format(transport=transport, port=self.port))
@@ -66,6 +90,14 @@ class ConferenceServerTests(TestCase):
         self.alice.listen()
         await self.alice.make_available("Messaging")
         self.addCleanup(self.alice.sign_out)
+
+    async def element(self, script: str, port: int) -> tuple[Sipp, Child]:
+        """SIPp as a server that takes one call."""
+        sipp = Sipp(Path(self.mktemp()), self.port, "tcp")
+        child = sipp.start(script, "bob", "-p", str(port))
+        self.addCleanup(child.stop)
+        await child.listening(port)
+        return sipp, child
 
     async def phone(self) -> tuple[Baresip, Control]:
         """Bob's phone, registered."""
@@ -87,10 +119,9 @@ class ConferenceServerTests(TestCase):
     async def test_dials_in(self) -> None:
         """A phone that calls the conference id is put through to the server; its audio is seen by
         the meeting, is muted and unmuted by its leader, and ends when the phone hangs up."""
-        mixer = Sipp(Path(self.mktemp()), self.port, "tcp")
-        mixing = mixer.start(MIXES, "bob", "-p", str(self.server))
-        self.addCleanup(mixing.stop)
-        await mixing.listening(self.server)
+        program("baresip", "baresip-core")
+        await self.begin()
+        mixer, mixing = await self.element(MIXES, self.server)
         phone, control = await self.phone()
         meeting = await self.alice.post("myOnlineMeetings", {"subject": "Review"}, expect=201)
         await self.alice.knock(meeting["onlineMeetingUri"])
@@ -110,3 +141,39 @@ class ConferenceServerTests(TestCase):
         self.assertEqual(self.process.events("sip.failed"), [])
         self.assertEqual(self.process.events("schedule.failed"), [])
         control.transport.loseConnection()
+
+    def operate(self, *words: str) -> None:
+        """A `mobility` command before the front end starts."""
+        made = command(*words, "--config", str(self.process.config))
+        self.assertEqual(made.returncode, 0, made.stderr)
+
+    async def test_calls_a_telephone(self) -> None:
+        """A meeting calls a telephone through a gateway: what it offers is offered to the server,
+        whose answer it hears; stopPhoneAudio hangs up both."""
+        port = free_port()
+        self.process.add_to("sip", "gateway_probe_s = 0.0")
+        self.operate("voice", "usage", "add", "All")
+        self.operate("voice", "gateway", "add", "127.0.0.1", f"--port={port}", "--transport=tcp")
+        where = "--number-pattern", r"^\+", "--usages", "All", "--gateways", "127.0.0.1"
+        self.operate("voice", "route", "add", "Everywhere", *where)
+        self.operate("voice", "policy", "set", "global", "--usages", "All")
+        await self.begin()
+        mixer, mixing = await self.element(MIXES_TELEPHONE, self.server)
+        gateway, ringing_there = await self.element(TELEPHONE, port)
+        await self.alice.post("startOnlineMeeting", {"subject": "Plans"}, expect=201)
+        joined = await self.alice.event("completed", "onlineMeetingInvitation", state="Connected")
+        links = joined["_embedded"]["onlineMeetingInvitation"]["_links"]
+        conversation = await self.alice.get(links["conversation"]["href"])
+        meeting = await self.alice.get(conversation["_links"]["onlineMeeting"]["href"])
+        audio = await self.alice.get(conversation["_links"]["phoneAudio"]["href"])
+        wanted = {"to": meeting["onlineMeetingUri"], "phoneNumber": "+4930123456"}
+        await self.alice.create(audio["_links"]["addPhoneAudio"]["href"], wanted)
+        await self.alice.event("completed", "phoneAudioInvitation", state="Connected")
+        told = await self.alice.event("updated", "phoneAudio", state="Connected")
+        links = told["_embedded"]["phoneAudio"]["_links"]
+        await self.alice.post_href(links["stopPhoneAudio"]["href"])
+        await self.alice.event("updated", "phoneAudio", state="Disconnected")
+        self.assertEqual(await ringing_there.end(), 0, gateway.complaints)
+        self.assertEqual(await mixing.end(), 0, mixer.complaints)
+        self.assertEqual(self.process.events("sip.failed"), [])
+        self.assertEqual(self.process.events("schedule.failed"), [])

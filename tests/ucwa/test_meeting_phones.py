@@ -135,3 +135,10 @@ class WithoutWayTests(MixedTestCase):
         self.refused(
             await self.bob.post(f"{self.his}/phoneAudio/addPhoneAudio", body), 403, "Forbidden"
         )
+
+    async def test_way_comes(self) -> None:
+        """Who is in a meeting is told when the voice policy leads to telephones from now on."""
+        await self.service.let_phone()
+        await self.service.settle()
+        self.assertIn(("conversation", "updated"), briefly(await self.bob.events()))
+        self.assertIn("phoneAudio", self.links(await self.bob.document(self.his)))
