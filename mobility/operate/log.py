@@ -145,31 +145,33 @@ class JsonLog:
         self._second = -1
         self._until_second = ""
         self._stamp = ""
-        self._sink = Sink(descriptor, lambda lost: self._line("log.dropped", {"lines": lost}))
+        self._sink = Sink(
+            descriptor, lambda lost: self._line(self._clock(), "log.dropped", {"lines": lost})
+        )
         self._later: Callable[[Callable[[], None]], object] | None = None
-        self._gathered: list[bytes] = []
+        self._gathered: list[tuple[float, str, dict[str, object]]] = []
 
     def gather(self, later: Callable[[Callable[[], None]], object]) -> None:
-        """Write the access lines of one turn of the reactor together, at its end.
+        """Make and write the access lines of one turn of the reactor together, at its end.
 
         `later` calls what it is given then.  Any other line is written at once, after those.
         """
         self._later = later
 
     def emit(self, event: str, /, **fields: object) -> None:
-        line = self._line(event, fields)
+        now = self._clock()
         if self._later is not None and event in ACCESS:
             if not self._gathered:
                 self._later(self._write_gathered)
-            self._gathered.append(line)
+            self._gathered.append((now, event, fields))
         else:
             self._write_gathered()
-            self._sink.write(line)
+            self._sink.write(self._line(now, event, fields))
 
     def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
         if gathered:
-            self._sink.write(b"".join(gathered), len(gathered))
+            self._sink.write(b"".join([self._line(*one) for one in gathered]), len(gathered))
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self.emit(event, **fields, failure=_traceback(failure))
@@ -183,12 +185,12 @@ class JsonLog:
         """Go on in another file."""
         self._sink.replace(descriptor)
 
-    def _line(self, event: str, fields: dict[str, object]) -> bytes:
-        return _encoded({"time": self._time(), "event": event, **fields})
+    def _line(self, at: float, event: str, fields: dict[str, object]) -> bytes:
+        return _encoded({"time": self._time(at), "event": event, **fields})
 
-    def _time(self) -> str:
+    def _time(self, at: float) -> str:
         """Made once for all lines of a millisecond."""
-        at_ms = int(self._clock() * 1000)
+        at_ms = int(at * 1000)
         if at_ms != self._at_ms:
             self._at_ms = at_ms
             second, ms = divmod(at_ms, 1000)
