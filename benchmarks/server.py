@@ -55,6 +55,8 @@ class Server:
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
+        self.more_ports: tuple[int, ...] = ()
+        """Others on which it listens when it is ready."""
 
     def __enter__(self) -> "Server":
         self.start()
@@ -93,7 +95,8 @@ class Server:
 
     def _accepts(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1.0).close()
+            for port in (self.port, *self.more_ports):
+                socket.create_connection(("127.0.0.1", port), 1.0).close()
         except OSError:
             return False
         return True

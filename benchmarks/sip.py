@@ -24,6 +24,13 @@ MOST_OF_A_CONNECTION = 1.3
 CONNECTIONS = 16
 PAIRS = 16
 
+GROUP = 4 * PAIRS
+"""Users of one measurement of messages.  Each has a group of its own: who had a phone on another
+listener has two, and a message goes to both."""
+
+IDLE = 4 * GROUP
+"""The first of those whose phones are idle."""
+
 REGISTRATIONS = (1_000, 4_000)
 QUICK_REGISTRATIONS = (200, 1_000)
 
@@ -91,12 +98,13 @@ def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result
                 key=certificate.key,
             )
         )
-    front_end.prepare(WARM + counts[-1], signed_in=False, sip=True)
+    front_end.server.more_ports = tuple(ports.values())
+    front_end.prepare(IDLE + WARM + counts[-1], signed_in=False, sip=True)
     with front_end.server:
-        for transport, port in ports.items():
+        for group, (transport, port) in enumerate(ports.items()):
             tls = front_end.tls if transport == "TLS" else None
             yield options(front_end, directory, effort, transport, port, tls)
-            yield from relayed(front_end, directory, effort, transport, port, tls)
+            yield from relayed(front_end, directory, effort, transport, port, tls, group * GROUP)
     with front_end.server:
         yield from beside_kamailio(front_end, directory, effort, ports)
     with bound("sip_responder", certificate, directory) as responder:
@@ -139,15 +147,19 @@ def relayed(
     transport: str,
     port: int,
     tls: ssl.SSLContext | None,
+    first: int,
 ) -> Iterator[Result]:
-    """MESSAGE from one phone to another, and durable ones to users who are away beside it."""
+    """MESSAGE from one phone to another, and durable ones to users who are away beside it.
+
+    The users are those from `first` on.
+    """
     plain = () if tls else ("plain",)
     with bound("sip_relay", front_end.certificate, directory, *plain) as relay:
         sides = (relay, relay.port), (front_end.server, port)
-        rates = by_turns_of([between_phones(*side, tls) for side in sides], effort)
+        rates = by_turns_of([between_phones(*side, tls, first) for side in sides], effort)
     yield by_turns(f"SIP MESSAGE between phones, {transport}", "/cpu-s", *rates, LEAST_OF_A_RELAY)
-    senders = registered(PAIRS, port, tls)
-    away = [(one, f"user{2 * PAIRS + number}") for number, one in enumerate(senders)]
+    senders = registered(first + 2 * PAIRS, PAIRS, port, tls)
+    away = [(one, f"user{first + 3 * PAIRS + number}") for number, one in enumerate(senders)]
     with closing(Writing(front_end.server, away, status=202)) as kept:
         kept.run(effort.seconds)
         yield Result(
@@ -163,7 +175,7 @@ def beside_kamailio(
     """Kamailio's figures and ours, taken by turns, where it is installed; they have no goal."""
     if not installed():
         return
-    for transport, port in ports.items():
+    for group, (transport, port) in enumerate(ports.items(), 2):
         tls = front_end.tls if transport == "TLS" else None
         asked = [requests(number, transport) for number in range(CONNECTIONS)]
         with Kamailio(front_end.certificate, directory) as kamailio:  # with nobody registered
@@ -173,13 +185,14 @@ def beside_kamailio(
             )
             rates = by_turns_of([Load(*side, tls, asked, take) for side in sides], effort)
             yield beside(f"SIP OPTIONS, {transport}, beside Kamailio", "/cpu-s", *rates)
-            rates = by_turns_of([between_phones(*side, tls) for side in sides], effort)
+            loads = [between_phones(*side, tls, group * GROUP) for side in sides]
+            rates = by_turns_of(loads, effort)
             yield beside(f"SIP MESSAGE, {transport}, beside Kamailio", "/cpu-s", *rates)
 
 
-def between_phones(server: Server, port: int, tls: ssl.SSLContext | None) -> Writing:
+def between_phones(server: Server, port: int, tls: ssl.SSLContext | None, first: int) -> Writing:
     """Pairs of phones of which one writes and the other answers."""
-    phones = registered(2 * PAIRS, port, tls)
+    phones = registered(first, 2 * PAIRS, port, tls)
     pairs = zip(phones[::2], phones[1::2], strict=True)
     return Writing(server, [(one, other.user) for one, other in pairs], phones[1::2])
 
@@ -194,9 +207,9 @@ def by_turns_of(loads: Sequence[Load], effort: Effort) -> tuple[list[float], ...
     return tuple(list(rates) for rates in zip(*turns[1:], strict=True))
 
 
-def registered(count: int, port: int, tls: ssl.SSLContext | None) -> list[Phone]:
-    """Phones of the first users."""
-    phones = [Phone(f"user{number}", port, tls) for number in range(count)]
+def registered(first: int, count: int, port: int, tls: ssl.SSLContext | None) -> list[Phone]:
+    """Phones of so many users."""
+    phones = [Phone(f"user{first + number}", port, tls) for number in range(count)]
     for phone in phones:
         phone.register()
     return phones
@@ -215,7 +228,7 @@ def idle(
 
     def filled(count: int) -> int:
         while len(phones) < count:
-            phone = Phone(f"user{len(phones)}", port, tls)
+            phone = Phone(f"user{IDLE + len(phones)}", port, tls)
             if registered:
                 phone.register()
             phones.append(phone)
