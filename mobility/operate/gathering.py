@@ -52,7 +52,7 @@ class GatheringServer(Server):
         Twisted."""
 
     def write(self, data: bytes) -> None:
-        if self._waits or not self.connected:
+        if not self.connected or (self._waits and not self._gathered):
             super().write(data)
             return
         if not self._gathered:

@@ -149,6 +149,14 @@ class GatheringServerTests(SynchronousTestCase):
                     data += self.received()
                 self.assertEqual(len(data), 50_000)
 
+    def test_after_close(self) -> None:
+        """What is written after the connection was told to close stays behind what was before."""
+        self.transport.write(b"one ")
+        self.transport.loseConnection()
+        self.transport.write(b"two")
+        self.assertIsInstance(self.transport.doWrite(), Exception)
+        self.assertEqual(self.received(), b"one two")
+
     def test_over(self) -> None:
         """What is written to a connection that is over is dropped."""
         self.transport.write(b"one")
