@@ -354,6 +354,8 @@ class MobilityService(MultiService):
         parked = self.front_end.channels.parked
         self.log.emit("service.draining", parked=parked)
         self.sip.events.close()
+        self.sip.calls.close()
+        self._telephones.close()
         for sip in self.sip_listeners:
             await sip.stopService()
         self.sip.connections.close()

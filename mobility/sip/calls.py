@@ -65,6 +65,9 @@ UNUSED_S = 60.0
 """How long a line for a phone is kept that nobody has rung (our choice: the decision that looked
 for it is made at once)."""
 
+STOPPING = 503
+"""What a caller whose call rings is answered when the front end stops."""
+
 IMPORTANCE = {"emergency": "Emergency", "urgent": "Urgent"}
 """Priority as UCWA says it (RFC 3261 section 20.26); others are Normal."""
 
@@ -121,6 +124,17 @@ class SipCalls:
     def __len__(self) -> int:
         """How many legs ring or talk."""
         return len(self._lines)
+
+    def close(self) -> None:
+        """The front end stops: who waits for an answer is told to try another one, and the calls
+        that go on end for the telephones in them."""
+        for one in list(self._lines):
+            if isinstance(one, CallerLine) and not one.answered_at:
+                one.leg.refuse(STOPPING)
+            elif one.invitation_id:
+                one.leg.hang_up()
+        for leg in {one for one in self._reaching.core.dialogs.values() if isinstance(one, Leg)}:
+            leg.hang_up()
 
     # -- who calls -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
+from weakref import WeakSet
 
 import attrs
 
@@ -45,6 +46,7 @@ class Gateways:
         self._voicemail = voicemail
         self._epoch = epoch
         self._sip: tuple[Core, Client, StaticRoutes] | None = None
+        self._legs: WeakSet[GatewayLeg] = WeakSet()
 
     def open(self, core: Core, client: Client, routes: StaticRoutes) -> None:
         """The SIP side is there: calls can be placed."""
@@ -60,8 +62,14 @@ class Gateways:
         if order.location is not None:
             invitation = self._located(invitation, order.location, core)
         leg.leg = CallingLeg(core, path, leg, invitation)
+        self._legs.add(leg)
         core.later(0, leg.begin)
         return leg
+
+    def close(self) -> None:
+        """The front end stops: nobody rings or talks by a gateway any more."""
+        for leg in list(self._legs):
+            leg.hang_up()
 
     def _invitation(self, order: Order) -> Invitation:
         number, shown = _dialled(order.number), order.caller_id

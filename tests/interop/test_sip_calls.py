@@ -127,3 +127,29 @@ class BaresipCallTests(TestCase):
         event = await self.bob.event("completed", "audioVideoInvitation")
         self.assertIn(event["reason"]["subcode"], ("Busy", "Declined"))
         control.transport.loseConnection()
+
+    async def test_other_media_than_early(self) -> None:
+        """An application that answers with other media than it played before is understood: the
+        answer has a dialog of its own, in which the call is held and hung up."""
+        phone, control = await self.phone("udp")
+        control.order("dial", "sip:bob@example.test")
+        ringing = await self.bob.event("started", "audioVideoInvitation", direction="Incoming")
+        links = ringing["_embedded"]["audioVideoInvitation"]["_links"]
+        early = sdp().replace("40000", "40010")
+        await self.bob.describe(links["sendProvisionalAnswer"]["href"], early)
+        await phone.told(control, "CALL_PROGRESS")
+        await self.bob.describe(links["acceptWithAnswer"]["href"], sdp())
+        await phone.told(control, "CALL_ESTABLISHED")
+        answered = await self.bob.event("completed", "audioVideoInvitation", state="Connected")
+        session = await self.bob.event("added", "audioVideoSession")
+        links = session["_embedded"]["audioVideoSession"]["_links"]
+        held = sdp("sendonly", version=2)
+        await self.bob.describe(links["renegotiations"]["href"], held, expect=201)
+        agreed = await self.bob.event("completed", "audioVideoRenegotiation")
+        self.assertEqual(agreed["status"], "Success")
+        href = answered["_embedded"]["audioVideoInvitation"]["_links"]["conversation"]["href"]
+        await self.bob.remove(href)
+        await phone.told(control, "CALL_CLOSED")
+        line = await self.process.logged("sip.sent", method="BYE")
+        self.assertEqual(line["status"], 200)
+        control.transport.loseConnection()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -13,6 +13,7 @@ from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 from tests.interop.kamailio import Kamailio
+from tests.interop.test_baresip import PHONES
 from tests.interop.test_sip_calls import sdp
 from tests.interop.test_sip_messages import PARTNER, PROXY, ROUTE
 
@@ -33,14 +34,14 @@ class PathTestCase(TestCase):
 
     timeout = 300
 
-    async def application(self) -> Person:
-        bob = Person(self.process.client(self), reactor, "bob@example.test")
-        await bob.sign_in(await bob.discover(self.process.external), PASSWORD)
-        await bob.create_application("interop test")
-        bob.listen()
-        await bob.make_available("Messaging", "Audio", "Video")
-        self.addCleanup(bob.sign_out)
-        return bob
+    async def application(self, user: str = "bob") -> Person:
+        person = Person(self.process.client(self), reactor, f"{user}@example.test")
+        await person.sign_in(await person.discover(self.process.external), PASSWORD)
+        await person.create_application("interop test")
+        person.listen()
+        await person.make_available("Messaging", "Audio", "Video")
+        self.addCleanup(person.sign_out)
+        return person
 
     process: FrontEndProcess
     bob: Person
@@ -167,3 +168,39 @@ class KamailioCallTests(PathTestCase):
         await self.bob.event("deleted", "conversation")
         line = await self.process.logged("sip.request", method="INVITE", status=200)
         self.assertEqual((line["listener"], line["peer"]), ("sip-primary", PROXY))
+
+
+class BaresipTransferTests(PathTestCase):
+    """Alice's phone is baresip; Bob and Carol have applications."""
+
+    async def setUp(self) -> None:
+        program("baresip", "baresip-core")
+        self.process = FrontEndProcess(Path(self.mktemp()))
+        self.port = self.process.port(5060)
+        with self.process.config.open("a") as config:
+            config.write(PHONES.format(transport="tcp", port=self.port))
+        self.process.start()
+        self.addCleanup(self.process.kill)
+        await self.process.ready()
+        self.bob = await self.application()
+
+    async def test_blind(self) -> None:
+        """The phone transfers one application to another: the first is offered the other's media,
+        and the phone is out of it."""
+        carol = await self.application("carol")
+        phone, control = await self.phone("alice@example.test", self.port, "tcp")
+        await self.is_called(phone, control)
+        control.order("transfer", "sip:carol@example.test")
+        ringing = await carol.event("started", "audioVideoInvitation", direction="Incoming")
+        shown = ringing["_embedded"]["audioVideoInvitation"]
+        answer = sdp().replace("40000", "40002")
+        await carol.describe(shown["_links"]["acceptWithAnswer"]["href"], answer)
+        moved = await self.bob.event("started", "audioVideoRenegotiation", direction="Incoming")
+        links = moved["_embedded"]["audioVideoRenegotiation"]["_links"]
+        self.assertIn("m=audio 40002", unquote_plus(links["mediaOffer"]["href"]))
+        await self.bob.describe(links["answer"]["href"], sdp(version=2))
+        event = await carol.event("completed", "audioVideoInvitation", state="Connected")
+        await phone.told(control, "CALL_CLOSED")
+        links = event["_embedded"]["audioVideoInvitation"]["_links"]
+        await carol.remove(links["conversation"]["href"])
+        await self.bob.event("deleted", "conversation")

@@ -1,6 +1,7 @@
 """SIPp's scripted phones call in the ways that SIP platforms do: offers and answers in every
 message that may carry them."""
 
+import signal
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -263,3 +264,37 @@ class TransferTests(SippFlowTestCase):
         await carol.remove(href)
         self.assertEqual(await bob.end(), 0, self.sipp.complaints)
         self.nothing_failed()
+
+
+CALLS_UNTIL_BYE = scenario(
+    asks(body=sdp()),
+    response(180, optional=True),
+    response(200, "m=audio 40000"),
+    ack(),
+    send("INFO", BOB, user="alice", within=True),
+    response(200),
+    BYED,
+)
+RINGS_UNTIL_BYE = scenario(
+    request("INVITE"),
+    ringing(180, "Ringing"),
+    ringing(200, "OK", TYPE, body=sdp()),
+    request("ACK"),
+    BYED,
+)
+
+
+class StoppingTests(SippFlowTestCase):
+    """A front end that stops in good order."""
+
+    async def test_talks(self) -> None:
+        """Both phones of a call that goes on are hung up."""
+        await self.registers()
+        bob = self.rings(RINGS_UNTIL_BYE)
+        alice = self.sipp.start(CALLS_UNTIL_BYE, "alice")
+        self.addCleanup(alice.stop)
+        await self.process.logged("sip.request", method="INFO", status=200)
+        self.process.child.send(signal.SIGTERM)
+        self.assertEqual(await self.process.child.end(), 0)
+        for phone in (alice, bob):
+            self.assertEqual(await phone.end(), 0, self.sipp.complaints)

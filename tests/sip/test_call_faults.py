@@ -5,6 +5,7 @@ from mobility.domain.facts import CallChanged
 from mobility.media.offers import read_description
 from mobility.media.sdp import parse
 from tests.domain.doubles import done, running, uri
+from tests.domain.phone_world import OUTSIDE
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.test_calls import CallTestCase
 from tests.sip.test_transfers import fragments
@@ -250,3 +251,28 @@ class DescriptionTests(TalkTestCase):
         self.assertEqual(len({(one.username, one.session_id) for one in answers}), 1)
         grown = [int(one.version) for one in answers]
         self.assertEqual(grown, sorted(grown))
+
+
+class StoppingTests(TalkTestCase):
+    """The front end stops in good order."""
+
+    def test_stops(self) -> None:
+        """Who talks gets BYE, who rings CANCEL, and who waits for an answer 503."""
+        self.talk()
+        other = self.sip.telephone("alice", "192.0.2.25")
+        desk = self.sip.phone("carol", "192.0.2.23")
+        number = self.sip.gateway()
+        other.calls(f"sip:{OUTSIDE}@example.test;user=phone", sdp("other"), call="third")
+        self.alice.calls(uri("carol"), sdp("alice"), call="second")
+        self.sip.settle()
+        for phone in (desk, number):
+            phone.answers_with(180)
+        self.sip.settle()
+        self.sip.calls.close()
+        self.sip.gateways.close()
+        self.assertEqual(self.alice.methods, ["BYE"])
+        self.assertEqual(self.alice.statuses[-1], 503)
+        self.assertEqual(other.statuses[-1], 503)
+        self.assertEqual(self.bob.methods, ["INVITE", "ACK", "BYE"])
+        self.assertEqual(desk.methods, ["INVITE", "CANCEL"])
+        self.assertEqual(number.methods, ["INVITE", "CANCEL"])
