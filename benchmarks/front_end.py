@@ -110,8 +110,9 @@ class FrontEnd:
 
 def _initialised(directory: Path) -> Config:
     command = [sys.executable, "-m", "mobility.cli", "init", str(directory)]
-    options = [f"--sip-domain={SIP_DOMAIN}", f"--port-offset={free_offset()}"]
-    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+    with free_offset() as offset:
+        options = [f"--sip-domain={SIP_DOMAIN}", f"--port-offset={offset}"]
+        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     return load(directory / "mobility.toml")
 
 

@@ -5,6 +5,7 @@ gets as a browser would.
 """
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -66,11 +67,13 @@ class PushSetting:
         place.mkdir()
         self.providers = Providers(place, reactor)
         self._house = _House(directory / "clearing-house.log")
+        self._held = ExitStack()
+        """The ports of the clearing house."""
 
     async def begin(self) -> None:
         """Start them, allow browsers to be woken, and tell the front end of the clearing house."""
         await self.providers.start()
-        offset = free_offset()
+        offset = self._held.enter_context(free_offset((FEDERATION_PORT, OPERATOR_PORT)))
         port = FEDERATION_PORT + offset
         house = self.providers.write_config(
             ORGANISATION, federation_port=port, operator_port=OPERATOR_PORT + offset
@@ -90,6 +93,7 @@ class PushSetting:
         if transport is not None and not self._house.ended.called:
             transport.signalProcess("TERM")
             await self._house.ended
+        self._held.close()
         await self.providers.stop()
 
     async def _run(self, *arguments: str) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from mobility.demo_meeting import MeetingScript
 from mobility.demo_push import PushScript
 from mobility.demo_sip import SIP_PORT, SipScript
 from mobility.errors import OperatorFault
-from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, free_offset
+from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, STANDARD_PORTS, free_offset
 
 SIP_DOMAIN = "example.test"
 SCENES: dict[str, type[Script]] = {
@@ -76,8 +77,11 @@ def demo(scene: str, once: bool, port_offset: int | None, as_json: bool) -> int:
     """Play a scene on a front end of its own, then keep serving."""
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
-    offset = free_offset() if port_offset is None else port_offset
-    with tempfile.TemporaryDirectory(prefix="mobility-demo-") as name:
+    with ExitStack() as held:
+        offset = port_offset
+        if offset is None:
+            offset = held.enter_context(free_offset((*STANDARD_PORTS, SIP_PORT)))
+        name = held.enter_context(tempfile.TemporaryDirectory(prefix="mobility-demo-"))
         directory = Path(name)
         _initialise(directory, offset, SCENES[scene])
         stage = Stage(SCENES[scene], directory, offset, as_json)

@@ -1,7 +1,14 @@
 """Ports of this machine: whether one can listen on them, and an offset at which one can."""
 
+import fcntl
+import os
 import random
 import socket
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 STANDARD_PORTS = (80, 443, 8080, 4443, 5088, 5089, 9443)
 """Where a front end listens, before an offset is added."""
@@ -25,10 +32,40 @@ def obstacle(address: str, port: int) -> str:
     return ""
 
 
-def free_offset() -> int:
-    """STANDARD_OFFSET, or another one at which every standard port of 127.0.0.1 is free."""
+@contextmanager
+def claimed(ports: Iterable[int]) -> Iterator[bool]:
+    """Whether these ports are for who asks, as long as it is held: no other claim of this user,
+    in whatever process, has one of them.
+
+    It keeps those apart who look for free ports and listen a little later.
+    """
+    place = Path(tempfile.gettempdir()) / f"mobility-ports-{os.getuid()}"
+    file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        for port in ports:
+            # One byte for each port; such a lock belongs to the open file (fcntl, F_OFD_SETLK).
+            lock = struct.pack("hhlli", fcntl.F_WRLCK, os.SEEK_SET, port, 1, 0)
+            try:
+                fcntl.fcntl(file, fcntl.F_OFD_SETLK, lock)
+            except BlockingIOError:
+                yield False
+                return
+        yield True
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def free_offset(ports: Iterable[int] = STANDARD_PORTS) -> Iterator[int]:
+    """STANDARD_OFFSET, or another one at which each of the ports of 127.0.0.1 is free; they are
+    claimed as long as it is held."""
+    wanted = tuple(ports)
     offset = STANDARD_OFFSET
-    while any(obstacle("127.0.0.1", port + offset) for port in STANDARD_PORTS):
-        most = OUTGOING_PORTS - max(STANDARD_PORTS)
+    while True:
+        moved = [port + offset for port in wanted]
+        with claimed(moved) as mine:
+            if mine and not any(obstacle("127.0.0.1", port) for port in moved):
+                yield offset
+                return
+        most = OUTGOING_PORTS - max(wanted)
         offset = random.randrange(STANDARD_OFFSET, most)  # noqa: S311  # no secret
-    return offset

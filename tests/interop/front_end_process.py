@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from twisted.web.client import (
 )
 
 from mobility.demo import Script
+from mobility.operate.ports import claimed
 from tests.interop.child import FRONT_ENDS_BELOW, PORTS, RETRY_S, Child, is_free
 
 LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
@@ -41,6 +43,9 @@ CUT_OFF = (
 """How requests fail when the server is not there, or dies under them."""
 
 
+CLAIMS = ExitStack()
+"""The ports of all front ends of this process, until it ends: others take none of them."""
+
 LANES = 64
 """Offsets of one process of the tests differ by this.  Those of the next process lie LANE beside
 them: no two of the ports that a front end listens on are so far apart, so that nobody takes the
@@ -54,8 +59,11 @@ def free_offset() -> int:
     lane = LANE * int(worker) if worker.isdecimal() else 0
     while True:
         offset = random.randrange(PORTS.start, FRONT_ENDS_BELOW - LISTENED[-1], LANES) + lane
-        if all(is_free(port + offset) for port in LISTENED):
-            return offset
+        ports = [port + offset for port in LISTENED]
+        with ExitStack() as held:
+            if held.enter_context(claimed(ports)) and all(map(is_free, ports)):
+                CLAIMS.push(held.pop_all())
+                return offset
 
 
 def https_client(ca_file: Path, pool: HTTPConnectionPool) -> HTTPClient:

@@ -1,10 +1,12 @@
 """Ports of the machine the tests run on."""
 
 import socket
+import subprocess
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_PORTS, free_offset, obstacle
+from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_PORTS, claimed, free_offset, obstacle
 
 
 class PortTests(SynchronousTestCase):
@@ -28,6 +30,33 @@ class PortTests(SynchronousTestCase):
 
     def test_offset(self) -> None:
         """All standard ports are free at the offset, and none is beyond the last port."""
-        offset = free_offset()
-        self.assertLessEqual(offset, HIGHEST_OFFSET)
-        self.assertEqual({obstacle("127.0.0.1", p + offset) for p in STANDARD_PORTS}, {""})
+        with free_offset() as offset:
+            self.assertLessEqual(offset, HIGHEST_OFFSET)
+            self.assertEqual({obstacle("127.0.0.1", p + offset) for p in STANDARD_PORTS}, {""})
+
+    def test_claimed(self) -> None:
+        """Who asks while an offset is held gets none with the same ports, and afterwards may."""
+        with free_offset() as one, free_offset() as other:
+            ports = [{port + offset for port in STANDARD_PORTS} for offset in (one, other)]
+            self.assertFalse(ports[0] & ports[1])
+            with claimed([443 + one]) as mine:
+                self.assertFalse(mine)
+        with claimed([443 + one]) as mine:
+            self.assertTrue(mine)
+
+    def test_other_process(self) -> None:
+        """A claim holds against other processes, and ends with the one that has it."""
+        text = (
+            "from mobility.operate.ports import claimed\n"
+            "import sys\n"
+            "with claimed([int(sys.argv[1])]) as mine: print(mine)"
+        )
+        with free_offset() as offset:
+            for port, expected in ((443 + offset, "False"), (444 + offset, "True")):
+                done = subprocess.run(
+                    [sys.executable, "-c", text, str(port)],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                self.assertEqual(expected, done.stdout.strip())
