@@ -1,6 +1,7 @@
 """`mobility demo --scene meeting`: five people in a meeting, one of them without an account."""
 
 from typing import Any
+from urllib.parse import quote
 
 from treq.client import HTTPClient
 from twisted.internet.interfaces import IReactorTime
@@ -8,6 +9,13 @@ from twisted.internet.interfaces import IReactorTime
 from mobility.demo import DemoFailed, Person, Say, Script, Setting, text_of
 
 ANONYMOUS = "urn:microsoft.rtc:anonmeeting"
+
+
+SCREEN = (
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+    "m=applicationsharing 50000 TCP/RTP/SAVP 127\r\na=rtpmap:127 x-data/90000\r\na=sendonly\r\n"
+)
+"""The offer of a screen, at an address that is nobody's."""
 
 
 class Attendee(Person):
@@ -122,6 +130,7 @@ class MeetingScript(Script):
         await self._step(
             "gil writes, and all read it", self._say_to_all(gil, "Hello from outside.")
         )
+        await self._step("alice shares her screen, and all see whose it is", self._share(alice))
         await self._step("alice locks the meeting", self._lock(alice, meeting))
         await self._step("dave knocks and waits in the lobby", self._knock(dave, bob, uri))
         await self._step("bob admits dave", self._admit(bob, dave))
@@ -168,6 +177,21 @@ class MeetingScript(Script):
                 read = await person.read()
                 self._expect(read == text, f"{person.name} did not get the message that was sent")
                 self._say(f"             {person.name} reads: {read}")
+
+    async def _share(self, alice: Attendee) -> None:
+        screen = await alice.get(f"{alice.conversation}/applicationSharing")
+        offer = {"mediaOffer": {"href": f"data:application/sdp,{quote(SCREEN)}"}}
+        body = {"operationId": "screen", "_links": offer}
+        await alice.create(screen["_links"]["mobility:startApplicationSharing"]["href"], body)
+        others = [person for person in self._inside if person is not alice]
+        for person in others:
+            added = await person.event("added", "applicationSharer", within="applicationSharing")
+            sharer = await person.get(added["link"]["href"])
+            self._expect(sharer["uri"] == alice.uri, f"{person.name} sees somebody else share")
+        screen = await alice.get(f"{alice.conversation}/applicationSharing")
+        await alice.post_href(screen["_links"]["mobility:stopApplicationSharing"]["href"])
+        for person in others:
+            await person.event("deleted", "applicationSharer")
 
     async def _lock(self, alice: Attendee, meeting: dict[str, Any]) -> None:
         await alice.replace({**meeting, "accessLevel": "Locked"})

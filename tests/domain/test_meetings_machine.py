@@ -19,8 +19,13 @@ from twisted.trial.unittest import TestCase
 from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Endpoint
 from mobility.domain.conferences import Join
+from mobility.domain.content_sharing import Share
+from mobility.domain.content_states import DOCUMENTS, SCREEN
 from mobility.domain.conversation import CONFERENCED, LEADER, ActiveConversation
+from mobility.domain.descriptions import RECEIVE_ONLY, SEND_ONLY, Description, Stream
 from mobility.domain.facts import (
+    ContentChanged,
+    ContentOffered,
     ConversationChanged,
     Fact,
     InvitationChanged,
@@ -28,14 +33,20 @@ from mobility.domain.facts import (
     MessagingChanged,
     OnlineMeetingChanged,
     ParticipantChanged,
+    ParticipantContentChanged,
     ParticipantMessagingChanged,
     RosterShown,
+    SharerChanged,
     TypingChanged,
 )
 from mobility.domain.meetings import conference_uri
 from mobility.domain.records import Leg, Meeting, MeetingExtension, Participant
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
+
+OFFER = Description("offer", (Stream("applicationsharing", "RTP/SAVP", SEND_ONLY),))
+ANSWER = Description("answer", (Stream("applicationsharing", "RTP/SAVP", RECEIVE_ONLY),))
+"""A screen, and what views it."""
 
 NAMES = ("alice", "bob", "carol")
 LEVELS = ("Everyone", "SameEnterprise", "Invited", "Locked")
@@ -44,10 +55,14 @@ ACTS = ("admit", "reject", "eject", "promote", "demote")
 SETTINGS = ("audience_messaging", "audience_mute")
 
 INSIDE = (
+    ContentChanged,
+    ContentOffered,
     MessageCompleted,
     OnlineMeetingChanged,
+    ParticipantContentChanged,
     ParticipantMessagingChanged,
     RosterShown,
+    SharerChanged,
     TypingChanged,
 )
 """What only those hear of who are inside."""
@@ -66,6 +81,10 @@ KINDS = (
     *("answer",) * 2,
     *("audience",) * 2,
     *("change",) * 2,
+    *("share",) * 3,
+    *("view",) * 3,
+    *("documents",) * 2,
+    *("stop sharing",) * 2,
     "leave",
     "start",
     "sign out",
@@ -180,6 +199,14 @@ class Meeters(RuleBasedStateMachine):
                 self.set_audience(by, one_of(SETTINGS, other), value)
             case "start":
                 self.start_another(by)
+            case "share":
+                self.share(by)
+            case "view":
+                self.view(by, other % 3 > 0)
+            case "documents":
+                self.work_on_documents(by)
+            case "stop sharing":
+                self.stop_sharing(by, one_of((SCREEN, DOCUMENTS), other))
             case "change":
                 self.change_meeting(one_of(LEVELS, by), one_of(ASSIGNMENTS, other))
             case "cancel":
@@ -286,6 +313,47 @@ class Meeters(RuleBasedStateMachine):
             assert worked <= may
             self.sent[conversation.id] += worked
 
+    def share(self, pick: int) -> None:
+        """Somebody shares a screen; only who leads inside may."""
+        for endpoint, conversation in self.somebody(pick, conferring):
+            before = Sight.of(conversation)
+            sharing = self.world.sharing.share_screen(
+                endpoint, conversation.id, Share(offer=OFFER), self.now
+            )
+            self.judge_lead(endpoint, conversation, before, self.attempt(sharing))
+
+    def view(self, pick: int, yes: bool) -> None:
+        """Somebody answers the offer of a screen, mostly one that is open."""
+        for endpoint, conversation in self.somebody(pick, conferring):
+            views = list(conversation.views.values())
+            mine = [one for one in views if one.device_id == endpoint.id] or views
+            if mine:
+                view = one_of(mine, pick)
+                may = (view.device_id, view.state) == (endpoint.id, "Offered")
+                act = (
+                    self.world.sharing.answer(endpoint, conversation.id, view.id, ANSWER)
+                    if yes
+                    else self.world.sharing.dismiss(endpoint, conversation.id, view.id, "Declined")
+                )
+                assert self.attempt(act) <= may
+
+    def work_on_documents(self, pick: int) -> None:
+        """Somebody begins to work on documents, for which it must lead, or joins those who do."""
+        for endpoint, conversation in self.somebody(pick, conferring):
+            goes_on = DOCUMENTS in conversation.contents
+            before = Sight.of(conversation)
+            joining = self.world.sharing.join_documents(
+                endpoint, conversation.id, Share(), self.now
+            )
+            worked = self.attempt(joining)
+            if not goes_on:
+                self.judge_lead(endpoint, conversation, before, worked)
+            assert not worked or before.legs[endpoint.id].state == CONFERENCED
+
+    def stop_sharing(self, pick: int, modality: str) -> None:
+        for endpoint, conversation in self.somebody(pick, conferring):
+            self.attempt(self.world.sharing.stop(endpoint, conversation.id, modality))
+
     def leave(self, pick: int) -> None:
         for endpoint, conversation in self.somebody(pick, conferring):
             self.attempt(_awaited(self.world.terminate(endpoint, conversation.id)))
@@ -365,6 +433,40 @@ class Meeters(RuleBasedStateMachine):
                 assert one.anonymous == is_guest(one.uri)
                 assert one.organizer == (one.uri == conversation.organizer_uri)
                 assert not (one.organizer and one.role != LEADER)
+
+    @invariant()
+    def what_is_shared_is_of_those_inside(self) -> None:
+        """Who shares a screen leads the conference; who views or works on documents is in it; and
+        nothing is shared by nobody."""
+        for conversation in self.conferences():
+            screen = conversation.contents.get(SCREEN)
+            if screen is not None:
+                leg = conversation.legs[screen.device_id]
+                assert leg.state == CONFERENCED, leg
+                assert conversation.leads(leg.user_uri), leg
+            for view in conversation.views.values():
+                assert conversation.legs[view.device_id].state == CONFERENCED, view
+                content = conversation.contents[view.modality]
+                assert view.content_id == content.id, view
+            if DOCUMENTS in conversation.contents:
+                working = {one.modality for one in conversation.views.values()}
+                assert DOCUMENTS in working
+
+    @invariant()
+    def each_share_ends_once(self) -> None:
+        """An application hears of each offer that it starts and that it is completed once, and of
+        who shares only while somebody does."""
+        offers: dict[tuple[str, str], list[str]] = defaultdict(list)
+        shared: dict[tuple[str, str], bool] = defaultdict(bool)
+        for stream_id, fact in self.told():
+            if isinstance(fact, ContentOffered):
+                offers[stream_id, fact.id].append(fact.change)
+            if isinstance(fact, SharerChanged):
+                key = stream_id, fact.conversation_id
+                assert shared[key] != (fact.change == "added"), fact
+                shared[key] = fact.change != "deleted"
+        for changes in offers.values():
+            assert changes in (["started"], ["started", "completed"]), changes
 
     @invariant()
     def guests_reach_their_meeting_alone(self) -> None:
@@ -556,14 +658,18 @@ class Meeters(RuleBasedStateMachine):
 
 
 ABOUT = (
+    ContentChanged,
+    ContentOffered,
     ConversationChanged,
     InvitationChanged,
     MessageCompleted,
     MessagingChanged,
     OnlineMeetingChanged,
     ParticipantChanged,
+    ParticipantContentChanged,
     ParticipantMessagingChanged,
     RosterShown,
+    SharerChanged,
     TypingChanged,
 )
 
@@ -591,6 +697,8 @@ def _state(world: World) -> dict[str, Any]:
                 one.record,
                 one.legs,
                 one.participants,
+                one.contents,
+                one.views,
                 [call for call in one.invitations.values() if call.state == "Connecting"],
             )
             for one in world.conversations._conversations.values()

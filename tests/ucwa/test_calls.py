@@ -7,6 +7,7 @@ from mobility.domain.call_policy import CallPolicy
 from mobility.media.sdp import MAX_BYTES
 from mobility.testing import MemoryResponse
 from mobility.ucwa.hrefs import data_uri
+from mobility.ucwa.messaging import DECLINE_REASONS, DECLINED_AS
 from tests.descriptions import sdp
 from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
@@ -258,15 +259,17 @@ class AnswerTests(CallTestCase):
         self.accepted(await self.post_sdp(self.bob, reference, ANSWER), 204)
 
     async def test_declined_for_a_reason(self) -> None:
-        """Why a device cannot take a call is what the caller is told."""
-        self.accepted(await self.start(self.alice), 201)
-        links = (await self.rung(self.bob))["_links"]
-        self.accepted(
-            await self.bob.post(links["decline"]["href"], {"reason": "EncryptionMismatch"}), 204
-        )
-        told = await self.alice.events()
-        (completed,) = self.of(told, "audioVideoInvitation", "completed")
-        self.assertEqual(completed.event["reason"]["subcode"], "MediaEncryptionMismatch")
+        """Why a device cannot take a call is what the caller is told, each documented reason."""
+        for reason in DECLINE_REASONS:
+            self.accepted(await self.start(self.alice), 201)
+            links = (await self.rung(self.bob))["_links"]
+            self.accepted(await self.bob.post(links["decline"]["href"], {"reason": reason}), 204)
+            told = await self.alice.events()
+            (completed,) = self.of(told, "audioVideoInvitation", "completed")
+            self.assertEqual(completed.resource["state"], "Declined", reason)
+            subcode = DECLINED_AS.get(reason, "Declined")
+            self.assertEqual(completed.event["reason"]["subcode"], subcode)
+            await self.bob.events()
 
 
 class SessionTests(CallTestCase):
