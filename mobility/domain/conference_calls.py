@@ -249,7 +249,8 @@ class ConferenceCalls:
             streams=encoded(offer.streams),
             muted=",".join(sorted(muted)),
         )
-        part = MixedPart(side, wanted.media)
+        name = draft.participants[device.user_uri].name
+        part = MixedPart(side, wanted.media, name=name)
         draft.parts[device.id] = part
         draft.invitations[invitation.id] = invitation
         name_of = conversations.names_in(conversation)
@@ -264,8 +265,7 @@ class ConferenceCalls:
     ) -> None:
         """Call the mixer, which is told of the invitation only now that it is stored."""
         shut = kept_out(part, conversation.locked_on)
-        name = conversation.participants[part.uri].name
-        entry = Entry(conversation.id, part.uri, name, offer, shut)
+        entry = Entry(conversation.id, part.uri, part.name, offer, shut)
         self._kept_out[part.call_id] = shut
 
         def hear(happening: Happening) -> None:
@@ -381,16 +381,16 @@ class ConferenceCalls:
         announcer = self.mixer.announcer
         if announcer is None:
             return
-        were = {part.uri for part in before.values() if part.mixed}
-        are = {part.uri for part in conversation.parts.values() if part.mixed}
-        if were == are:
+        were = {part.uri: part.name for part in before.values() if part.mixed}
+        are = {part.uri: part.name for part in conversation.parts.values() if part.mixed}
+        if were.keys() == are.keys():
             return
         meeting = self._meetings.at(conversation.record.meeting_uri, 0.0)
         if meeting is None or meeting.record.entry_exit_announcement != ENABLED:
             return
-        name_of = self._conversations.names_in(conversation)
-        for uri in sorted(were ^ are):
-            announcer.announce(conversation.id, name_of(uri), came=uri in are)
+        for uri, name in (were | are).items():
+            if (uri in were) is not (uri in are):
+                announcer.announce(conversation.id, name, came=uri in are)
 
     # Calls between two parties that go over
 

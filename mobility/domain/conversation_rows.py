@@ -33,7 +33,9 @@ def from_rows(stored: Snapshot) -> list[ActiveConversation]:
     for side in stored.call_sides:
         if (conversation := found.get(side.conversation_id)) is not None:
             if conversation.call is None or conversation.call.id != side.call_id:
-                conversation.parts[side.device_id] = stored_part(side)
+                conversation.parts[side.device_id] = stored_part(
+                    side, conversation.invitations.get(side.call_id)
+                )
             else:
                 conversation.sides[side.device_id] = side
     for renegotiation in stored.renegotiations:

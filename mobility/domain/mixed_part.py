@@ -4,7 +4,7 @@ import attrs
 
 from mobility.domain.descriptions import AUDIO, VIDEO, Stream, decoded, media_of
 from mobility.domain.mixer import MixerLeg
-from mobility.domain.records import CallSide, Renegotiation
+from mobility.domain.records import CallSide, Invitation, Renegotiation
 
 
 @attrs.frozen(slots=True)
@@ -19,6 +19,8 @@ class MixedPart:
     side: CallSide
     media: tuple[str, ...]
     state: str = "Joining"
+    name: str = attrs.field(repr=False, default="")
+    """Under which the participant is announced."""
     leg: MixerLeg | None = None
     """The call, once it is placed."""
     answer: str = attrs.field(repr=False, default="")
@@ -59,9 +61,10 @@ class MixedPart:
         return attrs.evolve(self, side=attrs.evolve(self.side, muted=",".join(media)))
 
 
-def stored_part(side: CallSide) -> MixedPart:
+def stored_part(side: CallSide, invitation: Invitation | None) -> MixedPart:
     """The part of a process before this one: its call is gone with that."""
-    return MixedPart(side, media_of(decoded(side.streams)), "Mixed")
+    joins = invitation is not None and invitation.state == "Connecting"
+    return MixedPart(side, media_of(decoded(side.streams)), "Joining" if joins else "Mixed")
 
 
 def kept_out(part: MixedPart, locked_on: str) -> tuple[str, ...]:

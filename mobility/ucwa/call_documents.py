@@ -90,7 +90,7 @@ def invitation(
         "conversation": link(conversation),
         modality: link(f"{conversation}/{modality}"),
     }
-    if not is_number(fact.to_uri):
+    if not (hrefs.guest or is_number(fact.to_uri)):
         rels["to"] = link(hrefs.person(fact.to_uri), fact.to_name)
     embedded: Document = {}
     waiting = fact.state in OPEN_STATES

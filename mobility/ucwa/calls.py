@@ -215,13 +215,14 @@ def stops(media: tuple[str, ...]) -> Handler:
     return stop
 
 
-def get_policies(ucwa: Ucwa, call: Call) -> Response:  # noqa: ARG001  # the same for all
-    """What there is only in conferences with media: neither a gallery nor a way to join."""
+def get_policies(ucwa: Ucwa, call: Call) -> Response:
+    """There is no gallery; meetings are joined with media where there is a mixer."""
+    mixed = "Disabled" if ucwa.conference_calls is None else "Enabled"
     own = call.hrefs.of("communication/audioVideoPolicies")
     return Response(
         document={
             "rel": "audioVideoPolicies",
-            "joinScheduledOnlineMeeting": "Disabled",
+            "joinScheduledOnlineMeeting": mixed,
             "multiView": "Disabled",
             "_links": documents.links(self=own),
         }

@@ -199,7 +199,7 @@ def communication(endpoint: Endpoint, calls: Document) -> Document:
     """`calls` are the links by which calls begin."""
     record, hrefs = endpoint.record, Hrefs(endpoint.id, guest=endpoint.guest)
     own = hrefs.of("communication")
-    starts: Document = {}
+    starts: Document = {rel: calls[rel] for rel in ("mediaRelayAccessToken",) if rel in calls}
     if not hrefs.guest:
         adhoc = f"{own}/onlineMeetingInvitations?onlineMeetingUri={ADHOC}"
         starts = {

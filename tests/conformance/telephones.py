@@ -1,5 +1,7 @@
 """Telephones for a front end of our own: a network in memory, and the settings that lead to it.
 
+There is a mixer of conferences in its memory beside them.
+
     python -m tests.conformance.telephones CONFIG
 
 sets up voice routing on a front end that does not run: every user may call every number.
@@ -27,7 +29,7 @@ media to offer, as whoever is put through to a mixer must."""
 
 
 def provide() -> None:
-    """Let the front end that twistd builds in this process reach telephones in memory."""
+    """Let the front end that twistd builds in this process reach what is in memory."""
     from twisted.internet import reactor
 
     from mobility import tap

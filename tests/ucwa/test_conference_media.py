@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mobility.config.meetings import MeetingsConfig
+from mobility.config.meetings import DialInRegion, MeetingsConfig
+from mobility.domain.mixer import Abilities
+from mobility.domain.mobility_policy import KIND
 from mobility.domain.telephone import Happening
 from mobility.media.offers import read_description
 from mobility.testing_mixer import MemoryMixer, MemoryMixerLeg
@@ -207,6 +209,108 @@ class JoinTests(MixedTestCase):
         body = {"_links": {"mediaOffer": {"href": data_uri(sdp("audio"), SDP)}}}
         again = await self.alice.post(f"{self.hers}/audioVideo/addAudio", body)
         self.refused(again, 409, "Conflict")
+
+
+class PolicyTests(MixedTestCase):
+    async def test_policy(self) -> None:
+        """EnableIPAudioVideo takes the links of a conference, and refuses who asks anyway."""
+        policies = self.service.front_end.mobility.policies
+        version = policies.find(KIND, "global").version
+        await policies.change(KIND, "global", {"EnableIPAudioVideo": False}, version)
+        await self.service.follow()
+        (told,) = [one for one in await self.bob.events() if one.rel == "audioVideo"]
+        self.assertNotIn("addAudio", told.resource["_links"])
+        body = {"_links": {"mediaOffer": {"href": data_uri(sdp("audio"), SDP)}}}
+        refused = await self.bob.post(f"{self.his}/audioVideo/addAudio", body)
+        self.refused(refused, 403, "Forbidden")
+        self.assertEqual(self.mixer.placed, [])
+
+    async def test_no_video(self) -> None:
+        """A mixer that takes no video is offered none."""
+        self.mixer.abilities = Abilities()
+        call = await self.bob.document(f"{self.his}/audioVideo")
+        self.assertIn("addAudio", call["_links"])
+        self.assertNotIn("addAudioVideo", call["_links"])
+        body = {"_links": {"mediaOffer": {"href": data_uri(sdp(*BOTH), SDP)}}}
+        refused = await self.bob.post(f"{self.his}/audioVideo/addAudioVideo", body)
+        self.refused(refused, 409, "Conflict", "ModalityNotSupported")
+
+
+class GuestTests(MixedTestCase):
+    meetings = MeetingsConfig(dial_in=(DialInRegion("Redmond", "+14255550100", ("en-US",)),))
+
+    def wanted(self) -> dict[str, Any]:
+        return {"accessLevel": "Everyone", "entryExitAnnouncement": "Enabled"}
+
+    async def test_guest(self) -> None:
+        """A guest is heard as everybody else, and mutes nobody but itself."""
+        await self.mixed(self.alice, self.hers, "audio")
+        guest = await self.service.guest(self.meeting)
+        body = {
+            "onlineMeetingUri": self.meeting["onlineMeetingUri"],
+            "anonymousDisplayName": "Visitor",
+        }
+        self.accepted(await guest.post(JOIN, body), 201)
+        own = next(one.href for one in await guest.events() if one.rel == "conversation")
+        await self.offer(guest, own, "audio", rel="addAudio")
+        leg = self.mixer.placed[-1]
+        self.assertEqual(leg.entry.name, "Visitor")
+        leg.answers()
+        await self.service.settle()
+        told = [one for one in await self.alice.events() if one.rel == "participantAudio"]
+        self.assertEqual(told[-1].type, "added")
+        shown = await self.medium_of(guest, own, "alice", "Audio")
+        self.assertNotIn("muteAudio", shown["_links"])
+        key = leg.entry.conference_id
+        self.assertEqual(
+            self.mixer.announcer.said, [(key, "Alice Adams", True), (key, "Visitor", True)]
+        )
+        self.accepted(await guest.delete(own), 204)
+        self.assertEqual(leg.state, "over")
+        self.assertEqual(self.mixer.announcer.said[-1], (key, "Visitor", False))
+
+    async def test_quiet_meeting(self) -> None:
+        """Where the meeting is not so set, nobody is announced."""
+        self.meeting = (await self.alice.post(MINE, {"subject": "Quiet"})).json()
+        quiet = await self.join(self.alice)
+        await self.mixed(self.alice, quiet, "audio")
+        self.assertEqual(self.mixer.announcer.said, [])
+
+
+class LobbyTests(MixedTestCase):
+    async def test_lobby(self) -> None:
+        """Who waits in the lobby is not mixed, and is told of nobody who is."""
+        self.meeting = (await self.alice.post(MINE, {"accessLevel": "Locked"})).json()
+        hers = await self.join(self.alice)
+        await self.mixed(self.alice, hers, "audio")
+        his = await self.join(self.bob)
+        body = {"_links": {"mediaOffer": {"href": data_uri(sdp("audio"), SDP)}}}
+        refused = await self.bob.post(f"{his}/audioVideo/addAudio", body)
+        self.refused(refused, 409, "Conflict")
+        call = await self.bob.document(f"{his}/audioVideo")
+        self.assertNotIn("addAudio", call["_links"])
+        path = f"{his}/participants/{uri('alice')}/participantAudio"
+        self.refused(await self.bob.get(path), 404, "NotFound", "ResourceNotFound")
+        admit = f"{hers}/participants/{uri('bob')}/admit"
+        self.accepted(await self.alice.post(admit), 204)
+        self.assertIn(("participantAudio", "added"), briefly(await self.bob.events()))
+        await self.mixed(self.bob, his, "audio")
+
+
+class DeviceTests(MixedTestCase):
+    async def test_two_devices(self) -> None:
+        """A participant is heard until all its devices are muted, and is muted on all."""
+        tablet = await self.service.sign_in("bob", endpointId="tablet")
+        own = await self.join(tablet)
+        phone = await self.mixed(self.bob, self.his, "audio")
+        other = await self.mixed(tablet, own, "audio")
+        await self.quiet()
+        shown = await self.medium_of(self.alice, self.hers, "bob", "Audio")
+        self.accepted(await self.alice.post(shown["_links"]["muteAudio"]["href"]), 204)
+        self.assertEqual((phone.muted, other.muted), (("Audio",), ("Audio",)))
+        self.accepted(await tablet.post(f"{own}/audioVideo/stopAudio"), 204)
+        self.assertEqual(briefly(await self.alice.events()), [("participantAudio", "updated")])
+        self.assertEqual((phone.state, other.state), ("answered", "over"))
 
 
 class LeaveTests(MixedTestCase):
