@@ -340,6 +340,15 @@ class BindingTests(RegistrarTestCase):
         (binding,) = self.bindings.of(f"sip:alice@{DOMAIN}", self.clock.seconds())
         self.assertEqual(binding.path, "<sip:edge.example.test;lr>")
 
+    def test_no_gruu(self) -> None:
+        """A phone that knows GRUUs gets none, and one that requires them hears that."""
+        instance = 'Contact: <sip:a@192.0.2.7>;+sip.instance="<urn:uuid:1>"'
+        answer = self.bind(instance, "Supported: gruu")
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("gruu", answer.first("Contact") or "")
+        refused = self.bind(instance, "Require: gruu")
+        self.assertEqual((refused.status, refused.first("Unsupported")), (420, "gruu"))
+
     def test_store_fails(self) -> None:
         """What cannot be stored is answered 503 and not remembered."""
         self.ledger.failing = True
