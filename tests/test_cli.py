@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import attrs
 from click.testing import CliRunner, Result
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -13,7 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mobility import __version__
 from mobility.cli import COMMANDS, program
 from mobility.commands.init import DEMO_USERS, FILES
+from mobility.commands.setting_help import HELP
 from mobility.config import load
+from mobility.domain.mobility_policy import MobilityPolicy
+from mobility.domain.voice_objects import KINDS, NormalisationRule
 from mobility.http.message import Site
 from tests.interop.front_end_process import FrontEndProcess, command
 
@@ -83,6 +87,16 @@ class ErrorTests(SynchronousTestCase):
     def test_version(self) -> None:
         """The version is that of the package."""
         self.assertEqual(f"mobility {__version__}\n", invoke("--version").stdout)
+
+
+class HelpTests(SynchronousTestCase):
+    """What the options of commands about settings say of themselves."""
+
+    def test_every_setting(self) -> None:
+        """Every setting of every kind has its help, and nothing else has."""
+        kinds = (*KINDS.values(), NormalisationRule, MobilityPolicy)
+        names = {field.name for kind in kinds for field in attrs.fields(kind)}
+        self.assertEqual(names - {"name", "rules"}, set(HELP))
 
 
 class InitTests(SynchronousTestCase):

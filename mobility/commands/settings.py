@@ -7,6 +7,7 @@ import attrs
 import click
 
 from mobility.commands.calls import Call, Conversation, content_of
+from mobility.commands.setting_help import HELP
 from mobility.domain.setting_rules import GLOBAL
 
 
@@ -18,14 +19,17 @@ def options_of(cls: type[Any]) -> Callable[[Any], Any]:
             if field.name in ("name", "rules"):
                 continue
             dashed = f"--{field.name.replace('_', '-')}"
+            text = HELP[field.name]
             if field.type is bool:
-                option = click.option(f"{dashed}/--no-{dashed[2:]}", field.name, default=None)
+                option = click.option(
+                    f"{dashed}/--no-{dashed[2:]}", field.name, default=None, help=text
+                )
             elif field.type is int:
-                option = click.option(dashed, field.name, type=int, metavar="NUMBER")
+                option = click.option(dashed, field.name, type=int, metavar="NUMBER", help=text)
             elif field.type is str:
-                option = click.option(dashed, field.name, metavar="TEXT")
+                option = click.option(dashed, field.name, metavar="TEXT", help=text)
             else:
-                text = "In this order; an empty list is ''."
+                text += "  In this order; an empty list is ''."
                 option = click.option(dashed, field.name, metavar="NAME,...", help=text)
             command = option(command)
         return command

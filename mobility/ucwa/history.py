@@ -106,7 +106,7 @@ async def get_log(ucwa: Ucwa, call: Call) -> Response:
         tuple(rel for rel, may in CONTINUES.items() if may(policy)) if going_on is not None else ()
     )
     preview = await ucwa.history.preview(log)
-    document = history_documents.conversation_log(call.hrefs, log, preview, continues)
+    document = history_documents.conversation_log(call.hrefs, log, preview, continues, _known(ucwa))
     return Response(document=document)
 
 
@@ -120,19 +120,29 @@ async def mark_as_read(ucwa: Ucwa, call: Call) -> Response:
     return Response(204)
 
 
+def _known(ucwa: Ucwa) -> history_documents.Known:
+    def known(uri: str) -> bool:
+        canonical = user_uri(uri)
+        return canonical is not None and ucwa.users.acquaintance(canonical) is not None
+
+    return known
+
+
 async def get_recipient(ucwa: Ucwa, call: Call) -> Response:
     log = await _log(ucwa, call)
     wanted = call.parameter("address").lower()
     for one in recipients_of(log):
         if one.uri.partition(":")[2].lower() == wanted:
-            return Response(document=history_documents.recipient(call.hrefs, log, one))
+            return Response(
+                document=history_documents.recipient(call.hrefs, log, one, _known(ucwa))
+            )
     raise Refusal("NotFound", "ResourceNotFound", "There is no such recipient.")
 
 
 async def get_transcripts(ucwa: Ucwa, call: Call) -> Response:
     log = await _log(ucwa, call)
     page = await ucwa.history.transcripts(log, 0, PAGE_TRANSCRIPTS)
-    return _page(call, log, page, None)
+    return _page(ucwa, call, log, page, None)
 
 
 async def get_next_transcripts(ucwa: Ucwa, call: Call) -> Response:
@@ -143,14 +153,14 @@ async def get_next_transcripts(ucwa: Ucwa, call: Call) -> Response:
     if not log.after_message < after < log.last_message:
         raise Refusal("NotFound", "ResourceNotFound", "There are no more transcripts.")
     page = await ucwa.history.transcripts(log, after, PAGE_TRANSCRIPTS)
-    return _page(call, log, page, after)
+    return _page(ucwa, call, log, page, after)
 
 
 async def get_transcript(ucwa: Ucwa, call: Call) -> Response:
     log, shown = await _transcript(ucwa, call)
     return Response(
         document=history_documents.transcript(
-            call.hrefs, log, shown, html=call.endpoint.record.shows_html
+            call.hrefs, log, shown, _known(ucwa), html=call.endpoint.record.shows_html
         )
     )
 
@@ -192,9 +202,10 @@ async def replay_message(ucwa: Ucwa, call: Call) -> Response:
     return Response(204)
 
 
-def _page(call: Call, log: ConversationLog, page: Page, after: int | None) -> Response:
+def _page(ucwa: Ucwa, call: Call, log: ConversationLog, page: Page, after: int | None) -> Response:
     html = call.endpoint.record.shows_html
-    return Response(document=history_documents.transcripts(call.hrefs, log, page, after, html=html))
+    document = history_documents.transcripts(call.hrefs, log, page, after, _known(ucwa), html=html)
+    return Response(document=document)
 
 
 async def _log(ucwa: Ucwa, call: Call) -> ConversationLog:

@@ -1,6 +1,7 @@
 """The documents of the history: one function a rel, pure, from domain values."""
 
-from mobility.domain.addresses import is_guest, user_uri
+from collections.abc import Callable
+
 from mobility.domain.history import OUTGOING, Page, Recipient, Transcript, recipients_of
 from mobility.domain.ledger import HistoryCounts
 from mobility.domain.readership import unread as count_unread
@@ -33,8 +34,13 @@ def conversation_logs(hrefs: Hrefs, found: list[str]) -> Document:
     }
 
 
+Known = Callable[[str], bool]
+"""Whether somebody of a URI is found among the people: no telephone, no guest, and nobody who has
+been removed since."""
+
+
 def conversation_log(
-    hrefs: Hrefs, log: ConversationLog, preview: str, continues: tuple[str, ...]
+    hrefs: Hrefs, log: ConversationLog, preview: str, continues: tuple[str, ...], known: Known
 ) -> Document:
     """A past conversation; `continues` are the rels by which it can be taken up again."""
     own = log_href(hrefs, log.id)
@@ -54,22 +60,17 @@ def conversation_log(
         "_links": links(self=own, **{rel: f"{own}/{rel}" for rel in rels}),
         "_embedded": {
             "conversationLogRecipient": [
-                recipient(hrefs, log, one) for one in recipients_of(log) if one.uri
+                recipient(hrefs, log, one, known) for one in recipients_of(log) if one.uri
             ]
         },
     }
 
 
-def _may_be_contact(uri: str) -> bool:
-    """Whether somebody of this URI is found among the people: no telephone, and no guest."""
-    return user_uri(uri) is not None and not is_guest(uri)
-
-
-def recipient(hrefs: Hrefs, log: ConversationLog, other: Recipient) -> Document:
-    """Another party of a past conversation, with links to the contact it may be."""
+def recipient(hrefs: Hrefs, log: ConversationLog, other: Recipient, known: Known) -> Document:
+    """Another party of a past conversation, with links to the contact it is, if it is one."""
     address = other.uri.partition(":")[2]
     rels = links(self=f"{log_href(hrefs, log.id)}/conversationLogRecipient/{address}")
-    if _may_be_contact(other.uri):
+    if known(other.uri):
         person = hrefs.person(other.uri)
         rels |= links(
             contact=person,
@@ -85,7 +86,13 @@ def recipient(hrefs: Hrefs, log: ConversationLog, other: Recipient) -> Document:
 
 
 def transcripts(
-    hrefs: Hrefs, log: ConversationLog, page: Page, after: int | None, *, html: bool
+    hrefs: Hrefs,
+    log: ConversationLog,
+    page: Page,
+    after: int | None,
+    known: Known,
+    *,
+    html: bool,
 ) -> Document:
     """A page of transcripts; `after` is None for the first one, `html` as in `transcript`."""
     all_of_them = f"{log_href(hrefs, log.id)}/conversationLogTranscripts"
@@ -99,13 +106,15 @@ def transcripts(
         "_links": rels,
         "_embedded": {
             "conversationLogTranscript": [
-                transcript(hrefs, log, one, html=html) for one in page.transcripts
+                transcript(hrefs, log, one, known, html=html) for one in page.transcripts
             ]
         },
     }
 
 
-def transcript(hrefs: Hrefs, log: ConversationLog, shown: Transcript, *, html: bool) -> Document:
+def transcript(
+    hrefs: Hrefs, log: ConversationLog, shown: Transcript, known: Known, *, html: bool
+) -> Document:
     """One entry with what it holds; the text as HTML if it has any and the application shows it
     (`html`)."""
     own = _transcript_href(hrefs, log, shown)
@@ -113,7 +122,7 @@ def transcript(hrefs: Hrefs, log: ConversationLog, shown: Transcript, *, html: b
     rels = links(self=own)
     if author == log.user_uri:
         rels |= links(me=hrefs.of("me"))
-    elif _may_be_contact(author):
+    elif known(author):
         rels |= links(contact=hrefs.person(author))
     inner = transcript_content(hrefs, log, shown, html=html)
     return {

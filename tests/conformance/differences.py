@@ -215,8 +215,9 @@ ABSENT_EVENTS: dict[tuple[str, str, str], str] = {
     ("videoLockedOnParticipant", "videoLockedOnParticipant", "updated"): (
         "the video of another participant is locked by unlocking the first, which is deleted then"
     ),
-    ("participantMessaging", "participantMessaging", "updated"): (
-        "it has two links that never change, and is there or not"
-    ),
+    **{
+        (rel, rel, "updated"): "it has two links that never change, and is there or not"
+        for rel in ("participantMessaging", "participantDataCollaboration")
+    },
 }
 """Documented events that are not sent, and why, likewise: page, what it is about, type."""

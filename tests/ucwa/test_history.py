@@ -84,6 +84,17 @@ class LogTests(HistoryCase):
         alone = await self.bob.document(recipient["_links"]["self"]["href"])
         self.assertEqual(alone, recipient)
 
+    async def test_removed(self) -> None:
+        """Who has been removed since is still named, and leads to no contact any more."""
+        await self.talked("Hello")
+        now = self.clock.seconds()
+        await self.service.front_end.users.remove(uri("alice"), now)
+        log = await self.log(self.bob)
+        (recipient,) = log["_embedded"]["conversationLogRecipient"]
+        self.assertEqual((recipient["sipUri"], set(recipient["_links"])), (uri("alice"), {"self"}))
+        (transcript,) = await self.transcripts(self.bob, log)
+        self.assertEqual(set(transcript["_links"]), {"self"})
+
     async def test_transcripts(self) -> None:
         """Each message has a transcript that says who wrote it; one's own leads to `me`."""
         await self.talked("Hello", "Bye")
