@@ -12,7 +12,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamServerEndpoint,
 )
-from twisted.internet.tcp import Port
+from twisted.internet.tcp import Port, Server
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -108,7 +108,7 @@ class Listener(Service):
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
-        if isinstance(port, Port):  # all but those of foreign endpoints
+        if isinstance(port, Port) and port.transport is Server:  # no Unix port
             port.transport = partial(  # type: ignore[assignment]  # it is called like the class
                 GatheringServer, turn_end=TurnEnd(self._reactor)
             )
