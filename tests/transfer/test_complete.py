@@ -72,6 +72,8 @@ LEFT_OUT = {
             "call_sides",
             "call_reports",
             "renegotiations",
+            "shared_contents",
+            "content_views",
             "bindings",
             "streams",
             "stream_entries",
