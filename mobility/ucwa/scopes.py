@@ -24,6 +24,7 @@ _RELS: dict[tuple[str, ...], str] = {
         conversationLogRecipient conversationLogTranscript conversationLogTranscripts
         conversationLogs conversations dataCollaboration decline demote
         disableAudienceMessaging dismiss eject enableAudienceMessaging errorTranscript
+        escalateAudio escalateAudioVideo
         holdPhoneAudio invitations localParticipant markAsRead mediaPolicies mediaRelay
         message messageTranscript messages messaging missedItems muteAudio muteVideo
         myAssignedOnlineMeeting myOnlineMeeting nextConversationLogTranscripts
@@ -35,10 +36,10 @@ _RELS: dict[tuple[str, ...], str] = {
         sendMessage sessions setIsTyping startAudio startAudioOnBehalfOfDelegator
         startAudioVideo startAudioVideoOnBehalfOfDelegator startEmergencyCall
         startMessaging startPhoneAudio startPhoneAudioOnBehalfOfDelegator startVideo
-        mobility:startApplicationSharing mobility:startDataCollaboration
-        mobility:stopApplicationSharing mobility:stopDataCollaboration
+        mobility:lockVideo mobility:startApplicationSharing mobility:startDataCollaboration
+        mobility:stopApplicationSharing mobility:stopDataCollaboration mobility:unlockVideo
         stopAudio stopAudioVideo stopMessaging stopPhoneAudio stopVideo unmuteAudio
-        unmuteVideo
+        unmuteVideo videoFreeze videoLockedOnParticipant
     """,
     (USER,): """
         callForwardingSettings changeNumber changeVisibility immediateForwardSettings
