@@ -3,7 +3,6 @@
 Either side may offer, one at a time; the rules are those of RFC 3264 section 8.
 """
 
-import secrets
 from collections.abc import Callable
 
 import attrs
@@ -19,7 +18,6 @@ from mobility.domain.descriptions import (
     common_media,
     decoded,
     encoded,
-    holds,
     media_of,
 )
 from mobility.domain.ledger import Unit
@@ -27,7 +25,13 @@ from mobility.domain.lines import Device
 from mobility.domain.mixed_part import MixedPart
 from mobility.domain.outcomes import TIMED_OUT
 from mobility.domain.records import Receipt, Renegotiation
-from mobility.domain.renegotiations import EXPIRED, Failed
+from mobility.domain.renegotiations import (
+    EXPIRED,
+    Failed,
+    media_agreed,
+    must_resume,
+    new_offer,
+)
 from mobility.domain.telephone import Happening
 from mobility.errors import Refusal
 
@@ -64,11 +68,7 @@ class MixedOffers:
             if part.state != "Mixed" or part.leg is None:
                 raise Refusal("Conflict", "AlreadyExists", "Another offer is open.")
             description.must_follow(part.streams)
-            if resumes and not holds(part.streams):
-                raise Refusal("Conflict", None, "The call is not held from here.")
-            if resumes and holds(description.streams):
-                raise Refusal("BadRequest", "InvalidMediaDescription", "The offer resumes nothing.")
-            description.must_offer(resumes)
+            must_resume(part.streams, description, resumes)
             wanted = media_of(description.streams)
             if not wanted:
                 raise Refusal("BadRequest", "InvalidMediaDescription", "No media are left.")
@@ -93,11 +93,7 @@ class MixedOffers:
             conversation, part, renegotiation = self._open(
                 device, conversation_id, renegotiation_id
             )
-            offer = decoded(renegotiation.streams)
-            answer.must_answer(offer)
-            media = common_media(offer, answer.streams)
-            if not media:
-                raise Refusal("BadRequest", "InvalidMediaDescription", "No media are left.")
+            media = media_agreed(renegotiation, answer)
             self._check(device, tuple(one for one in media if one not in part.media))
             await self._agree(conversation, device.id, part, answer, answer.text, media)
             if part.leg is not None:
@@ -174,15 +170,9 @@ class MixedOffers:
         operation_id: str = "",
     ) -> Renegotiation:
         """A new offer, of the device or of the mixer (with "" for `from_id`)."""
-        return Renegotiation(
-            call_id=part.call_id,
-            id=secrets.token_hex(8),
-            conversation_id=conversation.id,
-            from_id=from_id,
-            operation_id=operation_id,
-            offer=description.text,
-            streams=encoded(description.streams),
-            expires_at=now + self._conversations.limits.invitation_timeout_s,
+        expires_at = now + self._conversations.limits.invitation_timeout_s
+        return new_offer(
+            part.call_id, conversation.id, from_id, description, expires_at, operation_id
         )
 
     async def _begin(

@@ -16,6 +16,7 @@ from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import (
     Description,
+    Stream,
     common_media,
     decoded,
     encoded,
@@ -35,6 +36,53 @@ EXPIRED: Failed = (
     "MediaNegotiationTimeOut",
     "The offer was not answered in time.",
 )
+
+
+def must_resume(
+    before: tuple[Stream, ...], description: Description, resumes: tuple[str, ...]
+) -> None:
+    """Whether an offer resumes these media of a call whose side was described by `before`.
+
+    409 for what is not held, 400 InvalidMediaDescription for an offer that does not resume them.
+    Nothing is to resume where `resumes` is empty.
+    """
+    if resumes and not holds(before):
+        raise Refusal("Conflict", None, "The call is not held from here.")
+    if resumes and holds(description.streams):
+        raise Refusal("BadRequest", "InvalidMediaDescription", "The offer resumes nothing.")
+    description.must_offer(resumes)
+
+
+def new_offer(
+    call_id: str,
+    conversation_id: str,
+    from_id: str,
+    description: Description,
+    expires_at: float,
+    operation_id: str = "",
+) -> Renegotiation:
+    """A renegotiation that begins; `from_id` is the device that offers, "" for the mixer."""
+    return Renegotiation(
+        call_id=call_id,
+        id=secrets.token_hex(8),
+        conversation_id=conversation_id,
+        from_id=from_id,
+        operation_id=operation_id,
+        offer=description.text,
+        streams=encoded(description.streams),
+        expires_at=expires_at,
+    )
+
+
+def media_agreed(renegotiation: Renegotiation, answer: Description) -> tuple[str, ...]:
+    """The media that an answer leaves of an offer.  400 InvalidMediaDescription for an answer that
+    does not fit, or that leaves nothing."""
+    offer = decoded(renegotiation.streams)
+    answer.must_answer(offer)
+    media = common_media(offer, answer.streams)
+    if not media:
+        raise Refusal("BadRequest", "InvalidMediaDescription", "No media are left.")
+    return media
 
 
 class Renegotiations:
@@ -85,21 +133,16 @@ class Renegotiations:
             _must_be_connected(leg)
             before = conversation.streams_of(device.id)
             self._check(device, conversation, description)
-            if resumes and not holds(before):
-                raise Refusal("Conflict", None, "The call is not held from here.")
-            if resumes and holds(description.streams):
-                raise Refusal("BadRequest", "InvalidMediaDescription", "The offer resumes nothing.")
-            description.must_offer(resumes)
+            must_resume(before, description, resumes)
             draft, unit = conversation.draft(), Unit()
-            renegotiation = Renegotiation(
-                call_id=call_of(conversation).id,
-                id=secrets.token_hex(8),
-                conversation_id=conversation.id,
-                from_id=device.id,
-                operation_id=operation_id,
-                offer=description.text,
-                streams=encoded(description.streams),
-                expires_at=now + conversations.limits.invitation_timeout_s,
+            expires_at = now + conversations.limits.invitation_timeout_s
+            renegotiation = new_offer(
+                call_of(conversation).id,
+                conversation.id,
+                device.id,
+                description,
+                expires_at,
+                operation_id,
             )
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=renegotiation.id))
@@ -120,11 +163,7 @@ class Renegotiations:
         """
         async with self._conversations.lock(conversation_id):
             conversation, renegotiation = self._open(device, conversation_id, renegotiation_id)
-            offer = decoded(renegotiation.streams)
-            answer.must_answer(offer)
-            media = common_media(offer, answer.streams)
-            if not media:
-                raise Refusal("BadRequest", "InvalidMediaDescription", "No media are left.")
+            media = media_agreed(renegotiation, answer)
             self._check_added(device, conversation, media)
             draft, unit = conversation.draft(), Unit()
             for device_id, text, streams in (
