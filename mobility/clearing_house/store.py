@@ -66,8 +66,6 @@ SCHEMA = (
     "CREATE TABLE meta (stream TEXT NOT NULL)",
 )
 
-WAITING, DONE = 0, 1
-
 KEEP_DONE_S = 3_600
 """An id is remembered so long after its expiry; then a repetition is refused as expired."""
 
@@ -79,8 +77,6 @@ KEEP_DEAD_S = 400 * 86_400
 
 SWEEP_ROWS = 5_000
 """Rows that one sweep deletes from a table at most, so that the writer is not held for long."""
-
-BODIES_A_READ = 256
 
 
 @attrs.define(slots=True)
@@ -314,7 +310,8 @@ class Reader:
             yield Waiting(*found)
 
     def bodies(self, rows: Sequence[int]) -> dict[int, bytes]:
-        """The bodies of at most BODIES_A_READ rows."""
+        """The bodies of these rows; those that are done have none.  No more of them than SQLite
+        takes parameters (32,766)."""
         marks = ",".join("?" * len(rows))
         found = self._connection.execute(
             f"SELECT row, body FROM push WHERE row IN ({marks}) AND body IS NOT NULL",  # noqa: S608

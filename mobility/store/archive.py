@@ -34,7 +34,8 @@ from mobility.store import history, housekeeping, retention, tables
 from mobility.store.connection import connect_reader, is_fault
 from mobility.store.statements import FORMS, Row, compiled
 from mobility.store.transactor import Operation
-from mobility.store.writer import RETRY_AFTER_S, SqliteLedger
+from mobility.store.writer import SqliteLedger
+from mobility.store.writer_thread import RETRY_AFTER_S
 
 READERS = 2
 """Threads that read: reading is short, and the processor is the reactor's first."""

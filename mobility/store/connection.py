@@ -27,6 +27,14 @@ JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 """The write-ahead log is cut back to this size after a burst has made it grow."""
 
 
+class StoreFault(Exception):
+    """The store could not take it and holds nothing of it; `reason` is SQLite's name of why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def connect_writer(path: Path, synchronous: str) -> sqlite3.Connection:
     """The connection that writes; transactions are begun and ended by hand.
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mobility.domain.ledger import Committed, Unit
 from mobility.store import statements
-from mobility.store.connection import is_fault, reason
+from mobility.store.connection import StoreFault, is_fault, reason
 from mobility.store.plan import Memory, Plan, Stale
 from mobility.store.tables import PRESENCE_COUNTER
 
@@ -15,14 +15,6 @@ T = TypeVar("T")
 
 Operation = Callable[[Cursor, Memory], T]
 """Work inside one transaction that is no unit of work, such as trimming streams."""
-
-
-class StoreFault(Exception):
-    """The store could not take it and holds nothing of it; `reason` is SQLite's name of why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Transactor:

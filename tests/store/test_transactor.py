@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.domain.facts import MeChanged
 from mobility.domain.ledger import Committed, Conflict, Unit
 from mobility.domain.records import Contact, Presence, Token
+from mobility.store.connection import StoreFault
 from mobility.store.statements import ADVANCE_STREAM, COUNT
 from mobility.store.tables import conversations, metadata
-from mobility.store.transactor import StoreFault, Transactor
+from mobility.store.transactor import Transactor
 from tests.store.doubles import (
     appending,
     conversation,

@@ -17,7 +17,8 @@ from zope.interface import implementer
 from mobility.domain.ledger import Committed, Conflict, Unit
 from mobility.errors import Unavailable
 from mobility.store.schema import migrate
-from mobility.store.writer import BATCH_UNITS, EVENTS, QUEUE_UNITS, SqliteLedger
+from mobility.store.writer import EVENTS, SqliteLedger
+from mobility.store.writer_thread import BATCH_WORKS, QUEUE_WORKS
 from tests.store import committing
 from tests.store.doubles import (
     Disk,
@@ -80,12 +81,12 @@ class CommitTests(StoreCase):
         ledger = SqliteLedger(
             Disk(self.path).connect, reactor=counting, publish=self.published.append, log=self.log
         )
-        units = [opening("a"), *(appending("a") for _ in range(BATCH_UNITS + 9))]
+        units = [opening("a"), *(appending("a") for _ in range(BATCH_WORKS + 9))]
         answers = [ledger.commit(unit) for unit in units]
         ledger.start()
         await gatherResults(answers)
         self.assertEqual((ledger.commits, counting.calls, ledger.waiting), (2, 2, 0))
-        self.assertEqual(ledger.units, BATCH_UNITS + 10)
+        self.assertEqual(ledger.units, BATCH_WORKS + 10)
         await ledger.stop()
 
     async def test_refused_unit_is_not_published(self) -> None:
@@ -148,7 +149,7 @@ class CommitTests(StoreCase):
 
 class BoundTests(StoreCase):
     async def test_queue_bound(self) -> None:
-        """When QUEUE_UNITS wait the next is refused at once; what waits is still stored."""
+        """When QUEUE_WORKS wait the next is refused at once; what waits is still stored."""
         migrate(self.path)
         ledger = SqliteLedger(
             Disk(self.path).connect,
@@ -156,14 +157,14 @@ class BoundTests(StoreCase):
             publish=self.published.append,
             log=self.log,
         )
-        answers = [ledger.commit(Unit()) for _ in range(QUEUE_UNITS)]
+        answers = [ledger.commit(Unit()) for _ in range(QUEUE_WORKS)]
         refusal = self.failureResultOf(ledger.commit(saving(message())), Unavailable)
         self.assertEqual((refusal.value.status, refusal.value.retry_after_s), (503, 5))
-        self.assertEqual(ledger.waiting, QUEUE_UNITS)
+        self.assertEqual(ledger.waiting, QUEUE_WORKS)
         ledger.start()
         await gatherResults(answers)
         await ledger.commit(saving(message()))
-        self.assertEqual(ledger.units, QUEUE_UNITS + 1)
+        self.assertEqual(ledger.units, QUEUE_WORKS + 1)
         await ledger.stop()
 
 
