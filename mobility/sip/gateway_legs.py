@@ -15,21 +15,19 @@ import attrs
 
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Location, Order, TelephoneLeg
-from mobility.errors import PeerFault
 from mobility.media.held import silenced, silent_answer
-from mobility.media.offers import read_description
 from mobility.sip.call_reasons import happening_of_status
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
-from mobility.sip.core import Core, Incoming
+from mobility.sip.core import Core
 from mobility.sip.diverted import diverted
 from mobility.sip.geolocation import KIND, pidf_lo
 from mobility.sip.headers import NameAddr
-from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.leg import Leg, Refused
 from mobility.sip.multipart import Part
 from mobility.sip.parties import ANONYMOUS, address
 from mobility.sip.path import ClientPath
-from mobility.sip.refusal import SipRefusal
+from mobility.sip.placed_leg import PlacedLeg
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import SipUri, parse_uri
 
@@ -56,7 +54,7 @@ class Gateways:
         if self._sip is None:
             raise RuntimeError("the SIP side is not there yet")
         core, client, routes = self._sip
-        leg = GatewayLeg(core, hear, offers=order.offer is None)
+        leg = GatewayLeg(hear, offers=order.offer is None)
         path = ClientPath(client, routes.to_gateway(order.gateway), follows=True)
         invitation = self._invitation(order)
         if order.location is not None:
@@ -110,37 +108,18 @@ class Gateways:
         return attrs.evolve(invitation, beside=Part(KIND, body, fields), about=about)
 
 
-class GatewayLeg:
+class GatewayLeg(PlacedLeg):
     """One leg to a gateway: a `TelephoneLeg`, and the Owner of its call leg."""
 
-    leg: CallingLeg
-
-    def __init__(self, core: Core, hear: Hear, *, offers: bool) -> None:
+    def __init__(self, hear: Hear, *, offers: bool) -> None:
         """`offers` says that the gateway is to offer."""
-        self._core = core
-        self._hear = hear
+        super().__init__(hear)
         self._offers = offers
-        self._over = False
-        self._description: Description | None = None
         self._before_hold = ""
         self._expects: list[Callable[[str], None]] = []
         """What is done with the next answers to new offers of this end, in order."""
 
-    def begin(self) -> None:
-        """Send the INVITE, unless it is over already."""
-        if not self._over:
-            self.leg.invite()
-
     # -- a TelephoneLeg --------------------------------------------------------------------------
-
-    @property
-    def description(self) -> Description | None:
-        return self._description
-
-    def hang_up(self) -> None:
-        if not self._over:
-            self._over = True
-            self.leg.hang_up()
 
     def connect(self, answer: Description) -> None:
         self._reoffer(answer.text, _nothing)
@@ -199,8 +178,7 @@ class GatewayLeg:
         if readable:
             self._say(Happening.ANSWERED)
         else:
-            self.hang_up()
-            self._over = False
+            self.leg.hang_up()
             self._ends(Happening.UNREACHABLE)
 
     def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
@@ -219,28 +197,6 @@ class GatewayLeg:
     def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
         if self._expects and self._expects.pop(0) == self._agreed:
             self._say(Happening.DISAGREED)
-
-    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
-        raise SipRefusal(603)
-
-    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
-        self._ends(Happening.HUNG_UP)
-
-    def _read(self, description: str) -> bool:
-        try:
-            self._description = read_description(description)
-        except PeerFault:
-            return False
-        return True
-
-    def _say(self, happening: Happening) -> None:
-        if not self._over:
-            self._hear(happening)
-
-    def _ends(self, happening: Happening) -> None:
-        if not self._over:
-            self._over = True
-            self._hear(happening)
 
 
 def _dialled(number: str) -> str:

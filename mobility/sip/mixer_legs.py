@@ -14,20 +14,18 @@ from mobility.domain.addresses import is_guest
 from mobility.domain.descriptions import Description
 from mobility.domain.mixer import Abilities, Announcer, Entry, Hear
 from mobility.domain.telephone import Happening
-from mobility.errors import PeerFault
 from mobility.events import Catalogue, EventLog
 from mobility.media.muting import heard, heard_offer, muted
-from mobility.media.offers import read_description
 from mobility.sip.call_reasons import happening_of_status
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.conference_watch import ConferenceWatch
-from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
+from mobility.sip.core import MAX_CALL_ID_SHOWN, Core
 from mobility.sip.headers import NameAddr
-from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.leg import Leg, Refused
 from mobility.sip.parties import UNKNOWN, address
 from mobility.sip.path import ClientPath
-from mobility.sip.refusal import SipRefusal
+from mobility.sip.placed_leg import PlacedLeg
 from mobility.sip.routing import Way
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import parse_sip_uri
@@ -115,47 +113,25 @@ class SipMixer:
         return leg
 
 
-class SipMixerLeg:
-    """The call of one device with the conference server; it is the Owner of its call leg."""
-
-    leg: CallingLeg
+class SipMixerLeg(PlacedLeg):
+    """The call of one device with the conference server."""
 
     def __init__(
         self, entry: Entry, hear: Hear, log: EventLog, conference: str, watch: ConferenceWatch
     ) -> None:
         """`conference` is the URI of the conference, which `watch` learns of."""
+        super().__init__(hear)
         self.uri = entry.uri
-        self._hear = hear
         self._log = log
         self._conference = conference
         self._watch = watch
-        self._over = False
         self._answered = False
-        self._description: Description | None = None
         self.described = entry.offer.text
         """What the device has described last, as it did itself."""
         self._muted = self._muted_at_first = entry.muted
         self.sources: Mapping[str, int] = {}
         self._expects: list[_Offered] = []
         """The new offers of this end that wait for an answer, in order."""
-
-    def begin(self) -> None:
-        """Send the INVITE, unless it is over already."""
-        if not self._over:
-            self.leg.invite()
-
-    @property
-    def description(self) -> Description | None:
-        """What the server has described last: early media with RINGING, its answer with ANSWERED
-        and AGREED, its offer with OFFERED."""
-        return self._description
-
-    def hang_up(self) -> None:
-        """Leave the conference; nothing more is told of it.  Once more it does nothing."""
-        if not self._over:
-            self._over = True
-            self._watch.left(self._conference, self)
-            self.leg.hang_up()
 
     def offer(self, description: Description) -> None:
         """The device offers anew; AGREED or DISAGREED follows."""
@@ -248,25 +224,8 @@ class SipMixerLeg:
             call = self.leg.call_id[:MAX_CALL_ID_SHOWN]
             self._log.emit("sip.mixer_refused", call=call, status=status)
 
-    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
-        raise SipRefusal(603)
-
-    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
-        self._ends(Happening.HUNG_UP)
-
-    def _read(self, description: str) -> bool:
-        try:
-            self._description = read_description(description)
-        except PeerFault:
-            return False
-        return True
-
-    def _say(self, happening: Happening) -> None:
-        if not self._over:
-            self._hear(happening)
-
-    def _ends(self, happening: Happening) -> None:
-        if not self._over:
-            self._over = True
+    def _leave(self) -> bool:
+        left = super()._leave()
+        if left:
             self._watch.left(self._conference, self)
-            self._hear(happening)
+        return left
