@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mobility.errors import MobilityError
 
-BOOLEAN = 0x01
 INTEGER = 0x02
 OCTET_STRING = 0x04
 ENUMERATED = 0x0A

@@ -37,11 +37,6 @@ _PASSED_OVER = {SEARCH_REFERENCE, INTERMEDIATE_RESPONSE}
 _CONTROLS = 0xA0
 
 SUCCESS = 0
-OPERATION_NAMES = {
-    BIND_RESPONSE: "bind",
-    SEARCH_DONE: "search",
-    EXTENDED_RESPONSE: "StartTLS",
-}
 
 MAX_REASON = 200
 """Characters of a server's diagnostic message that are kept."""

@@ -1,7 +1,6 @@
 """What the HTTP/1.1 doubles share: one resource that hands each request to a function."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -92,6 +91,3 @@ class WebDouble:
 
     def answer(self, asked: Asked) -> Page:
         raise NotImplementedError(asked)
-
-
-Decide = Callable[[Any], Page | None]

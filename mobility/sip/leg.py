@@ -108,7 +108,6 @@ class Leg:
         self.state = state
         self.local = ""
         self.remote = ""
-        self.confirmed_at = 0.0
         self._serving: Incoming | None = None
         """An INVITE or UPDATE within the dialog whose offer waits for its answer."""
         self._two_hundred: TwoHundred | None = None
@@ -430,8 +429,6 @@ class Leg:
 
     def _becomes(self, event: Legged) -> None:
         self.state = LEG.after(self.state, event)
-        if self.state == "Confirmed":
-            self.confirmed_at = self.core.now()
 
     def _bye(self, *reasons: str, dialog: Dialog | None = None) -> None:
         bye = (dialog or self.dialog).request("BYE")

@@ -8,7 +8,7 @@ import attrs
 
 from mobility.sip.flow import Flow
 from mobility.sip.message import Request
-from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri, parse_uri
+from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri
 
 PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
 """Of a host that names none (RFC 3261 section 19.1.2)."""
@@ -90,8 +90,3 @@ def ways_of(request: Request, flow: Flow | None = None) -> list[Way]:
     if not flow.names or host in flow.names or host == flow.source[0]:
         return [flow, target]
     return [target, flow]
-
-
-def is_routable(uri: str) -> bool:
-    """Whether a Request-URI says by itself where it leads.  Raises Malformed."""
-    return isinstance(parse_uri(uri), SipUri)
