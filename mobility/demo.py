@@ -281,23 +281,16 @@ class Script:
     """What the scene needs in the configuration file; `{port}` is where phones connect to."""
 
     def __init__(
-        self,
-        root_url: str,
-        http: HTTPClient,
-        clock: IReactorTime,
-        say: Say,
-        password: str,
-        setting: Setting | None = None,
+        self, root_url: str, http: HTTPClient, clock: IReactorTime, say: Say, password: str
     ) -> None:
-        self._setting = setting
         self._root_url = root_url
         self._password = password
         self._say = say
         self._http = http
         self._clock = clock
 
-    def stand(self, directory: Path, port_offset: int) -> None:
-        """Where the front end is, for scenes that need more than its URL."""
+    def stand(self, directory: Path, port_offset: int, setting: Setting | None) -> None:
+        """Where the front end is, for scenes that need more than its URL; what stands beside it."""
 
     async def run(self, sip_domain: str) -> None:
         """Play it.  Raises `DemoFailed` at the first step that goes wrong."""

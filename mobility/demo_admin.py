@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.web.http_headers import Headers
 
-from mobility.demo import DemoFailed, Person, Script
+from mobility.demo import DemoFailed, Person, Script, Setting
 
 USERS = """uri,name,phone,password
 sip:dora@{domain},Dora,+14255550104,{password}
@@ -29,7 +29,7 @@ class AdminScript(Script):
 
     _directory = Path()
 
-    def stand(self, directory: Path, port_offset: int) -> None:  # noqa: ARG002  # the URL says it
+    def stand(self, directory: Path, port_offset: int, setting: Setting | None) -> None:  # noqa: ARG002
         self._directory = directory
 
     async def run(self, sip_domain: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from treq.client import HTTPClient
 from twisted.internet.interfaces import IReactorTime
 
-from mobility.demo import DemoFailed, Person, Say, Script, Setting, text_of
+from mobility.demo import DemoFailed, Person, Script, text_of
 
 ANONYMOUS = "urn:microsoft.rtc:anonmeeting"
 
@@ -94,21 +94,10 @@ class MeetingScript(Script):
 
     more_users = ("dave",)
 
-    def __init__(
-        self,
-        root_url: str,
-        http: HTTPClient,
-        clock: IReactorTime,
-        say: Say,
-        password: str,
-        setting: Setting | None = None,
-    ) -> None:
-        super().__init__(root_url, http, clock, say, password, setting)
-        self._inside: list[Attendee] = []
-        self._waiting = ""
-
     async def run(self, sip_domain: str) -> None:
         """Play it.  Raises `DemoFailed` at the first step that goes wrong."""
+        self._inside: list[Attendee] = []
+        self._waiting = ""
         names = ("alice", "bob", "carol", "dave")
         people = [Attendee(self._http, self._clock, f"{name}@{sip_domain}") for name in names]
         alice, bob, carol, dave = people

@@ -9,14 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from mobility.demo import STEP_TIMEOUT_S, DemoFailed, Person, Say, Script, Setting
+from mobility.demo import STEP_TIMEOUT_S, DemoFailed, Person, Script, Setting
 from mobility.operate.ports import free_offset
 from mobility.push_doubles.providers import APP, Providers
 from mobility.push_doubles.web_push import WebMessage
@@ -112,16 +110,7 @@ class PushScript(Script):
 
     setting = PushSetting
 
-    def __init__(
-        self,
-        root_url: str,
-        http: HTTPClient,
-        clock: IReactorTime,
-        say: Say,
-        password: str,
-        setting: Setting | None = None,
-    ) -> None:
-        super().__init__(root_url, http, clock, say, password, setting)
+    def stand(self, directory: Path, port_offset: int, setting: Setting | None) -> None:  # noqa: ARG002
         if not isinstance(setting, PushSetting):
             raise DemoFailed("the scene needs its clearing house")
         self._device = setting.providers.web_push.subscribe()

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.protocols.basic import NetstringReceiver
 from twisted.python.failure import Failure
 
-from mobility.demo import STEP_TIMEOUT_S, DemoFailed, Person, Say, Script, Setting, text_of
+from mobility.demo import STEP_TIMEOUT_S, DemoFailed, Person, Script, Setting, text_of
 
 MODULES = Path("/usr/lib/baresip/modules")
 """Where Debian has baresip's."""
@@ -156,21 +155,8 @@ class SipScript(Script):
 
     configuration = LISTENER
 
-    def __init__(
-        self,
-        root_url: str,
-        http: HTTPClient,
-        clock: IReactorTime,
-        say: Say,
-        password: str,
-        setting: Setting | None = None,
-    ) -> None:
-        super().__init__(root_url, http, clock, say, password, setting)
-        self._phone = SipPhone(clock)
-        self._directory = Path()
-        self._port = SIP_PORT
-
-    def stand(self, directory: Path, port_offset: int) -> None:
+    def stand(self, directory: Path, port_offset: int, setting: Setting | None) -> None:  # noqa: ARG002
+        self._phone = SipPhone(self._clock)
         self._directory = directory
         self._port = SIP_PORT + port_offset
 

@@ -166,8 +166,8 @@ class Stage:
             await self._serving(reactor, process)
             self._say(f"A front end listens at {self._url}, in {self._directory}.")
             http = https_client(reactor, self._ca)
-            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD, setting)
-            script.stand(self._directory, self._offset)
+            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD)
+            script.stand(self._directory, self._offset, setting)
             await script.run(SIP_DOMAIN)
             self._say("Every step worked.")
             if not once:
