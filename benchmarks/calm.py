@@ -1,175 +1,363 @@
-"""Messages between people who are there, while the clearing house for everybody's phones fails."""
+"""Messages between people who are there, while the way of their notifications fails.
+
+One front end and one clearing house live through all of it, under a load that never pauses; what
+fails changes while they run.  Some people are notified on their phones of every message, and others
+have no phone: it is their messages that are measured.
+"""
 
 import asyncio
-import json
-import ssl
-from collections.abc import Iterator
+import gc
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 
-from benchmarks.front_end import FrontEnd
-from benchmarks.im import OFFERED_PER_S, PAIRS, latencies, ucwa_pairs
-from benchmarks.report import Effort, Result, quantile
-from benchmarks.server import free_port
+import attrs
+
+from benchmarks.front_end import FrontEnd, Person
+from benchmarks.im import PAIRS, STRAGGLER_S, TEXT, Pair, ucwa_pairs
+from benchmarks.intervals import Quantile
+from benchmarks.push import ORGANISATION, Doubles
+from benchmarks.report import Effort, Result
+from benchmarks.server import GENERATOR_CORE, Server, free_port
 from benchmarks.waking import subscription
 from mobility import pki
 from mobility.domain.ledger import Unit
 from mobility.domain.records import PushSwitch
-from mobility.pki import Identity
 
 MOST_RATIO = 1.10
-"""Of the p99 while the clearing house fails to that while it takes everything."""
+"""Of the p99 under a fault to that without one."""
 
-WINDOWS = 4
-WINDOW_S = 2.0
-"""So many short ones in a turn: whatever else the machine does disturbs some and leaves others."""
+OFFERED_PER_S = 100.0
+NOTIFIED_PER_S = 20.0
+"""Messages a second between those without and those with phones; together a quarter of what the
+front end could take."""
 
-NAME = "fe.bench.example"
-SLOW_S = 60.0
-"""Longer than a front end waits for an answer."""
+NOTIFIED_PAIRS = 8
 
-UP, DOWN, SLOW, NO_TLS, BUSY = "up", "down", "slow", "TLS failure", "429"
-FAULTS = (DOWN, SLOW, NO_TLS, BUSY)
+Q = 0.99
+
+BASELINES = 4
+"""Windows without a fault in each cycle of all faults: what all are compared with is to be known
+as well as all of them together."""
+
+LEAD_S = 0.3
+"""Of each window, not counted: what was under way when the fault began."""
+
+SETTLE_S = 1.2
+"""After a fault: what has waited is sent and told, and breakers close."""
+
+SLICE_S = 0.5
+"""What is disturbed together: half a second, of fifty messages."""
+
+NICE = ("nice", "-n", "19")
+"""Clearing house, switchboard and doubles share the generator's core, and give way to it."""
+
+HOUSE_FAULTS = ("down", "slow", "tls", "429")
+APNS_FAULTS = ("down", "slow", "tls", "429", "410")
+HOUSE, APNS = "clearing house", "APNs"
+NAMES = {"tls": "TLS failure"}
+NONE = ""
 
 PUSH = """
 [push]
 clearing_house = "https://localhost:{port}"
-certificate = "{place}/fe.pem"
-key = "{place}/fe.key"
+certificate = "{place}/{name}.pem"
+key = "{place}/{name}.key"
 ca = "{place}/ca.pem"
 grace_s = 0.0
 retry_base_s = 0.1
 retry_max_s = 1.0
 timeout_s = 2.0
 """
+"""Tried again far more often than by default."""
 
 
-class House:
-    """Takes every notification, or fails as `mode` says."""
+@attrs.frozen(slots=True)
+class Arrived:
+    """One message: when it was due (`time.perf_counter`), how much later it arrived, and the
+    processor time that the front end used between its POST and its arrival, all in seconds."""
 
-    def __init__(self, port: int, good: ssl.SSLContext, foreign: ssl.SSLContext) -> None:
-        self._port = port
-        self._contexts = {False: good, True: foreign}
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-        self.mode = UP
-        self.asked = 0
-
-    async def turn(self, mode: str) -> None:
-        """Be so from now on; what was connected is not any more."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in tuple(self._open):
-            writer.transport.abort()
-        self.mode = mode
-        if mode != DOWN:
-            self._server = await asyncio.start_server(
-                self._serve, "127.0.0.1", self._port, ssl=self._contexts[mode == NO_TLS]
-            )
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                fields = dict(
-                    line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line
-                )
-                body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
-                self.asked += 1
-                if self.mode == SLOW:
-                    await asyncio.sleep(SLOW_S)
-                writer.write(await self._answer(head, body))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
-
-    async def _answer(self, head: bytes, body: bytes) -> bytes:
-        if self.mode == BUSY:
-            return b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"
-        if head.startswith(b"GET"):
-            await asyncio.sleep(1.0)
-            found: dict[str, object] = {"version": 1, "stream": "s", "verdicts": []}
-        else:
-            told = json.loads(body)["notifications"]
-            results = [{"id": one["id"], "outcome": "accepted"} for one in told]
-            found = {"version": 1, "results": results}
-        data = json.dumps(found).encode()
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+    due: float
+    late_s: float
+    cpu_s: float
 
 
-def _context(identity: Identity, place: Path, name: str, authority: Identity) -> ssl.SSLContext:
-    (place / f"{name}.pem").write_bytes(identity.certificate_pem)
-    (place / f"{name}.key").write_bytes(identity.key_pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(place / f"{name}.pem", place / f"{name}.key")
-    context.load_verify_locations(cadata=authority.certificate_pem.decode())
-    return context
+@attrs.define(slots=True)
+class Seen:
+    """What is known of one condition: its messages by slices of time."""
+
+    slices: list[list[Arrived]] = attrs.Factory(list)
+    messages: int = 0
+    cpu_s: float = 0.0
+    """Of the front end, for all of them."""
+
+    @property
+    def message_ms(self) -> float:
+        """Processor time of the front end for a measured message, and for what goes on beside."""
+        return self.cpu_s / max(1, self.messages) * 1_000
+
+    @property
+    def by_clock(self) -> list[list[float]]:
+        return [[one.late_s for one in some] for some in self.slices]
+
+    @property
+    def by_processor(self) -> list[list[float]]:
+        return [[one.cpu_s for one in some] for some in self.slices]
+
+
+class Switchboard:
+    """`benchmarks.switchboard` as a child."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [*NICE, sys.executable, "-m", "benchmarks.switchboard", *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> "Switchboard":
+        self.turn("up")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def turn(self, mode: str) -> None:
+        """Be so; it is when this returns."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the switchboard does not run")
+        self._process.stdin.write(f"{mode}\n")
+        self._process.stdin.flush()
+        if self._process.stdout.readline().strip() != mode:
+            raise RuntimeError("the switchboard has ended")
+
+
+class Load:
+    """Messages of all pairs, evenly spread in time, until it is stopped."""
+
+    def __init__(self, pairs: Sequence[Pair], per_s: float, server: Server) -> None:
+        self._pairs = pairs
+        self._per_s = per_s
+        self._server = server
+        self._stopped = False
+        self._running: asyncio.Future[list[None]] | None = None
+        self.found: list[Arrived] = []
+
+    def start(self) -> None:
+        began = time.perf_counter()
+        self._running = asyncio.gather(
+            *(self._send(pair, began + at / self._per_s) for at, pair in enumerate(self._pairs))
+        )
+
+    async def stop(self) -> None:
+        """Raises what went wrong with it."""
+        self._stopped = True
+        if self._running is not None:
+            async with asyncio.timeout(STRAGGLER_S):
+                await self._running
+
+    async def last(self, seconds: float) -> None:
+        """Let it go on for so long.  Raises what went wrong with it."""
+        if self._running is None:
+            raise RuntimeError("nothing is sent")
+        await asyncio.wait([self._running], timeout=seconds)
+        if self._running.done():
+            self._running.result()
+
+    async def _send(self, pair: Pair, due: float) -> None:
+        sender, receiver = pair
+        while not self._stopped:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            arrival = receiver.arrival()
+            cpu_s = self._server.cpu_s()
+            await sender.send(TEXT)
+            at = await arrival
+            self.found.append(Arrived(due, at - due, self._server.cpu_s() - cpu_s))
+            due += len(self._pairs) / self._per_s
 
 
 def run(front_end: FrontEnd, directory: Path, effort: Effort) -> Iterator[Result]:
-    """The p99 of short windows by turns, with the clearing house up and with each fault.
+    """The p99 under each fault beside that without one, and the processor time of a message."""
+    everybody = front_end.prepare(2 * (PAIRS + NOTIFIED_PAIRS), signed_in=False)
+    people, notified = everybody[: 2 * PAIRS], everybody[2 * PAIRS :]
+    place = directory / "doubles"
+    port, house_port = free_port(), free_port()
+    ports = ("--federation-port", str(house_port), "--operator-port", str(free_port()))
+    with Doubles(place, *ports, "--count-only", prefix=NICE) as doubles:
+        _prepare(front_end, notified, port, place, doubles.ready["app"])
+        command = [*NICE, str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
+        command += ["mobility-push", "--config", str(place / "clearing-house.toml")]
+        log = directory / "house.log"
+        good, foreign = _identities(place)
+        with (
+            Server(command, house_port, log, core=GENERATOR_CORE),
+            Switchboard(str(port), str(house_port), str(good), str(foreign)) as board,
+            front_end.server,
+        ):
+            faults: dict[str, Callable[[bool], None]] = {}
+            for mode in HOUSE_FAULTS:
+                faults[f"{HOUSE} {NAMES.get(mode, mode)}"] = _switch(board.turn, mode)
+            for mode in APNS_FAULTS:
+                told = lambda mode: doubles.tell(f"apns {mode}")  # noqa: E731
+                faults[f"{APNS} {NAMES.get(mode, mode)}"] = _switch(told, mode)
+            found = asyncio.run(_measure(front_end, (people, notified), faults, effort))
+    yield from _results(found)
 
-    Of the windows of each the one counts that was disturbed least.
-    """
-    people = front_end.prepare(2 * PAIRS, signed_in=False)
-    place = directory / "house"
-    place.mkdir()
-    now = datetime.now(UTC)
-    authority, stranger = (pki.certificate_authority(name, now) for name in ("house", "stranger"))
-    server = pki.server_certificate(authority, ["localhost"], now)
-    foreign = pki.server_certificate(stranger, ["localhost"], now)
-    (place / "ca.pem").write_bytes(authority.certificate_pem)
-    client = pki.peer_certificate(authority, NAME, now)
-    (place / "fe.pem").write_bytes(client.certificate_pem)
-    (place / "fe.key").write_bytes(client.key_pem)
-    port = free_port()
+
+def _switch(turn: Callable[[str], None], mode: str) -> Callable[[bool], None]:
+    return lambda fails: turn(mode if fails else "up")
+
+
+def _prepare(
+    front_end: FrontEnd, people: Sequence[Person], port: int, place: Path, app: str
+) -> None:
     config = front_end.config.source
-    config.write_text(config.read_text() + PUSH.format(port=port, place=place))
+    config.write_text(config.read_text() + PUSH.format(port=port, place=place, name=ORGANISATION))
     unit = Unit()
     unit.save(PushSwitch("global", "apns", True))
     for number, person in enumerate(people):
-        unit.save(subscription(person.uri, number, "org.example.app"))
+        unit.save(subscription(person.uri, number, app))
     front_end.store(unit)
-    house = House(
-        port,
-        _context(server, place, "server", authority),
-        _context(foreign, place, "foreign", authority),
+
+
+def _identities(place: Path) -> tuple[Path, Path]:
+    """The clearing house's own certificate with its key, and one of a foreign authority."""
+    now = datetime.now(UTC)
+    stranger = pki.server_certificate(
+        pki.certificate_authority("stranger", now), ["localhost"], now
     )
+    good, foreign = place / "good.pem", place / "foreign.pem"
+    good.write_bytes((place / "server.key").read_bytes() + (place / "server.pem").read_bytes())
+    foreign.write_bytes(stranger.key_pem + stranger.certificate_pem)
+    return good, foreign
 
-    async def measure() -> dict[str, list[tuple[float, float]]]:
-        """For each fault the p99 without and with it, in seconds, of each turn."""
-        found: dict[str, list[tuple[float, float]]] = {fault: [] for fault in FAULTS}
-        await house.turn(UP)
-        pairs = await ucwa_pairs(front_end, people)
-        await latencies(pairs, effort.seconds)
-        for _ in range(effort.turns * WINDOWS):
-            for fault in FAULTS:
-                p99 = []
-                for mode in (UP, fault):
-                    await house.turn(mode)
-                    p99.append(quantile(await latencies(pairs, WINDOW_S), 0.99))
-                found[fault].append((p99[0], p99[1]))
-        for pair in pairs:
-            for party in pair:
-                await party.stop()
-        await house.turn(DOWN)
-        return found
 
-    with front_end.server:
-        found = asyncio.run(measure())
-    for fault, turns in found.items():
-        good_s, bad_s = (min(found_s) for found_s in zip(*turns, strict=True))
-        ratio = bad_s / good_s
+async def _measure(
+    front_end: FrontEnd,
+    people: tuple[Sequence[Person], Sequence[Person]],
+    faults: dict[str, Callable[[bool], None]],
+    effort: Effort,
+) -> dict[str, Seen]:
+    """In each cycle every fault once, in an order of chance, and BASELINES windows without."""
+    cycles = 1 if effort.quick else effort.turns
+    window_s = effort.seconds / 2
+    found = {name: Seen() for name in (NONE, *faults)}
+    chance = random.Random(1)  # no secret
+    pairs, notified = [await ucwa_pairs(front_end, some) for some in people]
+    load = Load(pairs, OFFERED_PER_S, front_end.server)
+    other = Load(notified, NOTIFIED_PER_S, front_end.server)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        load.start()
+        other.start()
+        await load.last(window_s + SETTLE_S)
+        for _ in range(cycles):
+            order = [*faults, *[NONE] * BASELINES]
+            chance.shuffle(order)
+            for name in order:
+                fail = faults.get(name)
+                if fail is not None:
+                    fail(True)
+                    await load.last(LEAD_S)
+                await _window(front_end, load, found[name], window_s)
+                if fail is not None:
+                    fail(False)
+                    await load.last(SETTLE_S)
+        await asyncio.gather(load.stop(), other.stop())
+    finally:
+        gc.enable()
+    for pair in (*pairs, *notified):
+        for party in pair:
+            await party.stop()
+    return found
+
+
+async def _window(front_end: FrontEnd, load: Load, seen: Seen, seconds: float) -> None:
+    """Watch for so long, and a little longer for what is on its way."""
+    began, cpu_s, number = time.perf_counter(), front_end.server.cpu_s(), len(load.found)
+    await load.last(seconds)
+    seen.cpu_s += front_end.server.cpu_s() - cpu_s
+    seen.messages += len(load.found) - number
+    slices: list[list[Arrived]] = [[] for _ in range(max(1, round(seconds / SLICE_S)))]
+    for one in load.found[number:]:
+        at = int((one.due - began) / seconds * len(slices))
+        slices[min(max(at, 0), len(slices) - 1)].append(one)
+    seen.slices += [one for one in slices if one]
+
+
+def _results(found: dict[str, Seen]) -> Iterator[Result]:
+    """All faults of each side together, which are judged; then each for itself."""
+    calm = found.pop(NONE)
+    before = Lateness(calm)
+    for side in (HOUSE, APNS):
+        faults = [seen for name, seen in found.items() if name.startswith(side)]
+        together = Seen([some for one in faults for some in one.slices])
+        yield before.judged(f"calm: p99 at {OFFERED_PER_S:.0f}/s, {side} fails", together)
+    for name, seen in found.items():
+        yield before.suspected(f"calm: p99, {name}", seen)
+    for name, seen in found.items():
         yield Result(
-            f"IM at {OFFERED_PER_S:.0f}/s, p99, clearing house {fault}",
-            f"{good_s * 1000:.1f} ms",
-            f"{bad_s * 1000:.1f} ms",
-            f"{ratio:.2f}",
-            f"<= {MOST_RATIO:.2f}",
-            ratio <= MOST_RATIO,
+            f"calm: all processor time a message, {name}",
+            f"{calm.message_ms:.2f} ms",
+            f"{seen.message_ms:.2f} ms",
+            f"{seen.message_ms / calm.message_ms:.2f}",
         )
+
+
+class Lateness:
+    """The p99 without a fault, by the processor's time and by the clock."""
+
+    def __init__(self, calm: Seen) -> None:
+        self._processor = Quantile(calm.by_processor, Q)
+        self._clock = Quantile(calm.by_clock, Q)
+
+    def judged(self, what: str, seen: Seen) -> Result:
+        """Reached when the whole interval of the ratio keeps to MOST_RATIO by the processor's time,
+        and that by the clock does not lie above it; missed when one of both lies above; else
+        undecided."""
+        result, most, least = self._compared(what, seen)
+        missed = least > MOST_RATIO
+        return attrs.evolve(
+            result,
+            goal=f"<= {MOST_RATIO:.2f}",
+            reached=most <= MOST_RATIO and not missed,
+            undecided=most > MOST_RATIO and not missed,
+        )
+
+    def suspected(self, what: str, seen: Seen) -> Result:
+        """Of one fault there is too little to be sure of little: it has a goal, and has missed it,
+        when one of the intervals lies above MOST_RATIO."""
+        result, _, least = self._compared(what, seen)
+        if least <= MOST_RATIO:
+            return result
+        return attrs.evolve(result, goal=f"<= {MOST_RATIO:.2f}", reached=False)
+
+    def _compared(self, what: str, seen: Seen) -> tuple[Result, float, float]:
+        """The line, the upper end by the processor's time, and the higher of the lower ends."""
+        processor, clock = Quantile(seen.by_processor, Q), Quantile(seen.by_clock, Q)
+        ratio, least, most = processor.over(self._processor)
+        by_clock, least_by_clock, most_by_clock = clock.over(self._clock)
+        line = Result(
+            what,
+            f"{_ms(self._processor)}, clock {_ms(self._clock)}",
+            f"{_ms(processor)}, clock {_ms(clock)}",
+            f"{ratio:.2f} ({least:.2f} to {most:.2f}), "
+            f"clock {by_clock:.2f} ({least_by_clock:.2f} to {most_by_clock:.2f})",
+        )
+        return line, most, max(least, least_by_clock)
+
+
+def _ms(found: Quantile) -> str:
+    return f"{found.value * 1_000:.2f} ms"

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -33,13 +33,14 @@ WAIT_S = 120.0
 class Doubles:
     """The doubles of the providers, as a process of their own on the generator's core."""
 
-    def __init__(self, directory: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "mobility.push_doubles", str(directory), *more]
+    def __init__(self, directory: Path, *more: str, prefix: Sequence[str] = ()) -> None:
+        command = [*prefix, sys.executable, "-m", "mobility.push_doubles", str(directory), *more]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         os.sched_setaffinity(self._process.pid, {GENERATOR_CORE})
         self._lines: Queue[str] = Queue()
         Thread(target=self._read, daemon=True).start()
         self.ready = json.loads(self._lines.get(timeout=WAIT_S))
+        self.pid = self._process.pid
         self.taken = 0
 
     def __enter__(self) -> "Doubles":
@@ -50,12 +51,18 @@ class Doubles:
             self._process.stdin.close()
         self._process.wait(WAIT_S)
 
+    def tell(self, command: str) -> None:
+        """Make a provider fail or well again (`mobility.push_doubles.commands`)."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(command.encode() + b"\n")
+            self._process.stdin.flush()
+
     def wait_for(self, taken: int) -> None:
         """Until APNs has taken so many.  Raises UnexpectedAnswer when it does not come to it."""
         deadline = time.monotonic() + WAIT_S
         while self.taken < taken:
             try:
-                self.taken = json.loads(self._lines.get(timeout=1.0))["taken"]
+                self.taken = json.loads(self._lines.get(timeout=1.0)).get("taken", self.taken)
             except Empty:
                 if time.monotonic() > deadline:
                     raise UnexpectedAnswer(f"{self.taken} of {taken} pushes came") from None

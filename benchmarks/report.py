@@ -25,6 +25,8 @@ class Result:
     ratio: str = ""
     goal: str = ""
     reached: bool = True
+    undecided: bool = False
+    """The measurement tells neither that the goal was reached nor that it was missed."""
 
 
 def by_turns(
@@ -74,11 +76,16 @@ def table(results: Sequence[Result]) -> str:
 def verdict(results: Sequence[Result]) -> str:
     """One line: every goal reached, or which were missed."""
     goals = [result for result in results if result.goal]
-    missed = [result.what for result in goals if not result.reached]
+    missed = [result.what for result in goals if not result.reached and not result.undecided]
+    undecided = [result.what for result in goals if result.undecided]
     if missed:
         return f"MISSED: {'; '.join(missed)}"
+    if undecided:
+        return f"UNDECIDED: {'; '.join(undecided)}"
     return f"REACHED: all {len(goals)} goals" if goals else "DONE: nothing here has a goal"
 
 
 def _word(result: Result) -> str:
+    if result.undecided:
+        return "undecided"
     return "reached" if result.reached else "MISSED"

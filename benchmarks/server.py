@@ -50,9 +50,12 @@ class Server:
     As a context manager it is running inside and stopped after.
     """
 
-    def __init__(self, command: Sequence[str], port: int, output: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], port: int, output: Path, core: int = SERVER_CORE
+    ) -> None:
         self._command = command
         self._output = output
+        self._core = core
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
         self.more_ports: tuple[int, ...] = ()
@@ -82,7 +85,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        os.sched_setaffinity(self.pid, {SERVER_CORE})
+        os.sched_setaffinity(self.pid, {self._core})
         deadline = time.monotonic() + READY_S
         while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > deadline:

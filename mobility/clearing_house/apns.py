@@ -35,10 +35,10 @@ from mobility.clearing_house.outcome import (
     Outcome,
     failed,
     retry,
-    retry_after,
 )
 from mobility.clearing_house.signing import ApnsTokens
 from mobility.events import Catalogue, EventLog
+from mobility.push.answers import retry_after
 
 EVENTS: Catalogue = {
     "clearing.apns_connected": {"app": "the app id", "server": "host and port"},
@@ -206,6 +206,8 @@ class Apns:
         self._connection: ApnsConnection | None = None
         self._connecting: Deferred[ApnsConnection] | None = None
         self._waiters: list[Deferred[ApnsConnection]] = []
+        self._turns: list[Deferred[None]] = []
+        """Whoever waits for a free stream."""
         self._closed = False
 
     @property
@@ -236,7 +238,18 @@ class Apns:
             ("apns-priority", "5"),
             ("apns-expiration", "0"),
         ]
-        fate = await self._ask(PROBE_TOKEN, headers, b'{"aps":{"content-available":1}}')
+        body = b'{"aps":{"content-available":1}}'
+        fate = await self._ask(PROBE_TOKEN, headers, body)
+        deadline = self._clock.seconds() + ANSWER_S
+        while isinstance(fate, Outcome) and fate.unseen and self._clock.seconds() < deadline:
+            turn: Deferred[None] = Deferred()
+            self._turns.append(turn)
+            turn.addTimeout(ANSWER_S, cast(Any, self._clock))
+            try:
+                await turn
+            except defer.TimeoutError:
+                break
+            fate = await self._ask(PROBE_TOKEN, headers, body)
         outcome = fate if isinstance(fate, Outcome) else self._judge(fate, "token")
         if outcome.outcome == DEAD:
             return Outcome(DELIVERED, outcome.status)
@@ -267,6 +280,9 @@ class Apns:
                 connection = await self._connect()
             except Exception as error:
                 return retry(f"cannot connect: {_short(error)}")
+        if not connection.client.room:
+            # several have waited for the connection, and a server may allow one stream or none
+            return retry("no stream is free", unseen=True)
         heard: Deferred[Answer | Unanswered] = Deferred()
         fields = [("authorization", f"bearer {self.tokens.current(self._epoch())}"), *headers]
         try:
@@ -332,6 +348,10 @@ class Apns:
                 reason=connection.lost or connection.client.goaway,
                 under_way=connection.client.under_way,
             )
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            if not turn.called:
+                turn.callback(None)
         self.on_room()
 
     def _judge(self, answer: Answer, token_field: str) -> Outcome:

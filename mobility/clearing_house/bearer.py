@@ -6,8 +6,10 @@ import attrs
 import msgspec
 from twisted.internet.defer import Deferred
 
-from mobility.clearing_house.outcome import CREDENTIAL, Outcome, retry, retry_after
+from mobility.clearing_house.endpoints import EndpointRefused
+from mobility.clearing_house.outcome import CREDENTIAL, Outcome, retry
 from mobility.clearing_house.web import Unreachable, WebAnswer
+from mobility.push.answers import retry_after
 
 EARLY_S = 300.0
 """A token is renewed so long before its end."""
@@ -49,15 +51,19 @@ class AccessTokens:
         if self._waiters is not None:
             self._waiters.append(waiter)
             return await waiter
-        self._waiters = []
+        waiters: list[Deferred[str]] = []
+        self._waiters = waiters
         try:
             value = await self._renew()
-        except NoToken as error:
-            waiters, self._waiters = self._waiters, None
+        except BaseException as error:  # whatever it is, nobody may wait for ever
+            self._waiters = None
+            outcome = retry("token endpoint: internal error")
+            if isinstance(error, NoToken):
+                outcome = error.outcome
             for one in waiters:
-                one.errback(NoToken(error.outcome))
+                one.errback(NoToken(outcome))
             raise
-        waiters, self._waiters = self._waiters, None
+        self._waiters = None
         for one in waiters:
             one.callback(value)
         return value
@@ -72,6 +78,8 @@ class AccessTokens:
             answer = await self._fetch()
         except Unreachable as error:
             raise NoToken(retry(f"token endpoint: {error}")) from error
+        except EndpointRefused as error:
+            raise NoToken(retry(f"token endpoint: {error}", CREDENTIAL)) from error
         if answer.status != 200:
             after = retry_after(answer.retry_after, self._epoch())
             said = f"token endpoint: {answer.status} {_error(answer.body)}".strip()

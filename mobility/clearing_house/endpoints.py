@@ -8,7 +8,7 @@ helps nobody.
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -54,6 +54,8 @@ WEB_PUSH_HOSTS = (
 WNS_HOSTS = ("*.notify.windows.com",)
 CONNECT_S = 20.0
 
+_IPV4_AT_THE_END = (ip_network("::/96"), ip_network("64:ff9b::/96"))
+
 
 class EndpointRefused(Exception):
     """It may not be connected to, for a reason that goes into a result or verdict."""
@@ -85,13 +87,21 @@ def checked(endpoint: str, allowed: Sequence[str], *, private: bool = False) -> 
 
 
 def _is_private(host: str) -> bool:
-    """Whether it is a literal address that is not on the public Internet."""
+    """Whether it is a literal address that is not one host's on the public Internet.
+
+    An IPv6 address that stands for an IPv4 one is what that is: mapped and compatible addresses
+    (RFC 4291 section 2.5.5), 6to4 (RFC 3056), NAT64 (RFC 6052).
+    """
     try:
         address = ip_address(host)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return not (mapped or address).is_global
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if any(address in network for network in _IPV4_AT_THE_END):
+            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        address = inner or address
+    return not address.is_global or address.is_multicast
 
 
 @implementer(IResolutionReceiver)

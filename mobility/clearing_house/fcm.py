@@ -23,10 +23,10 @@ from mobility.clearing_house.outcome import (
     Outcome,
     failed,
     retry,
-    retry_after,
 )
 from mobility.clearing_house.signing import ServiceAccount
 from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
+from mobility.push.answers import retry_after
 
 SERVER = "https://fcm.googleapis.com"
 QUOTA_S = 60.0

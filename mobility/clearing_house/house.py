@@ -326,7 +326,7 @@ class ClearingHouse:
                 finding.verdict = attrs.evolve(
                     verdict,
                     token_field=outcome.token_field,
-                    dead_since=outcome.dead_since or entry.accepted_at,
+                    dead_since=outcome.dead_since or _dead_since(device, entry),
                 )
         self._forget(entry)
         self._findings.append(finding)
@@ -394,6 +394,12 @@ class ClearingHouse:
         self._writer.run(lambda cursor: store.finish(cursor, findings)).addCallbacks(
             stored, not_stored
         )
+
+
+def _dead_since(device: Device, entry: Entry) -> int:
+    """When a token was dead of which the provider names no time: just after it was given, by the
+    clock of who has given it, which may go differently from ours."""
+    return device.registered + 1 if device.registered else entry.accepted_at
 
 
 def _interned(text: str) -> str:

@@ -1,7 +1,5 @@
 """What a provider said about one push, in the terms that every provider shares."""
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import attrs
@@ -13,9 +11,6 @@ DELIVERED, FAILED, DEAD, RETRY = "delivered", "failed", "dead", "retry"
 PUSH, DESTINATION, CREDENTIAL = "push", "destination", "credential"
 """What a trouble is to be blamed on: this push or its device, the whole destination, or the
 credential that the destination refuses."""
-
-LONGEST_RETRY_AFTER_S = 3_600.0
-"""A provider that asks for longer is asked again all the same (our choice)."""
 
 STATUS_CHARACTERS = 120
 
@@ -54,22 +49,6 @@ def retry(
 def failed(status: str, reason: str = "provider") -> Outcome:
     """Never to be tried again, and the token is kept."""
     return Outcome(FAILED, status[:STATUS_CHARACTERS], reason)
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After field, which is a number or a date (RFC 9110 section 10.2.3)."""
-    if not value:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:10])
-    else:
-        try:
-            when = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 
 @attrs.frozen(slots=True)

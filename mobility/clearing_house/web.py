@@ -7,15 +7,13 @@ import attrs
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from mobility.clearing_house.endpoints import EndpointRefused
+from mobility.push.answers import BodyTooLong, read_body
 
 ANSWER_S = 30.0
 """For a whole answer (our choice)."""
@@ -68,32 +66,14 @@ class Body:
         """It is written already."""
 
 
-class _Collector(Protocol):
-    def __init__(self) -> None:
-        self.done: Deferred[bytes] = Deferred()
-        self._data = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > BODY_BYTES and self.transport is not None:
-            self._data = self._data[:BODY_BYTES]
-            self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        whole = reason.check(ResponseDone, PotentialDataLoss) is not None
-        if whole or len(self._data) == BODY_BYTES:
-            self.done.callback(self._data)
-        else:
-            self.done.errback(reason)
-
-
 class WebClient:
-    """Posts to providers over kept connections."""
+    """Posts to providers over kept connections; an answer has `answer_s` to come."""
 
-    def __init__(self, reactor: Any, endpoints: IAgentEndpointFactory) -> None:
+    def __init__(
+        self, reactor: Any, endpoints: IAgentEndpointFactory, answer_s: float = ANSWER_S
+    ) -> None:
         self._reactor = reactor
+        self._answer_s = answer_s
         self._pool = HTTPConnectionPool(reactor, persistent=True)
         self._pool.maxPersistentPerHost = CONNECTIONS_A_HOST
         self._pool.retryAutomatically = False
@@ -111,13 +91,13 @@ class WebClient:
             raise Unreachable("the clearing house is stopping")
         asking: Deferred[WebAnswer] = Deferred.fromCoroutine(self._ask(url, fields, body))
         self._asking.add(asking)
-        asking.addTimeout(ANSWER_S, cast(IReactorTime, self._reactor))
+        asking.addTimeout(self._answer_s, cast(IReactorTime, self._reactor))
         try:
             return await asking
         except EndpointRefused:
             raise
         except defer.TimeoutError as error:
-            raise Unreachable(f"no answer in {ANSWER_S:g} s") from error
+            raise Unreachable(f"no answer in {self._answer_s:g} s") from error
         except Exception as error:  # Twisted has dozens, and OpenSSL its own
             raise Unreachable(_reason(error)) from error
         finally:
@@ -130,9 +110,10 @@ class WebClient:
             IResponse,
             await self._agent.request(b"POST", url.encode("ascii"), headers, Body(body)),
         )
-        collector = _Collector()
-        response.deliverBody(collector)
-        data = await collector.done
+        try:
+            data = await read_body(response, BODY_BYTES)
+        except BodyTooLong as error:
+            data = error.beginning
         fields = {
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in response.headers.getAllRawHeaders()

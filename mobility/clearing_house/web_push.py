@@ -17,10 +17,10 @@ from mobility.clearing_house.outcome import (
     Outcome,
     failed,
     retry,
-    retry_after,
 )
 from mobility.clearing_house.signing import BadSubscription, Vapid, encrypt
 from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
+from mobility.push.answers import retry_after
 
 
 class WebPush:

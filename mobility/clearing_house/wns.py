@@ -21,9 +21,9 @@ from mobility.clearing_house.outcome import (
     Outcome,
     failed,
     retry,
-    retry_after,
 )
 from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
+from mobility.push.answers import retry_after
 
 LOGIN = "https://login.microsoftonline.com"
 SCOPE = "https://wns.windows.com/.default"

@@ -15,6 +15,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from mobility.errors import MobilityError, OperatorFault
+from mobility.push.answers import BodyTooLong, read_body, retry_after
 from mobility.push.wire import (
     ANSWER_BYTES,
     CONTENT_TYPE,
@@ -193,7 +194,9 @@ class HttpsClearingHouse:
         except Exception as error:  # refused, broken, a name that does not fit, too slow
             raise HouseFailed(_reason(error)) from error
         if response.code != 200:
-            raise HouseFailed(f"it answered {response.code}", _retry_after_s(response))
+            values = response.headers.getRawHeaders("Retry-After") or [None]
+            wait_s = retry_after(values[-1], time.time()) or 0.0
+            raise HouseFailed(f"it answered {response.code}", wait_s)
         return content
 
     async def _exchange(
@@ -207,24 +210,10 @@ class HttpsClearingHouse:
 
 async def _content(response: Any) -> bytes:
     """The body, as long as it is not too long."""
-    parts: list[bytes] = []
-    size = 0
-
-    def collect(part: bytes) -> None:
-        nonlocal size
-        size += len(part)
-        if size <= ANSWER_BYTES:
-            parts.append(part)
-
-    await response.collect(collect)
-    if size > ANSWER_BYTES:
-        raise HouseFailed("its answer is too long")
-    return b"".join(parts)
-
-
-def _retry_after_s(response: Any) -> float:
-    values = response.headers.getRawHeaders("Retry-After") or ["0"]
-    return min(float(values[0]), 3_600.0) if values[0].isascii() and values[0].isdigit() else 0.0
+    try:
+        return await read_body(response, ANSWER_BYTES)
+    except BodyTooLong as error:
+        raise HouseFailed("its answer is too long") from error
 
 
 def _reason(error: Exception) -> str:

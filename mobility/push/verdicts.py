@@ -20,7 +20,7 @@ from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
 from mobility.push.breaker import Random, backoff_s
 from mobility.push.clearing_house import ClearingHouse, HouseFailed
-from mobility.push.wire import DEAD, DELIVERED, Verdict, VerdictPage
+from mobility.push.wire import DEAD, DELIVERED, VERDICTS_PAGE, Verdict, VerdictPage
 
 EVENTS: Catalogue = {
     "push.device_dropped": {
@@ -39,6 +39,10 @@ EVENTS: Catalogue = {
 
 BASE_S, MOST_S = 1.0, 60.0
 """The first and the longest wait after a failure (our choice)."""
+
+TOGETHER_S = 0.2
+"""Verdicts that come within it are heard together (our choice: a question costs more than many of
+its answers, and nobody waits for them)."""
 
 
 class Verdicts(Service):
@@ -87,6 +91,8 @@ class Verdicts(Service):
                 page = await self._house.verdicts(self.cursor.stream, self.cursor.after)
                 await self.hear(page)
                 self._failed = 0
+                if 0 < len(page.verdicts) < VERDICTS_PAGE:  # a full one is not the last
+                    await deferLater(self._clock, TOGETHER_S)
                 continue
             except CancelledError:
                 return

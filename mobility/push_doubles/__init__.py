@@ -8,5 +8,6 @@ it, and can be told to be down, slow or displeased.  Nothing of it is part of a 
     await providers.start()
     config = providers.write_config("front-end.example.test")
 
-`python -m mobility.push_doubles DIR` runs them as a process and prints what they receive.
+`python -m mobility.push_doubles DIR` runs them as a process and prints what they receive; lines of
+its standard input, such as `apns 429`, make them fail (`mobility.push_doubles.commands`).
 """

@@ -1,7 +1,8 @@
 """The doubles as a process: `python -m mobility.push_doubles DIR`.
 
 It writes keys, certificates and `DIR/clearing-house.toml`, prints one line of JSON once it listens,
-and then a line for each push that it takes.  It ends with its standard input.
+and then a line for each push that it takes.  A line of its standard input makes a provider fail or
+well again (`mobility.push_doubles.commands`); it ends with its standard input.
 """
 
 import argparse
@@ -14,10 +15,12 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
+from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from mobility.push_doubles.commands import Commands, obedient
 from mobility.push_doubles.providers import APP, Providers
 
 reactor: Any = _reactor
@@ -50,7 +53,7 @@ async def _run(options: argparse.Namespace) -> None:
         _count(providers)
     else:
         _list(providers)
-    StandardIO(_UntilTheEnd())
+    StandardIO(_UntilTheEnd(obedient(Commands(providers), _say)))
     _say(
         {
             "config": str(config),
@@ -94,8 +97,16 @@ def _count(providers: Providers) -> None:
     say()
 
 
-class _UntilTheEnd(Protocol):
-    """Standard input: its end is ours."""
+class _UntilTheEnd(LineOnlyReceiver):
+    """Standard input: its lines are commands, and its end is ours."""
+
+    delimiter = b"\n"
+
+    def __init__(self, obey: Callable[[bytes], None]) -> None:
+        self._obey = obey
+
+    def lineReceived(self, line: bytes) -> None:
+        self._obey(line)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         if reactor.running:

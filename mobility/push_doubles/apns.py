@@ -217,7 +217,9 @@ class ApnsServer(Protocol):
             return
         self._double.connections.append(self)
         maximum = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
-        self._h2.local_settings[maximum] = self._double.streams_before
+        self._h2.local_settings = h2.settings.Settings(
+            client=False, initial_values={maximum: self._double.streams_before}
+        )
         self._h2.initiate_connection()
         self._flush()
 
@@ -251,6 +253,14 @@ class ApnsServer(Protocol):
                 self._open -= self._requests.pop(event.stream_id or 0, None) is not None
         self._flush()
 
+    def allow(self, streams: int) -> None:
+        """Say that so many streams may be open at once."""
+        try:
+            self._h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: streams})
+        except h2.exceptions.ProtocolError:  # the client has said good-bye
+            return
+        self._flush()
+
     def goaway(self, reason: str, *, last_seen: bool) -> None:
         said = json.dumps({"reason": reason, "timestamp": int(time.time() * 1000)}).encode()
         frame = (self._last if last_seen else 0).to_bytes(4, "big") + (0).to_bytes(4, "big") + said
@@ -266,8 +276,7 @@ class ApnsServer(Protocol):
         reply = self._double.answer(self, headers, bytes(body))
         if not self._authenticated and reply.status != 403:
             self._authenticated = True
-            maximum = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
-            self._h2.update_settings({maximum: self._double.streams_after})
+            self.allow(self._double.streams_after)
         if not reply.status:
             return
         if self._double.delay_s:

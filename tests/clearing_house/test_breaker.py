@@ -13,7 +13,7 @@ from mobility.clearing_house.breaker import (
     Breaker,
     backoff,
 )
-from mobility.clearing_house.outcome import LONGEST_RETRY_AFTER_S, retry_after
+from mobility.push.answers import LONGEST_RETRY_AFTER_S, retry_after
 
 
 class BreakerTests(SynchronousTestCase):

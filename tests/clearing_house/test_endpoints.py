@@ -69,6 +69,15 @@ class CheckTests(SynchronousTestCase):
             "[fe80::1]",
             "[fd00::1]",
             "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[2002:7f00:1::]",
+            "[2002:a9fe:a9fe::1]",
+            "[64:ff9b::10.0.0.1]",
+            "[::]",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[ff02::1]",
         ):
             with self.assertRaises(EndpointRefused, msg=host):
                 checked(f"https://{host}/abc", ["*"])
@@ -122,6 +131,28 @@ class ConnectTests(SynchronousTestCase):
         addresses, connecting = self.connect("127.0.0.1", "10.1.2.3", "::1")
         self.assertEqual(addresses, [])
         self.failureResultOf(connecting, EndpointRefused)
+
+    def test_other_forms(self) -> None:
+        """Numbers that a resolver takes for an address are judged by the address."""
+        for host in ("2130706433", "0x7f000001", "0177.0.0.1", "127.1"):
+            checked(f"https://{host}/abc", ["*"])
+        addresses, connecting = self.connect("127.0.0.1")
+        self.assertEqual(addresses, [])
+        self.failureResultOf(connecting, EndpointRefused)
+        addresses, connecting = self.connect("64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1")
+        self.assertEqual(addresses, [])
+        self.failureResultOf(connecting, EndpointRefused)
+
+    def test_rebinding(self) -> None:
+        """A name that leads elsewhere at the next request is judged anew for each connection."""
+        reactor: Any = MemoryReactorClock()
+        endpoints = TlsEndpoints(reactor, Tls(None, "w", "k"), private=False)
+        uri = URI.fromBytes(b"https://push.example.test/abc")
+        for host, expected in (("93.184.216.34", 1), ("127.0.0.1", 1), ("10.0.0.1", 1)):
+            reactor.installNameResolver(Names(host))
+            endpoints.endpointForURI(uri).connect(_Factory()).addErrback(lambda _: None)
+            reactor.advance(1)
+            self.assertEqual(len(reactor.tcpClients), expected, host)
 
     def test_both(self) -> None:
         """Of several addresses only the public ones are tried."""
