@@ -22,7 +22,7 @@ from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
 from mobility.demo import DemoFailed, Script, https_client
 from mobility.demo_admin import AdminScript
 from mobility.demo_meeting import MeetingScript
-from mobility.demo_push import PushScript
+from mobility.demo_push import EdgeScript, PushScript
 from mobility.demo_sip import SIP_PORT, SipScript
 from mobility.errors import OperatorFault
 from mobility.operate.ports import HIGHEST_OFFSET, STANDARD_OFFSET, STANDARD_PORTS, free_offset
@@ -31,6 +31,7 @@ SIP_DOMAIN = "example.test"
 SCENES: dict[str, type[Script]] = {
     "admin": AdminScript,
     "chat": Script,
+    "edge": EdgeScript,
     "meeting": MeetingScript,
     "push": PushScript,
     "sip": SipScript,

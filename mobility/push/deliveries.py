@@ -100,7 +100,8 @@ class Deliveries(Service):
         self._looking = False
         self._again = False
         self._idle: list[Deferred[None]] = []
-        self._sending: set[Deferred[None]] = set()
+        self._asking: set[Deferred[list[WireResult]]] = set()
+        """Requests to the clearing house."""
         self.under_way = 0
         """Requests without an answer."""
         self.requests = 0
@@ -120,14 +121,15 @@ class Deliveries(Service):
         self._hurry()
 
     def stopService(self) -> Deferred[None]:
-        """Take nothing more and give up what is under way: the clearing house knows what it has
-        taken again by its id.  The Deferred fires once that is settled."""
+        """Take nothing more and give up what is asked: the clearing house knows what it has taken
+        again by its id.  The Deferred fires once that is settled: what became of notifications is
+        still stored."""
         super().stopService()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for sending in list(self._sending):
-            sending.cancel()
+        for asking in list(self._asking):
+            asking.cancel()
         done: Deferred[None] = Deferred()
         if self.under_way or self._looking:
             self._idle.append(done)
@@ -182,10 +184,7 @@ class Deliveries(Service):
 
     def _start(self, notices: list[PushNotice]) -> None:
         self.under_way += 1
-        sending = ensureDeferred(self._send(notices))
-        if not sending.called:
-            self._sending.add(sending)
-            sending.addBoth(lambda _: self._sending.discard(sending))
+        ensureDeferred(self._send(notices))
 
     async def _take(self, now: float, lowest: int | None) -> list[PushNotice]:
         probing = self.breaker.state != CLOSED
@@ -252,15 +251,21 @@ class Deliveries(Service):
         if not told:
             self._not_tried()
             return gone
+        if not self.running:
+            return gone + [(one.id, Later(self._epoch(), counts=False)) for one in told]
         self.requests += 1
+        asking = ensureDeferred(self._house.deliver(told))
+        self._asking.add(asking)
         try:
-            answered = await self._house.deliver(told)
+            answered = await asking
         except CancelledError:
             return gone + [(one.id, Later(self._epoch(), counts=False)) for one in told]
         except HouseFailed as failed:
             if not self.running:
                 return gone + [(one.id, Later(self._epoch(), counts=False)) for one in told]
             return gone + self._failed(told, failed)
+        finally:
+            self._asking.discard(asking)
         self.breaker.succeeded()
         by_id = {notice.id: notice for notice in notices}
         results = gone

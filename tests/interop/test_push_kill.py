@@ -75,6 +75,12 @@ class KillTests(TestCase):
         await polling
 
         received = [*self._received()]
+        missing = self.accepted - set(received)
+        self._say(
+            f"{ROUNDS} kills of the clearing house: {len(self.accepted)} accepted,"
+            f" {len(self.verdicts)} verdicts, {len(missing)} lost,"
+            f" {len(received) - len(set(received))} sent again with the same id"
+        )
         self.assertGreater(len(self.accepted), ROUNDS * BATCH)
         self.assertEqual(self.accepted - set(received), set())
         told = [one.id for one in self.verdicts]
@@ -85,10 +91,6 @@ class KillTests(TestCase):
         for one in self.providers.apns.received:
             apns.setdefault(one.id, set()).add(one.headers["apns-id"])
         self.assertEqual([ids for ids in apns.values() if len(ids) != 1], [])
-        self._say(
-            f"{ROUNDS} kills: {len(self.accepted)} accepted, 0 lost, "
-            f"{len(received) - len(set(received))} sent again with the same id"
-        )
 
     def _say(self, line: str) -> None:
         (self.directory / "ledger").write_text(line + "\n")

@@ -3,7 +3,8 @@
 import os
 import random
 import signal
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from treq.client import HTTPClient
@@ -23,6 +24,9 @@ ROUNDS = int(os.environ.get("MOBILITY_CHAOS_ROUNDS", "5"))
 """`tox -e chaos` asks for 200."""
 MESSAGES = 25
 """In each round."""
+
+ARRIVAL_S = 180.0
+"""How long the last ones may take after the last kill; then they are missing."""
 
 PUSH = """
 [push]
@@ -89,12 +93,15 @@ class PushKillTests(TestCase):
         await self._meet(alice, bob)
         writer = Writer(http, self.process.external, alice)
 
+        kills = {"front end": 0, "clearing house": 0}
         for number in range(ROUNDS):
             sending = Deferred.fromCoroutine(self._send(writer, MESSAGES))
             await deferLater(reactor, random.random() * 0.5)
             if number % 2:
                 await self.house.stop(signal.SIGKILL)
                 self._start_house()
+                kills["clearing house"] += 1
+            kills["front end"] += 1
             await self.process.kill()
             self.process.start()
             await self.process.ready()
@@ -107,11 +114,22 @@ class PushKillTests(TestCase):
                     ids[message.payload["body"]].add(message.id)
             return ids
 
-        while not set(writer.acknowledged) <= set(shown()):
+        deadline = time.monotonic() + ARRIVAL_S
+        while not set(writer.acknowledged) <= set(shown()) and time.monotonic() < deadline:
             await deferLater(reactor, RETRY_S)
+        times = Counter(min(len(shown().get(text, ())), 2) for text in writer.acknowledged)
+        arrived = [one for one in phone.messages if one.payload["kind"] == "message"]
+        line = (
+            f"{ROUNDS} rounds, kills: {kills['front end']} of the front end,"
+            f" {kills['clearing house']} of the clearing house;"
+            f" {len(writer.acknowledged)} messages, {len(arrived)} pushes;"
+            f" {times[1]} shown once, {times[2]} twice, {times[0]} missing"
+        )
+        (self.process.directory / "ledger").write_text(f"{line}\n")
+        os.write(2, f"    {line}\n".encode())
         self.assertEqual(len(writer.acknowledged), ROUNDS * MESSAGES)
-        twice = {text: ids for text, ids in shown().items() if len(ids) > 1}
-        self.assertEqual(twice, {})
+        self.assertEqual((times[0], times[2]), (0, 0), line)
+        self.assertGreater(min(kills.values()), 0 if ROUNDS > 1 else -1)
 
     def _start_house(self) -> None:
         arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]

@@ -1,0 +1,94 @@
+"""Handing over to a clearing house, when the service is stopped at the worst moment."""
+
+import time
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mobility.domain.ledger import Unit
+from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Hops, Wake
+from mobility.domain.push_outbox import PushOutbox
+from mobility.domain.push_rules import MESSAGE, PushSettings
+from mobility.domain.records import PushNotice, PushSubscription
+from mobility.push.deliveries import Deliveries, DeliverySettings
+from mobility.push.wire import Device, Notification
+from tests.domain.doubles import START, MemoryLedger
+from tests.push.doubles import MemoryHouse
+from tests.store.doubles import MemoryLog
+
+BOB = "sip:bob@example.test"
+PHONE = PushSubscription(BOB, "1", "fcm", "app", "token", 0.0, 0.0, 1e12)
+
+
+async def compose(notices: list[PushNotice]) -> list[Notification | None]:
+    return [
+        Notification(one.id, Device("fcm", "app", "token"), one.kind, int(time.time()) + 60)
+        for one in notices
+    ]
+
+
+async def given_up(notice: PushNotice, token_field: str, as_of: float) -> None:
+    raise AssertionError(notice)
+
+
+class StopTests(SynchronousTestCase):
+    """One message waits for one phone."""
+
+    def setUp(self) -> None:
+        self.ledger, self.house, self.log = MemoryLedger(), MemoryHouse(), MemoryLog()
+        self.outbox = PushOutbox(
+            self.ledger,
+            lambda uri, key, now: PHONE,
+            lambda device: "",
+            lambda stream, position: False,
+            PushSettings(message_lifetime_s=1e9, badge_lifetime_s=1e9, ringing_s=30.0),
+            Hops(),
+        )
+        clock = Clock()
+        self.deliveries = Deliveries(
+            self.outbox,
+            self.house,
+            compose,
+            given_up,
+            DeliverySettings(),
+            clock=clock,
+            epoch=lambda: START,
+            log=self.log,
+        )
+        draft = Draft(Unit(), START)
+        self.outbox.wake(draft, PHONE, Wake(MESSAGE, "c", "c", 1, "sip:alice@example.test"))
+        self.successResultOf(Deferred.fromCoroutine(self.outbox.commit(draft)))
+        self.clock = clock
+
+    def state(self) -> str:
+        (notice,) = self.outbox.of_user(BOB)
+        return notice.state
+
+    def test_while_it_is_stored(self) -> None:
+        """What the clearing house has taken is stored though the service stops meanwhile."""
+        self.house.hold = True
+        self.deliveries.startService()
+        self.clock.advance(1)
+        self.ledger.hold()
+        self.house.release()
+        self.assertEqual(self.ledger.held, 1)
+        stopped = self.deliveries.stopService()
+        self.assertNoResult(stopped)
+        self.ledger.release()
+        self.successResultOf(stopped)
+        self.assertEqual(self.state(), ACCEPTED)
+        self.assertEqual(self.log.events, [])
+
+    def test_while_it_is_asked(self) -> None:
+        """What the clearing house has not answered waits for the next start."""
+        self.house.hold = True
+        self.deliveries.startService()
+        self.clock.advance(1)
+        self.assertEqual(len(self.house.requests), 1)
+        self.successResultOf(self.deliveries.stopService())
+        self.assertEqual((self.state(), self.log.events), (WAITING, []))
+        self.house.hold = False
+        self.deliveries.startService()
+        self.clock.advance(1)
+        self.assertEqual((len(self.house.requests), self.state()), (2, ACCEPTED))
