@@ -14,8 +14,15 @@ from twisted.internet.interfaces import IReactorTime
 
 from mobility.push_doubles.pages import Asked, Page, WebDouble, json_page
 
-SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+SCOPES = frozenset(
+    f"https://www.googleapis.com/auth/{name}" for name in ("firebase.messaging", "cloud-platform")
+)
+"""Either lets messages be sent ("FCM HTTP v1 API", projects.messages.send)."""
+
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+AUDIENCE = "https://oauth2.googleapis.com/token"
+"""What Google's own libraries address an assertion to, wherever they send it."""
+
 LIFE_S = 3_600
 DATA_BYTES = 4_096
 RESERVED = ("google", "gcm")
@@ -106,10 +113,12 @@ class FcmDouble(WebDouble):
             assertion = form["assertion"][0]
             if jwt.get_unverified_header(assertion)["kid"] != self._key_id:
                 return json_page(400, {"error": "invalid_grant"})
-            claims = jwt.decode(assertion, self._key, ["RS256"], audience=f"{self.url}/token")
+            audiences = [f"{self.url}/token", AUDIENCE]
+            claims = jwt.decode(assertion, self._key, ["RS256"], audience=audiences)
         except (jwt.PyJWTError, KeyError):
             return json_page(400, {"error": "invalid_grant"})
-        if claims.get("iss") != self._email or claims.get("scope") != SCOPE:
+        scopes = str(claims.get("scope", "")).split()
+        if claims.get("iss") != self._email or not SCOPES.intersection(scopes):
             return json_page(400, {"error": "invalid_scope"})
         if claims["exp"] - claims["iat"] > LIFE_S:
             return json_page(400, {"error": "invalid_grant"})
@@ -154,6 +163,6 @@ def _wrong(message: dict[str, Any]) -> str:
     ttl = android.get("ttl", "0s")
     if not ttl.endswith("s") or not ttl[:-1].isdigit() or int(ttl[:-1]) > 28 * 86_400:
         return "message.android.ttl"
-    if android.get("priority", "NORMAL") not in ("NORMAL", "HIGH"):
+    if str(android.get("priority", "NORMAL")).upper() not in ("NORMAL", "HIGH"):
         return "message.android.priority"
     return ""
