@@ -179,6 +179,9 @@ class _Silent:
     def emit(self, event: str, /, **fields: object) -> None:
         """An EventLog."""
 
+    def access(self, event: str, fields: dict[str, object], /) -> None:
+        """An EventLog."""
+
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         """An EventLog."""
 

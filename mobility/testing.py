@@ -53,6 +53,9 @@ class MemoryLog:
     def emit(self, event: str, /, **fields: object) -> None:
         self.events.append((event, fields))
 
+    def access(self, event: str, fields: dict[str, Any], /) -> None:
+        self.events.append((event, fields))
+
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self.events.append((event, {**fields, "failure": failure}))
 

@@ -23,6 +23,9 @@ class Silent:
     def emit(self, event: str, /, **fields: object) -> None:
         """Keep nothing."""
 
+    def access(self, event: str, fields: dict[str, object], /) -> None:
+        """Keep nothing."""
+
     def failure(self, event: str, failure: object, /, **fields: object) -> None:
         """Keep nothing."""
 

@@ -241,18 +241,20 @@ class HttpSite:
         parked_ms: float,
         address: str,
     ) -> None:
-        self._log.emit(
+        self._log.access(
             "http.request",
-            id=request_id,
-            listener=self._listener,
-            route=route,
-            method=method,
-            user=user,
-            status=status,
-            bytes=sent,
-            ms=round(ms, 3),
-            parked_ms=round(parked_ms, 3),
-            address=address,
+            {
+                "id": request_id,
+                "listener": self._listener,
+                "route": route,
+                "method": method,
+                "user": user,
+                "status": status,
+                "bytes": sent,
+                "ms": round(ms, 3),
+                "parked_ms": round(parked_ms, 3),
+                "address": address,
+            },
         )
 
     def _next_id(self) -> str:

@@ -44,7 +44,7 @@ def gather() -> Catalogue:
 
 
 def emissions() -> Iterator[Emission]:
-    """Every call of `emit` or `failure` on a log in the package's source."""
+    """Every call of `emit`, `access` or `failure` on a log in the package's source."""
     for file, tree in _modules():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _is_log_call(node.func):
@@ -54,8 +54,7 @@ def emissions() -> Iterator[Emission]:
                     name.value
                     if isinstance(name, ast.Constant) and isinstance(name.value, str)
                     else None,
-                    tuple(keyword.arg for keyword in node.keywords)
-                    + (("failure",) if _called(node.func) == "failure" else ()),
+                    _fields(node),
                 )
 
 
@@ -97,9 +96,24 @@ def _called(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else ""
 
 
+def _fields(call: ast.Call) -> tuple[str | None, ...]:
+    called = _called(call.func)
+    if called == "access":
+        given = call.args[1] if len(call.args) > 1 else None
+        keys = given.keys if isinstance(given, ast.Dict) else [None]
+        return tuple(
+            key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+            for key in keys
+        )
+    named = tuple(keyword.arg for keyword in call.keywords)
+    return (*named, "failure") if called == "failure" else named
+
+
 def _is_log_call(function: ast.expr) -> bool:
     """Whether it is `log.emit`, `self._log.failure` and the like."""
-    if not isinstance(function, ast.Attribute) or function.attr not in ("emit", "failure"):
+    if not isinstance(function, ast.Attribute):
+        return False
+    if function.attr not in ("emit", "access", "failure"):
         return False
     owner = function.value
     name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")

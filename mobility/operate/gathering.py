@@ -81,9 +81,12 @@ class GatheringServer(Server):
         again."""
         data = self._taken()
         if data and self.connected:
-            sent = 0 if self._waits else self.writeSomeData(data)
-            if not isinstance(sent, int):
-                sent = 0
+            sent = 0
+            if not self._waits:
+                try:
+                    sent = self.socket.send(data)
+                except OSError:
+                    pass
             if sent < len(data):
                 super().write(data[sent:])
 

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mobility.errors import OperatorFault
-from mobility.events import Catalogue, EventLog
+from mobility.events import ACCESS, Catalogue, EventLog
 
 EVENTS: Catalogue = {
     "log.dropped": {"lines": "how many lines were lost since the last one that was written"},
@@ -53,9 +53,6 @@ MAX_TEXT = 16_384
 
 STDOUT = "stdout"
 _STDOUT_DESCRIPTOR = 1
-
-ACCESS = frozenset({"http.request", "sip.request", "sip.sent"})
-"""The events of access lines, of which there are as many as requests."""
 
 
 class Sink:
@@ -159,19 +156,32 @@ class JsonLog:
         self._later = later
 
     def emit(self, event: str, /, **fields: object) -> None:
-        now = self._clock()
-        if self._later is not None and event in ACCESS:
-            if not self._gathered:
-                self._later(self._write_gathered)
-            self._gathered.append((now, event, fields))
+        if event in ACCESS:
+            self.access(event, fields)
         else:
             self._write_gathered()
-            self._sink.write(self._line(now, event, fields))
+            self._sink.write(self._line(self._clock(), event, fields))
+
+    def access(self, event: str, fields: dict[str, object], /) -> None:
+        if not self._gathered and self._later is not None:
+            self._later(self._write_gathered)
+        self._gathered.append((self._clock(), event, fields))
+        if self._later is None:
+            self._write_gathered()
 
     def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []
         if gathered:
-            self._sink.write(b"".join([self._line(*one) for one in gathered]), len(gathered))
+            lines: list[dict[str, object]] = []
+            for at, event, fields in gathered:
+                if int(at * 1000) != self._at_ms:
+                    self._next_stamp(at)
+                lines.append({"time": self._stamp, "event": event, **fields})
+            try:
+                text = _encode_lines(lines)
+            except _UNENCODABLE:
+                text = b"".join(map(_encoded, lines))
+            self._sink.write(text, len(lines))
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self.emit(event, **fields, failure=_traceback(failure))
@@ -186,29 +196,31 @@ class JsonLog:
         self._sink.replace(descriptor)
 
     def _line(self, at: float, event: str, fields: dict[str, object]) -> bytes:
-        return _encoded({"time": self._time(at), "event": event, **fields})
+        if int(at * 1000) != self._at_ms:
+            self._next_stamp(at)
+        return _encoded({"time": self._stamp, "event": event, **fields})
 
-    def _time(self, at: float) -> str:
-        """Made once for all lines of a millisecond."""
-        at_ms = int(at * 1000)
-        if at_ms != self._at_ms:
-            self._at_ms = at_ms
-            second, ms = divmod(at_ms, 1000)
-            if second != self._second:
-                self._second = second
-                self._until_second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._stamp = f"{self._until_second}{ms:03d}Z"
-        return self._stamp
+    def _next_stamp(self, at: float) -> None:
+        """The time as lines say it is made once for all of a millisecond."""
+        self._at_ms = int(at * 1000)
+        second, ms = divmod(self._at_ms, 1000)
+        if second != self._second:
+            self._second = second
+            self._until_second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        self._stamp = f"{self._until_second}{ms:03d}Z"
 
 
 def _encoded(line: dict[str, object]) -> bytes:
     try:
         return _encode(line) + b"\n"
-    except (UnicodeEncodeError, OverflowError, ValueError, TypeError):
+    except _UNENCODABLE:
         return _encode({name: _plain(value) for name, value in line.items()}) + b"\n"
 
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_encode = _encoder.encode
+_encode_lines = _encoder.encode_lines
+_UNENCODABLE = (UnicodeEncodeError, OverflowError, ValueError, TypeError)
 
 
 def _plain(value: object) -> str:

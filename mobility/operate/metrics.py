@@ -2,6 +2,7 @@
 
 import time
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from prometheus_client.registry import Collector
 from twisted.python.failure import Failure
 
 from mobility import __version__
-from mobility.events import EventLog
+from mobility.events import ACCESS, EventLog
 from mobility.operate import descriptors
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -88,13 +89,12 @@ class RequestCollector(Collector):
     def __init__(self, protocol: str, kind: str) -> None:
         self._protocol = protocol
         self._kind = kind
-        self._counts: dict[tuple[str, str, int], int] = {}
+        self._counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self._durations: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
 
     def count(self, listener: str, route: str, status: int) -> None:
-        key = (listener, route, status)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[listener, route, status] += 1
 
     def observe(self, route: str, seconds: float) -> None:
         buckets = self._durations.get(route)
@@ -103,6 +103,16 @@ class RequestCollector(Collector):
             self._seconds[route] = 0.0
         buckets[bisect_left(SECONDS, seconds)] += 1
         self._seconds[route] += seconds
+
+    def answered(self, listener: str, route: str, status: int, seconds: float) -> None:
+        """Both."""
+        self._counts[listener, route, status] += 1
+        buckets = self._durations.get(route)
+        if buckets is None:
+            self.observe(route, seconds)
+        else:
+            buckets[bisect_left(SECONDS, seconds)] += 1
+            self._seconds[route] += seconds
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -164,8 +174,7 @@ class Metrics:
     def sip_request(self, listener: str, method: str, status: int, ms: float) -> None:
         """Count one answered SIP request; methods nobody serves count together."""
         kind = "other" if status in UNKNOWN_METHOD else method
-        self._sip_requests.count(listener, kind, status)
-        self._sip_requests.observe(kind, ms / 1000)
+        self._sip_requests.answered(listener, kind, status, ms / 1000)
 
     def failed(self, event: str) -> None:
         """Count one log line with a traceback."""
@@ -192,7 +201,17 @@ class MeteredLog:
         self._access = access
 
     def emit(self, event: str, /, **fields: Any) -> None:
-        if event == "http.request":
+        if event in ACCESS:
+            self.access(event, fields)
+        else:
+            self._log.emit(event, **fields)
+
+    def access(self, event: str, fields: dict[str, Any], /) -> None:
+        if event == "sip.request":
+            self._metrics.sip_request(
+                fields["listener"], fields["method"], fields["status"], fields["ms"]
+            )
+        elif event == "http.request":
             self._metrics.request(
                 fields["listener"],
                 fields["route"],
@@ -200,17 +219,8 @@ class MeteredLog:
                 fields["ms"],
                 fields["parked_ms"],
             )
-            if not self._access:
-                return
-        elif event == "sip.request":
-            self._metrics.sip_request(
-                fields["listener"], fields["method"], fields["status"], fields["ms"]
-            )
-            if not self._access:
-                return
-        elif event == "sip.sent" and not self._access:
-            return
-        self._log.emit(event, **fields)
+        if self._access:
+            self._log.access(event, fields)
 
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self._metrics.failed(event)

@@ -21,7 +21,7 @@ from mobility.domain.states import Invited
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.sip import message_bodies
-from mobility.sip.client import Client, OnResponse
+from mobility.sip.client import Client
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response
@@ -29,6 +29,7 @@ from mobility.sip.parties import address
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.routing import Way
+from mobility.sip.sending import OnResponse
 from mobility.sip.sessions import Sessions
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import UnknownScheme, Uri, parse_uri

@@ -28,26 +28,27 @@ For a request within a dialog: `client.send(request, ways_of(request, flow), on_
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from mobility.events import Catalogue, EventLog
-from mobility.sip.accounts import Accounts, Answers, credentials_of
+from mobility.sip.accounts import Accounts, credentials_of
 from mobility.sip.core import MAX_CALL_ID_SHOWN, MAX_METHOD_SHOWN, Core, peer_of
 from mobility.sip.dialog import Dialog, Entropy, dialog_id_from, new_tag
 from mobility.sip.flow import Flow, contact_over, sent_by
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import MAX_CSEQ, NameAddr
-from mobility.sip.limits import ATTEMPT_S, MAX_WAYS
+from mobility.sip.limits import MAX_WAYS
 from mobility.sip.locating import Locator, Unreachable
 from mobility.sip.message import Request, Response
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.redirects import Redirection, Redirects
 from mobility.sip.routing import Hop, Target, Way, ways_of
-from mobility.sip.transaction import LIFETIME_S, Event, Transaction, cancellation
+from mobility.sip.sending import Attempt, OnResponse, Sending, Settled
+from mobility.sip.transaction import LIFETIME_S
 
 EVENTS: Catalogue = {
     "sip.sent": {
@@ -75,65 +76,6 @@ VIA_BYTES = 128
 _REACHED = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
 """Requests that say at which Contact their sender is reached; who gives none gets that of the
 connection they leave by."""
-
-OnResponse = Callable[[Response], None]
-
-
-@attrs.define(slots=True, eq=False)
-class Sending:
-    """A request on its way.
-
-    `request` is what was last sent, with its Via.  `flow` is where it went, None before there is
-    one.  `local` says whether the final response was made here.
-    """
-
-    client: "Client" = attrs.field(repr=False)
-    request: Request
-    on_response: OnResponse = attrs.field(repr=False)
-    began_at: float
-    flow: Flow | None = None
-    local: bool = False
-    finished: bool = False
-    tries: int = 0
-    cancelled: tuple[str, ...] | None = None
-    attempt: "_Attempt | None" = attrs.field(default=None, repr=False)
-    redirection: Redirection | None = attrs.field(default=None, repr=False)
-    """Where it was sent so far, if it may be redirected."""
-    plain: Request = attrs.field(init=False, repr=False)
-    """The request without a Via."""
-    too_large: bool = False
-    """Whether it is not sent by UDP, where it might have gone."""
-
-    def cancel(self, *reasons: str) -> None:
-        """End an INVITE; `reasons` are values of Reason (RFC 3326).
-
-        Another request is only not tried again.
-        """
-        if self.finished or self.cancelled is not None:
-            return
-        self.cancelled = reasons
-        if self.attempt is None:
-            self.finish(self.made(487))
-        elif self.attempt.heard and self.request.method == "INVITE":
-            self.attempt.cancel()
-
-    def made(self, status: int) -> Response:
-        """A response that nobody has sent."""
-        self.local = True
-        return self.request.respond(status, self.client.new_tag())
-
-    def settled(self, last: Response | None) -> None:
-        """The only way there is has led to `last`; None if that was handed on."""
-        if last is not None:
-            self.finish(last)
-
-    def finish(self, response: Response) -> None:
-        """Hand on the final response."""
-        self.attempt = None
-        if not self.finished and not self.client.redirected(self, response):
-            self.finished = True
-            self.client.log_sent(self, response)
-            self.on_response(response)
 
 
 class Client:
@@ -316,17 +258,18 @@ class Client:
         return flow
 
     def _attempt(
-        self, sending: Sending, request: Request, flow: Flow, settled: "Settled", *, more: bool
+        self, sending: Sending, request: Request, flow: Flow, settled: Settled, *, more: bool
     ) -> None:
         """One try."""
         if self.accounts is not None:
             self.accounts.prove(request, flow)
-        self.begin(_Attempt(sending, request, flow, settled), more=more)
+        self.begin(Attempt(sending, request, flow, settled), more=more)
 
-    def begin(self, attempt: "_Attempt", *, more: bool) -> None:
+    def begin(self, attempt: Attempt, *, more: bool) -> None:
         """Send the request of an attempt."""
         sending, flow = attempt.sending, attempt.flow
-        sending.request = attempt.request = self._with_via(attempt.plain, flow)
+        attempt.branch = self.core.new_branch()
+        sending.request = attempt.request = self._with_via(attempt.plain, flow, attempt.branch)
         sending.flow, sending.local, sending.attempt = flow, False, attempt
         sending.tries += 1
         attempt.begin(more=more)
@@ -344,140 +287,34 @@ class Client:
             conversant.dialog.local_number = number + 1
         return True
 
-    def _with_via(self, request: Request, flow: Flow) -> Request:
-        via = self.core.via(flow.transport, sent_by(flow))
+    def _with_via(self, request: Request, flow: Flow, branch: str) -> Request:
+        via = f"SIP/2.0/{flow.transport} {sent_by(flow)};branch={branch};rport"
         fields = {"Via": [via], **request.fields}
         if request.method in _REACHED and "Contact" not in fields:
             fields["Contact"] = [f"<{contact_over(flow)}>"]
-        return Request(fields=fields, body=request.body, method=request.method, uri=request.uri)
+        return Request(fields, request.body, method=request.method, uri=request.uri)
 
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:
         for way in ways:
             for hop in await self._hops(way, request):
                 flow = await self._flow(hop, way)
-                if flow is not None and flow.send(bytes(self._with_via(request, flow))):
+                branch = self.core.new_branch()
+                if flow is not None and flow.send(bytes(self._with_via(request, flow, branch))):
                     return
 
     def log_sent(self, sending: Sending, response: Response) -> None:
         """One line for a request of ours that has been answered."""
-        self._log.emit(
+        self._log.access(
             "sip.sent",
-            method=sending.request.method[:MAX_METHOD_SHOWN],
-            status=response.status,
-            peer="" if sending.flow is None else peer_of(sending.flow),
-            call=sending.request.call_id[:MAX_CALL_ID_SHOWN],
-            tries=sending.tries,
-            ms=round((self.clock.seconds() - sending.began_at) * 1000, 3),
+            {
+                "method": sending.request.method[:MAX_METHOD_SHOWN],
+                "status": response.status,
+                "peer": "" if sending.flow is None else peer_of(sending.flow),
+                "call": sending.request.call_id[:MAX_CALL_ID_SHOWN],
+                "tries": sending.tries,
+                "ms": round((self.clock.seconds() - sending.began_at) * 1000, 3),
+            },
         )
-
-
-Settled = Callable[[Response | None], None]
-"""Told once how a try ended: None if its answer was handed on, else what is the answer if there is
-no better one."""
-
-
-@attrs.define(slots=True, eq=False)
-class _Attempt:
-    """One transaction of a Sending (an Asker), of a request that is `plain` without its Via."""
-
-    sending: Sending
-    plain: Request
-    flow: Flow
-    settled: Settled
-    answers: Answers = attrs.Factory(Answers)
-    request: Request = attrs.field(init=False)
-    is_settled: bool = False
-    heard: bool = False
-    given_up: bool = False
-    cancelling: bool = False
-    timer: IDelayedCall | None = None
-
-    def begin(self, *, more: bool) -> None:
-        client = self.sending.client
-        if more:
-            self.timer = client.clock.callLater(ATTEMPT_S, self._give_up)
-        client.core.transactions.request(self.request, self.flow, self)
-
-    def responded(self, transaction: Transaction, response: Response) -> None:  # noqa: ARG002
-        self.heard = True
-        if not self.cancelling or response.is_final:
-            self._stop_timer()
-        sending = self.sending
-        is_invite = self.request.method == "INVITE"
-        if response.status < 200:
-            if is_invite and (self.given_up or sending.cancelled is not None):
-                self.cancel()
-            elif response.status > 100 and not sending.finished:
-                sending.on_response(response)
-        elif is_invite and response.status < 300:
-            self._accepted(response)
-        elif response.status == 503 and sending.cancelled is None:
-            self._settle(response)
-        elif not self.given_up and not self._proven(response):
-            sending.finish(response)
-            self._settle(None)
-
-    def _proven(self, response: Response) -> bool:
-        """Answer a challenge; whether the request was sent again."""
-        sending, accounts = self.sending, self.sending.client.accounts
-        if response.status not in (401, 407) or accounts is None or sending.cancelled is not None:
-            return False
-        if not accounts.answer(self.plain, response, self.flow, self.answers):
-            return False
-        if not sending.client.number_again(self.plain):
-            return False
-        again = _Attempt(sending, self.plain, self.flow, self.settled, self.answers)
-        self.is_settled = True
-        sending.client.begin(again, more=False)
-        return True
-
-    def failed(self, transaction: Transaction, event: Event) -> None:  # noqa: ARG002
-        self._stop_timer()
-        self._settle(self.sending.made(408 if event is Event.TIMEOUT else 503))
-
-    def cancel(self) -> None:
-        """CANCEL the INVITE (RFC 3261 section 9.1)."""
-        if self.cancelling:
-            return
-        self.cancelling = True
-        client, cancel = self.sending.client, cancellation(self.request)
-        cancel.set("Reason", *(self.sending.cancelled or ()))
-        client.core.transactions.request(cancel, self.flow)
-        self.timer = client.clock.callLater(LIFETIME_S, self._never_ended)
-
-    def _accepted(self, response: Response) -> None:
-        """A 2xx of an INVITE: the first one, it again, or one of another branch of a fork."""
-        sending = self.sending
-        if self.given_up:
-            sending.client.hang_up(self.request, response, self.flow)
-        elif sending.finished and not sending.local:
-            sending.on_response(response)
-        else:
-            sending.finish(response)
-            self._settle(None)
-
-    def _stop_timer(self) -> None:
-        timer, self.timer = self.timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
-
-    def _give_up(self) -> None:
-        """Nothing was heard: another way is tried, and what still comes of this one is undone."""
-        self.timer, self.given_up = None, True
-        self._settle(self.sending.made(408))
-
-    def _never_ended(self) -> None:
-        """A CANCEL was sent, and nothing came of it."""
-        self.timer = None
-        if not self.given_up:
-            self.given_up = True
-            self.sending.finish(self.sending.made(487))
-            self._settle(None)
-
-    def _settle(self, response: Response | None) -> None:
-        if not self.is_settled:
-            self.is_settled = True
-            self.settled(response)
 
 
 def _size(request: Request) -> int:

@@ -133,11 +133,12 @@ class SipConnection:
         finally:
             corked, self._corked = self._corked, None
             if corked and self._transport is not None:
-                self._write(b"".join(corked))
-        waited, self._waits = self._waits, self._framer.waits
+                self._write(corked[0] if len(corked) == 1 else b"".join(corked))
+        waits = self._framer.waits
+        waited, self._waits = self._waits, waits
         if fault is not None:
             self.close()
-        elif not self._waits:
+        elif not waits:
             self.deadline = self._server.now() + IDLE_S
         elif frames or not waited:
             self.deadline = self._server.now() + MESSAGE_S

@@ -5,7 +5,6 @@ not understood), finds the dialog of a request within one, and hands the rest to
 handler.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
@@ -128,8 +127,9 @@ class Incoming:
         if status > 100 and not self.tag:
             self.tag = self.core.new_tag()
         response = self.request.respond(status, self.tag, reason)
+        taken = response.fields
         for name, value in fields:
-            response.add(name, value)
+            taken[name] = [*taken[name], value] if name in taken else [value]
         response.body = body
         self.send(response)
         return response
@@ -153,6 +153,8 @@ class Core:
     def __init__(self, clock: IReactorTime, log: EventLog, entropy: Entropy) -> None:
         self._clock = clock
         self._log = log
+        self.now = clock.seconds
+        """Seconds on the clock of timers."""
         self.entropy = entropy
         self._numbers = 0
         self._timers = Timers(clock)
@@ -176,13 +178,8 @@ class Core:
         """Let no transaction wait for anything any more."""
         self._timers.stop()
 
-    def via(self, transport: str, sent_by: str) -> str:
-        """A Via of ours for one request."""
-        return f"SIP/2.0/{transport} {sent_by};branch={new_branch(self.entropy)};rport"
-
-    def now(self) -> float:
-        """Seconds on the clock of timers."""
-        return self._clock.seconds()
+    def new_branch(self) -> str:
+        return new_branch(self.entropy)
 
     def later(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Call `action` after so long."""
@@ -218,7 +215,9 @@ class Core:
             return
         if isinstance(message, Request):
             _mark_source(message, flow)
-        self.transactions.receive(message, flow)
+            self.transactions.receive_request(message, flow)
+        else:
+            self.transactions.receive_response(message, flow)
 
     def fault(self, fault: Unframeable, flow: Flow) -> None:
         """A stream cannot be read on."""
@@ -249,7 +248,7 @@ class Core:
     # -- transactions' user ----------------------------------------------------------------------
 
     def requested(self, transaction: Transaction, request: Request, flow: Flow) -> None:
-        now = self._clock.seconds()
+        now = self.now()
         incoming = transaction.user = Incoming(self, transaction, request, flow, now)
         if not flow.allowance.take(now):
             incoming.respond(503, [("Retry-After", str(BUSY_RETRY_S))])
@@ -261,7 +260,7 @@ class Core:
         except Exception:  # whatever a handler raises is answered and logged
             self._fail(Failure(), incoming)
             return
-        if answer is not None and inspect.isawaitable(answer):
+        if answer is not None:
             self.follow(incoming, answer)
 
     def follow(self, incoming: Incoming, answer: Awaitable[None]) -> None:
@@ -297,7 +296,7 @@ class Core:
             raise SipRefusal(405 if known else 501, fields={"Allow": [self.allow]})
         if "Require" in request.fields and request.method != "CANCEL":
             self._check_extensions(request)
-        if not request.to.tag:
+        if not request.to.parameters.get("tag"):
             if handler is None:
                 raise SipRefusal(481)
             return handler
@@ -372,15 +371,18 @@ class Core:
     def log_answer(self, incoming: Incoming, status: int) -> None:
         """One line for a request that was answered for good."""
         self._numbers += 1
-        self._log.emit(
+        flow, request = incoming.flow, incoming.request
+        self._log.access(
             "sip.request",
-            id=self._numbers,
-            listener=incoming.flow.listener,
-            method=incoming.request.method[:MAX_METHOD_SHOWN],
-            status=status,
-            peer=peer_of(incoming.flow),
-            call=incoming.request.call_id[:MAX_CALL_ID_SHOWN],
-            ms=round((self._clock.seconds() - incoming.began_at) * 1000, 3),
+            {
+                "id": self._numbers,
+                "listener": flow.listener,
+                "method": request.method[:MAX_METHOD_SHOWN],
+                "status": status,
+                "peer": min(flow.names) if flow.names else flow.source[0],
+                "call": request.fields["Call-ID"][0][:MAX_CALL_ID_SHOWN],
+                "ms": round((self.now() - incoming.began_at) * 1000, 3),
+            },
         )
 
 

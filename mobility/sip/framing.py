@@ -19,6 +19,7 @@ MAX_HEAD_BYTES = 32_768
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE)
 """With what it holds on folded lines."""
+_lengths = _LENGTH.findall
 
 
 class Unframeable(Malformed):
@@ -51,7 +52,7 @@ def content_length(head: bytes) -> int | None:
 
     Raises Unframeable for one that is no number, too large, or not the same twice.
     """
-    found = _LENGTH.findall(head)
+    found = _lengths(head)
     if not found:
         return None
     if len(found) > 1:
@@ -81,6 +82,10 @@ class Framer:
 
     def receive(self, data: bytes) -> tuple[list[Frame | Ping], Unframeable | None]:
         """What `data` completes, and if the stream cannot be read on, why."""
+        if not self._buffer and self._wanted < 0:
+            frame = _whole(data)
+            if frame is not None:
+                return [frame], None
         buffer = self._buffer + data if self._buffer else data
         frames: list[Frame | Ping] = []
         at = 0
@@ -117,6 +122,20 @@ class Framer:
         if self._buffer and self._wanted < 0:
             self._searched = max(0, len(self._buffer) - 3)
         return frames, fault
+
+
+def _whole(data: bytes) -> Frame | None:
+    """The one message that nearly every read is; None for anything else."""
+    end = data.find(_END)
+    if not 0 < end <= MAX_HEAD_BYTES or data[0] in _END:
+        return None
+    head = data[:end]
+    try:
+        length = content_length(head) or 0
+    except Unframeable:
+        return None  # whoever reads it step by step finds the same
+    start = end + len(_END)
+    return Frame(head, data[start:]) if len(data) == start + length else None
 
 
 def _after_empty_lines(buffer: bytes, at: int, frames: list[Frame | Ping]) -> int:

@@ -14,6 +14,7 @@ import attrs
 
 from mobility.sip.grammar import (
     QUOTED,
+    TOKEN,
     Malformed,
     format_parameters,
     is_token,
@@ -40,7 +41,7 @@ _VIA = re.compile(
     re.IGNORECASE,
 )
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", re.ASCII)
-_PLAIN_VIA_ENDS = frozenset({"", "rport"})
+_are_token = TOKEN.fullmatch
 _DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*")
 _ADDR_SPEC = re.compile(r"[^\s<>\",;?]+")
 
@@ -66,9 +67,9 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> "Via":
-        hop, found, rest = text.partition(";branch=")
+        hop, _, rest = text.partition(";branch=")
         branch, _, more = rest.partition(";")
-        if found and more in _PLAIN_VIA_ENDS and len(hop) <= MAX_CACHED and is_token(branch):
+        if (not more or more == "rport") and len(hop) <= MAX_CACHED and _are_token(branch):
             known = _cached_via(hop)  # of each request another branch, over a hop that is the same
             if not known.parameters:
                 parameters: dict[str, str | None] = {"branch": branch}
@@ -106,23 +107,20 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str) -> "CSeq":
-        return _cached_cseq(text) if len(text) <= MAX_CACHED else _cseq(text)
+        digits, _, method = text.partition(" ")
+        if len(digits) < 10 and digits.isdecimal() and method.isalpha() and text.isascii():
+            return CSeq(int(digits), method)
+        match = _CSEQ.fullmatch(text)
+        if match is None:
+            raise Malformed("a wrong CSeq")
+        digits, method = match.groups()
+        value = int(digits)
+        if value > MAX_CSEQ:
+            raise Malformed("a CSeq above 2**31 - 1")
+        return CSeq(value, method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
-
-
-def _cseq(text: str) -> CSeq:
-    match = _CSEQ.fullmatch(text)
-    if match is None:
-        raise Malformed("a wrong CSeq")
-    value = int(match.group(1))
-    if value > MAX_CSEQ:
-        raise Malformed("a CSeq above 2**31 - 1")
-    return CSeq(value, match.group(2))
-
-
-_cached_cseq = lru_cache(CACHED)(_cseq)
 
 
 @attrs.define(slots=True)
@@ -152,7 +150,7 @@ class NameAddr:
     def parse(cls, text: str) -> "NameAddr":
         if ">;tag=" in text:  # of each request another one, behind an address that is the same
             address, _, tag = text.partition(">;tag=")
-            if len(address) < MAX_CACHED and is_token(tag):
+            if len(address) < MAX_CACHED and _are_token(tag):
                 known = _cached_address(f"{address}>")
                 return NameAddr(known.uri, known.name, {"tag": tag})
         return _cached_address(text) if len(text) <= MAX_CACHED else _address(text)

@@ -6,13 +6,16 @@ trip (surrogate escapes).
 """
 
 import re
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from mobility.sip.grammar import Malformed, is_token, split_values
 from mobility.sip.headers import CSeq, NameAddr, Via
 from mobility.sip.reasons import REASONS
+from mobility.sip.uri import CACHED, MAX_CACHED
 
 VERSION: Final = "SIP/2.0"
 
@@ -100,6 +103,8 @@ _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
 Fields = dict[str, list[str]]
 
+_NOTHING: list[str] = []
+
 
 class WrongVersion(Malformed):
     """A request of another version of SIP (505)."""
@@ -119,10 +124,22 @@ class Message:
 
     fields: Fields = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
-    _via: Via | None = attrs.field(default=None, init=False, repr=False)
-    _cseq: CSeq | None = attrs.field(default=None, init=False, repr=False)
-    _from: NameAddr | None = attrs.field(default=None, init=False, repr=False)
-    _to: NameAddr | None = attrs.field(default=None, init=False, repr=False)
+    via: Via = attrs.field(init=False, repr=False)
+    """The topmost one.  Raises Malformed, as the others."""
+    cseq: CSeq = attrs.field(init=False, repr=False)
+    from_: NameAddr = attrs.field(init=False, repr=False)
+    to: NameAddr = attrs.field(init=False, repr=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """What was not read yet is read when it is first asked for."""
+            read = _READERS.get(name)
+            if read is None:
+                raise AttributeError(name)
+            value = read(self)
+            setattr(self, name, value)
+            return value
 
     def first(self, name: str) -> str | None:
         """The first line of a header field (canonical name), None without it."""
@@ -138,7 +155,12 @@ class Message:
 
     def set(self, name: str, *values: str) -> None:
         """These values and no others; without one the header field goes."""
-        self._via = self._cseq = self._from = self._to = None
+        read = _READ_AS.get(name)
+        if read is not None:
+            try:
+                delattr(self, read)
+            except AttributeError:
+                pass  # nobody has asked for it
         if values:
             self.fields[name] = list(values)
         else:
@@ -167,62 +189,59 @@ class Message:
         return frozenset(value.lower() for value in self.values(name))
 
     @property
-    def via(self) -> Via:
-        """The topmost Via.  Raises Malformed."""
-        if self._via is None:
-            line = self.first("Via")
-            if line is None:
-                raise Malformed("no Via")
-            self._via = Via.parse(split_values(line)[0] if "," in line else line)
-        return self._via
-
-    @property
-    def cseq(self) -> CSeq:
-        """Raises Malformed."""
-        if self._cseq is None:
-            self._cseq = CSeq.parse(self.need("CSeq"))
-        return self._cseq
-
-    @property
-    def from_(self) -> NameAddr:
-        """Raises Malformed."""
-        if self._from is None:
-            self._from = NameAddr.parse(self.need("From"))
-        return self._from
-
-    @property
-    def to(self) -> NameAddr:
-        """Raises Malformed."""
-        if self._to is None:
-            self._to = NameAddr.parse(self.need("To"))
-        return self._to
-
-    @property
     def call_id(self) -> str:
         """Raises Malformed."""
         return self.need("Call-ID")
 
     def read(self) -> None:
         """Read what every message must have, all of it once but Via.  Raises Malformed."""
-        self._from = NameAddr.parse(self.need("From"))
-        self._to = NameAddr.parse(self.need("To"))
-        self._cseq = CSeq.parse(self.need("CSeq"))
-        self.need("Call-ID")
-        self.via  # noqa: B018
+        fields = self.fields
+        try:
+            (from_,), (to,), (cseq,), (_,), via = map(fields.__getitem__, _NEEDED)
+        except (KeyError, ValueError):
+            for name in _NEEDED[:4]:
+                self.need(name)
+            raise Malformed("no Via") from None
+        self.from_ = NameAddr.parse(from_)
+        self.to = NameAddr.parse(to)
+        self.cseq = CSeq.parse(cseq)
+        line = via[0]
+        self.via = Via.parse(split_values(line)[0] if "," in line else line)
 
     def replace_via(self, via: Via) -> None:
         """Another topmost Via, with what the transport has found out."""
         lines = self.fields["Via"]
         others = split_values(lines[0])[1:] if "," in lines[0] else ()
         self.fields["Via"] = [str(via), *others, *lines[1:]]
-        self._via = via
+        self.via = via
 
     def _bytes(self, start: str) -> bytes:
-        lines = "".join(
-            [f"{name}: {value}\r\n" for name, values in self.fields.items() for value in values]
-        )
-        head = f"{start}\r\n{lines}Content-Length: {len(self.body)}\r\n\r\n"
-        return head.encode("utf-8", "surrogateescape") + self.body
+        lines = [start]
+        for name, values in self.fields.items():
+            if len(values) == 1:
+                lines.append(f"{name}: {values[0]}")
+            else:
+                lines += [f"{name}: {value}" for value in values]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+def _read_via(message: Message) -> Via:
+    line = message.first("Via")
+    if line is None:
+        raise Malformed("no Via")
+    return Via.parse(split_values(line)[0] if "," in line else line)
+
+
+_READERS: Final[Mapping[str, Callable[[Message], object]]] = {
+    "via": _read_via,
+    "cseq": lambda message: CSeq.parse(message.need("CSeq")),
+    "from_": lambda message: NameAddr.parse(message.need("From")),
+    "to": lambda message: NameAddr.parse(message.need("To")),
+}
+_READ_AS = {"Via": "via", "CSeq": "cseq", "From": "from_", "To": "to"}
+_NEEDED = ("From", "To", "CSeq", "Call-ID", "Via")
+"""The first four of them once."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -238,32 +257,30 @@ class Request(Message):
         `to_tag` is put on a To that has no tag yet; the hop's own 100 has none.
         """
         fields = self.fields
-        to = fields.get("To", [])
+        to = fields.get("To", _NOTHING)
         if to_tag and len(to) == 1 and not self._has_to_tag():
             to = [f"{to[0]};tag={to_tag}"]
         taken = {
-            "Via": fields.get("Via", [])[:],
-            "From": fields.get("From", [])[:1],
+            "Via": fields.get("Via", _NOTHING)[:],
+            "From": fields.get("From", _NOTHING)[:1],
             "To": to[:1],
-            "Call-ID": fields.get("Call-ID", [])[:1],
-            "CSeq": fields.get("CSeq", [])[:1],
+            "Call-ID": fields.get("Call-ID", _NOTHING)[:1],
+            "CSeq": fields.get("CSeq", _NOTHING)[:1],
         }
         if status < 300 and "Record-Route" in fields:
             taken["Record-Route"] = fields["Record-Route"][:]
-        return Response(
-            fields=taken, status=status, reason=reason or REASONS.get(status, "Unknown")
-        )
+        return Response(taken, status=status, reason=reason or REASONS.get(status, "Unknown"))
 
     def _has_to_tag(self) -> bool:
         try:
-            return bool(self.to.tag)
+            return bool(self.to.parameters.get("tag"))
         except Malformed:
             return False
 
     def renumber(self, number: int) -> None:
         """Another CSeq, as a request has that is sent again (RFC 3261 section 8.1.3.5)."""
-        self._cseq = CSeq(number, self.method)
-        self.fields["CSeq"] = [str(self._cseq)]
+        self.cseq = CSeq(number, self.method)
+        self.fields["CSeq"] = [str(self.cseq)]
 
     def __bytes__(self) -> bytes:
         return self._bytes(f"{self.method} {self.uri} {VERSION}")
@@ -314,9 +331,11 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
         else:
             fields[known] = values = [value.strip(_BLANK)]
     fields.pop("Content-Length", None)
-    if start[:4].upper() == "SIP/":
-        return _response(start, fields, body)
-    return _request(start, fields, body)
+    known_start = _cached_start(start) if len(start) <= MAX_CACHED else _start(start)
+    first, second = known_start
+    if isinstance(first, int):
+        return Response(fields, body, status=first, reason=second)
+    return Request(fields, body, method=first, uri=second)
 
 
 def salvage(head: bytes) -> Request | None:
@@ -352,22 +371,27 @@ def _field(line: str) -> tuple[str, str]:
     return canonical(name), value
 
 
-def _request(start: str, fields: Fields, body: bytes) -> Request:
+def _start(start: str) -> tuple[str | int, str]:
+    """Method and Request-URI of a request, or status and reason of a response.
+
+    Raises Malformed, and WrongVersion.
+    """
+    if start[:4].upper() == "SIP/":
+        match = _STATUS.fullmatch(start)
+        if match is None:
+            raise Malformed("a wrong status line")
+        return int(match.group(1)), match.group(2)
     words = start.split(" ")
     if len(words) != 3:
         raise Malformed("a request line that has not three words")
     method, uri, version = words
-    if version != VERSION and version.upper() != VERSION:
+    if version.upper() != VERSION:
         if _VERSION.fullmatch(version) is None:
             raise Malformed("a request line without a version")
         raise WrongVersion(f"{version[:16]} is not spoken here")
     if not is_token(method) or not uri:
         raise Malformed("a wrong request line")
-    return Request(fields=fields, body=body, method=method, uri=uri)
+    return method, uri
 
 
-def _response(start: str, fields: Fields, body: bytes) -> Response:
-    match = _STATUS.fullmatch(start)
-    if match is None:
-        raise Malformed("a wrong status line")
-    return Response(fields=fields, body=body, status=int(match.group(1)), reason=match.group(2))
+_cached_start = lru_cache(CACHED)(_start)

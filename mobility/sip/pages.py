@@ -197,15 +197,20 @@ def _is_here(uri: Uri, domains: Collection[str]) -> bool:
     return isinstance(uri, SipUri) and uri.host in domains
 
 
+_TOLD_ON = ("Accept", "Accept-Encoding", "Warning")
+"""Header fields of a phone's answer that its sender hears of."""
+_TOLD = frozenset(_TOLD_ON)
+
+
 def _answer(incoming: Incoming, response: Response) -> None:
     """Pass an answer back; a server that is busy is not this one, one that does not know us does
     not ask who has sent the message, and where none is followed a redirect leads nobody on (RFC
     3261 section 16.7)."""
     status = {401: 502, 407: 502, 503: 500}.get(response.status, response.status)
     status = 480 if 300 <= status < 400 else status
-    fields = [
-        (name, value)
-        for name in ("Accept", "Accept-Encoding", "Warning")
-        for value in response.fields.get(name, ())
-    ]
-    incoming.respond(status, fields)
+    incoming.respond(
+        status,
+        ()
+        if _TOLD.isdisjoint(response.fields)
+        else [(name, one) for name in _TOLD_ON for one in response.fields.get(name, ())],
+    )

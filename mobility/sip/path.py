@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from mobility.sip.client import Client, OnResponse, Sending
+from mobility.sip.client import Client
 from mobility.sip.flow import Flow, contact_over
 from mobility.sip.grammar import Malformed
 from mobility.sip.message import Request
 from mobility.sip.routing import Way, ways_of
+from mobility.sip.sending import OnResponse, Sending
 
 
 class ClientPath:

@@ -7,13 +7,13 @@ from mobility.media.held import continued
 from mobility.sip import session_timer
 from mobility.sip.accounts import credentials_of
 from mobility.sip.call_messages import add, description_of
-from mobility.sip.client import OnResponse
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
 from mobility.sip.flow import Flow
 from mobility.sip.grammar import Malformed
 from mobility.sip.message import Request, Response
 from mobility.sip.refusal import SipRefusal
+from mobility.sip.sending import OnResponse
 from mobility.sip.session_timer import Agreed
 
 MAX_RETRIES = 5

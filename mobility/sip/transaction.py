@@ -109,13 +109,18 @@ class Transaction:
 
     def begin(self) -> None:
         """A client transaction sends its request."""
-        _start_repeating(self, None)
-        _start_timeout(self, None)
+        if not self.reliable:
+            self.port.start(self, Event.RETRANSMIT, self.interval_s)
+        self.port.start(self, Event.TIMEOUT, LIFETIME_S)
         _send(self, self.request)
 
     def respond(self, response: Response) -> None:
         """The user of a server transaction answers."""
-        self.feed(event_of(response), response)
+        step = self.table.get((self.state, event_of(response)))
+        if step is not None:
+            self.state, actions = step
+            for action in actions:
+                action(self, response)
 
     @property
     def is_over(self) -> bool:
@@ -322,18 +327,37 @@ NON_INVITE_SERVER: Table = {
 """RFC 3261 figure 8."""
 
 
+def _without_waiting(table: Table, *idle: Action) -> Table:
+    """The table of the same machine over a reliable transport: Timers J and K are zero there, and
+    nothing is sent again (`idle`), so that the final response ends it at once."""
+    return {
+        when: (
+            (State.TERMINATED, (*(one for one in actions[:-1] if one not in idle), _end))
+            if actions and actions[-1] in (_linger_j, _linger_k)
+            else (state, actions)
+        )
+        for when, (state, actions) in table.items()
+    }
+
+
+RELIABLE_CLIENT = _without_waiting(NON_INVITE_CLIENT, _stop_repeating)
+RELIABLE_SERVER = _without_waiting(NON_INVITE_SERVER)
+
+
 def client(request: Request, *, reliable: bool, port: Port, user: object = None) -> Transaction:
     """A client transaction, about to `begin`."""
     if request.method == "INVITE":
         return Transaction(INVITE_CLIENT, State.CALLING, request, reliable, port, user=user)
-    return Transaction(NON_INVITE_CLIENT, State.TRYING, request, reliable, port, user=user)
+    table = RELIABLE_CLIENT if reliable else NON_INVITE_CLIENT
+    return Transaction(table, State.TRYING, request, reliable, port, user=user)
 
 
 def server(request: Request, *, reliable: bool, port: Port) -> Transaction:
     """A server transaction for a request that has just come."""
     if request.method == "INVITE":
         return Transaction(INVITE_SERVER, State.PROCEEDING, request, reliable, port)
-    return Transaction(NON_INVITE_SERVER, State.TRYING, request, reliable, port)
+    table = RELIABLE_SERVER if reliable else NON_INVITE_SERVER
+    return Transaction(table, State.TRYING, request, reliable, port)
 
 
 def acknowledgement(invite: Request, response: Response) -> Request:

@@ -63,27 +63,22 @@ class Transactions:
 
     # -- what comes from transports -------------------------------------------------------------
 
-    def receive(self, message: Request | Response, flow: Flow) -> None:
-        """A checked message came (`mobility.sip.validation`)."""
-        if isinstance(message, Response):
-            self._receive_response(message, flow)
-        else:
-            self._receive_request(message, flow)
-
     def broken(self, flow: Flow) -> None:
         """The flow carries nothing any more."""
         for transaction in list(self._of_flow.get(flow, ())):
             transaction.feed(Event.UNSENT)
 
-    def _receive_response(self, response: Response, flow: Flow) -> None:
-        key = response.via.branch, response.cseq.method
+    def receive_response(self, response: Response, flow: Flow) -> None:
+        """A checked response came (`mobility.sip.validation`)."""
+        key = response.via.parameters.get("branch") or "", response.cseq.method
         transaction = self._clients.get(key)
         if transaction is None:
             self._user.stray(response, flow)
         else:
             transaction.feed(event_of(response), response)
 
-    def _receive_request(self, request: Request, flow: Flow) -> None:
+    def receive_request(self, request: Request, flow: Flow) -> None:
+        """A checked request came."""
         method = request.method
         key = _server_key(request, "INVITE" if method == "ACK" else method)
         transaction = self._servers.get(key)
@@ -94,7 +89,7 @@ class Transactions:
         if method == "ACK":
             self._user.acknowledged(request, flow)
             return
-        if len(self) >= MAX_TRANSACTIONS:
+        if len(self._servers) + len(self._clients) >= MAX_TRANSACTIONS:
             busy = request.respond(503)
             busy.set("Retry-After", "10")
             flow.send(bytes(busy))
@@ -112,10 +107,12 @@ class Transactions:
 
     # -- what the user wants --------------------------------------------------------------------
 
-    def request(self, request: Request, flow: Flow, user: object = None) -> Transaction:
-        """Send a request of ours, with a Via whose branch is unique."""
+    def request(
+        self, request: Request, flow: Flow, user: object = None, branch: str = ""
+    ) -> Transaction:
+        """Send a request of ours, with a Via whose `branch` is unique, read there if not given."""
         transaction = machines.client(request, reliable=flow.reliable, port=self, user=user)
-        key = request.via.branch, request.method
+        key = branch or request.via.branch, request.method
         transaction.key, transaction.flow = key, flow
         self._clients[key] = transaction
         self._of_flow.setdefault(flow, set()).add(transaction)
@@ -174,7 +171,7 @@ class Transactions:
 def _server_key(request: Request, method: str) -> ServerKey:
     """RFC 3261 section 17.2.3; without the magic cookie, the RFC 2543 way."""
     via = request.via
-    branch = via.branch
+    branch = via.parameters.get("branch") or ""
     if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return branch, via.host, via.port, method
     old = (

@@ -14,7 +14,9 @@ from mobility.sip.uri import OtherUri, SipUri, UnknownScheme, parse_uri
 
 MAX_FORWARDS = 255
 
-_CALL_ID = re.compile(r"[!-~]+")
+_is_call_id = re.compile(r"[!-~]+").fullmatch
+_PLAIN_FORWARDS = frozenset(map(str, range(MAX_FORWARDS + 1)))
+"""Max-Forwards as nearly all write it."""
 
 
 class MethodMismatch(Malformed):
@@ -30,29 +32,37 @@ def check(message: Request | Response) -> None:
 
     UnknownScheme is raised for a Request-URI of another scheme.
     """
-    for name, lines in message.fields.items():
-        checker = _CHECKERS.get(name)
-        if checker is not None:
-            if len(lines) > 1 and name not in _MANY:
-                raise Malformed(f"more than one {name}")
-            for line in lines:
-                checker(line)
+    fields = message.fields
+    for name in _CHECKERS.keys() & fields.keys():
+        lines = fields[name]
+        if len(lines) > 1 and name not in _MANY:
+            raise Malformed(f"more than one {name}")
+        checker = _CHECKERS[name]
+        for line in lines:
+            checker(line)
     message.read()
+    if _is_call_id(fields["Call-ID"][0]) is None:
+        raise Malformed("a wrong Call-ID")
+    vias = fields["Via"]
+    if len(vias) > 1 or "," in vias[0]:
+        _check_more(vias)
     if isinstance(message, Request):
         if message.cseq.method != message.method:
             raise MethodMismatch(message.method)
         uri = parse_uri(message.uri)
-        if isinstance(uri, OtherUri):
+        if isinstance(uri, SipUri):
+            if uri.headers:
+                raise Malformed("a Request-URI with header fields")
+        elif isinstance(uri, OtherUri):
             raise UnknownScheme("a Request-URI of an unknown scheme")
-        if isinstance(uri, SipUri) and uri.headers:
-            raise Malformed("a Request-URI with header fields")
 
 
-def _vias(line: str) -> None:
-    """The topmost one is read anyway."""
-    if "," in line:
-        for value in split_values(line):
-            Via.parse(value)
+def _check_more(vias: list[str]) -> None:
+    """Those that share a line; the topmost one was read anyway."""
+    for line in vias:
+        if "," in line:
+            for value in split_values(line):
+                Via.parse(value)
 
 
 def _addresses(line: str) -> None:
@@ -61,19 +71,14 @@ def _addresses(line: str) -> None:
             NameAddr.parse(value)
 
 
-def _call_id(text: str) -> None:
-    if _CALL_ID.fullmatch(text) is None:
-        raise Malformed("a wrong Call-ID")
-
-
 def _forwards(text: str) -> None:
+    if text in _PLAIN_FORWARDS:
+        return
     if not (len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_FORWARDS):
         raise Malformed("a wrong Max-Forwards")
 
 
 _CHECKERS: dict[str, Callable[[str], object]] = {
-    "Via": _vias,
-    "Call-ID": _call_id,
     "Max-Forwards": _forwards,
     "Contact": _addresses,
     "Route": _addresses,
@@ -87,5 +92,5 @@ _CHECKERS: dict[str, Callable[[str], object]] = {
 }
 """How the lines of header fields are read that need not be there."""
 
-_MANY = frozenset({"Via", "Contact", "Route", "Record-Route", "Path"})
+_MANY = frozenset({"Contact", "Route", "Record-Route", "Path"})
 """Those of them that may come more than once."""

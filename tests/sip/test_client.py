@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.sip.client import Client, Sending
+from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
 from mobility.sip.flow import Allowance, Flow
@@ -20,6 +20,7 @@ from mobility.sip.locating import Unreachable
 from mobility.sip.message import Request, Response, parse
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.routing import Hop, Target, ways_of
+from mobility.sip.sending import Sending
 from mobility.sip.transaction import LIFETIME_S
 from mobility.testing import MemoryLog
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
-from mobility.sip.client import Client, Sending
+from mobility.sip.client import Client
 from mobility.sip.redirects import Redirects
 from mobility.sip.routing import Target
+from mobility.sip.sending import Sending
 from mobility.sip.static_routes import StaticRoutes
 from tests.sip.call_world import sdp
 from tests.sip.test_client import ClientTestCase, Peer

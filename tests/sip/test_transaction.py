@@ -15,6 +15,8 @@ from mobility.sip.transaction import (
     LIFETIME_S,
     NON_INVITE_CLIENT,
     NON_INVITE_SERVER,
+    RELIABLE_CLIENT,
+    RELIABLE_SERVER,
     T1_S,
     T2_S,
     T4_S,
@@ -26,6 +28,15 @@ from mobility.sip.transaction import (
 )
 from mobility.sip.transactions import Transactions
 from tests.sip.samples import made
+
+TABLES = (
+    INVITE_CLIENT,
+    NON_INVITE_CLIENT,
+    RELIABLE_CLIENT,
+    INVITE_SERVER,
+    NON_INVITE_SERVER,
+    RELIABLE_SERVER,
+)
 
 
 @attrs.define(eq=False)
@@ -83,7 +94,7 @@ class TransactionTestCase(SynchronousTestCase):
 
     def serve(self, request: Request, wire: Wire) -> Transaction:
         """The server transaction that a request makes."""
-        self.layer.receive(request, wire)
+        self.layer.receive_request(request, wire)
         return self.told.requests[-1]
 
     def pass_time(self, seconds: float) -> None:
@@ -104,7 +115,7 @@ class ServerTests(TransactionTestCase):
         """Over datagrams the answer is sent again to a request that comes again (timer J)."""
         wire = Wire(reliable=False)
         self.serve(made(), wire).respond(made().respond(200, "a"))
-        self.layer.receive(made(), wire)
+        self.layer.receive_request(made(), wire)
         self.assertEqual(wire.statuses, [200, 200])
         self.clock.advance(LIFETIME_S)
         self.assertEqual(len(self.layer), 0)
@@ -114,7 +125,7 @@ class ServerTests(TransactionTestCase):
         """A request that comes again while nothing was said is absorbed."""
         wire = Wire(reliable=False)
         self.serve(made(), wire)
-        self.layer.receive(made(), wire)
+        self.layer.receive_request(made(), wire)
         self.assertEqual((wire.statuses, len(self.told.requests)), ([], 1))
 
     def test_invite_failure(self) -> None:
@@ -124,7 +135,7 @@ class ServerTests(TransactionTestCase):
         self.serve(invite, wire).respond(invite.respond(486, "a"))
         self.pass_time(T1_S + 2 * T1_S + 4 * T1_S + T2_S)
         self.assertEqual(wire.statuses, [486] * 5)
-        self.layer.receive(made("ACK"), wire)
+        self.layer.receive_request(made("ACK"), wire)
         self.pass_time(T4_S)
         self.assertEqual((len(wire.sent), len(self.layer)), (5, 0))
         self.assertEqual(self.told.acks, [])
@@ -146,8 +157,8 @@ class ServerTests(TransactionTestCase):
         transaction = self.serve(invite, wire)
         transaction.respond(invite.respond(180, "a"))
         transaction.respond(invite.respond(200, "a"))
-        self.layer.receive(made("INVITE"), wire)
-        self.layer.receive(made("ACK", branch="z9hG4bK2"), wire)
+        self.layer.receive_request(made("INVITE"), wire)
+        self.layer.receive_request(made("ACK", branch="z9hG4bK2"), wire)
         self.assertEqual(wire.statuses, [180, 200])
         self.assertEqual(len(self.told.acks), 1)
         self.assertEqual(len(self.told.requests), 1)
@@ -169,9 +180,9 @@ class ServerTests(TransactionTestCase):
         for branch in ("z9hG4bK", "1"):
             self.begin()
             self.serve(made(branch=branch), wire)
-            self.layer.receive(made(branch=branch), wire)
+            self.layer.receive_request(made(branch=branch), wire)
             self.assertEqual(len(self.told.requests), 1)
-            self.layer.receive(made(branch=branch, cseq=2), wire)
+            self.layer.receive_request(made(branch=branch, cseq=2), wire)
             self.assertEqual(len(self.told.requests), 2)
 
     def test_same_branch_of_another(self) -> None:
@@ -189,10 +200,10 @@ class ClientTests(TransactionTestCase):
         wire = Wire(reliable=False)
         self.layer.request(made(), wire)
         for _ in range(2):
-            self.layer.receive(made().respond(200, "a"), wire)
+            self.layer.receive_response(made().respond(200, "a"), wire)
         self.assertEqual(self.told.responses, [200])
         self.pass_time(T4_S)
-        self.layer.receive(made().respond(200, "a"), wire)
+        self.layer.receive_response(made().respond(200, "a"), wire)
         self.assertEqual((self.told.strays, len(self.layer)), ([200], 0))
 
     def test_repeats(self) -> None:
@@ -208,7 +219,7 @@ class ClientTests(TransactionTestCase):
         """Once something provisional has come, every four seconds."""
         wire = Wire(reliable=False)
         self.layer.request(made(), wire)
-        self.layer.receive(made().respond(100), wire)
+        self.layer.receive_response(made().respond(100), wire)
         self.pass_time(T1_S + 2 * T2_S)
         self.assertEqual(len(wire.sent), 4)
 
@@ -224,7 +235,7 @@ class ClientTests(TransactionTestCase):
         """An INVITE that rings does not time out by itself."""
         wire = Wire(reliable=False)
         self.layer.request(made("INVITE"), wire)
-        self.layer.receive(made("INVITE").respond(180, "a"), wire)
+        self.layer.receive_response(made("INVITE").respond(180, "a"), wire)
         self.pass_time(2 * LIFETIME_S)
         self.assertEqual((self.told.failures, wire.statuses), ([], ["INVITE"]))
 
@@ -233,7 +244,7 @@ class ClientTests(TransactionTestCase):
         wire = Wire(reliable=False)
         self.layer.request(made("INVITE"), wire)
         for _ in range(3):
-            self.layer.receive(made("INVITE").respond(486, "a"), wire)
+            self.layer.receive_response(made("INVITE").respond(486, "a"), wire)
         self.assertEqual(wire.statuses, ["INVITE", "ACK", "ACK", "ACK"])
         ack = wire.sent[-1]
         self.assertEqual(ack.to.tag, "a")
@@ -247,10 +258,10 @@ class ClientTests(TransactionTestCase):
         wire = Wire()
         self.layer.request(made("INVITE"), wire)
         for tag in "ab":
-            self.layer.receive(made("INVITE").respond(200, tag), wire)
+            self.layer.receive_response(made("INVITE").respond(200, tag), wire)
         self.assertEqual((self.told.responses, wire.statuses), ([200, 200], ["INVITE"]))
         self.clock.advance(LIFETIME_S)
-        self.layer.receive(made("INVITE").respond(200, "c"), wire)
+        self.layer.receive_response(made("INVITE").respond(200, "c"), wire)
         self.assertEqual(self.told.strays, [200])
 
     def test_cut(self) -> None:
@@ -284,7 +295,7 @@ class AnyOrderTests(TransactionTestCase):
             elif step is Event.REQUEST:
                 message = made(method)
             transaction.feed(step, message)
-        if transaction.table in (INVITE_SERVER, NON_INVITE_SERVER):
+        if transaction.table in (INVITE_SERVER, NON_INVITE_SERVER, RELIABLE_SERVER):
             transaction.respond(made(method).respond(500, "a"))
         elif transaction.table is INVITE_CLIENT:
             transaction.feed(Event.FAILURE, made(method).respond(500, "a"))
@@ -306,6 +317,6 @@ class AnyOrderTests(TransactionTestCase):
 
     def test_tables(self) -> None:
         """No table leads out of the last state, and each ends in it."""
-        for table in (INVITE_CLIENT, NON_INVITE_CLIENT, INVITE_SERVER, NON_INVITE_SERVER):
+        for table in TABLES:
             self.assertFalse([state for state, _ in table if state is State.TERMINATED])
             self.assertIn(State.TERMINATED, {state for state, _ in table.values()})

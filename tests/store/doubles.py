@@ -40,6 +40,9 @@ class MemoryLog:
         if event in self.awaited:
             self.awaited.pop(event).callback(None)
 
+    def access(self, event: str, fields: dict[str, Any], /) -> None:
+        self.emit(event, **fields)
+
     def failure(self, event: str, failure: Failure | BaseException, /, **fields: object) -> None:
         self.emit(event, **fields, failure=failure)
 

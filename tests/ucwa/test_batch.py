@@ -42,6 +42,9 @@ class Silence:
     def emit(self, event: str, /, **fields: object) -> None:
         raise AssertionError(event)
 
+    def access(self, event: str, fields: dict[str, object], /) -> None:
+        raise AssertionError(event)
+
     def failure(self, event: str, failure: object, /, **fields: object) -> None:
         self.failures.append(failure)
 
