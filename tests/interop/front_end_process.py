@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from treq.client import HTTPClient
 from twisted.internet import reactor, ssl
@@ -24,13 +24,23 @@ from twisted.web.client import (
     ResponseFailed,
 )
 
-from mobility.demo import Script
+from mobility.demo import Person, Script
 from mobility.operate.ports import claimed
 from tests.interop.child import FRONT_ENDS_BELOW, PORTS, RETRY_S, Child, is_free
 
 LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
 PASSWORD = "correct horse battery staple"
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+
+PHONES = """
+[[sip.listen]]
+name = "phones-{transport}"
+transport = "{transport}"
+endpoint = "{transport}:{port}:interface=127.0.0.1"
+digest = ["MD5"]               # the phones of the tests know no other
+"""
+
+P = TypeVar("P", bound=Person)
 
 CUT_OFF = (
     ConnectError,
@@ -124,6 +134,13 @@ class FrontEndProcess:
         """Put a line into a table such as `web` of the configuration file."""
         self.configure(f"\n[{table}]\n", f"\n[{table}]\n{line}\n")
 
+    def listen_for_phones(self, *transports: str) -> int:
+        """Let phones in over "udp" or "tcp"; at which port."""
+        with self.config.open("a", encoding="utf-8") as file:
+            for transport in transports:
+                file.write(PHONES.format(transport=transport, port=self.port(5060)))
+        return self.port(5060)
+
     def start(self, *setting_up: str, descriptors: Sequence[int] = ()) -> None:
         """Start it, after the shell commands `setting_up` if there are any."""
         arguments = [*TWISTD, "-n", "--pidfile=", "mobility", "--config", str(self.config)]
@@ -144,6 +161,24 @@ class FrontEndProcess:
                     return
             await deferLater(reactor, RETRY_S)
         raise RuntimeError((self.child.err + self.child.out).decode())
+
+    async def run_for(self, test: TestCase) -> None:
+        """Start it, wait until it serves, and kill it when the test is over."""
+        self.start()
+        test.addCleanup(self.kill)
+        await self.ready()
+
+    async def sign_in(
+        self, test: TestCase, user: str, *modalities: str, kind: type[P] = Person
+    ) -> P:
+        """A user with an application that takes these modalities, until the test is over."""
+        person = kind(self.client(test), reactor, f"{user}@example.test")
+        await person.sign_in(await person.discover(self.external), PASSWORD)
+        await person.create_application("interop test")
+        person.listen()
+        await person.make_available(*modalities)
+        test.addCleanup(person.sign_out)
+        return person
 
     async def parked(self, number: int) -> None:
         """Wait until so many event requests are parked."""

@@ -8,14 +8,6 @@ from tests.interop.baresip import Baresip
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 
-PHONES = """
-[[sip.listen]]
-name = "phones-{transport}"
-transport = "{transport}"
-endpoint = "{transport}:{port}:interface=127.0.0.1"
-digest = ["MD5"]               # this phone knows no other
-"""
-
 
 class BaresipTests(TestCase):
     """Listeners for phones, over UDP and TCP."""
@@ -25,13 +17,8 @@ class BaresipTests(TestCase):
     async def setUp(self) -> None:
         program("baresip", "baresip-core")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            for transport in ("udp", "tcp"):
-                config.write(PHONES.format(transport=transport, port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("udp", "tcp")
+        await self.process.run_for(self)
 
     async def phone(self, transport: str, password: str = PASSWORD) -> Baresip:
         phone = Baresip(

@@ -27,9 +27,7 @@ class SessionTests(TestCase):
         self.directory.mkdir()
         self.process = FrontEndProcess(self.directory / "d")
         self.places = {PORT: str(self.process.port(4443))}
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def check(self, found: Sequence[Example], least: int) -> None:
         """All examples, of which there are at least so many, print what the page shows."""

@@ -4,7 +4,6 @@ gateway through which a meeting calls."""
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mobility.demo_meeting import Attendee
@@ -13,7 +12,6 @@ from tests.interop.child import Child, free_port, program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 from tests.interop.sipp import Sipp, answer, request, scenario
 from tests.interop.test_sipp_calls import TYPE, ringing, sdp
-from tests.interop.test_sipp_events import PHONES
 
 MIXER = """
 [[meetings.dial_in]]
@@ -71,25 +69,15 @@ class ConferenceServerTests(TestCase):
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
+        self.port = self.process.listen_for_phones("udp", "tcp")
         self.server = free_port()
 
     async def begin(self) -> None:
         """Start the front end, and let Alice sign in."""
         with self.process.config.open("a") as config:
-            for transport in ("udp", "tcp"):
-                config.write(PHONES.format(transport=transport, port=self.port))
             config.write(MIXER.format(port=self.server))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
-        self.alice = Attendee(self.process.client(self), reactor, "alice@example.test")
-        token = await self.alice.discover(self.process.external)
-        await self.alice.sign_in(token, PASSWORD)
-        await self.alice.create_application("interop test")
-        self.alice.listen()
-        await self.alice.make_available("Messaging")
-        self.addCleanup(self.alice.sign_out)
+        await self.process.run_for(self)
+        self.alice = await self.process.sign_in(self, "alice", "Messaging", kind=Attendee)
 
     async def element(self, script: str, port: int) -> tuple[Sipp, Child]:
         """SIPp as a server that takes one call."""

@@ -49,9 +49,7 @@ class CoturnTests(TestCase):
         secret.chmod(0o600)
         with open(self.process.config, "a") as file:
             file.write(SETTINGS.format(port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def credentials(self) -> tuple[str, str]:
         """User name and password, as a client of Alice's finds them along the links."""

@@ -23,9 +23,7 @@ class CurlTestCase(TestCase):
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))
         self.curl = Curl(self.process.ca)
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def token(self, url: str = "") -> Answer:
         form = f"grant_type=password&username=alice@example.test&password={PASSWORD}"

@@ -33,9 +33,7 @@ class DiskFullTests(TestCase):
         shutil.move(database, self.disk)
         path = self.disk / database.name
         self.process.configure("[log]\n", f'[store]\npath = "{path}"\n\n[log]\n')
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def _mount(self) -> None:
         mount, umount = program("mount", "mount"), program("umount", "mount")

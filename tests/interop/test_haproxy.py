@@ -33,9 +33,7 @@ class HaproxyTests(TestCase):
         for port in self.behind.values():
             self.process.configure(f'"tcp:{port}:', f'"haproxy:tcp:{port}:')
         self.curl = Curl(self.process.ca)
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         text = proxy_config(self.process, "haproxy", http_port=http)
         file = self.process.directory / "haproxy.cfg"
         file.write_text(text)

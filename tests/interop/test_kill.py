@@ -45,9 +45,7 @@ class KillTests(TestCase):
         """Two users exchange 1,000 messages and more over 20 kills and restarts of the front end:
         each reads what the other got an answer for, once and in order."""
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         http = self.process.client(self)
         alice, bob = (Persistent(http, self.process.external, name) for name in ("alice", "bob"))
         for person in (alice, bob):

@@ -11,7 +11,6 @@ from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 from tests.interop.linphone import Linphone
 from tests.interop.phone import Phone
 from tests.interop.sipp import Sipp, pause, response, scenario, send
-from tests.interop.test_sipp_events import PHONES
 
 BOB = "sip:bob@example.test"
 SDP = """\
@@ -55,12 +54,8 @@ class LinphoneTests(TestCase):
         program("linphonec", "linphone-cli")
         program("sipp", "sip-tester")
         process = FrontEndProcess(Path(self.mktemp()))
-        port = process.port(5060)
-        with process.config.open("a") as config:
-            config.write(PHONES.format(transport="tcp", port=port))
-        process.start()
-        self.addCleanup(process.kill)
-        await process.ready()
+        port = process.listen_for_phones("tcp")
+        await process.run_for(self)
         phone = Linphone(
             Path(self.mktemp()),
             "bob@example.test",

@@ -42,9 +42,7 @@ class NginxTestCase(TestCase):
         await self.nginx.listening(self.https)
 
     async def start(self) -> None:
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def seen_as(self, url: str, client: str, *options: str) -> str:
         """Where a request of `client` comes from, by the front end's log."""

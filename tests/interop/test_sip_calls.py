@@ -3,14 +3,11 @@
 from pathlib import Path
 from urllib.parse import quote, unquote_plus
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from mobility.demo import Person
 from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
-from tests.interop.test_baresip import PHONES
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -30,20 +27,9 @@ class BaresipCallTests(TestCase):
     async def setUp(self) -> None:
         program("baresip", "baresip-core")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            for transport in ("udp", "tcp"):
-                config.write(PHONES.format(transport=transport, port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
-        self.bob = Person(self.process.client(self), reactor, "bob@example.test")
-        token = await self.bob.discover(self.process.external)
-        await self.bob.sign_in(token, PASSWORD)
-        await self.bob.create_application("interop test")
-        self.bob.listen()
-        await self.bob.make_available("Messaging", "Audio", "Video")
-        self.addCleanup(self.bob.sign_out)
+        self.port = self.process.listen_for_phones("udp", "tcp")
+        await self.process.run_for(self)
+        self.bob = await self.process.sign_in(self, "bob", "Messaging", "Audio", "Video")
 
     async def phone(self, transport: str) -> tuple[Baresip, Control]:
         """Alice's phone, registered."""

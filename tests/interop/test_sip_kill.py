@@ -15,7 +15,6 @@ from tests.interop.child import RETRY_S
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.phone import events_of
 from tests.interop.test_kill import Persistent
-from tests.interop.test_sipp_events import PHONES
 
 ROUTE = """
 [[sip.route]]
@@ -62,13 +61,11 @@ class SipKillTests(TestCase):
         port = reactor.listenUDP(0, self.partner, interface="127.0.0.1")
         self.addCleanup(lambda: maybeDeferred(port.stopListening))
         self.process = FrontEndProcess(Path(self.mktemp()))
+        self.process.listen_for_phones("udp")
         with self.process.config.open("a") as config:
-            config.write(PHONES.format(transport="udp", port=self.process.port(5060)))
             config.write(ROUTE.format(port=port.getHost().port))
             config.write("\n[ucwa]\ninvitation_timeout_s = 300\n")  # restarts may take long
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.alice = Persistent(self.process.client(self), self.process.external, "alice")
         await self.alice.sign_in()
 

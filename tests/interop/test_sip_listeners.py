@@ -111,9 +111,7 @@ class ListenerTests(TestCase):
             self.process.config.write_text(f"{before}{tls}{after}")
         with self.process.config.open("a") as config:
             config.write(TCP.format(self.plain))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     def context(self, *, certificate: bool = False) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.process.ca))

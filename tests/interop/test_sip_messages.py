@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -14,7 +13,6 @@ from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
 from tests.interop.kamailio import Edge, Kamailio
-from tests.interop.test_baresip import PHONES
 
 PARTNER = "partner.test"
 PROXY = "sip.example.test"
@@ -48,14 +46,7 @@ class MessagesTestCase(TestCase):
 
     async def person(self, user: str) -> Person:
         """A user with an application that takes messages."""
-        person = Person(self.process.client(self), reactor, f"{user}@example.test")
-        token = await person.discover(self.process.external)
-        await person.sign_in(token, PASSWORD)
-        await person.create_application("interop test")
-        person.listen()
-        await person.make_available("Messaging", "Audio")
-        self.addCleanup(person.sign_out)
-        return person
+        return await self.process.sign_in(self, user, "Messaging", "Audio")
 
     async def phone(
         self, user: str, port: int, transport: str, contact: str
@@ -109,13 +100,8 @@ class BaresipMessageTests(MessagesTestCase):
     async def setUp(self) -> None:
         program("baresip", "baresip-core")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            for transport in ("udp", "tcp"):
-                config.write(PHONES.format(transport=transport, port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("udp", "tcp")
+        await self.process.run_for(self)
         self.bob = await self.person("bob")
 
     async def test_phone_writes(self) -> None:
@@ -169,9 +155,7 @@ class TlsTests(MessagesTestCase):
         with self.process.config.open("a") as config:
             config.write(TLS_PHONES.format(port=self.port))
         await self.edge.ready()
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.bob = await self.person("bob")
 
     async def test_both_ways(self) -> None:
@@ -212,9 +196,7 @@ class KamailioTests(MessagesTestCase):
         with self.process.config.open("a") as config:
             config.write(ROUTE.format(domain=PARTNER, port=self.kamailio.tls))
         await self.kamailio.ready()
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.bob = await self.person("bob")
 
     async def test_fork(self) -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote_plus
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mobility import pki
@@ -13,7 +12,6 @@ from tests.interop.baresip import Baresip, Control
 from tests.interop.child import program
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 from tests.interop.kamailio import Kamailio
-from tests.interop.test_baresip import PHONES
 from tests.interop.test_sip_calls import sdp
 from tests.interop.test_sip_messages import PARTNER, PROXY, ROUTE
 
@@ -35,13 +33,7 @@ class PathTestCase(TestCase):
     timeout = 300
 
     async def application(self, user: str = "bob") -> Person:
-        person = Person(self.process.client(self), reactor, f"{user}@example.test")
-        await person.sign_in(await person.discover(self.process.external), PASSWORD)
-        await person.create_application("interop test")
-        person.listen()
-        await person.make_available("Messaging", "Audio", "Video")
-        self.addCleanup(person.sign_out)
-        return person
+        return await self.process.sign_in(self, user, "Messaging", "Audio", "Video")
 
     process: FrontEndProcess
     bob: Person
@@ -86,9 +78,7 @@ class TlsTests(PathTestCase):
         self.port = self.process.port(5061)
         with self.process.config.open("a") as config:
             config.write(TLS.format(port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.bob = await self.application()
 
     async def test_both_ways(self) -> None:
@@ -134,9 +124,7 @@ class KamailioCallTests(PathTestCase):
         route = ROUTE.format(domain=PARTNER, port=self.kamailio.tls)
         self.process.config.write_text(written + route)
         await self.kamailio.ready()
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.bob = await self.application()
 
     async def test_forked(self) -> None:
@@ -176,12 +164,8 @@ class BaresipTransferTests(PathTestCase):
     async def setUp(self) -> None:
         program("baresip", "baresip-core")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            config.write(PHONES.format(transport="tcp", port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("tcp")
+        await self.process.run_for(self)
         self.bob = await self.application()
 
     async def test_blind(self) -> None:

@@ -13,10 +13,9 @@ from mobility.demo import Person
 from mobility.push_doubles.fcm import FcmPush
 from mobility.push_doubles.providers import APP, Providers
 from tests.interop.child import RETRY_S, Child, free_port
-from tests.interop.front_end_process import PASSWORD, TWISTD, FrontEndProcess, command
+from tests.interop.front_end_process import TWISTD, FrontEndProcess, command
 from tests.interop.scripted_phone import Heard, ScriptedPhone
 from tests.interop.test_sip_calls import sdp
-from tests.interop.test_sipp_events import PHONES
 from tests.interop.test_waking_kill import ORGANISATION, PUSH
 
 TOKEN = "phone-of-bob-0123456789"
@@ -39,31 +38,22 @@ class WakingTests(TestCase):
         house = self.providers.write_config(
             ORGANISATION, federation_port=port, operator_port=free_port()
         )
-        sip = self.process.port(5060)
+        sip = self.process.listen_for_phones("tcp")
         with self.process.config.open("a") as config:
             config.write(PUSH.format(port=port, name=ORGANISATION))
-            config.write(PHONES.format(transport="tcp", port=sip))
         allowed = command("push", "enable", "fcm", "--config", str(self.process.config))
         self.assertEqual(allowed.returncode, 0, allowed.stderr)
         arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
         child = Child([*arguments, str(house)], self.process.directory)
         self.addCleanup(lambda: Deferred.fromCoroutine(child.stop(signal.SIGKILL)))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.alice = await self.application("alice")
         self.phone = ScriptedPhone("bob", sip, free_port(), SLEEPER)
         self.assertEqual((await self.phone.register()).status, 200)
         self.phone.sleep()
 
     async def application(self, user: str) -> Person:
-        person = Person(self.process.client(self), reactor, f"{user}@example.test")
-        await person.sign_in(await person.discover(self.process.external), PASSWORD)
-        await person.create_application("interop test")
-        person.listen()
-        await person.make_available("Messaging", "Audio", "Video")
-        self.addCleanup(person.sign_out)
-        return person
+        return await self.process.sign_in(self, user, "Messaging", "Audio", "Video")
 
     async def pushed(self, kind: str) -> FcmPush:
         """Wait until the phone was sent a notification of this kind."""

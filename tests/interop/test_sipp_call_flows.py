@@ -5,15 +5,14 @@ import signal
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mobility.demo import Person
 from tests.interop.child import Child, free_port, program
-from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.sipp import Sipp, answer, keep, pause, request, response, scenario, send
 from tests.interop.test_sipp_calls import BOB, TYPE, failure_ack, ringing, sdp
-from tests.interop.test_sipp_events import PHONES, registering
+from tests.interop.test_sipp_events import registering
 
 
 def asks(*lines: str, body: str = "") -> str:
@@ -90,12 +89,8 @@ class SippFlowTestCase(TestCase):
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            config.write(PHONES.format(transport="udp", port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("udp")
+        await self.process.run_for(self)
         self.sipp = Sipp(Path(self.mktemp()), self.port)
         self.phone = str(free_port())
 
@@ -116,14 +111,7 @@ class SippFlowTestCase(TestCase):
 
     async def application(self, user: str) -> Person:
         """A user with an application that takes calls."""
-        person = Person(self.process.client(self), reactor, f"{user}@example.test")
-        token = await person.discover(self.process.external)
-        await person.sign_in(token, PASSWORD)
-        await person.create_application("interop test")
-        person.listen()
-        await person.make_available("Messaging", "Audio", "Video")
-        self.addCleanup(person.sign_out)
-        return person
+        return await self.process.sign_in(self, user, "Messaging", "Audio", "Video")
 
     def nothing_failed(self) -> None:
         for event in ("sip.failed", "schedule.failed"):

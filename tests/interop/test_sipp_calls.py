@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 from tests.interop.child import Child, free_port, program
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.sipp import Sipp, answer, pause, request, response, scenario, send
-from tests.interop.test_sipp_events import PHONES, registering
+from tests.interop.test_sipp_events import registering
 
 BOB = "sip:bob@example.test"
 
@@ -132,12 +132,8 @@ class SippCallTests(TestCase):
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            config.write(PHONES.format(transport="udp", port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("udp")
+        await self.process.run_for(self)
         self.sipp = Sipp(Path(self.mktemp()), self.port)
         self.phone = str(free_port())
         await self.sipp.play(registering("bob", 600), "bob", "-p", self.phone)

@@ -12,14 +12,6 @@ from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.phone import Phone
 from tests.interop.sipp import Sipp, answer, keep, request, response, scenario, send
 
-PHONES = """
-[[sip.listen]]
-name = "phones-{transport}"
-transport = "{transport}"
-endpoint = "{transport}:{port}:interface=127.0.0.1"
-digest = ["MD5"]
-"""
-
 ROUTE = """
 [[sip.route]]
 name = "partner"
@@ -148,13 +140,8 @@ class SippEventTests(TestCase):
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
-        with self.process.config.open("a") as config:
-            for transport in ("udp", "tcp"):
-                config.write(PHONES.format(transport=transport, port=self.port))
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        self.port = self.process.listen_for_phones("udp", "tcp")
+        await self.process.run_for(self)
 
     def sipp(self, transport: str) -> Sipp:
         return Sipp(Path(self.mktemp()), self.port, transport)

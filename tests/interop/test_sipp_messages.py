@@ -3,15 +3,13 @@
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mobility.demo import Person
 from tests.interop.child import Child, free_port, program
-from tests.interop.front_end_process import PASSWORD, FrontEndProcess
+from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.sipp import Sipp, answer, request, response, scenario, send
 from tests.interop.test_sipp_calls import BOB, TYPE, failure_ack
-from tests.interop.test_sipp_events import PHONES
 
 TRUNK = """
 [[sip.account]]
@@ -86,29 +84,19 @@ class SippMessageTests(TestCase):
     async def setUp(self) -> None:
         program("sipp", "sip-tester")
         self.process = FrontEndProcess(Path(self.mktemp()))
-        self.port = self.process.port(5060)
+        self.port = self.process.listen_for_phones("udp")
         self.trunk = free_port()
         with self.process.config.open("a") as config:
-            config.write(PHONES.format(transport="udp", port=self.port))
             config.write(TRUNK.format(port=self.trunk))
         secret = self.process.directory / "trunk.secret"
         secret.touch(0o600)
         secret.write_text(f"{SECRET}\n")
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
         self.bob = await self.person("bob")
         self.sipp = Sipp(Path(self.mktemp()), self.port)
 
     async def person(self, user: str) -> Person:
-        person = Person(self.process.client(self), reactor, f"{user}@example.test")
-        token = await person.discover(self.process.external)
-        await person.sign_in(token, PASSWORD)
-        await person.create_application("interop test")
-        person.listen()
-        await person.make_available("Messaging", "Audio")
-        self.addCleanup(person.sign_out)
-        return person
+        return await self.process.sign_in(self, user, "Messaging", "Audio")
 
     def plays(self, script: str, *options: str) -> Child:
         child = self.sipp.start(script, "alice", *options)

@@ -81,9 +81,7 @@ class SlapdTestCase(TestCase):
         return f"ldaps://localhost:{self.slapd.tls}"
 
     async def start(self) -> None:
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def replicated(self) -> None:
         """Start the front end and wait until it knows everybody."""

@@ -60,9 +60,7 @@ class SlowTests(TestCase):
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))
         self.process.add_to("web", "header_timeout_s = 5.0\nbody_timeout_s = 5.0")
-        self.process.start()
-        self.addCleanup(self.process.kill)
-        await self.process.ready()
+        await self.process.run_for(self)
 
     async def connect(self, protocol: Slow, *, tls: bool = True) -> Slow:
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.process.port(4443))
