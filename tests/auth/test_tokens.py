@@ -114,6 +114,15 @@ class TokensTests(SynchronousTestCase):
             self.log.events, [("auth.revoked", {"user": pseudonym(ALICE.uri), "tokens": 2})]
         )
 
+    def test_a_revocation_after_some_have_gone(self) -> None:
+        """It ends those that are left when others have been swept away, or had to make room."""
+        self.tokens = self.fresh(per_user=3)
+        self.issue(now=NOW - 100)
+        left = [self.issue() for _ in range(4)][1:]
+        self.successResultOf(self.revoke())
+        self.assertEqual([self.tokens.find(text, NOW) for text in left], [None] * 3)
+        self.assertEqual((self.ledger.tokens, len(self.tokens)), ({}, 0))
+
     def test_a_user_without_tokens_has_nothing_to_revoke(self) -> None:
         """Nothing is put into the unit and nothing is logged."""
         unit = Unit()

@@ -193,10 +193,11 @@ class EventTestCase(SynchronousTestCase):
         parties = Parties(world.users, [DOMAIN], admission, list)
         self.partner = Station(self.core, frozenset({"sip.partner.test"}), "sip.partner.test")
         places.peers["sip.partner.test"] = cast(Peer, self.partner)
+        self.identity = Identity(admission, parties, world.users, [DOMAIN])
         self.side = EventSide(
             self.core,
             client,
-            Identity(admission, parties, world.users, [DOMAIN]),
+            self.identity,
             EventServices(
                 world.users,
                 world.presence,

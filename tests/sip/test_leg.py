@@ -227,6 +227,16 @@ class CallingTests(CallTestCase):
         self.sip.settle(4.1)
         self.assertEqual(self.bob.methods.count("INVITE"), count + 1)
 
+    def test_over_before_it_is_sent_again(self) -> None:
+        """A call that ends while its offer waits to be sent again is left alone."""
+        self.talk()
+        self.offer("sendonly")
+        self.bob.responds(self.bob.last("INVITE"), 491)
+        self.bob.sends("BYE")
+        count = len(self.bob.got)
+        self.sip.settle(4.1)
+        self.assertEqual(len(self.bob.got), count)
+
     def test_offer_to_nobody(self) -> None:
         """A peer that does not know the call any more has lost it."""
         self.talk()

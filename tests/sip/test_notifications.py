@@ -5,12 +5,15 @@ from email.policy import SMTP
 
 from mobility.domain.privacy import BLOCKED, WORKGROUP
 from mobility.sip import list_state, notifications
+from mobility.sip.identity import Sender
 from mobility.sip.notifications import MAX_LIST
 from mobility.sip.pidf import Pidf
+from mobility.sip.refusal import SipRefusal
 from mobility.sip.resource_lists import LISTS
+from mobility.sip.summary_package import SummaryPackage
 from mobility.sip.xml_elements import parse_xml
 from tests.domain.doubles import uri
-from tests.sip.event_stack import DOMAIN, EventTestCase, Station
+from tests.sip.event_stack import DOMAIN, PROXY, EventTestCase, Station
 
 ALICE, BOB, CAROL = uri("alice"), uri("bob"), uri("carol")
 PRESENCE = "Event: presence"
@@ -113,6 +116,15 @@ class SubscribeTests(EventTestCase):
         self.assertIn("Proxy-Authenticate", answer.fields)
         stranger = phone.ask("SUBSCRIBE", ALICE, PRESENCE, sender="x")
         self.assertEqual(stranger.status, 407)
+
+    def test_mailboxes(self) -> None:
+        """Users learn of the voicemails in their own mailboxes alone, trusted peers of all."""
+        package = SummaryPackage(self.identity, self.voicemail)
+        package.check(ALICE, Sender(ALICE, ALICE))
+        package.check(ALICE, Sender(BOB, PROXY, trusted=True))
+        for uri_, status in ((ALICE, 403), (f"sip:nobody@{DOMAIN}", 404)):
+            refused = self.assertRaises(SipRefusal, package.check, uri_, Sender(BOB, BOB))
+            self.assertEqual(refused.status, status)
 
     def test_other_requests(self) -> None:
         """Nothing but SUBSCRIBE has a place in such a dialog, and no other event."""
