@@ -13,11 +13,8 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from mobility.auth.clients import Clients
-from mobility.auth.meeting_keys import MeetingKeys
-from mobility.auth.passwords import Passwords
+from mobility import limits
 from mobility.auth.photo_cookie import MIN_SECRET_BYTES, PhotoCookies
-from mobility.auth.tokens import Caller, Tokens
 from mobility.autodiscover.homes import homes_of
 from mobility.autodiscover.routes import routes as autodiscover_routes
 from mobility.bus.local import LocalBus
@@ -30,9 +27,8 @@ from mobility.domain.call_destinations import CallDestinations, ForwardingSettin
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.contact_subscriptions import ContactSubscriptions
-from mobility.domain.contacts import ContactLimits, Contacts
+from mobility.domain.contacts import Contacts
 from mobility.domain.content_sharing import ContentSharing
-from mobility.domain.conversation_book import ConversationLimits
 from mobility.domain.conversations import Conversations
 from mobility.domain.correspondence import Correspondence
 from mobility.domain.delegates import Delegates
@@ -43,7 +39,6 @@ from mobility.domain.forwarded_ringing import ForwardedRinging
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.late_ringing import Arrivals, LateRinging
-from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
@@ -57,11 +52,12 @@ from mobility.domain.push_watch import WatchedLedger
 from mobility.domain.reach import Reach
 from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
-from mobility.domain.subscriptions import SubscriptionLimits, Subscriptions
+from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephony import Telephony, telephony
 from mobility.domain.users import Users
 from mobility.events import EventLog
+from mobility.ground import Ground
 from mobility.http.route import Route
 from mobility.idle_sweep import idle_sweep
 from mobility.imaging.darkroom import PillowDarkroom
@@ -77,7 +73,7 @@ from mobility.permissions import Permissions
 from mobility.push.clearing_house import ClearingHouse
 from mobility.reactor import IReactor
 from mobility.schedule import AgendaService, Recurring
-from mobility.sign_in import AnonymousCallers, lockout, sign_in
+from mobility.sign_in import SignIn
 from mobility.sip_phones import SipPhones
 from mobility.store.open import open_store
 from mobility.ucwa.events import TRIM_INTERVAL_S, EventChannels
@@ -117,34 +113,36 @@ class FrontEnd(MultiService):
         house: ClearingHouse | None = None,
     ) -> None:
         super().__init__()
-        self.breathe: Callable[[], Deferred[None]] = partial(deferLater, reactor, 0)
-        """Lets others have their turn."""
         self.bus = LocalBus(log)
         self.store = open_store(config.store, reactor=reactor, publish=self.bus.publish, log=log)
+        self.agenda = Agenda()
         ledger = WatchedLedger(self.store.ledger, epoch)
-        archive = self.store.archive
         now = epoch()
         stored = self.store.snapshot(now)
-        agenda = Agenda()
+        ground = Ground(config, reactor, log, pseudonym, epoch, ledger, stored, now)
+        self._build_people(ground)
+        self._build_conversations(ground, mixer)
+        self._build_lists(ground)
+        self._build_meetings(ground, mixer)
+        self._build_waking(ground, house)
+        self._build_telephones(ground, telephones)
+        self._build_sign_in(ground)
+        self._follow_departures()
+        self._build_sites(ground, dispatch)
+        self._build_clocks(ground)
 
+    def _build_people(self, ground: Ground) -> None:
+        """Users and policies, presence, and the applications that they are signed in with."""
+        config, ledger, agenda, stored = ground.config, ground.ledger, self.agenda, ground.stored
         self.users = Users(ledger, stored.users)
         self.permissions = Permissions(config, ledger, self.users, stored)
         self.voice = self.permissions.voice
         self.distribution_groups = DistributionGroups(ledger, stored.distribution_groups)
         self.presence = PresenceBook(stored.presences, stored.presence_number)
         self.applications = Applications(
-            ledger,
-            agenda,
-            self.presence,
-            Lifetimes(
-                with_events_s=config.ucwa.idle_expiry_s,
-                without_events_s=config.ucwa.no_events_expiry_s,
-                per_user=config.ucwa.applications_per_user,
-                instances=config.ucwa.instances_per_application,
-                with_push_s=config.ucwa.push_idle_expiry_s,
-            ),
+            ledger, agenda, self.presence, limits.lifetimes(config.ucwa)
         )
-        self.applications.load(stored.applications, stored.instances, stored.heads, now)
+        self.applications.load(stored.applications, stored.instances, stored.heads, ground.now)
         self.privacy = Privacy(
             ledger,
             self.applications,
@@ -154,19 +152,19 @@ class FrontEnd(MultiService):
         )
         self.privacy.load(stored.privacy)
         self.subscriptions = Subscriptions(
-            ledger,
-            agenda,
-            self.presence,
-            SubscriptionLimits(
-                config.ucwa.subscriptions_per_application,
-                config.ucwa.subscribed_contacts_per_application,
-            ),
+            ledger, agenda, self.presence, limits.subscription_limits(config.ucwa)
         )
         self.subscriptions.load(
             stored.subscriptions, (endpoint.id for endpoint in self.applications)
         )
-        reach = Reach(self.users, self.privacy)
-        self.past = Past(ledger, archive, self.users, self.applications, reach, config, epoch)
+
+    def _build_conversations(self, ground: Ground, mixer: Mixer | None) -> None:
+        """Conversations, and what they are made of: messages, calls, what is shared."""
+        config, ledger, agenda, stored = ground.config, ground.ledger, self.agenda, ground.stored
+        archive, reach = self.store.archive, Reach(self.users, self.privacy)
+        self.past = Past(
+            ledger, archive, self.users, self.applications, reach, config, ground.epoch
+        )
         self.conversations = Conversations(
             ledger,
             archive,
@@ -174,11 +172,7 @@ class FrontEnd(MultiService):
             self.users,
             self.applications,
             reach,
-            ConversationLimits(
-                config.ucwa.invitation_timeout_s,
-                config.ucwa.typing_timeout_s,
-                config.ucwa.conversations_per_application,
-            ),
+            limits.conversation_limits(config.ucwa),
         )
         self.conversations.load(stored)
         self.relays = Relays(config.media, config.media.secret)
@@ -190,7 +184,6 @@ class FrontEnd(MultiService):
         self.renegotiations.load()
         self.sharing = ContentSharing(agenda, self.conversations, self.call_policies)
         self.sharing.load()
-        self.agenda = agenda
         self.messaging = Messaging(
             ledger,
             agenda,
@@ -207,13 +200,17 @@ class FrontEnd(MultiService):
             config.sip.conversation_idle_s,
             stored.carriages,
         )
+
+    def _build_lists(self, ground: Ground) -> None:
+        """Contact lists, groups, who answers for whom, and where calls are forwarded to."""
+        config, ledger, agenda, stored = ground.config, ground.ledger, self.agenda, ground.stored
         self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
         self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
         self.contacts = Contacts(
             ledger,
-            archive,
+            self.store.archive,
             self.contact_subscriptions,
-            ContactLimits(config.ucwa.contacts_per_user, config.ucwa.groups_per_user),
+            limits.contact_limits(config.ucwa),
         )
         self.delegates = Delegates(
             ledger,
@@ -241,9 +238,13 @@ class FrontEnd(MultiService):
             ),
             stored.call_forwardings,
         )
+
+    def _build_meetings(self, ground: Ground, mixer: Mixer | None) -> None:
+        """Meetings, their conferences and guests."""
+        config, stored = ground.config, ground.stored
         conferencing = Conferencing(
-            ledger,
-            agenda,
+            ground.ledger,
+            self.agenda,
             self.users,
             self.applications,
             self.conversations,
@@ -256,9 +257,10 @@ class FrontEnd(MultiService):
         self.meetings, self.guests = conferencing.meetings, conferencing.guests
         self.conferences, self.conference_calls = conferencing.conferences, conferencing.calls
         self.mixed, self.dial_in = conferencing.mixed, conferencing.dial_in
-        self.darkroom = PillowDarkroom(reactor)
-        self.darkroom.setServiceParent(self)
-        self.local_photos = LocalPhotos(self.users, archive, self.darkroom)
+
+    def _build_waking(self, ground: Ground, house: ClearingHouse | None) -> None:
+        """What is told to applications, and wakes the devices that hear nothing of it."""
+        config, reactor, log, epoch = ground.config, ground.reactor, ground.log, ground.epoch
         self.channels = EventChannels(
             alerting=Alerting(self.conversations),
             users=self.users,
@@ -267,7 +269,7 @@ class FrontEnd(MultiService):
             subscriptions=self.subscriptions,
             presence=self.presence,
             privacy=self.privacy,
-            archive=archive,
+            archive=self.store.archive,
             call_policies=self.call_policies,
             priorities=PRIORITIES,
             clock=reactor,
@@ -281,27 +283,32 @@ class FrontEnd(MultiService):
         self.bus.subscribe("ucwa", self.channels.committed)
         self.waking = Waking(
             config,
-            stored,
+            ground.stored,
             self.store,
             self.past,
             self.users,
             self.applications,
-            agenda,
+            self.agenda,
             self.channels.received,
             reactor=reactor,
             epoch=epoch,
             log=log,
-            pseudonym=pseudonym,
+            pseudonym=ground.pseudonym,
             house=house,
         )
         self.waking.setServiceParent(self)
         self.waking.switches.permitted = self.permissions.mobility.may_push
-        ledger.watch = self.waking.watch
+        ground.ledger.watch = self.waking.watch
         self.conversations.wakers.append(self.waking.may_ring)
-        self.engagements = ConversationEngagements(agenda, self.applications, self.conversations)
+        self.engagements = ConversationEngagements(
+            self.agenda, self.applications, self.conversations
+        )
         self.applications.engagements.append(self.engagements.of)
         self.bus.subscribe("engagements", self.engagements.committed)
 
+    def _build_telephones(self, ground: Ground, telephones: TelephoneNetwork | None) -> None:
+        """SIP phones, the telephone network, and what rings for a call."""
+        config, ledger, agenda, stored = ground.config, ground.ledger, self.agenda, ground.stored
         self.phones = SipPhones(
             ledger,
             agenda,
@@ -313,8 +320,25 @@ class FrontEnd(MultiService):
         )
         self.bindings = self.phones.bindings
         self.waking.watch.voicemails = self.phones.voicemail.of
-        self.telephones = None if telephones is None else LoggedTelephones(telephones, log, epoch)
-        self.telephony = self._telephony(self.telephones, agenda)
+        self.telephones: LoggedTelephones | None = None
+        self.telephony: Telephony | None = None
+        if telephones is not None:
+            self.telephones = LoggedTelephones(telephones, ground.log, ground.epoch)
+            self.telephony = telephony(
+                self.telephones,
+                agenda,
+                self.users,
+                self.voice,
+                self.permissions.mobility,
+                self.delegates,
+                self.applications,
+                self.conversations,
+                self.calls,
+                self.forwarding.destinations,
+                self.mixed,
+            )
+            self.permissions.telephony = self.telephony
+            self.bus.subscribe("telephones", self.telephony.handsets.committed)
         self.mobility = self.permissions.at_work(
             agenda,
             self.applications,
@@ -327,37 +351,31 @@ class FrontEnd(MultiService):
         stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
         stages.load()
 
+    def _build_sign_in(self, ground: Ground) -> None:
+        """The directory that knows more users, and how people prove who they are."""
         self.directory = ldap_directory(
-            config,
+            ground.config,
             self.users,
             self.distribution_groups,
-            reactor=reactor,
-            epoch=epoch,
-            log=log,
-            pseudonym=pseudonym,
+            reactor=ground.reactor,
+            epoch=ground.epoch,
+            log=ground.log,
+            pseudonym=ground.pseudonym,
         )
-        self.lockout = lockout(config)
-        self.passwords = Passwords(config.auth.password_threads, reactor)
-        self.passwords.setServiceParent(self)
-        self.tokens = Tokens(ledger, config.auth.tokens_per_user, log, pseudonym)
-        self.tokens.admissions.append(self._admit_guest)
-        self.guests.farewells.append(self.tokens.revoke_all_of)
-        self.tokens.load(stored.tokens)
-        self.guests.settle(now)
-        self.meeting_keys = MeetingKeys(lockout(config), Clients(config.web.trusted_proxies))
-        self.authenticator, token_routes = sign_in(
-            config,
+        self.sign_in = SignIn(
+            ground,
             self.users,
-            self.passwords,
-            self.lockout,
-            self.tokens,
-            AnonymousCallers(self.meetings, self.guests, self.meeting_keys),
-            self.directory,
+            self.meetings,
+            self.guests,
             self.permissions.service_accounts,
-            log,
-            pseudonym,
+            self.directory,
         )
-        self.users.revocations.append(self.tokens.revoke)
+        self.sign_in.setServiceParent(self)
+        self.tokens, self.authenticator = self.sign_in.tokens, self.sign_in.authenticator
+        self.passwords = self.sign_in.passwords
+
+    def _follow_departures(self) -> None:
+        """Who hears of users and applications that come, change and go."""
         self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
         self.users.farewells += [
             self.contacts.take_leave,
@@ -381,6 +399,12 @@ class FrontEnd(MultiService):
         parted = self.conversations, self.subscriptions, self.contact_subscriptions
         self.applications.departures += [one.leave for one in parted]
 
+    def _build_sites(self, ground: Ground, dispatch: Dispatch) -> None:
+        """What the web listeners serve."""
+        config, reactor, log = ground.config, ground.reactor, ground.log
+        self.darkroom = PillowDarkroom(reactor)
+        self.darkroom.setServiceParent(self)
+        self.local_photos = LocalPhotos(self.users, self.store.archive, self.darkroom)
         settings = attrs.evolve(
             config.meetings,
             join_url=config.meetings.join_url or config.web.external_url + JOIN_PATH,
@@ -389,7 +413,7 @@ class FrontEnd(MultiService):
             config,
             self.users,
             self.meetings,
-            self.meeting_keys,
+            self.sign_in.meeting_keys,
             self.authenticator,
             settings.join_url,
         )
@@ -407,13 +431,15 @@ class FrontEnd(MultiService):
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
-            message_states=MessageStates(archive, self.applications, self.channels.received),
+            message_states=MessageStates(
+                self.store.archive, self.applications, self.channels.received
+            ),
             calls=self.calls,
             telephony=self.telephony,
             mobility=self.mobility,
             renegotiations=self.renegotiations,
             sharing=self.sharing,
-            call_reports=CallReports(ledger, self.conversations),
+            call_reports=CallReports(ground.ledger, self.conversations),
             relays=self.relays,
             delegates=self.delegates,
             history=self.past.history,
@@ -425,9 +451,9 @@ class FrontEnd(MultiService):
             conferences=self.conferences,
             conference_calls=self.conference_calls,
             meeting_settings=settings,
-            archive=archive,
+            archive=self.store.archive,
             log=log,
-            pseudonym=pseudonym,
+            pseudonym=ground.pseudonym,
             channels=self.channels,
             photos=photo_sources(self.local_photos, self.directory, self.darkroom),
             local_photos=self.local_photos,
@@ -436,7 +462,9 @@ class FrontEnd(MultiService):
             group_size_to_expand=config.ucwa.group_size_to_expand,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
         )
-        self.mcx = McxSide(config, ledger, stored.legacy_clients, reactor, epoch, log)
+        self.mcx = McxSide(
+            config, ground.ledger, ground.stored.legacy_clients, reactor, ground.epoch, log
+        )
         self.mcx.setServiceParent(self)
         self.subtrees = [self.mcx.subtree]
         served = [*meet_routes(doors), *ucwa_routes(ucwa, self.authenticator.authenticate)]
@@ -444,41 +472,20 @@ class FrontEnd(MultiService):
             served = [route for route in served if route.name == "applications"]
         self.routes: list[Route] = [
             *autodiscover_routes(config, self.users, self.authenticator),
-            *token_routes,
+            *self.sign_in.routes,
             *served,
         ]
-        """What the web listeners serve."""
 
-        AgendaService(agenda, reactor, epoch, log).setServiceParent(self)
+    def _build_clocks(self, ground: Ground) -> None:
+        """What is done when it is due, and now and then."""
+        config, reactor, log, epoch = ground.config, ground.reactor, ground.log, ground.epoch
+        self.breathe: Callable[[], Deferred[None]] = partial(deferLater, reactor, 0)
+        """Lets others have their turn."""
+        AgendaService(self.agenda, reactor, epoch, log).setServiceParent(self)
         Recurring("trim", TRIM_INTERVAL_S, self.channels.trim, reactor, log).setServiceParent(self)
         idle_s = config.ucwa.conversation_idle_s
         idle_sweep(self.conversations, idle_s, epoch, reactor, log).setServiceParent(self)
         Recurring("purge", PURGE_INTERVAL_S, self.past.purge, reactor, log).setServiceParent(self)
-
-    def _telephony(self, network: TelephoneNetwork | None, agenda: Agenda) -> Telephony | None:
-        if network is None:
-            return None
-        built = telephony(
-            network,
-            agenda,
-            self.users,
-            self.voice,
-            self.permissions.mobility,
-            self.delegates,
-            self.applications,
-            self.conversations,
-            self.calls,
-            self.forwarding.destinations,
-            self.mixed,
-        )
-        self.permissions.telephony = built
-        self.bus.subscribe("telephones", built.handsets.committed)
-        return built
-
-    def _admit_guest(self, caller: Caller) -> None:
-        """A token was given out: a guest comes, or stays longer."""
-        if caller.guest:
-            self.guests.admit(caller.user_uri, caller.meeting_uri, caller.expires_at)
 
     def startService(self) -> None:
         self.store.start()

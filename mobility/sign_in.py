@@ -1,8 +1,6 @@
 """How people prove who they are, wired together: the grants, the challenge and who checks."""
 
-from collections.abc import Callable
-
-import attrs
+from twisted.application.service import MultiService
 
 from mobility.auth.anonymous import AnonymousGrant
 from mobility.auth.challenge import Authenticator, Challenge
@@ -12,24 +10,15 @@ from mobility.auth.grants import Grant, LocalPasswords, PasswordGrant, ServiceSe
 from mobility.auth.lockout import Lockout
 from mobility.auth.meeting_keys import MeetingKeys
 from mobility.auth.passwords import Passwords
-from mobility.auth.tokens import Tokens
+from mobility.auth.tokens import Caller, Tokens
 from mobility.config import Config
 from mobility.directory.service import LdapDirectory
 from mobility.domain.guests import Guests
 from mobility.domain.meetings import Meetings
 from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.users import Users
-from mobility.events import EventLog
+from mobility.ground import Ground
 from mobility.http.route import Route
-
-
-@attrs.frozen
-class AnonymousCallers:
-    """What admits people without an account to one meeting."""
-
-    meetings: Meetings
-    guests: Guests
-    keys: MeetingKeys
 
 
 def lockout(config: Config) -> Lockout:
@@ -38,50 +27,70 @@ def lockout(config: Config) -> Lockout:
     return Lockout(auth.lockout_failures, auth.lockout_base_s, auth.lockout_max_s)
 
 
-def sign_in(
-    config: Config,
-    users: Users,
-    passwords: Passwords,
-    failures: Lockout,
-    tokens: Tokens,
-    anonymous: AnonymousCallers,
-    directory: LdapDirectory | None,
-    service_accounts: ServiceAccounts,
-    log: EventLog,
-    pseudonym: Callable[[str], str],
-) -> tuple[Authenticator, list[Route]]:
-    """Who checks the callers, and the routes of the token endpoint.
+class SignIn(MultiService):
+    """Passwords and tokens, and who checks them.  `routes` are those of the token endpoint.
 
     `directory` knows the passwords of the users that it mirrors; without it all are local ones.
     """
-    auth = config.auth
-    local = LocalPasswords(passwords, users, log, pseudonym)
-    grants: list[Grant] = []
-    if config.meetings.anonymous:
-        grants.append(
-            AnonymousGrant(
-                anonymous.meetings,
-                anonymous.guests,
-                tokens,
-                anonymous.keys,
-                auth.anonymous_token_lifetime_s,
-                log,
-            )
+
+    def __init__(
+        self,
+        ground: Ground,
+        users: Users,
+        meetings: Meetings,
+        guests: Guests,
+        service_accounts: ServiceAccounts,
+        directory: LdapDirectory | None,
+    ) -> None:
+        super().__init__()
+        config, log, pseudonym = ground.config, ground.log, ground.pseudonym
+        self._ground = ground
+        self._users = users
+        self._guests = guests
+        self.lockout = lockout(config)
+        self.meeting_keys = MeetingKeys(lockout(config), Clients(config.web.trusted_proxies))
+        self.passwords = Passwords(config.auth.password_threads, ground.reactor)
+        self.passwords.setServiceParent(self)
+        self.tokens = Tokens(ground.ledger, config.auth.tokens_per_user, log, pseudonym)
+        self.tokens.admissions.append(self._admit_guest)
+        guests.farewells.append(self.tokens.revoke_all_of)
+        self.tokens.load(ground.stored.tokens)
+        guests.settle(ground.now)
+        users.revocations.append(self.tokens.revoke)
+        grants: list[Grant] = []
+        if config.meetings.anonymous:
+            grants.append(self._guests_grant(meetings))
+        grants.append(self._password_grant(service_accounts, directory))
+        challenge = Challenge(config.web, config.sip_domains, [one.name for one in grants])
+        endpoint = TokenEndpoint(grants, self.tokens, config.server_fqdn, log, pseudonym)
+        self.authenticator = Authenticator(self.tokens, challenge)
+        self.routes: list[Route] = routes(endpoint)
+
+    def _guests_grant(self, meetings: Meetings) -> AnonymousGrant:
+        """Admits people without an account to one meeting."""
+        lifetime_s = self._ground.config.auth.anonymous_token_lifetime_s
+        return AnonymousGrant(
+            meetings, self._guests, self.tokens, self.meeting_keys, lifetime_s, self._ground.log
         )
-    grants.append(
-        PasswordGrant(
-            users,
-            ServiceSecrets(
-                local if directory is None else directory.passwords(local), service_accounts
-            ),
-            failures,
-            Clients(config.web.trusted_proxies),
-            config.sip_domains,
-            auth.token_lifetime_s,
-            log,
-            pseudonym,
+
+    def _password_grant(
+        self, service_accounts: ServiceAccounts, directory: LdapDirectory | None
+    ) -> PasswordGrant:
+        ground = self._ground
+        local = LocalPasswords(self.passwords, self._users, ground.log, ground.pseudonym)
+        passwords = local if directory is None else directory.passwords(local)
+        return PasswordGrant(
+            self._users,
+            ServiceSecrets(passwords, service_accounts),
+            self.lockout,
+            Clients(ground.config.web.trusted_proxies),
+            ground.config.sip_domains,
+            ground.config.auth.token_lifetime_s,
+            ground.log,
+            ground.pseudonym,
         )
-    )
-    challenge = Challenge(config.web, config.sip_domains, [one.name for one in grants])
-    endpoint = TokenEndpoint(grants, tokens, config.server_fqdn, log, pseudonym)
-    return Authenticator(tokens, challenge), routes(endpoint)
+
+    def _admit_guest(self, caller: Caller) -> None:
+        """A token was given out: a guest comes, or stays longer."""
+        if caller.guest:
+            self._guests.admit(caller.user_uri, caller.meeting_uri, caller.expires_at)

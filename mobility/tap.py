@@ -219,7 +219,7 @@ class MobilityService(MultiService):
             front_end.users,
             front_end.bindings,
             front_end.past.devices,
-            front_end.lockout,
+            front_end.sign_in.lockout,
             front_end.nonce_secret,
             lambda: front_end.voice.gateways,
             PageDomain(
