@@ -1,4 +1,4 @@
-"""Handing over to a clearing house, when the service is stopped at the worst moment."""
+"""Handing over to a clearing house: nothing to do, and a stop at the worst moment."""
 
 import time
 
@@ -11,6 +11,7 @@ from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Hops, Wake
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.push_rules import MESSAGE, PushSettings
 from mobility.domain.records import PushNotice, PushSubscription
+from mobility.push.breaker import CLOSED
 from mobility.push.deliveries import Deliveries, DeliverySettings
 from mobility.push.wire import Device, Notification
 from tests.domain.doubles import START, MemoryLedger
@@ -32,7 +33,7 @@ async def given_up(notice: PushNotice, token_field: str, as_of: float) -> None:
     raise AssertionError(notice)
 
 
-class StopTests(SynchronousTestCase):
+class DeliveriesTestCase(SynchronousTestCase):
     """One message waits for one phone."""
 
     def setUp(self) -> None:
@@ -65,6 +66,20 @@ class StopTests(SynchronousTestCase):
         (notice,) = self.outbox.of_user(BOB)
         return notice.state
 
+
+class IdleTests(DeliveriesTestCase):
+    def test_nothing_is_due(self) -> None:
+        """Looks that find nothing to send are no failures of the clearing house."""
+        self.deliveries.startService()
+        self.clock.advance(1)
+        for _ in range(2 * DeliverySettings().breaker_failures):
+            self.outbox.changed()
+            self.clock.advance(1)
+        self.assertEqual(self.deliveries.breaker.state, CLOSED)
+        self.assertEqual((len(self.house.requests), self.log.events), (1, []))
+
+
+class StopTests(DeliveriesTestCase):
     def test_while_it_is_stored(self) -> None:
         """What the clearing house has taken is stored though the service stops meanwhile."""
         self.house.hold = True
