@@ -154,7 +154,7 @@ class PresenceTests(WatchTestCase):
         """A phone that subscribes to somebody elsewhere is told what is told here."""
         self.partner.answers_with = 0
         phone = Station(self.core)
-        self.patch(self.side.notifications._identity, "sender", lambda _: Sender(uri("bob"), "b"))
+        self.patch(self.identity, "sender", lambda _: Sender(uri("bob"), "b"))
         self.assertEqual(phone.ask("SUBSCRIBE", EVE, "Event: presence").status, 200)
         self.clock.advance(1)
         subscribe = self.partner.got[-1]
