@@ -25,11 +25,9 @@ from mobility.sip.challenges import Account
 from mobility.sip.client import Client
 from mobility.sip.conference_watch import ConferenceWatch
 from mobility.sip.core import Core, Incoming
-from mobility.sip.flow import Allowance, Flow
-from mobility.sip.framing import Frame
 from mobility.sip.gateway_legs import Gateways
 from mobility.sip.meeting_calls import MeetingCalls
-from mobility.sip.message import Request, Response, parse
+from mobility.sip.message import Request, Response
 from mobility.sip.mixer_legs import SipMixer
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.parties import Parties
@@ -41,8 +39,8 @@ from mobility.sip.watching import Watching
 from mobility.testing import MemoryLog
 from tests.domain.doubles import World, done, running, uri
 from tests.domain.phone_world import PhoneWorld
+from tests.sip.peer import Peer, Places
 from tests.sip.samples import request
-from tests.sip.test_client import Places
 
 PROXY = "proxy.example.test"
 
@@ -72,49 +70,12 @@ def sdp(name: str, direction: str = "sendrecv", *, video: bool = False) -> str:
 
 
 @attrs.define(eq=False)
-class Telephone:
-    """A phone or a gateway at the end of a flow; `got` are requests that came, `answers` responses.
+class Telephone(Peer):
+    """A phone or a gateway, which says what it is told to, message by message."""
 
-    It says what it is told to, message by message.
-    """
-
-    core: Core
-    name: str
-    host: str = "192.0.2.20"
-    reliable: bool = True
-    alive: bool = True
     names: frozenset[str] = frozenset({PROXY})
-    got: list[Request] = attrs.Factory(list)
-    answers: list[Response] = attrs.Factory(list)
-    allowance: Allowance = attrs.Factory(lambda: Allowance(0, 1))
-    secure: bool = False
-    transport: str = "TCP"
-    listener: str = "phones"
-    local: tuple[str, int] = ("192.0.2.1", 5060)
     numbers: int = 0
     invite: Request | None = None
-
-    @property
-    def source(self) -> tuple[str, int]:
-        return self.host, 5060
-
-    def send(self, data: bytes) -> bool:
-        if self.alive:
-            head, _, body = data.partition(b"\r\n\r\n")
-            message = parse(head, body)
-            if isinstance(message, Request):
-                self.got.append(message)
-            else:
-                self.answers.append(message)
-        return self.alive
-
-    def close(self) -> None:
-        self.alive = False
-
-    @property
-    def methods(self) -> list[str]:
-        """Of the requests that came."""
-        return [one.method for one in self.got]
 
     @property
     def statuses(self) -> list[int]:
@@ -123,11 +84,6 @@ class Telephone:
     def last(self, method: str) -> Request:
         """The latest request of a method."""
         return [one for one in self.got if one.method == method][-1]
-
-    def come(self, message: Request | Response) -> None:
-        """The other end gets a message of this telephone's."""
-        head, _, body = bytes(message).partition(b"\r\n\r\n")
-        self.core.frame(Frame(head, body), cast(Flow, self))
 
     # As who calls
 

@@ -30,7 +30,7 @@ from mobility.sip.parties import Parties
 from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import MemoryLedger, World, running
-from tests.sip.test_client import Peer, Places
+from tests.sip.peer import Peer, Places
 
 DOMAIN = "example.test"
 PASSWORD = "correct horse battery staple"

@@ -28,7 +28,7 @@ from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import MemoryLedger, World
-from tests.sip.test_client import Places
+from tests.sip.peer import Places
 from tests.sip.test_connection import Pipe
 
 DOMAIN = "example.com"

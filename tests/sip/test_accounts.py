@@ -12,7 +12,8 @@ from mobility.sip.routing import Target
 from tests.domain.doubles import done, running
 from tests.domain.phone_world import PhoneWorld
 from tests.sip.call_world import sdp
-from tests.sip.test_client import ClientTestCase, Peer
+from tests.sip.peer import Peer
+from tests.sip.test_client import ClientTestCase
 from tests.sip.test_gateway_legs import GatewayTestCase
 
 TRUNK = Target("a", account="trunk")

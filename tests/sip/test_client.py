@@ -4,7 +4,6 @@ import gc
 from collections.abc import Sequence
 from typing import cast
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,90 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.sip.client import Client
 from mobility.sip.core import Core
 from mobility.sip.dialog import Dialog
-from mobility.sip.flow import Allowance, Flow
-from mobility.sip.framing import Frame
+from mobility.sip.flow import Flow
 from mobility.sip.headers import NameAddr
 from mobility.sip.limits import ATTEMPT_S
-from mobility.sip.locating import Unreachable
-from mobility.sip.message import Request, Response, parse
+from mobility.sip.message import Request, Response
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.routing import Hop, Target, ways_of
 from mobility.sip.sending import Sending
 from mobility.sip.transaction import LIFETIME_S
 from mobility.testing import MemoryLog
-
-
-@attrs.define(eq=False)
-class Peer:
-    """Somebody at the end of a flow; `got` are the requests that came, `answers` the responses."""
-
-    core: Core
-    host: str = "192.0.2.20"
-    reliable: bool = True
-    alive: bool = True
-    names: frozenset[str] = frozenset()
-    got: list[Request] = attrs.Factory(list)
-    answers: list[Response] = attrs.Factory(list)
-    allowance: Allowance = attrs.Factory(lambda: Allowance(0, 1))
-    secure: bool = False
-    transport: str = "TCP"
-    listener: str = "phones"
-    local: tuple[str, int] = ("192.0.2.1", 5060)
-
-    @property
-    def source(self) -> tuple[str, int]:
-        return self.host, 5060
-
-    def send(self, data: bytes) -> bool:
-        if self.alive:
-            head, _, body = data.partition(b"\r\n\r\n")
-            message = parse(head, body)
-            if isinstance(message, Request):
-                self.got.append(message)
-            else:
-                self.answers.append(message)
-        return self.alive
-
-    def close(self) -> None:
-        self.alive = False
-
-    @property
-    def methods(self) -> list[str]:
-        return [one.method for one in self.got]
-
-    def answer(self, status: int, tag: str = "p", number: int = -1) -> None:
-        """Answer a request, the latest one unless another is meant."""
-        response = self.got[number].respond(status, tag if status > 100 else "")
-        response.set("Contact", f"<sip:{self.host}:5070>")
-        self.come(response)
-
-    def come(self, message: Request | Response) -> None:
-        """The other end gets a message of this peer's."""
-        head, _, body = bytes(message).partition(b"\r\n\r\n")
-        self.core.frame(Frame(head, body), cast(Flow, self))
-
-
-@attrs.define
-class Places:
-    """A Locator and connections in one: each host has its Peer."""
-
-    peers: dict[str, Peer] = attrs.Factory(dict)
-    asked: list[Hop] = attrs.Factory(list)
-    waiting: Deferred[None] | None = None
-
-    async def hops(self, target: Target) -> list[Hop]:
-        if self.waiting is not None:
-            await self.waiting
-        if target.host == "nowhere":
-            raise Unreachable("no address")
-        return [Hop(target.transport or "TCP", target.host, target.port or 5060, target.name)]
-
-    async def flow(self, hop: Hop) -> Flow:
-        self.asked.append(hop)
-        peer = self.peers.get(hop.address)
-        if peer is None or peer.transport != hop.transport:
-            raise Unreachable("refused")
-        return cast(Flow, peer)
+from tests.sip.peer import Peer, Places
 
 
 class ClientTestCase(SynchronousTestCase):
@@ -114,7 +39,7 @@ class ClientTestCase(SynchronousTestCase):
         return self.entropy.to_bytes(size, "big")
 
     def peer(self, host: str = "a", **more: object) -> Peer:
-        peer = self.places.peers[host] = Peer(self.core, host, **more)
+        peer = self.places.peers[host] = Peer(self.core, host=host, **more)
         return peer
 
     def made(self, method: str) -> Request:
@@ -225,7 +150,7 @@ class SendTests(ClientTestCase):
         """A MESSAGE over 1300 bytes goes to the same place by TCP, also to a phone that has
         registered over UDP."""
         phone = self.peer("192.0.2.30", transport="UDP", reliable=False)
-        self.places.peers["192.0.2.30"] = over_tcp = Peer(self.core, "192.0.2.30")
+        self.places.peers["192.0.2.30"] = over_tcp = Peer(self.core, host="192.0.2.30")
         self.large(phone)
         self.assertEqual((phone.got, over_tcp.methods), ([], ["MESSAGE"]))
         self.assertEqual(self.places.asked[-1], Hop("TCP", "192.0.2.30", 5060, "192.0.2.30"))

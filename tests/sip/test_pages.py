@@ -26,8 +26,9 @@ from mobility.sip.registrar import Registrar
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.transaction import LIFETIME_S
 from tests.domain.doubles import Bounds, World, done, running, uri
+from tests.sip.peer import Peer
 from tests.sip.samples import request
-from tests.sip.test_client import ClientTestCase, Peer
+from tests.sip.test_client import ClientTestCase
 
 PROXY = "proxy.partner.test"
 BOB = "sip:bob@partner.test"

@@ -9,7 +9,8 @@ from mobility.sip.routing import Target
 from mobility.sip.sending import Sending
 from mobility.sip.static_routes import StaticRoutes
 from tests.sip.call_world import sdp
-from tests.sip.test_client import ClientTestCase, Peer
+from tests.sip.peer import Peer
+from tests.sip.test_client import ClientTestCase
 from tests.sip.test_gateway_legs import GatewayTestCase
 
 ROUTES = tuple(
