@@ -51,8 +51,11 @@ LEAD_S = 0.3
 SETTLE_S = 1.2
 """After a fault: what has waited is sent and told, and breakers close."""
 
-SLICE_S = 0.5
-"""What is disturbed together: half a second, of fifty messages."""
+CONFIDENCE, CONFIDENCE_OF_MANY = 0.95, 0.99
+"""Of the intervals of each side, and of those of single faults, of which there are many."""
+
+LEAST_WINDOWS = 4
+"""Of fewer windows than these nothing is said with confidence."""
 
 NICE = ("nice", "-n", "19")
 """Clearing house, switchboard and doubles share the generator's core, and give way to it."""
@@ -89,9 +92,9 @@ class Arrived:
 
 @attrs.define(slots=True)
 class Seen:
-    """What is known of one condition: its messages by slices of time."""
+    """What is known of one condition: its messages by windows of time."""
 
-    slices: list[list[Arrived]] = attrs.Factory(list)
+    windows: list[list[Arrived]] = attrs.Factory(list)
     messages: int = 0
     cpu_s: float = 0.0
     """Of the front end, for all of them."""
@@ -103,11 +106,11 @@ class Seen:
 
     @property
     def by_clock(self) -> list[list[float]]:
-        return [[one.late_s for one in some] for some in self.slices]
+        return [[one.late_s for one in some] for some in self.windows]
 
     @property
     def by_processor(self) -> list[list[float]]:
-        return [[one.cpu_s for one in some] for some in self.slices]
+        return [[one.cpu_s for one in some] for some in self.windows]
 
 
 class Switchboard:
@@ -286,15 +289,11 @@ async def _measure(
 
 async def _window(front_end: FrontEnd, load: Load, seen: Seen, seconds: float) -> None:
     """Watch for so long, and a little longer for what is on its way."""
-    began, cpu_s, number = time.perf_counter(), front_end.server.cpu_s(), len(load.found)
+    cpu_s, number = front_end.server.cpu_s(), len(load.found)
     await load.last(seconds)
     seen.cpu_s += front_end.server.cpu_s() - cpu_s
     seen.messages += len(load.found) - number
-    slices: list[list[Arrived]] = [[] for _ in range(max(1, round(seconds / SLICE_S)))]
-    for one in load.found[number:]:
-        at = int((one.due - began) / seconds * len(slices))
-        slices[min(max(at, 0), len(slices) - 1)].append(one)
-    seen.slices += [one for one in slices if one]
+    seen.windows.append(load.found[number:])
 
 
 def _results(found: dict[str, Seen]) -> Iterator[Result]:
@@ -303,7 +302,7 @@ def _results(found: dict[str, Seen]) -> Iterator[Result]:
     before = Lateness(calm)
     for side in (HOUSE, APNS):
         faults = [seen for name, seen in found.items() if name.startswith(side)]
-        together = Seen([some for one in faults for some in one.slices])
+        together = Seen([some for one in faults for some in one.windows])
         yield before.judged(f"calm: p99 at {OFFERED_PER_S:.0f}/s, {side} fails", together)
     for name, seen in found.items():
         yield before.suspected(f"calm: p99, {name}", seen)
@@ -327,7 +326,7 @@ class Lateness:
         """Reached when the whole interval of the ratio keeps to MOST_RATIO by the processor's time,
         and that by the clock does not lie above it; missed when one of both lies above; else
         undecided."""
-        result, most, least = self._compared(what, seen)
+        result, most, least = self._compared(what, seen, CONFIDENCE)
         missed = least > MOST_RATIO
         return attrs.evolve(
             result,
@@ -339,24 +338,27 @@ class Lateness:
     def suspected(self, what: str, seen: Seen) -> Result:
         """Of one fault there is too little to be sure of little: it has a goal, and has missed it,
         when one of the intervals lies above MOST_RATIO."""
-        result, _, least = self._compared(what, seen)
+        result, _, least = self._compared(what, seen, CONFIDENCE_OF_MANY)
         if least <= MOST_RATIO:
             return result
         return attrs.evolve(result, goal=f"<= {MOST_RATIO:.2f}", reached=False)
 
-    def _compared(self, what: str, seen: Seen) -> tuple[Result, float, float]:
+    def _compared(self, what: str, seen: Seen, confidence: float) -> tuple[Result, float, float]:
         """The line, the upper end by the processor's time, and the higher of the lower ends."""
         processor, clock = Quantile(seen.by_processor, Q), Quantile(seen.by_clock, Q)
-        ratio, least, most = processor.over(self._processor)
-        by_clock, least_by_clock, most_by_clock = clock.over(self._clock)
+        ratio, least, most = processor.over(self._processor, confidence)
+        by_clock, least_by_clock, most_by_clock = clock.over(self._clock, confidence)
+        known = processor.windows >= LEAST_WINDOWS
         line = Result(
             what,
             f"{_ms(self._processor)}, clock {_ms(self._clock)}",
             f"{_ms(processor)}, clock {_ms(clock)}",
             f"{ratio:.2f} ({least:.2f} to {most:.2f}), "
-            f"clock {by_clock:.2f} ({least_by_clock:.2f} to {most_by_clock:.2f})",
+            f"clock {by_clock:.2f} ({least_by_clock:.2f} to {most_by_clock:.2f})"
+            if known
+            else f"{ratio:.2f}, clock {by_clock:.2f}",
         )
-        return line, most, max(least, least_by_clock)
+        return line, most, max(least, least_by_clock) if known else 0.0
 
 
 def _ms(found: Quantile) -> str:

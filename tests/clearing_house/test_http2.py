@@ -83,6 +83,48 @@ class ClientTests(SynchronousTestCase):
         pair.exchange()
         self.assertEqual(pair.client.room, 10)
 
+    def test_fewer_streams(self) -> None:
+        """A server that allows fewer than are under way gets no more until they are answered; one
+        that allows none gets none until it allows some."""
+        pair = Pair(streams=10)
+        streams = [pair.ask() for _ in range(3)]
+        pair.exchange()
+        pair.server.update_settings({STREAMS: 1})
+        pair.exchange()
+        rooms = []
+        for stream in streams:
+            rooms.append(pair.client.room)
+            pair.server.send_headers(stream, [(":status", "200")], end_stream=True)
+            pair.exchange()
+        self.assertEqual((rooms, pair.client.room), ([0, 0, 0], 1))
+        for allowed in (0, 1):
+            pair.server.update_settings({STREAMS: allowed})
+            pair.exchange()
+            self.assertEqual(pair.client.room, allowed)
+        self.assertEqual(len(pair.fates), 3)
+
+    def test_two_goodbyes(self) -> None:
+        """A server may say first that it will go, and then what it has not seen (RFC 9113 section
+        6.8)."""
+        pair = Pair()
+        seen, _ = pair.ask(), pair.ask()
+        pair.exchange()
+        pair.client.receive(pair.goaway(2**31 - 1))
+        self.assertEqual((pair.fates, pair.client.room), ([], 0))
+        pair.client.receive(pair.goaway(seen))
+        self.assertEqual(pair.fates, [Unanswered("goaway", unseen=True)])
+
+    def test_reset_after_answer(self) -> None:
+        """A reset after the whole answer takes nothing back (RFC 9113 section 8.1)."""
+        pair = Pair()
+        stream = pair.ask()
+        pair.exchange()
+        pair.server.send_headers(stream, [(":status", "200")], end_stream=True)
+        pair.exchange()
+        pair.client.receive(b"\x00\x00\x04\x03\x00" + stream.to_bytes(4, "big") + bytes(4))
+        (answer,) = pair.fates
+        self.assertIsInstance(answer, Answer)
+
     def test_window(self) -> None:
         """A body waits for the window, and there is no room while one waits."""
         pair = Pair(window=10)
