@@ -12,6 +12,8 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Server
 
+from mobility.operate.readers import Readers
+
 MAX_GATHERED_BYTES = 65_536
 """What a connection keeps for the end of the turn (our choice, as Twisted's `bufferSize`: from
 then on producers hear that they write more than the socket takes)."""
@@ -42,14 +44,21 @@ class GatheringServer(Server):
     With `turn_end` given it is the `transport` of a `twisted.internet.tcp.Port`.
     """
 
-    def __init__(self, *arguments: Any, turn_end: TurnEnd) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, turn_end: TurnEnd, readers: Readers) -> None:
+        self._readers = readers
         self._turn_end = turn_end
+        super().__init__(*arguments)
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._waits = False
         """Whether the reactor tells when the socket is writable; until then all is kept by
         Twisted."""
+
+    def startReading(self) -> None:
+        self._readers.add(self)
+
+    def stopReading(self) -> None:
+        self._readers.discard(self)
 
     def write(self, data: bytes) -> None:
         if not self.connected or (self._waits and not self._gathered):

@@ -1,6 +1,7 @@
 """Listeners: endpoint strings opened when the service starts, TLS put on them where asked for."""
 
 from functools import partial
+from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -9,6 +10,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
+    IReactorFDSet,
     IReactorTime,
     IStreamServerEndpoint,
 )
@@ -22,6 +24,7 @@ from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
 from mobility.operate.gathering import GatheringServer, TurnEnd
 from mobility.operate.ports import obstacle
+from mobility.operate.readers import Readers
 
 EVENTS: Catalogue = {
     "listener.started": {
@@ -110,7 +113,9 @@ class Listener(Service):
         self._port = port
         if isinstance(port, Port) and port.transport is Server:  # no Unix port
             port.transport = partial(  # type: ignore[assignment]  # it is called like the class
-                GatheringServer, turn_end=TurnEnd(self._reactor)
+                GatheringServer,
+                turn_end=TurnEnd(self._reactor),
+                readers=Readers(cast(IReactorFDSet, self._reactor)),
             )
         self._log.emit(
             "listener.started",

@@ -6,9 +6,8 @@ trip (surrogate escapes).
 """
 
 import re
-from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
@@ -124,22 +123,10 @@ class Message:
 
     fields: Fields = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
-    via: Via = attrs.field(init=False, repr=False)
-    """The topmost one.  Raises Malformed, as the others."""
-    cseq: CSeq = attrs.field(init=False, repr=False)
-    from_: NameAddr = attrs.field(init=False, repr=False)
-    to: NameAddr = attrs.field(init=False, repr=False)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> object:
-            """What was not read yet is read when it is first asked for."""
-            read = _READERS.get(name)
-            if read is None:
-                raise AttributeError(name)
-            value = read(self)
-            setattr(self, name, value)
-            return value
+    _via: Via | None = attrs.field(default=None, init=False, repr=False)
+    _cseq: CSeq | None = attrs.field(default=None, init=False, repr=False)
+    _from: NameAddr | None = attrs.field(default=None, init=False, repr=False)
+    _to: NameAddr | None = attrs.field(default=None, init=False, repr=False)
 
     def first(self, name: str) -> str | None:
         """The first line of a header field (canonical name), None without it."""
@@ -155,12 +142,7 @@ class Message:
 
     def set(self, name: str, *values: str) -> None:
         """These values and no others; without one the header field goes."""
-        read = _READ_AS.get(name)
-        if read is not None:
-            try:
-                delattr(self, read)
-            except AttributeError:
-                pass  # nobody has asked for it
+        self._via = self._cseq = self._from = self._to = None
         if values:
             self.fields[name] = list(values)
         else:
@@ -189,6 +171,41 @@ class Message:
         return frozenset(value.lower() for value in self.values(name))
 
     @property
+    def via(self) -> Via:
+        """The topmost Via.  Raises Malformed."""
+        via = self._via
+        if via is None:
+            line = self.first("Via")
+            if line is None:
+                raise Malformed("no Via")
+            via = self._via = Via.parse(split_values(line)[0] if "," in line else line)
+        return via
+
+    @property
+    def cseq(self) -> CSeq:
+        """Raises Malformed."""
+        cseq = self._cseq
+        if cseq is None:
+            cseq = self._cseq = CSeq.parse(self.need("CSeq"))
+        return cseq
+
+    @property
+    def from_(self) -> NameAddr:
+        """Raises Malformed."""
+        from_ = self._from
+        if from_ is None:
+            from_ = self._from = NameAddr.parse(self.need("From"))
+        return from_
+
+    @property
+    def to(self) -> NameAddr:
+        """Raises Malformed."""
+        to = self._to
+        if to is None:
+            to = self._to = NameAddr.parse(self.need("To"))
+        return to
+
+    @property
     def call_id(self) -> str:
         """Raises Malformed."""
         return self.need("Call-ID")
@@ -202,18 +219,18 @@ class Message:
             for name in _NEEDED[:4]:
                 self.need(name)
             raise Malformed("no Via") from None
-        self.from_ = NameAddr.parse(from_)
-        self.to = NameAddr.parse(to)
-        self.cseq = CSeq.parse(cseq)
+        self._from = NameAddr.parse(from_)
+        self._to = NameAddr.parse(to)
+        self._cseq = CSeq.parse(cseq)
         line = via[0]
-        self.via = Via.parse(split_values(line)[0] if "," in line else line)
+        self._via = Via.parse(split_values(line)[0] if "," in line else line)
 
     def replace_via(self, via: Via) -> None:
         """Another topmost Via, with what the transport has found out."""
         lines = self.fields["Via"]
         others = split_values(lines[0])[1:] if "," in lines[0] else ()
         self.fields["Via"] = [str(via), *others, *lines[1:]]
-        self.via = via
+        self._via = via
 
     def _bytes(self, start: str) -> bytes:
         lines = [start]
@@ -226,20 +243,6 @@ class Message:
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
-def _read_via(message: Message) -> Via:
-    line = message.first("Via")
-    if line is None:
-        raise Malformed("no Via")
-    return Via.parse(split_values(line)[0] if "," in line else line)
-
-
-_READERS: Final[Mapping[str, Callable[[Message], object]]] = {
-    "via": _read_via,
-    "cseq": lambda message: CSeq.parse(message.need("CSeq")),
-    "from_": lambda message: NameAddr.parse(message.need("From")),
-    "to": lambda message: NameAddr.parse(message.need("To")),
-}
-_READ_AS = {"Via": "via", "CSeq": "cseq", "From": "from_", "To": "to"}
 _NEEDED = ("From", "To", "CSeq", "Call-ID", "Via")
 """The first four of them once."""
 
@@ -279,8 +282,8 @@ class Request(Message):
 
     def renumber(self, number: int) -> None:
         """Another CSeq, as a request has that is sent again (RFC 3261 section 8.1.3.5)."""
-        self.cseq = CSeq(number, self.method)
-        self.fields["CSeq"] = [str(self.cseq)]
+        self._cseq = CSeq(number, self.method)
+        self.fields["CSeq"] = [str(self._cseq)]
 
     def __bytes__(self) -> bytes:
         return self._bytes(f"{self.method} {self.uri} {VERSION}")

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mobility.operate.gathering import MAX_GATHERED_BYTES, GatheringServer, TurnEnd
+from mobility.operate.readers import Readers
 
 
 @implementer(IReactorFDSet)
@@ -68,6 +69,7 @@ class GatheringServerTests(SynchronousTestCase):
             0,
             self.reactor,
             turn_end=TurnEnd(self.clock),
+            readers=Readers(self.reactor),
         )
 
     def received(self) -> bytes:

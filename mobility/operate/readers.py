@@ -1,0 +1,113 @@
+"""Accepted connections that are watched together: the reactor sees one descriptor for all of them.
+
+The reactor wraps each event of each of its descriptors into a context for Twisted's old log, which
+costs as much as reading the socket.  An epoll set is a descriptor itself, readable when one of its
+own is (epoll(7)); the reactor watches that, and what is readable is read here in one go.
+"""
+
+import select
+import sys
+from typing import Protocol
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IHalfCloseableDescriptor,
+    IReactorFDSet,
+    IReadDescriptor,
+)
+from twisted.python import log
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+CLOSED = -1
+"""The descriptor of what has none any more."""
+
+
+class Readable(Protocol):
+    """A `twisted.internet.tcp.Connection`."""
+
+    def fileno(self) -> int: ...
+
+    def doRead(self) -> Exception | None: ...
+
+    def stopReading(self) -> None: ...
+
+    def readConnectionLost(self, reason: Failure) -> None: ...
+
+    def connectionLost(self, reason: Failure) -> None: ...
+
+
+@implementer(IReadDescriptor)
+class Readers:
+    """The connections of a listener that are to be read.  The set exists while there are any."""
+
+    def __init__(self, reactor: IReactorFDSet) -> None:
+        self._reactor = reactor
+        self._epoll: select.epoll | None = None
+        self._connections: dict[int, Readable] = {}
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, connection: Readable) -> None:
+        """Read it when something comes; also one that is read already."""
+        descriptor = connection.fileno()
+        if self._connections.get(descriptor) is connection:
+            return
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._connections[descriptor] = connection
+
+    def discard(self, connection: Readable) -> None:
+        """Do not read it; also one that is not read."""
+        descriptor = connection.fileno()
+        if self._epoll is None or self._connections.get(descriptor) is not connection:
+            return
+        del self._connections[descriptor]
+        self._epoll.unregister(descriptor)
+        if not self._connections:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
+    # -- the reactor's side ---------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return CLOSED if self._epoll is None else self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        return "readers"
+
+    def doRead(self) -> None:
+        """Read each connection that has something, or is at its end."""
+        if self._epoll is None:
+            return
+        for descriptor, _ in self._epoll.poll(0, len(self._connections)):
+            connection = self._connections.get(descriptor)
+            if connection is None:
+                continue  # one that was read before has closed it
+            why: BaseException | None
+            try:
+                why = connection.doRead()
+            except BaseException:  # as the reactor: it is logged and costs the connection
+                why = sys.exc_info()[1]
+                log.err()
+            if why is not None:
+                _end(connection, why)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor stops: so does everything that it has."""
+        for connection in list(self._connections.values()):
+            connection.connectionLost(reason)
+
+
+def _end(connection: Readable, why: BaseException) -> None:
+    """As the reactor tells a connection that it is over, or that the peer writes no more."""
+    connection.stopReading()
+    reason = Failure(why)
+    if isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(connection):
+        connection.readConnectionLost(reason)
+    else:
+        connection.connectionLost(reason)
