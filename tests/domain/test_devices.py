@@ -51,9 +51,10 @@ class DevicesTests(SynchronousTestCase):
         self.assertEqual(self.opened().of(ALICE, NOW), [subscription])
 
     def test_somebody_elses(self) -> None:
-        """A device that another user takes over is the first one's no more."""
-        self.subscribe(ALICE)
-        self.subscribe(BOB)
+        """A device that another user takes over is new there, and the first one's no more."""
+        first, _ = self.subscribe(ALICE)
+        second, new = self.subscribe(BOB, now=NOW + 500)
+        self.assertEqual((new, second.id == first.id, second.created_at), (True, False, NOW + 500))
         self.assertEqual((self.names(ALICE), self.names(BOB)), ([], ["token-1"]))
         self.assertEqual(len(self.ledger.all(PushSubscription)), 1)
 

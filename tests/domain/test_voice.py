@@ -189,6 +189,16 @@ class SettingsTests(VoiceTestCase):
             self.voice.find("gateways", "gw3.test")
         self.assertIn("is gw2.test meant?", caught.exception.message)
 
+    def test_emergency_numbers(self) -> None:
+        """An emergency number and its masks have 2 to 15 digits, which E.164 has at most."""
+        for number in ("11", "1" * 15):
+            self.add("emergency-numbers", number, masks=[number.replace("1", "2")])
+        for number in ("1", "1" * 16, "1-1", "\u0661\u0661", "+11"):
+            wrong = self.wrong(self.voice.add("emergency-numbers", number, {}))
+            self.assertIn("must be digits, from 2 to 15", wrong["name"])
+            wrong = self.wrong(self.voice.add("emergency-numbers", "112", {"masks": [number]}))
+            self.assertIn("must be digits, from 2 to 15", wrong["masks"])
+
     def test_all_wrong_at_once(self) -> None:
         """Every wrong value is named with its rule."""
         wrong = self.wrong(
