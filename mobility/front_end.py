@@ -461,6 +461,7 @@ class FrontEnd(MultiService):
             dispatch=dispatch,
             group_size_to_expand=config.ucwa.group_size_to_expand,
             outstanding_requests=config.ucwa.outstanding_requests_per_user,
+            conversation_idle_s=config.ucwa.conversation_idle_s,
         )
         self.mcx = McxSide(
             config, ground.ledger, ground.stored.legacy_clients, reactor, ground.epoch, log

@@ -21,7 +21,7 @@ from mobility.domain.facts import (
 )
 from mobility.domain.lines import is_line
 from mobility.domain.mixed_part import MixedPart
-from mobility.domain.readership import Readings
+from mobility.domain.readership import Readings, unread
 from mobility.domain.records import (
     Call,
     CallSide,
@@ -340,6 +340,7 @@ class ActiveConversation:
             ),
             call=leg.call != "Disconnected",
             escalates=self.may_escalate(leg),
+            read=not unread(self, leg.user_uri),
             **self._conference_settings(leg),
         )
 

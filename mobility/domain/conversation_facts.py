@@ -6,6 +6,8 @@ decides which transition happens.
 
 from collections.abc import Iterable
 
+import attrs
+
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conversation import ActiveConversation, NameOf
 from mobility.domain.facts import (
@@ -19,6 +21,7 @@ from mobility.domain.facts import (
     TypingChanged,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.lines import is_line
 from mobility.domain.message_facts import tell_message
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Invitation, Leg, Message
@@ -178,6 +181,14 @@ def tell_typing(
     hearers = conversation.hearers(leg)
     for other in hearers:
         unit.append(other.application_id, fact, shared=len(hearers) > 1)
+
+
+def tell_read(unit: Unit, conversation: ActiveConversation, uri: str) -> None:
+    """The applications with which `uri` takes part are told that all is read (`readLocally`)."""
+    for leg in conversation.legs_of(uri):
+        if not is_line(leg.application_id):
+            snapshot = attrs.evolve(conversation.snapshot(leg), read=True)
+            unit.append(leg.application_id, ConversationChanged("updated", snapshot))
 
 
 def _participant(

@@ -14,6 +14,7 @@ from mobility.domain.addresses import is_guest
 from mobility.domain.applications import Applications
 from mobility.domain.call import PHONE_AUDIO, CallEnd
 from mobility.domain.conversation import MESSAGING, ActiveConversation
+from mobility.domain.conversation_facts import tell_read
 from mobility.domain.facts import MissedItemsChanged, UnreadChanged
 from mobility.domain.ledger import Archive, HistoryCounts, Ledger, Unit
 from mobility.domain.locks import Locks
@@ -387,12 +388,15 @@ class History:
 
     def tell_readers(self, unit: Unit, conversation: ActiveConversation, message: Message) -> None:
         """`message` is about to be sent: applications that take no part in the conversation are
-        told when it is the first one that their user has not read, or an answer to such."""
+        told when it is the first one that their user has not read, or an answer to such; those
+        that do are told of the answer that all is read now."""
         for uri in {leg.user_uri for leg in conversation.legs.values()}:
             if len(self._applications.of_user(uri)) > 1:
                 pending = unread(conversation, uri)
                 if pending == 1 if uri != message.from_uri else pending > 1:
                     self.tell_unread(unit, uri, conversation.legs)
+                    if uri == message.from_uri:
+                        tell_read(unit, conversation, uri)
 
     def tell_unread(self, unit: Unit, uri: str, but: Container[str] = ()) -> None:
         """The applications of a user, but not those of the ids `but`, are told that what is unread

@@ -9,6 +9,22 @@ from mobility.domain.conversations import Conversations
 from mobility.domain.outcomes import IDLE
 
 
+def ends_at(conversation: ActiveConversation, idle_s: float) -> float:
+    """When a conversation ends unless it is used before (epoch seconds).
+
+    0 for one that does not end by itself, or whose last use is not known.
+    """
+    idle = (
+        conversation.record.state == "Active"
+        and conversation.used_at
+        and not conversation.is_conference
+        and conversation.call is None
+        and not conversation.contents
+        and not conversation.open_invitations()
+    )
+    return conversation.used_at + idle_s if idle else 0.0
+
+
 class IdleConversations:
     """The conversations of two parties that only write, and do not.
 
@@ -35,11 +51,4 @@ class IdleConversations:
                         await self._conversations.drop(conversation, legs, IDLE, now)
 
     def _is_idle(self, conversation: ActiveConversation, now: float) -> bool:
-        return (
-            conversation.record.state == "Active"
-            and now - conversation.used_at >= self._idle_s
-            and not conversation.is_conference
-            and conversation.call is None
-            and not conversation.contents
-            and not conversation.open_invitations()
-        )
+        return 0 < ends_at(conversation, self._idle_s) <= now

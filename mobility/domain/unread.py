@@ -10,6 +10,7 @@ import attrs
 
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation_facts import tell_read
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import MessageCompleted
 from mobility.domain.history import History
@@ -149,5 +150,7 @@ class Unread:
         unit = Unit()
         unit.save(ReadMark(conversation.id, uri, number))
         self._history.tell_unread(unit, uri)
+        if number == last:
+            tell_read(unit, conversation, uri)
         await self._ledger.commit(unit)
         conversation.readings.marked[uri] = number

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from mobility.domain.addresses import user_uri
 from mobility.domain.call import media_facts
 from mobility.domain.conference import seen
-from mobility.domain.conversation import ActiveConversation
+from mobility.domain.conversation import CONFERENCED, ActiveConversation
 from mobility.domain.facts import ParticipantChanged
+from mobility.domain.idle import ends_at
 from mobility.domain.records import Leg
 from mobility.domain.shared_content import parts_of, sees
 from mobility.errors import Parameter, Refusal, validation_failure
@@ -101,8 +102,17 @@ def get_conversation(ucwa: Ucwa, call: Call) -> Response:
         leg.user_uri,
         ucwa.conversations.names_in(conversation)(leg.user_uri),
         ucwa.calls.policies.at(call.endpoint),
+        _expires_at(ucwa, call, conversation, leg),
     )
     return Response(document=document)
+
+
+def _expires_at(ucwa: Ucwa, call: Call, conversation: ActiveConversation, leg: Leg) -> float:
+    """A conference ends with its meeting, which only who is in it is told."""
+    if not conversation.is_conference:
+        return ends_at(conversation, ucwa.conversation_idle_s)
+    meeting = ucwa.meetings.at(conversation.record.meeting_uri, call.now)
+    return meeting.record.expires_at if meeting is not None and leg.state == CONFERENCED else 0.0
 
 
 async def delete_conversation(ucwa: Ucwa, call: Call) -> Response:

@@ -52,8 +52,10 @@ def conversation(
     own_uri: str,
     own_name: str,
     policy: CallPolicy,
+    expires_at: float = 0.0,
 ) -> Document:
-    """A conversation; `policy` is that of the application's user."""
+    """A conversation; `policy` is that of the application's user, `expires_at` when it will end by
+    itself, 0 where that is not known."""
     own = hrefs.conversation(snapshot.id)
     rels = links(self=own, messaging=f"{own}/messaging")
     if policy.mixed or snapshot.call or not snapshot.conference:
@@ -89,8 +91,10 @@ def conversation(
             audienceMessaging=snapshot.audience_messaging,
             audienceMute=snapshot.audience_mute,
             participantCount=snapshot.participants or None,
+            expirationTime=Instant(expires_at) if expires_at else None,
         ),
         "importance": snapshot.importance,
+        "readLocally": snapshot.read,
         "recording": False,
         "created": Instant(snapshot.created_at),
         "_links": rels,

@@ -89,4 +89,6 @@ class Ucwa:
     """Members of the largest distribution group that is expanded."""
     outstanding_requests: int
     """How many requests of batches a user may have under way (UCWA batch: 100)."""
+    conversation_idle_s: int
+    """How long a conversation of two parties lasts in which nobody writes."""
     outstanding: Outstanding = attrs.Factory(Outstanding)

@@ -10,9 +10,9 @@ class ConversationSnapshot:
     """A conversation as one application sees it; `state` is a ConversationState.
 
     `call` says that the application is in a call or rings for one, and `escalates` that it may go
-    with that to a conference.  The last five are of a
-    conference: whether it is one, whether the application's user leads it, how many take part, and
-    the two settings for attendees.
+    with that to a conference.  Five are of a conference: whether it is one, whether the
+    application's user leads it, how many take part, and the two settings for attendees.  `read`
+    says that the user has read all its messages, on whichever device.
     """
 
     id: str
@@ -29,6 +29,7 @@ class ConversationSnapshot:
     participants: int = 0
     audience_messaging: str = ""
     audience_mute: str = ""
+    read: bool = True
 
 
 @attrs.frozen(slots=True)
