@@ -62,7 +62,7 @@ from mobility.http.route import Route
 from mobility.idle_sweep import idle_sweep
 from mobility.imaging.darkroom import PillowDarkroom
 from mobility.mcx_side import McxSide
-from mobility.media.relay import Relays
+from mobility.media import fitted, relay
 from mobility.meet.routes import PATH as JOIN_PATH
 from mobility.meet.routes import Doors
 from mobility.meet.routes import routes as meet_routes
@@ -175,7 +175,7 @@ class FrontEnd(MultiService):
             limits.conversation_limits(config.ucwa),
         )
         self.conversations.load(stored)
-        self.relays = Relays(config.media, config.media.secret)
+        self.relays = relay.Relays(config.media, config.media.secret)
         self.past.follow(self.conversations, stored)
         self.permissions.relay, self.permissions.mixer = bool(self.relays), mixer
         self.call_policies = self.permissions.calls
@@ -335,10 +335,11 @@ class FrontEnd(MultiService):
                 self.conversations,
                 self.calls,
                 self.forwarding.destinations,
+                fitted,
                 self.mixed,
             )
             self.permissions.telephony = self.telephony
-            self.bus.subscribe("telephones", self.telephony.handsets.committed)
+            self.bus.subscribe("telephones", self.telephony.committed)
         self.mobility = self.permissions.at_work(
             agenda,
             self.applications,

@@ -111,7 +111,8 @@ def call_over(
         return []
     facts: list[Fact] = []
     renegotiation = conversation.renegotiation
-    if leg.call == "Connected" and renegotiation is not None and renegotiation.state == "Offered":
+    open_one = renegotiation is not None and renegotiation.state == "Offered"
+    if leg.call == "Connected" and open_one and is_told(conversation, leg):
         reason = ("RemoteFailure", "CallTerminated", "The call is over.")
         facts.append(renegotiation_fact(conversation, leg, "completed", reason))
     modality = modality_of(conversation, leg)
@@ -280,6 +281,7 @@ def call_fact(conversation: ActiveConversation, leg: Leg) -> CallChanged:
         session=session,
         may_escalate=conversation.may_escalate(leg),
         mixed=conversation.is_conference,
+        may_replace=conversation.may_replace(leg),
     )
 
 
@@ -298,6 +300,7 @@ def _mixed_fact(conversation: ActiveConversation, leg: Leg, part: MixedPart) -> 
         frozen=part.mixed and VIDEO in part.media and VIDEO in shut,
         locked=(locked_on, locked.name) if locked is not None else None,
         sources=video_sources(conversation),
+        may_replace=conversation.may_replace(leg),
     )
 
 
@@ -351,6 +354,16 @@ def negotiation_fact(
         content_id=callee.content_id,
         remote_endpoint=remote_endpoint(callee),
     )
+
+
+def is_told(conversation: ActiveConversation, leg: Leg) -> bool:
+    """Whether `leg` is told of the latest new offer: an application hears nothing of what its
+    telephone offers or is offered."""
+    renegotiation = conversation.renegotiation
+    if renegotiation is None or modality_of(conversation, leg) == PHONE_AUDIO:
+        return False
+    own = renegotiation.from_id == leg.application_id
+    return not (own and renegotiation.id in conversation.invitations)
 
 
 def renegotiation_fact(

@@ -79,6 +79,34 @@ RENEGOTIATION = Machine(
 )
 
 
+class Replacing(StrEnum):
+    """What happens to a telephone that is to take the place of an application's audio."""
+
+    ANSWERED = "answered"
+    OFFERED = "offered to the other party"
+    TAKEN = "taken"
+    ENDED = "ended"
+
+
+REPLACEMENT = Machine(
+    "telephone in place of audio",
+    "A telephone that its user wants in place of the application's audio in a call between two "
+    "parties.  Once it is answered the other party is offered its media, as soon as no other new "
+    "offer is open; two telephones of a network that carries media itself are joined at once.  The "
+    "call goes on as it was until the telephone is in it.",
+    ("Ringing",),
+    {
+        ("Ringing", Replacing.ANSWERED): "Answered",
+        ("Answered", Replacing.OFFERED): "Offered",
+        ("Answered", Replacing.TAKEN): "Taken",
+        ("Offered", Replacing.TAKEN): "Taken",
+        ("Ringing", Replacing.ENDED): "Ended",
+        ("Answered", Replacing.ENDED): "Ended",
+        ("Offered", Replacing.ENDED): "Ended",
+    },
+)
+
+
 class Mixing(StrEnum):
     """What happens to a device's call with the mixer of a conference."""
 
@@ -163,5 +191,5 @@ def calling_after(leg: Leg, event: Calling) -> Leg:
     return attrs.evolve(leg, call=CALL_MODALITY.after(leg.call, event))
 
 
-MACHINES = (CALL, CALL_MODALITY, NEGOTIATION, RENEGOTIATION, MIXING)
+MACHINES = (CALL, CALL_MODALITY, NEGOTIATION, RENEGOTIATION, REPLACEMENT, MIXING)
 """Every machine of this module, as the diagrams show them."""

@@ -14,7 +14,7 @@ from mobility.domain import states
 from mobility.domain.addresses import is_guest
 from mobility.domain.agenda import Appointment
 from mobility.domain.content_states import modalities_of
-from mobility.domain.descriptions import Stream, decoded
+from mobility.domain.descriptions import AUDIO, Stream, decoded
 from mobility.domain.facts import (
     CallTerms,
     ConversationSnapshot,
@@ -138,6 +138,7 @@ class ActiveConversation:
             found.append(self.invitations.get(part.call_id))
         elif self.call is not None and leg.call in ("Ringing", "Connecting"):
             found.append(self.invitations.get(self.call.id))
+        found.append(self.replacing(leg.application_id))
         return next((one for one in found if one is not None and one.state == "Connecting"), None)
 
     def ringing(self, invitation: Invitation) -> list[Leg]:
@@ -178,7 +179,8 @@ class ActiveConversation:
         if invitation.kind == PARTICIPANT:
             return not self.ringing(invitation)
         if invitation.kind == PHONE:  # the telephone rings, which is no device of it yet
-            return invitation.from_application_id not in self.legs
+            device_id = invitation.from_application_id
+            return device_id not in self.legs or not (self.is_conference or self.talks(device_id))
         if invitation.kind == MIXED:
             part = self.parts.get(invitation.from_application_id)
             return part is None or part.call_id != invitation.id
@@ -216,15 +218,54 @@ class ActiveConversation:
             return leads and not is_guest(leg.user_uri)
         return leg.state == "Connected" and self.call is None
 
+    def talks(self, device_id: str) -> bool:
+        """Whether the device is one end of a call between two parties that goes on."""
+        call = self.call
+        ends = (call.caller_id, call.callee_id) if call is not None else ()
+        legs = [self.legs.get(one) for one in ends]
+        return device_id in ends and all(
+            leg is not None and leg.call == "Connected" for leg in legs
+        )
+
+    def replacing(self, device_id: str) -> Invitation | None:
+        """The open invitation by which a telephone is to take the place of the device's audio, in
+        a call between two parties."""
+        if self.is_conference:
+            return None
+        return next(
+            (
+                one
+                for one in self.open_invitations()
+                if one.kind == PHONE and one.from_application_id == device_id
+            ),
+            None,
+        )
+
+    def may_replace(self, leg: Leg) -> bool:
+        """Whether a telephone may take the place of the device's audio."""
+        device_id = leg.application_id
+        if leg.call != "Connected" or device_id in self.telephones:
+            return False
+        part = self.parts.get(device_id)
+        if part is not None or self.is_conference:
+            return part is not None and part.mixed and AUDIO in part.media
+        side, call = self.sides.get(device_id), self.call
+        if side is None or call is None or side.by_phone or self.replacing(device_id) is not None:
+            return False
+        return AUDIO in call.media.split(",")
+
     def may_escalate(self, leg: Leg) -> bool:
         """Whether the device may go with its call between two parties to a conference.
 
-        Nobody takes a telephone there.
+        Nobody takes a telephone there, or calls one on the way.
         """
         if self.call is None or leg.call != "Connected" or leg.application_id in self.parts:
             return False
         return not any(
-            side.by_phone or is_line(side.device_id) or self.legs[side.device_id].by_phone
+            side.by_phone
+            or is_line(side.device_id)
+            or self.legs[side.device_id].by_phone
+            or self.replacing(side.device_id) is not None
             for side in self.sides.values()
             if side.device_id in self.legs
         )
@@ -273,7 +314,10 @@ class ActiveConversation:
                 video_muted="Video" in part.muted,
             )
         if invitation.kind == PHONE:
+            side = self.sides.get(leg.application_id)
             number = self.telephones.get(leg.application_id, "")
+            if not number and side is not None and side.by_phone:
+                number = side.context
             return CallTerms(modality="phoneAudio", media=("Audio",), session_context=number)
         call = self.call
         if invitation.kind != CALL or call is None or call.id != invitation.id:

@@ -81,6 +81,8 @@ class Conversations(ConversationBook):
         self.partings: list[Parting] = []
         self.phones: Withdrawal | None = None
         """Ends the call to the telephone of who takes part in a conference."""
+        self.replacements: Withdrawal | None = None
+        """Ends that to the telephone that is to take the place of audio between two parties."""
         self.mixings: list[Callable[[ActiveConversation, Mapping[str, MixedPart]], None]] = []
         """Called with a conference that has changed, and the parts its devices had before."""
         self.changes: list[Changing] = []
@@ -274,8 +276,9 @@ class Conversations(ConversationBook):
     ) -> None:
         """End an open invitation.  The caller holds the conversation's lock."""
         waiting = conversation.waiting(invitation)
-        if invitation.kind == PHONE and self.phones is not None:
-            await self.phones(conversation, invitation, outcome, now)
+        calls = self.phones if conversation.is_conference else self.replacements
+        if invitation.kind == PHONE and calls is not None:
+            await calls(conversation, invitation, outcome, now)
         elif invitation.kind == MIXED:
             await self.leave_mixer(conversation, invitation.from_application_id, outcome, now)
         elif invitation.kind == CALL:

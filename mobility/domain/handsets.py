@@ -20,6 +20,8 @@ from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description
 from mobility.domain.facts import CallChanged, ConversationChanged, InvitationChanged
+from mobility.domain.fitting import Fitting
+from mobility.domain.handset_offers import NEGOTIATES, HandsetOffers, Key
 from mobility.domain.ledger import Committed
 from mobility.domain.outcomes import LOST
 from mobility.domain.records import User
@@ -29,9 +31,6 @@ from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.domain.voice_routing import FAILURES, Itinerary
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
-
-Key = tuple[str, str]
-"""A conversation and an application in it."""
 
 
 class Handsets:
@@ -48,6 +47,7 @@ class Handsets:
         calls: Calls,
         lines: TelephoneLines,
         via_work: CallViaWork,
+        fitting: Fitting,
     ) -> None:
         self._network = network
         self._agenda = agenda
@@ -59,13 +59,22 @@ class Handsets:
         self._lines = lines
         self.via_work = via_work
         self._handsets: dict[Key, TelephoneCall] = {}
+        self.offers = HandsetOffers(
+            agenda,
+            conversations,
+            calls.policies,
+            fitting,
+            lambda conversation_id, device_id: self.find(conversation_id, device_id),
+            applications.find,
+        )
         calls.stages.by_phone = self.takes_phone
 
     def load(self) -> None:
         """Calls with handsets of a process before this one end, after `Conversations.load`."""
         for conversation in self._conversations:
             if any(
-                leg.by_phone and leg.call != "Disconnected" for leg in conversation.legs.values()
+                modality_of(conversation, leg) == PHONE_AUDIO and leg.call != "Disconnected"
+                for leg in conversation.legs.values()
             ):
                 self._agenda.at(0.0, partial(self._lose, conversation))
 
@@ -117,10 +126,28 @@ class Handsets:
         """Ring the telephone with which an application takes part in a call."""
         call = call_of(conversation)
         offer = offer_of(conversation) if call.caller_id != endpoint.id else None
-        handset = TelephoneCall(self._network, self._agenda, itinerary, hear, offer=offer)
-        self._handsets[(conversation.id, endpoint.id)] = handset
+        key = conversation.id, endpoint.id
+        heard = partial(self._sort, key, hear)
+        handset = TelephoneCall(self._network, self._agenda, itinerary, heard, offer=offer)
+        self._handsets[key] = handset
         handset.place(now)
         return handset
+
+    def adopt(self, key: Key, handset: TelephoneCall) -> None:
+        """An application takes part in a call with this telephone from now on."""
+        self._handsets[key] = handset
+
+    def _sort(self, key: Key, hear: Callable[[Happening], None], happening: Happening) -> None:
+        """New offers are the same for every handset; all else is for `hear`."""
+        if happening in NEGOTIATES:
+            self._agenda.at(0.0, partial(self._negotiate, key, happening))
+        else:
+            hear(happening)
+
+    async def _negotiate(self, key: Key, happening: Happening, now: float) -> None:
+        handset = self._handsets.get(key)
+        if handset is not None:
+            await self.offers.heard(key, handset, happening, now)
 
     def find(self, conversation_id: str, application_id: str) -> TelephoneCall | None:
         """The handset with which an application takes part in a call."""
@@ -162,6 +189,12 @@ class Handsets:
 
         Memory follows after this, so what needs it comes a moment later.
         """
+        taken = {
+            (entry.fact.conversation_id, entry.stream_id)
+            for entry in committed.entries
+            if isinstance(entry.fact, CallChanged)
+            and (entry.fact.modality, entry.fact.state) == (PHONE_AUDIO, "Connected")
+        }
         for entry in committed.entries:
             key: Key
             match entry.fact:
@@ -176,7 +209,9 @@ class Handsets:
                     if key in self._handsets:
                         self._agenda.at(0.0, partial(self._connect, key))
                 case CallChanged(state="Disconnected") as fact:
-                    self._hang_up((fact.conversation_id, entry.stream_id))
+                    key = fact.conversation_id, entry.stream_id
+                    if key not in taken:  # else it is only that the telephone has the call now
+                        self._hang_up(key)
                 case ConversationChanged(change="deleted") as fact:
                     self._hang_up((fact.conversation.id, entry.stream_id))
         for stream_id in committed.dropped_streams:
@@ -225,11 +260,7 @@ class Handsets:
         if handset is None:
             return
         try:
-            if happening is Happening.OFFERED:  # the call goes on as it was agreed
-                handset.answer(None)
-            elif happening in (Happening.AGREED, Happening.DISAGREED):
-                return
-            elif happening is Happening.RINGING:
+            if happening is Happening.RINGING:
                 await self._calls.alert(endpoint, invitation_id)
             elif happening is Happening.ANSWERED:
                 answer = Answer(handset.description)
@@ -272,6 +303,7 @@ class Handsets:
 
     def _hang_up(self, key: Key) -> None:
         handset = self._handsets.pop(key, None)
+        self.offers.forget(key)
         if handset is not None:
             handset.hang_up()
 

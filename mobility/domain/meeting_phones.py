@@ -19,7 +19,7 @@ from mobility.domain.conferences import Conferences, Join
 from mobility.domain.conversation import CONFERENCED, MIXED, PHONE, ActiveConversation
 from mobility.domain.conversation_facts import invitation_fact
 from mobility.domain.conversations import Conversations
-from mobility.domain.descriptions import Description
+from mobility.domain.descriptions import AUDIO, Description
 from mobility.domain.facts import (
     CallChanged,
     ConversationChanged,
@@ -69,6 +69,8 @@ class MeetingPhone:
     """The new offer of the mixer that the telephone is to answer."""
     offers: bool = False
     """Whether a new offer of the telephone waits for the mixer."""
+    replaces: bool = False
+    """Whether it takes the place of the application's own audio."""
 
     @property
     def key(self) -> Key:
@@ -109,7 +111,7 @@ class MeetingPhones:
         """What a process before this one has rung does not ring any more."""
         for conversation in self._conversations:
             for invitation in conversation.open_invitations():
-                if invitation.kind == PHONE:
+                if invitation.kind == PHONE and conversation.is_conference:
                     self._agenda.at(0.0, partial(self._lost, conversation, invitation.id))
 
     def may(self, user: User) -> bool:
@@ -131,8 +133,13 @@ class MeetingPhones:
         wanted: PhoneCall,
         now: float,
         receipt: Receipt | None = None,
+        *,
+        replaces: bool = False,
     ) -> Invitation:
         """UCWA addPhoneAudio in a conference: ring the user, and let its telephone in.
+
+        With `replaces` it is replaceWithPhoneAudio: once the telephone is mixed the application's
+        own audio is not any more, which must be until then.
 
         `wanted.to` is the meeting's URI, or the number to call where there is no `phone_number`.
         400 NormalizationFailed for what is no number, ParameterValidationFailure without one and
@@ -150,6 +157,8 @@ class MeetingPhones:
                 raise Refusal("Conflict", None, "A call cannot be added now.")
             if (conversation_id, endpoint.id) in self._phones:
                 raise Refusal("Conflict", None, "Your telephone is called already.")
+            if replaces and not conversation.may_replace(leg):
+                raise Refusal("Conflict", None, "There is no audio that could be replaced.")
             itinerary = self._way(user, endpoint, conversation, wanted)
             draft, unit = conversation.draft(), Unit()
             until = now + conversations.limits.invitation_timeout_s
@@ -158,7 +167,7 @@ class MeetingPhones:
             )
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))
-            one = MeetingPhone(endpoint, conversation_id, invitation.id)
+            one = MeetingPhone(endpoint, conversation_id, invitation.id, replaces=replaces)
             draft.invitations[invitation.id] = invitation
             draft.telephones = {**draft.telephones, endpoint.id: itinerary.number}
             self._phones[one.key] = one
@@ -289,6 +298,8 @@ class MeetingPhones:
             case InvitationChanged(change="completed", state="Connected") if fact.kind == MIXED:
                 call.connect(Description(one.answer, ()))
                 await self._connected(one)
+                if one.replaces:
+                    self._agenda.at(now, partial(self._silence, one))
             case InvitationChanged(change="completed") if fact.kind == MIXED:
                 await self._end(one, NOT_MIXED, now)
             case CallChanged(state="Disconnected") if one.state == "Connected":
@@ -319,6 +330,15 @@ class MeetingPhones:
                 leg.application_id, invitation_fact(draft, answered, leg, "completed", name_of)
             )
             await conversations.change(unit, conversation, draft)
+
+    async def _silence(self, one: MeetingPhone, now: float) -> None:
+        """The application's own audio is over."""
+        try:
+            await self.calls.stop(one.endpoint, one.conversation_id, (AUDIO,), now)
+        except Unavailable:
+            raise
+        except Refusal:
+            return  # its user has been quicker
 
     # How it ends
 

@@ -328,10 +328,6 @@ class PhoneAudio:
             elif happening is Happening.HUNG_UP:
                 conversation_id = calling.invitation.conversation_id
                 await self._calls.stop(calling.endpoint, conversation_id, (AUDIO,), now)
-            elif happening is Happening.OFFERED:  # the call goes on as it was agreed
-                handset = self._handset(calling)
-                if handset is not None:
-                    handset.answer(None)
             elif happening in OWN_PHONE:
                 await self._give_up(calling, OWN_PHONE[happening], now)
         except Unavailable:

@@ -9,7 +9,7 @@ import secrets
 import attrs
 
 from mobility.domain.agenda import Agenda
-from mobility.domain.call import call_of, renegotiation_fact, tell_media
+from mobility.domain.call import call_of, is_told, renegotiation_fact, tell_media
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.call_states import Negotiated, Replied, negotiated, renegotiation_after
 from mobility.domain.conversation import ActiveConversation
@@ -26,6 +26,13 @@ from mobility.domain.descriptions import (
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device
 from mobility.domain.records import Leg, Receipt, Renegotiation
+from mobility.domain.replaced_audio import (
+    fail,
+    not_taken,
+    replacement,
+    take_over,
+    tell_taken_over,
+)
 from mobility.errors import Refusal
 
 Failed = tuple[str, str, str]
@@ -134,7 +141,7 @@ class Renegotiations:
             before = conversation.streams_of(device.id)
             self._check(device, conversation, description)
             must_resume(before, description, resumes)
-            draft, unit = conversation.draft(), Unit()
+            unit = Unit()
             expires_at = now + conversations.limits.invitation_timeout_s
             renegotiation = new_offer(
                 call_of(conversation).id,
@@ -146,12 +153,19 @@ class Renegotiations:
             )
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=renegotiation.id))
-            draft.renegotiation = renegotiation
-            draft.call = negotiated(call_of(conversation), Negotiated.OFFERED)
-            self._tell(unit, draft, "started")
-            await conversations.change(unit, conversation, draft)
-            self._expire_later(conversation, renegotiation)
+            await self.begin(unit, conversation, renegotiation)
             return renegotiation
+
+    async def begin(
+        self, unit: Unit, conversation: ActiveConversation, renegotiation: Renegotiation
+    ) -> None:
+        """Make a new offer; no other one is open.  The caller holds the conversation's lock."""
+        draft = conversation.draft()
+        draft.renegotiation = renegotiation
+        draft.call = negotiated(call_of(conversation), Negotiated.OFFERED)
+        self._tell(unit, draft, "started")
+        await self._conversations.change(unit, conversation, draft)
+        self._expire_later(conversation, renegotiation)
 
     async def answer(
         self, device: Device, conversation_id: str, renegotiation_id: str, answer: Description
@@ -178,8 +192,13 @@ class Renegotiations:
             draft.call = attrs.evolve(agreed, media=",".join(media))
             self._tell(unit, draft, "completed")
             name_of = self._conversations.names_in(conversation)
+            by_phone = replacement(conversation, renegotiation)
+            if by_phone is not None:
+                take_over(draft, by_phone)
+                tell_taken_over(unit, conversation, draft, by_phone, name_of)
             for leg in draft.legs.values():
-                if leg.call == "Connected":
+                told = by_phone is not None and leg.application_id == renegotiation.from_id
+                if leg.call == "Connected" and not told:
                     tell_media(unit, conversation, draft, leg, name_of)
             await self._conversations.change(unit, conversation, draft)
 
@@ -231,6 +250,11 @@ class Renegotiations:
             draft.renegotiation = renegotiation_after(conversation.renegotiation, reply)
         draft.call = negotiated(call_of(conversation), event)
         self._tell(unit, draft, "completed", reason)
+        found = conversation.renegotiation
+        by_phone = replacement(conversation, found) if found is not None else None
+        if by_phone is not None:
+            outcome = not_taken(reason, expired=event is Negotiated.EXPIRED)
+            fail(unit, draft, by_phone, outcome, self._conversations.names_in(conversation))
         await self._conversations.change(unit, conversation, draft)
 
     def _expire_later(self, conversation: ActiveConversation, renegotiation: Renegotiation) -> None:
@@ -247,7 +271,7 @@ class Renegotiations:
         unit: Unit, draft: ActiveConversation, change: str, reason: Failed | None = None
     ) -> None:
         for leg in draft.legs.values():
-            if leg.call == "Connected":
+            if leg.call == "Connected" and is_told(draft, leg):
                 fact = renegotiation_fact(draft, leg, change, reason)
                 unit.append(leg.application_id, fact)
 

@@ -11,13 +11,16 @@ from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Conferences
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
+from mobility.domain.fitting import Fitting
 from mobility.domain.handsets import Handsets
+from mobility.domain.ledger import Committed
 from mobility.domain.locations import Locations
 from mobility.domain.meeting_phones import MeetingPhones
 from mobility.domain.meetings import Meetings
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.phone_audio import PhoneAudio
+from mobility.domain.phone_replacements import PhoneReplacements
 from mobility.domain.records import User
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephone_lines import TelephoneLines
@@ -42,10 +45,16 @@ class Telephony:
     lines: TelephoneLines
     handsets: Handsets
     phone_audio: PhoneAudio
+    replacements: PhoneReplacements
     outside: OutsideCalls
     locations: Locations
     meetings: MeetingPhones | None = None
     """Calls telephones into meetings, where there is a mixer."""
+
+    def committed(self, committed: Committed) -> None:
+        """A unit of work was stored (a bus listener)."""
+        self.handsets.committed(committed)
+        self.replacements.committed(committed)
 
     def may_join(self, user: User) -> bool:
         """Whether a meeting may call a user's telephone."""
@@ -63,21 +72,26 @@ def telephony(
     conversations: Conversations,
     calls: Calls,
     destinations: CallDestinations,
+    fitting: Fitting,
     mixed: Mixed | None = None,
 ) -> Telephony:
     """Everything about telephone calls, after `Conversations.load`; with `mixed` those that
     meetings make, too.
 
-    `Handsets.committed` is to hear of every unit of work.  Calls are forwarded to numbers from now
+    `Telephony.committed` is to hear of every unit of work.  Calls are forwarded to numbers from now
     on.
     """
     lines = TelephoneLines(network, agenda, conversations, calls)
     destinations.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
     via_work = CallViaWork(voice, mobility)
     handsets = Handsets(
-        network, agenda, users, voice, applications, conversations, calls, lines, via_work
+        network, agenda, users, voice, applications, conversations, calls, lines, via_work, fitting
     )
     handsets.load()
+    replacements = PhoneReplacements(
+        network, agenda, users, voice, conversations, calls, lines, handsets, fitting
+    )
+    replacements.load()
     locations = Locations()
     phone_audio = PhoneAudio(
         agenda, users, voice, delegates, conversations, calls, lines, handsets, locations
@@ -98,4 +112,4 @@ def telephony(
             mixed.shown,
         )
         phones.load()
-    return Telephony(lines, handsets, phone_audio, outside, locations, phones)
+    return Telephony(lines, handsets, phone_audio, replacements, outside, locations, phones)

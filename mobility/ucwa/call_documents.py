@@ -190,6 +190,8 @@ def audio_video(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document
     if fact.may_escalate and _is_mixed(fact.media, policy):
         rel = "escalateAudioVideo" if VIDEO in fact.media else "escalateAudio"
         rels[rel] = link(f"{own}/{rel}")
+    if fact.may_replace and (policy.joins_by_phone if fact.mixed else policy.phone):
+        rels["replaceWithPhoneAudio"] = link(f"{own}/replaceWithPhoneAudio")
     if fact.frozen:
         rels["videoFreeze"] = link(f"{own}/videoFreeze")
     if fact.locked is not None:

@@ -1,5 +1,7 @@
 """UCWA area *phone audio*: call via work, and meetings that call the telephones of who joins."""
 
+from functools import partial
+
 from mobility.domain.addresses import user_uri
 from mobility.domain.call import PHONE_AUDIO, call_fact
 from mobility.domain.facts import CallChanged
@@ -80,18 +82,34 @@ async def go_on(ucwa: Ucwa, call: Call) -> Response:
     return invited(ucwa, call, invitation.id)
 
 
-async def add(ucwa: Ucwa, call: Call) -> Response:
+def _by_phone(call: Call) -> PhoneCall:
+    """Whom a telephone is to talk to, and which one."""
     body = fields(call.request)
     to = body.text("to", required=True, max_length=MAX_ADDRESS)
     number = body.text("phoneNumber", max_length=MAX_PHONE)
     operation_id = body.text("operationId", max_length=MAX_OPERATION_ID)
     body.check()
+    return PhoneCall(to, number, operation_id)
+
+
+async def add(ucwa: Ucwa, call: Call) -> Response:
+    wanted = _by_phone(call)
     conversation, _ = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
     adds = _telephones(ucwa).phone_audio.add
     if conversation.is_conference:
         adds = _in_meetings(ucwa).call
-    wanted = PhoneCall(to, number, operation_id)
     invitation = await adds(call.endpoint, conversation.id, wanted, call.now, call.receipt)
+    return invited(ucwa, call, invitation.id)
+
+
+async def replace(ucwa: Ucwa, call: Call) -> Response:
+    """Go on with a telephone: the call stays as it is until that is in it."""
+    wanted = _by_phone(call)
+    conversation, _ = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    replaces = _telephones(ucwa).replacements.start
+    if conversation.is_conference:
+        replaces = partial(_in_meetings(ucwa).call, replaces=True)
+    invitation = await replaces(call.endpoint, conversation.id, wanted, call.now, call.receipt)
     return invited(ucwa, call, invitation.id)
 
 
@@ -112,8 +130,9 @@ def get_phone_audio(ucwa: Ucwa, call: Call) -> Response:
         return Response(document=phone_documents.phone_audio(call.hrefs, mixed, policy))
     fact = call_fact(conversation, leg)
     if fact.modality != PHONE_AUDIO:
-        may_add = conversation.may_call(leg)
-        fact = CallChanged(conversation.id, PHONE_AUDIO, "Disconnected", may_add=may_add)
+        called = conversation.replacing(call.endpoint.id) is not None
+        state, may_add = "Connecting" if called else "Disconnected", conversation.may_call(leg)
+        fact = CallChanged(conversation.id, PHONE_AUDIO, state, may_add=may_add)
     return Response(document=phone_documents.phone_audio(call.hrefs, fact, policy))
 
 
@@ -133,6 +152,8 @@ async def stop(ucwa: Ucwa, call: Call) -> Response:
     stops = _telephones(ucwa).phone_audio.stop
     if conversation.is_conference:
         stops = _in_meetings(ucwa).stop
+    elif conversation.replacing(call.endpoint.id) is not None:
+        stops = _telephones(ucwa).replacements.stop
     await stops(call.endpoint, conversation.id, call.now)
     return Response(204)
 
@@ -233,6 +254,24 @@ RESOURCES = (
                 add,
                 (201,),
                 refusals=(*_REFUSED, ("Conflict", "")),
+                parameters=("operationId", "phoneNumber", "to"),
+                repeat=invited,
+            ),
+        ),
+    ),
+    Resource(
+        "replaceWithPhoneAudio",
+        f"{_COMMUNICATION}/conversations/{{conversation}}/audioVideo/replaceWithPhoneAudio",
+        (
+            Operation(
+                "POST",
+                replace,
+                (201,),
+                refusals=(
+                    ("BadRequest", "NormalizationFailed"),
+                    ("Forbidden", ""),
+                    ("Conflict", ""),
+                ),
                 parameters=("operationId", "phoneNumber", "to"),
                 repeat=invited,
             ),

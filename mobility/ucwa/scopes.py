@@ -66,7 +66,7 @@ _RELS: dict[tuple[str, ...], str] = {
     """,
     (INITIATE,): """
         acceptWithPhoneAudio audioVideoInvitation joinOnlineMeeting messagingInvitation
-        phoneAudioInvitation sendProvisionalAnswer
+        phoneAudioInvitation replaceWithPhoneAudio sendProvisionalAnswer
     """,
     (MEETINGS,): """
         myOnlineMeetings startOnlineMeeting

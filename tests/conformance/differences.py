@@ -161,17 +161,16 @@ LINK_NAMES = {
 
 
 _REPLACED = (
-    "the other end of a call that goes on would have to be offered the media of a telephone, which "
-    "its client need not take; who wants the telephone answers or begins the call with it"
+    "who takes over a call by SIP (Replaces) takes the place of the leg that it replaces in the "
+    "same conversation, so no invitation replaces a call: applications are offered the new media"
 )
 
 ABSENT_RESOURCES: dict[str, str] = {
-    **dict.fromkeys(("replaceWithPhoneAudio", "replacesPhoneAudio"), _REPLACED),
+    **dict.fromkeys(("replacesAudioVideo", "replacesPhoneAudio"), _REPLACED),
     "participantPanoramicVideo": (
         "it is the second video of a camera that sends a meeting room into a conference, which a "
         "description does not tell from its first: no stream of it says so"
     ),
-    "replacesAudioVideo": "no operation of UCWA transfers a call, so none replaces another",
     "derivedMessaging": (
         "messages ring on the devices of the person who was asked and on nobody else's, so nobody "
         "but the participant answers when messaging is added to a conversation"

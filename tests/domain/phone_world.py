@@ -4,7 +4,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.descriptions import AUDIO
+from mobility.domain.descriptions import AUDIO, Description, Stream
 from mobility.domain.ledger import Committed
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation
@@ -21,6 +21,20 @@ MOBILE = {name: f"+142555502{place:02}" for place, name in enumerate(("alice", "
 """The telephones that people carry."""
 
 OUTSIDE = "+4930123456"
+
+
+class PlainFitting:
+    """Fits descriptions whose text is any: the streams alone are put in their places."""
+
+    def in_place(self, layout: str, own: Description, said: str) -> Description:
+        """Of texts like `offer+video` the part after the first word names the other streams."""
+        others = layout.split("+")[1:]
+        closed = tuple(Stream(name.capitalize(), "RTP/AVP", open=False) for name in others)
+        text = "+".join((own.text.partition("+")[0], *others))
+        return Description(text, (*own.streams, *closed)) if others else own
+
+    def audio_alone(self, description: str) -> str:
+        return description.partition("+")[0]
 
 
 class PhoneWorld(World):
@@ -55,6 +69,7 @@ class PhoneWorld(World):
             self.conversations,
             self.calls,
             self.forwarding.destinations,
+            PlainFitting(),
         )
         self.calls.stages.load()  # now that numbers can be called
         if first:
@@ -86,7 +101,7 @@ class PhoneWorld(World):
     def _heard(self, committed: Committed) -> None:
         super()._heard(committed)
         if self.telephony is not None:
-            self.telephony.handsets.committed(committed)
+            self.telephony.committed(committed)
 
     def restarted(self) -> "PhoneWorld":
         return PhoneWorld(ledger=self.ledger.reopened(), now=self.now)

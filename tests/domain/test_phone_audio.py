@@ -344,6 +344,7 @@ class VoipTests(PhoneTestCase):
             changes,
         )
         self.assertIn("negotiation answer", self.world.told(self.alice))
+        self.assertEqual([MOBILE["bob"]], self.world.live)
         done(self.stop(bob, invitation))
         self.nothing_left()
 

@@ -31,9 +31,10 @@ class CallChanged:
 
     `media` is what goes on, of Audio and Video; `may_add` says that a call could be added,
     `session` is the state of its session, "" without one.  `may_escalate` says that the application
-    may go with it to a conference.  `mixed` is that of a conference: then `frozen` says that
-    nobody is shown the application's video, `locked` is whose video everybody is shown (URI and
-    name), and `sources` a VideoSourcesAllowed.
+    may go with it to a conference, `may_replace` that a telephone may take the place of its audio.
+    `mixed` is that of a conference: then `frozen` says that nobody is shown the application's
+    video, `locked` is whose video everybody is shown (URI and name), and `sources` a
+    VideoSourcesAllowed.
     """
 
     conversation_id: str
@@ -47,6 +48,7 @@ class CallChanged:
     frozen: bool = False
     locked: tuple[str, str] | None = None
     sources: str = ""
+    may_replace: bool = False
 
 
 @attrs.frozen(slots=True)

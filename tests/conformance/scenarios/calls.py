@@ -252,6 +252,10 @@ async def again(stage: Stage) -> None:
     hers, _ = await connected(alice, bob, "first", "startAudio")
     await alice.post(hers, "stopAudio")
     await bob.hears("deleted", "conversation")
+    page = await alice.get(await latest(alice), "conversationLogTranscripts")
+    for transcript in page.embedded["conversationLogTranscript"]:
+        for content in transcript.embedded.get("audioTranscript", ()):
+            await alice.get(content)
     for rel, streams in (
         ("continueAudio", ("audio",)),
         ("continueVideo", ("video",)),
@@ -276,6 +280,27 @@ async def on_behalf(stage: Stage) -> None:
         await bob.get(ringing, "onBehalfOf")
         await carol.post(started, "cancel")
         await bob.hears("completed", "audioVideoInvitation")
+
+
+async def sent_on(stage: Stage) -> None:
+    """A call that the callee sends on is answered by a delegate: it is derived."""
+    alice = await stage.person(0)
+    bob, carol = await stage.person(1, *MODALITIES), await stage.person(2, *MODALITIES)
+    root = await alice.get(alice.part("me"), "callForwardingSettings")
+    immediate = root.embedded.get("immediateForwardSettings", [])
+    if not immediate or "immediateForwardToDelegates" not in immediate[0].links:
+        raise Unplayable("needs a user with a delegate")
+    await alice.post(immediate[0], "immediateForwardToDelegates")
+    values = {"to": alice.uri, "operationId": "sent on", "sessionContext": "hers"}
+    await bob.post(bob.part("communication"), "startAudio", values, offer("audio"))
+    ringing = embedded(await carol.hears("started", "audioVideoInvitation", direction="Incoming"))
+    await carol.get(ringing, "forwardedBy")
+    await describe(carol, ringing, "acceptWithAnswer", "audio", sessionContext="his")
+    completed = await bob.hears("completed", "audioVideoInvitation", operationId="sent on")
+    await bob.get(embedded(completed), "derivedConversation")
+    await bob.post(await bob.get(embedded(completed), "derivedAudioVideo"), "stopAudio")
+    await carol.hears("deleted", "conversation")
+    await alice.post(await alice.get(root), "turnOffCallForwarding")
 
 
 async def reported(stage: Stage) -> None:
@@ -313,6 +338,7 @@ SCENARIOS = (
     Scenario("calls: written to", written),
     Scenario("calls: taken up again", again),
     Scenario("calls: for a delegator", on_behalf),
+    Scenario("calls: sent on", sent_on),
     Scenario("calls: reported on", reported),
     Scenario("calls: media relays", relays),
 )

@@ -3,6 +3,7 @@
 from mobility.ucwa.hrefs import data_uri
 from tests.conformance.clocks import Stopped, Unplayable
 from tests.conformance.person import Person
+from tests.conformance.scenarios.calls import describe
 from tests.conformance.scenarios.history import latest
 from tests.conformance.scenarios.messaging import embedded, talk
 from tests.conformance.shown import Shown
@@ -200,6 +201,39 @@ async def over_ip(stage: Stage) -> None:
     await alice.hears("completed", "audioVideoInvitation", operationId="help")
 
 
+REPLACES = "replaceWithPhoneAudio"
+
+
+async def replaced(stage: Stage) -> None:
+    """A call over IP goes on with the telephone of who is in it, once the other one agrees."""
+    alice = await stage.person(0, "Messaging", "Audio", "PhoneAudio")
+    bob = await stage.person(1, "Messaging", "Audio")
+    if START not in alice.part("communication").links:
+        raise Unplayable("needs a telephone network")
+    values, offer = {"to": bob.uri, "operationId": "over ip"}, {"mediaOffer": OFFER}
+    await alice.post(alice.part("communication"), "startAudio", values, offer)
+    started = await bob.hears("started", "audioVideoInvitation", direction="Incoming")
+    await describe(bob, embedded(started), "acceptWithAnswer", "audio", sessionContext="his")
+    completed = await alice.hears("completed", "audioVideoInvitation", operationId="over ip")
+    audio = await alice.get(embedded(completed), "audioVideo")
+    wrong = {"to": bob.uri, "phoneNumber": "none"}
+    await alice.refused(400, "POST", audio, REPLACES, wrong)
+    values = {"to": bob.uri, "phoneNumber": OFFERS, "operationId": "dismissed"}
+    sent = await alice.post(audio, REPLACES, values)
+    await alice.fetch(sent.headers["location"], "phoneAudioInvitation")
+    asked = embedded(await bob.hears("started", "audioVideoRenegotiation", direction="Incoming"))
+    await bob.post(asked, "dismiss", {"reason": "UnsupportedMedia"})
+    await bob.hears("completed", "audioVideoRenegotiation")
+    await alice.hears("completed", "phoneAudioInvitation", operationId="dismissed")
+    await alice.post(await alice.get(audio), REPLACES, {**values, "operationId": "taken"})
+    asked = embedded(await bob.hears("started", "audioVideoRenegotiation", direction="Incoming"))
+    await describe(bob, asked, "answer", "audio")
+    await alice.hears("updated", "phoneAudio", state="Connected")
+    completed = await alice.hears("completed", "phoneAudioInvitation", operationId="taken")
+    await alice.post(await alice.get(embedded(completed), "phoneAudio"), "stopPhoneAudio")
+    await bob.hears("deleted", "conversation")
+
+
 async def in_meeting(stage: Stage) -> None:
     """A meeting calls the telephone of who has joined it: it is mixed, hung up, called again and
     given up, and leaves with the application."""
@@ -231,6 +265,7 @@ async def in_meeting(stage: Stage) -> None:
 
 
 SCENARIOS = (
+    Scenario("phone audio: in place of audio", replaced),
     Scenario("phone audio: in a meeting", in_meeting),
     Scenario("phone audio: held and resumed", held),
     Scenario("phone audio: in vain", in_vain),
