@@ -6,11 +6,12 @@ waiting to be sent nearly always takes it at once.  To send at the end of the tu
 within it: what was read from several connections is worked through without the kernel in between.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Server
+from twisted.python import log
 
 from mobility.operate.readers import Readers
 
@@ -35,7 +36,10 @@ class TurnEnd:
     def _end(self) -> None:
         waiting, self._waiting = self._waiting, []
         for send in waiting:
-            send()
+            try:
+                send()
+            except Exception:  # a producer that cannot be paused: the others send all the same
+                log.err()
 
 
 class GatheringServer(Server):
@@ -70,6 +74,9 @@ class GatheringServer(Server):
         self._gathered_bytes += len(data)
         if self._gathered_bytes > MAX_GATHERED_BYTES:
             self._send()
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        self.write(b"".join(iovec))
 
     def doWrite(self) -> Any:
         """The reactor's, when it is told to watch: to close after what was written, perhaps."""

@@ -2,12 +2,13 @@
 
 The reactor wraps each event of each of its descriptors into a context for Twisted's old log, which
 costs as much as reading the socket.  An epoll set is a descriptor itself, readable when one of its
-own is (epoll(7)); the reactor watches that, and what is readable is read here in one go.
+own is (epoll(7)); the reactor watches that, and what is readable is read here in one go.  Where no
+set can be had, each connection is the reactor's own.
 """
 
 import select
 import sys
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
@@ -28,6 +29,8 @@ class Readable(Protocol):
 
     def fileno(self) -> int: ...
 
+    def logPrefix(self) -> str: ...
+
     def doRead(self) -> Exception | None: ...
 
     def stopReading(self) -> None: ...
@@ -45,23 +48,33 @@ class Readers:
         self._reactor = reactor
         self._epoll: select.epoll | None = None
         self._connections: dict[int, Readable] = {}
+        self._apart: set[Readable] = set()
+        """Those that the reactor itself reads, because there was no set when they began."""
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._connections) + len(self._apart)
 
     def add(self, connection: Readable) -> None:
         """Read it when something comes; also one that is read already."""
         descriptor = connection.fileno()
-        if self._connections.get(descriptor) is connection:
+        if self._connections.get(descriptor) is connection or connection in self._apart:
             return
         if self._epoll is None:
-            self._epoll = select.epoll()
+            self._epoll = _epoll_set()
+            if self._epoll is None:
+                self._apart.add(connection)
+                self._reactor.addReader(cast(IReadDescriptor, connection))
+                return
             self._reactor.addReader(self)
         self._epoll.register(descriptor, select.EPOLLIN)
         self._connections[descriptor] = connection
 
     def discard(self, connection: Readable) -> None:
         """Do not read it; also one that is not read."""
+        if connection in self._apart:
+            self._apart.remove(connection)
+            self._reactor.removeReader(cast(IReadDescriptor, connection))
+            return
         descriptor = connection.fileno()
         if self._epoll is None or self._connections.get(descriptor) is not connection:
             return
@@ -100,14 +113,30 @@ class Readers:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops: so does everything that it has."""
         for connection in list(self._connections.values()):
-            connection.connectionLost(reason)
+            try:
+                connection.connectionLost(reason)
+            except Exception:  # as the reactor: it is logged, and the others hear it too
+                log.err()
+
+
+def _epoll_set() -> "select.epoll | None":
+    """A new set; None where the kernel has no such thing, or the process may open no more."""
+    try:
+        return select.epoll()
+    except (AttributeError, OSError):
+        return None
 
 
 def _end(connection: Readable, why: BaseException) -> None:
-    """As the reactor tells a connection that it is over, or that the peer writes no more."""
+    """As the reactor tells a connection that it is over, or that the peer writes no more.
+
+    What that raises is logged: from `doRead` it would end all connections."""
     connection.stopReading()
     reason = Failure(why)
-    if isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(connection):
-        connection.readConnectionLost(reason)
-    else:
-        connection.connectionLost(reason)
+    try:
+        if isinstance(why, ConnectionDone) and IHalfCloseableDescriptor.providedBy(connection):
+            connection.readConnectionLost(reason)
+        else:
+            connection.connectionLost(reason)
+    except Exception:
+        log.err()

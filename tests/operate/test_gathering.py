@@ -117,6 +117,27 @@ class GatheringServerTests(SynchronousTestCase):
         self.turn()
         self.assertEqual(self.received(), b", and more")
 
+    def test_sequence(self) -> None:
+        """What is written as a sequence comes after what was written before."""
+        self.transport.write(b"one ")
+        self.transport.writeSequence([b"two ", b"three"])
+        self.transport.write(b" four")
+        self.turn()
+        self.assertEqual(self.received(), b"one two three four")
+
+    def test_fault(self) -> None:
+        """One that cannot send is logged, and the others of its turn send all the same."""
+        turn_end, sent = TurnEnd(self.clock), []
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        turn_end.call(fail)
+        turn_end.call(lambda: sent.append(True))
+        self.turn()
+        self.assertEqual(sent, [True])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_producer(self) -> None:
         """A producer that writes more than the socket takes is paused before the turn ends."""
         paused: list[bool] = []
