@@ -285,11 +285,12 @@ def memory_site(
     authenticate: Callable[[Request], Caller] = refuse_everyone,
     log: MemoryLog | None = None,
     max_connections: int = 1000,
+    connections: Connections | None = None,
     subtrees: Iterable[Subtree] = (),
 ) -> HttpSite:
     """A site in memory, named `memory`; a user's pseudonym is `~` and the URI.
 
-    The time of day is the clock's.
+    The time of day is the clock's.  `connections` are its own unless they are given.
     """
     return HttpSite(
         site,
@@ -301,7 +302,7 @@ def memory_site(
         pseudonym=lambda uri: f"~{uri}",
         log=log or MemoryLog(),
         clock=clock,
-        connections=Connections(clock, max_connections),
+        connections=Connections(clock, max_connections) if connections is None else connections,
         epoch=clock.seconds,
         subtrees=subtrees,
     )

@@ -7,17 +7,29 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from mobility.http.channel import HttpChannel
-from mobility.http.limits import DESCRIPTOR_RESERVE, SURPLUS_CONNECTIONS, SWEEP_S
+from mobility.http.limits import (
+    DESCRIPTOR_RESERVE,
+    OPERATOR_CONNECTIONS,
+    SURPLUS_CONNECTIONS,
+    SWEEP_S,
+)
+
+UNLIMITED = 1_000_000
+"""Connections where the number of descriptors has no limit (that of `max_connections`)."""
 
 
 def connection_limit(configured: int) -> int:
     """`max_connections` as configured, or for 0 all descriptors but `DESCRIPTOR_RESERVE`."""
     if configured:
         return configured
+    descriptors = _descriptors()
+    return descriptors - min(DESCRIPTOR_RESERVE, descriptors * 3 // 4)
+
+
+def _descriptors() -> int:
+    """How many descriptors the process may have."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return 1_000_000
-    return max(soft - DESCRIPTOR_RESERVE, 1)
+    return UNLIMITED if soft == resource.RLIM_INFINITY else soft
 
 
 class Connections:
@@ -27,7 +39,10 @@ class Connections:
     """
 
     def __init__(self, clock: IReactorTime, limit: int) -> None:
+        descriptors = _descriptors()
         self.limit = limit
+        self._surplus = min(SURPLUS_CONNECTIONS, descriptors // 4)
+        self._operator = min(OPERATOR_CONNECTIONS, descriptors // 16)
         self._open: set[HttpChannel] = set()
         self._clock = clock
         self._sweeping = LoopingCall(self._sweep)
@@ -39,15 +54,13 @@ class Connections:
     def __iter__(self) -> Iterator[HttpChannel]:
         return iter(tuple(self._open))
 
-    @property
-    def full(self) -> bool:
-        """Whether one more connection is surplus."""
-        return len(self._open) >= self.limit
-
-    @property
-    def overfull(self) -> bool:
-        """Whether one more connection is not even told that it is surplus."""
-        return len(self._open) >= self.limit + SURPLUS_CONNECTIONS
+    def room(self, site: str) -> bool | None:
+        """Whether one more connection of a site is served; None if it is not even told that it is
+        not."""
+        number, most = len(self._open), self.limit + self._surplus
+        if site == "operator":
+            return True if number < most + self._operator else None
+        return number < self.limit if number < most else None
 
     def add(self, channel: HttpChannel) -> None:
         self._open.add(channel)

@@ -72,10 +72,16 @@ SWEEP_S = 1.0
 """How often the waits of all connections are looked at: a wait ends at most this much late."""
 
 SURPLUS_CONNECTIONS = 128
-"""Connections over the configured number that are still told 503; beyond, they are just closed."""
+"""Connections over the configured number that are still told 503; beyond, they are just closed.  At
+most a quarter of all descriptors."""
+
+OPERATOR_CONNECTIONS = 32
+"""Connections beyond all these that the operator's listener serves (our choice), so that the
+measurements can be read when they matter most.  At most a sixteenth of all descriptors."""
 
 DESCRIPTOR_RESERVE = 256
-"""Descriptors kept for other than HTTP connections when `max_connections` is 0."""
+"""Descriptors kept for other than the HTTP connections that are served, when `max_connections` is
+0; at most three quarters of all."""
 
 GZIP_BYTES = 1024
 """A body smaller than this is not compressed."""

@@ -96,9 +96,10 @@ class HttpSite:
     # -- IProtocolFactory --------------------------------------------------------------------
 
     def buildProtocol(self, addr: object) -> IProtocol | None:  # noqa: ARG002  # asked of the transport, which may sit behind a PROXY header
-        if self._connections.overfull:
+        room = self._connections.room(self.site.name)
+        if room is None:
             return None
-        channel = HttpChannel(self, surplus=self._connections.full)
+        channel = HttpChannel(self, surplus=not room)
         self._connections.add(channel)
         return channel
 

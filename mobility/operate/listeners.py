@@ -8,15 +8,21 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
+    IAddress,
     IListeningPort,
+    ILoggingContext,
+    IProtocol,
     IProtocolFactory,
     IReactorFDSet,
     IReactorTime,
     IStreamServerEndpoint,
+    ITCPTransport,
 )
+from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Port, Server
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from mobility.config import ListenerConfig, SipListenerConfig, tcp_address
 from mobility.errors import OperatorFault
@@ -40,6 +46,36 @@ BACKLOG = 4096
 """Connections that may wait to be accepted, unless the endpoint string says how many (listen(2);
 Linux's own net.core.somaxconn).  With Twisted's 50, most clients that come back at once after a
 restart would have to wait until TCP tries again: half a minute, some of them."""
+
+
+@implementer(IProtocolFactory, ILoggingContext)
+class Dismissing:
+    """Closes the connections for which `served` has no protocol.
+
+    Nobody else does: what Twisted wraps around a factory, for TLS or a PROXY header, fails on its
+    None and leaves the connection open.
+    """
+
+    noisy = False
+
+    def __init__(self, served: IProtocolFactory) -> None:
+        self._served = served
+        self.doStart, self.doStop = served.doStart, served.doStop
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol:
+        return self._served.buildProtocol(addr) or Dismissed()
+
+    def logPrefix(self) -> str:
+        return type(self._served).__name__
+
+
+class Dismissed(Protocol):
+    """A connection that is closed at once, without an answer."""
+
+    transport: ITCPTransport
+
+    def connectionMade(self) -> None:
+        self.transport.abortConnection()
 
 
 class Listener(Service):
@@ -67,6 +103,7 @@ class Listener(Service):
         self._log = log
         self._port: IListeningPort | None = None
         self.settings = settings
+        protocols = Dismissing(protocols)
         if tls is not None:
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
             # Answers are written whole: the default, which gathers small writes, only costs.

@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.http.connections import connection_limit
+from mobility.http.connections import Connections, connection_limit
 from mobility.http.errors import Unauthorised
 from mobility.http.exchange import EVENTS as EXCHANGE_EVENTS
 from mobility.http.message import Media, Request, Response, Site
@@ -21,7 +21,7 @@ from mobility.testing import (
     memory_site,
     read_responses,
 )
-from tests.http.sites import ALLOWED, Case, stage
+from tests.http.sites import ALLOWED, GET, Case, stage
 
 TOKEN = {"Authorization": "Bearer cwt=good"}
 
@@ -310,6 +310,28 @@ class ConnectionLimitTests(SynchronousTestCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
         self.assertEqual(connection_limit(0), 1024 - 256)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        self.assertEqual(connection_limit(0), 16)
+
+    def test_few_descriptors(self) -> None:
+        """What is served, what is told that it is not, and what the operator's listener serves
+        beyond leave some of few descriptors for everything else."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        connections = Connections(Clock(), connection_limit(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        external, operator = (
+            memory_site([], clock=Clock(), connections=connections, site=Site(name, secure=True))
+            for name in ("external", "operator")
+        )
+        held = [MemoryConnection(external) for _ in range(33)]
+        self.assertEqual([one.refused for one in held], [False] * 32 + [True])
+        held = [MemoryConnection(operator) for _ in range(5)]
+        self.assertEqual([one.refused for one in held], [False] * 4 + [True])
+        held[0].send(GET)
+        self.assertEqual(read_responses(held[0].received)[0].status, 404)
+        self.assertEqual(len(connections), 36)
 
 
 class MemoryTests(SynchronousTestCase):

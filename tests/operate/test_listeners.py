@@ -27,6 +27,13 @@ class Greeter(Protocol):
         self.transport.loseConnection()
 
 
+class Nothing(Factory):
+    """Has no protocol for anybody."""
+
+    def buildProtocol(self, addr: object) -> None:
+        """None."""
+
+
 class Reader(Protocol):
     """Sends `text` and fires `answer` with all that comes until the end."""
 
@@ -69,6 +76,7 @@ class ListenerTests(CertificateTestCase, TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.certificates = self.made()
+        self.served: Factory = Factory.forProtocol(Greeter)
 
     def listener(self, endpoint: str, *, tls: bool = False) -> Listener:
         config = self.configured(endpoint)
@@ -77,7 +85,7 @@ class ListenerTests(CertificateTestCase, TestCase):
             config.listeners[1],
             str(config.source),
             "listen[1]",
-            Factory.forProtocol(Greeter),
+            self.served,
             creator,
             reactor,
             self.log,
@@ -163,6 +171,19 @@ class ListenerTests(CertificateTestCase, TestCase):
         """The PROXY header comes before the TLS handshake."""
         listener = self.started("haproxy:tcp:0:interface=127.0.0.1", tls=True)
         self.assertEqual(b"192.0.2.7\n", await self.ask(listener, proxied=self.HEADER, tls=True))
+
+    async def test_dismissed(self) -> None:
+        """A connection for which there is no protocol, because there are too many, is closed at
+        once: with TLS, behind a PROXY header and without either."""
+        self.served = Nothing()
+        for kind, tls, header in (
+            ("tcp", False, b""),
+            ("tcp", True, b""),
+            ("haproxy:tcp", False, self.HEADER),
+            ("haproxy:tcp", True, self.HEADER),
+        ):
+            listener = self.started(f"{kind}:0:interface=127.0.0.1", tls=tls)
+            self.assertEqual(b"", await self.ask(listener, proxied=header, tls=tls))
 
     async def test_proxy_missing(self) -> None:
         """A client that sends no PROXY header is cut."""
