@@ -44,7 +44,7 @@ from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
 from mobility.push_messages import PushMessages, listener_settings
-from mobility.reactor import IReactor
+from mobility.reactor import IReactor, steady
 from mobility.schedule import Recurring
 from mobility.store.connection import connect_writer
 from mobility.store.lock import exclusive_lock
@@ -85,7 +85,7 @@ def makeService(options: Options) -> "ClearingHouseService":
         settings = load(Path(options["config"]))
         destination = log_destination(options, settings.log.destination, settings.source)
         file = LogFile(destination, str(settings.source))
-        return ClearingHouseService(settings, file, cast(IReactor, reactor))
+        return ClearingHouseService(settings, file, steady(reactor))
     except OperatorFault as fault:
         raise refused(fault) from None
 

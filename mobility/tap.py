@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet import defer
@@ -37,7 +36,7 @@ from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
 from mobility.push_federation import around_side, federated_house
-from mobility.reactor import IReactor
+from mobility.reactor import IReactor, steady
 from mobility.schedule import Recurring
 from mobility.sip.call_line import Domain
 from mobility.sip.event_side import EventServices
@@ -84,7 +83,7 @@ def makeService(options: Options) -> "MobilityService":
         file = LogFile(
             log_destination(options, config.log.destination, config.source), str(config.source)
         )
-        return MobilityService(config, file, cast(IReactor, reactor))
+        return MobilityService(config, file, steady(reactor))
     except OperatorFault as fault:
         raise refused(fault) from None
 
