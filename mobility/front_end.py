@@ -262,7 +262,7 @@ class FrontEnd(MultiService):
         """What is told to applications, and wakes the devices that hear nothing of it."""
         config, reactor, log, epoch = ground.config, ground.reactor, ground.log, ground.epoch
         self.channels = EventChannels(
-            alerting=Alerting(self.conversations),
+            alerting=Alerting(self.conversations, self.calls),
             users=self.users,
             guests=self.guests,
             applications=self.applications,

@@ -1,13 +1,15 @@
 """Telling who invites that it rings: a device of the callee has received the invitation.
 
 An invitation waits in the event stream of a phone that sleeps; once one device has asked for its
-events and got it, the caller is shown Alerting in place of Connecting (UCWA InvitationState).
+events and got it, the caller is shown Alerting in place of Connecting (UCWA InvitationState), and
+hears the ringing tone (SIP 180).
 """
 
 import attrs
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.conversation import MESSAGING, PARTICIPANT
+from mobility.domain.calls import Calls
+from mobility.domain.conversation import CALL, MESSAGING, PARTICIPANT
 from mobility.domain.conversation_facts import invitation_fact
 from mobility.domain.conversations import Conversations
 from mobility.domain.facts import Fact, InvitationChanged
@@ -16,31 +18,32 @@ from mobility.domain.states import Progressed, progress_after
 
 
 def rings(fact: Fact) -> bool:
-    """Whether who receives this fact is rung by it, so that the caller is to be told.
-
-    Calls tell of their own progress.
-    """
+    """Whether who receives this fact is rung by it, so that the caller is to be told."""
     return (
         isinstance(fact, InvitationChanged)
         and fact.change == "started"
         and fact.direction == "Incoming"
-        and fact.kind in (MESSAGING, PARTICIPANT)
+        and fact.kind in (MESSAGING, CALL, PARTICIPANT)
     )
 
 
 class Alerting:
     """Follows invitations to their first device."""
 
-    def __init__(self, conversations: Conversations) -> None:
+    def __init__(self, conversations: Conversations, calls: Calls) -> None:
         self._conversations = conversations
+        self._calls = calls
 
     async def received(self, endpoint: Endpoint, invitation_id: str) -> None:
         """`endpoint` has received the invitation; nothing more is told of one that has rung.
 
-        404 when the invitation is over for it.
+        404 when the invitation is over for it, 409 when it is a call that is.
         """
         conversations = self._conversations
         conversation, invitation, _ = conversations.find_invitation(endpoint, invitation_id)
+        if invitation.kind == CALL:
+            await self._calls.alert(endpoint, invitation_id)
+            return
         if invitation.progress:
             return
         async with conversations.lock(conversation.id):

@@ -19,8 +19,8 @@ class Called(StrEnum):
 
 CALL = Machine(
     "call",
-    "A call between two parties.  It is alerting once a device of the callee rings audibly or "
-    "sends early media, and it is answered by one device.",
+    "A call between two parties.  It is alerting once a device of the callee has received it, "
+    "rings audibly or sends early media, and it is answered by one device.",
     ("Ringing",),
     {
         ("Ringing", Called.ALERTED): "Alerting",

@@ -205,7 +205,7 @@ class Calls:
             return conversation.invitations[invitation.id]
 
     async def alert(self, device: Device, invitation_id: str) -> None:
-        """A device rings audibly: the caller is told (SIP 180 Ringing).
+        """A device has received the call, or rings audibly: the caller is told (SIP 180 Ringing).
 
         409 when the invitation is over or is not the device's to answer.
         """

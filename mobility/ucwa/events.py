@@ -154,6 +154,10 @@ class EventChannels:
         self._untold: deque[Telling] = deque()
         self._next_turn: IDelayedCall | None = None
         """When the rest of `_untold` is told."""
+        self._received: list[tuple[Endpoint, str]] = []
+        """Invitations that rang applications in this turn: what began them is in memory only once
+        who made them goes on."""
+        self._ringing: IDelayedCall | None = None
 
     @property
     def parked(self) -> int:
@@ -359,7 +363,15 @@ class EventChannels:
         for told in action.events:
             fact = cast("Entry", told.event).fact
             if isinstance(fact, InvitationChanged) and rings(fact):
-                ensureDeferred(self._rang(seat.endpoint, fact.id))
+                self._received.append((seat.endpoint, fact.id))
+        if self._received and self._ringing is None:
+            self._ringing = self._clock.callLater(0, self._ring)
+
+    def _ring(self) -> None:
+        self._ringing = None
+        received, self._received = self._received, []
+        for endpoint, invitation_id in received:
+            ensureDeferred(self._rang(endpoint, invitation_id))
 
     async def _rang(self, endpoint: Endpoint, invitation_id: str) -> None:
         """The application has received an invitation that rings it."""
@@ -431,8 +443,9 @@ class EventChannels:
 
     def stop(self) -> None:
         """Stop the clock; nothing is parked any more."""
-        for call in (self._timer, self._next_turn):
+        for call in (self._timer, self._next_turn, self._ringing):
             if call is not None:
                 call.cancel()
-        self._timer = self._next_turn = None
+        self._timer = self._next_turn = self._ringing = None
         self._untold.clear()
+        self._received.clear()

@@ -258,11 +258,12 @@ class Person:
 
         Raises Stopped when it does not come.
         """
-        for _ in range(ROUNDS):
+        for listened in range(ROUNDS + 1):
             found = self.heard(kind, rel, within, **properties)
             if found is not None:
                 return found
-            await self._listen(kind, rel)
+            if listened < ROUNDS:
+                await self._listen(kind, rel)
         where = f" in {within}" if within else ""
         with_these = f" with {properties}" if properties else ""
         raise Stopped(f"{self.uri} waited in vain for {rel} {kind}{where}{with_these}")

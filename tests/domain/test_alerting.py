@@ -20,7 +20,11 @@ class AlertingTests(TestCase):
         self.world.told(self.alice, self.phone, self.desk)
 
     def received(self, endpoint: Endpoint) -> Deferred[None]:
-        return running(Alerting(self.world.conversations).received(endpoint, self.invitation.id))
+        return self.rung(endpoint, self.invitation)
+
+    def rung(self, endpoint: Endpoint, invitation: Invitation) -> Deferred[None]:
+        alerting = Alerting(self.world.conversations, self.world.calls)
+        return running(alerting.received(endpoint, invitation.id))
 
     def test_first_device(self) -> None:
         """The first device's receipt is told to the caller, and stored; the second one's is not."""

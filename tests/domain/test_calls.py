@@ -6,6 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Endpoint
 from mobility.domain.call import CallEnd
 from mobility.domain.call_policy import CallPolicy
@@ -250,6 +251,44 @@ class AnswerTests(CallTestCase):
         for device in (self.bob, self.desk):
             done(running(self.world.calls.alert(device, invitation.id)))
         self.assertEqual(self.world.told(self.alice), ["invitation updated Outgoing Alerting"])
+
+
+class ReceiptTests(CallTestCase):
+    def received(self, device: Endpoint, invitation: Invitation) -> Deferred[None]:
+        alerting = Alerting(self.world.conversations, self.world.calls)
+        return running(alerting.received(device, invitation.id))
+
+    def test_first_device(self) -> None:
+        """The call alerts once an application of the callee has received it, which the caller is
+        told once; it is answered as before."""
+        invitation = self.call(self.alice)
+        self.world.told(self.alice, self.bob, self.desk)
+        done(self.received(self.desk, invitation))
+        done(self.received(self.bob, invitation))
+        self.assertEqual(self.world.told(self.alice), ["invitation updated Outgoing Alerting"])
+        self.assertEqual(self.world.told(self.bob, self.desk), [])
+        done(self.accept(self.bob, invitation))
+        completed = [one for one in self.world.told(self.alice) if "invitation completed" in one]
+        self.assertEqual(completed, ["invitation completed Outgoing Connected by Bob"])
+
+    def test_unanswered(self) -> None:
+        """A call that alerts expires like one that nobody has received."""
+        invitation = self.call(self.alice)
+        done(self.received(self.bob, invitation))
+        self.world.told(self.alice)
+        self.world.advance(31)
+        self.assertIn("invitation completed", " ".join(self.world.told(self.alice)))
+
+    def test_answered_meanwhile(self) -> None:
+        """What another device receives after the answer is refused, and told to nobody."""
+        invitation = self.call(self.alice)
+        self.world.ledger.hold()
+        accepting = self.accept(self.bob, invitation)
+        late = self.received(self.desk, invitation)
+        self.world.ledger.release()
+        done(accepting)
+        self.failureResultOf(late, Refusal)
+        self.assertNotIn("invitation updated", " ".join(self.world.told(self.alice)))
 
 
 class EndTests(CallTestCase):

@@ -231,7 +231,8 @@ class People(RuleBasedStateMachine):
             case "accept":
                 self.attempt(world.messaging.accept(endpoint, invitation.id))
             case "receive":
-                self.attempt(Alerting(world.conversations).received(endpoint, invitation.id))
+                alerting = Alerting(world.conversations, world.calls)
+                self.attempt(alerting.received(endpoint, invitation.id))
             case "cancel":
                 self.attempt(world.conversations.cancel(endpoint, invitation.id, now))
             case _:

@@ -53,6 +53,7 @@ class BaresipCallTests(TestCase):
         links = ringing["_embedded"]["audioVideoInvitation"]["_links"]
         offer = unquote_plus(links["mediaOffer"]["href"].partition(",")[2])
         self.assertIn("m=audio ", offer)
+        await phone.told(control, "CALL_RINGING")
         await self.bob.describe(links["acceptWithAnswer"]["href"], sdp())
         await phone.told(control, "CALL_ESTABLISHED")
         await self.bob.event("completed", "audioVideoInvitation", state="Connected")
@@ -63,7 +64,7 @@ class BaresipCallTests(TestCase):
         control.transport.loseConnection()
 
     async def test_phone_calls_over_udp(self) -> None:
-        """Baresip calls an application over UDP, which answers, and hangs up."""
+        """Baresip calls an application over UDP, hears that it rings, is answered, and hangs up."""
         await self._phone_calls("udp")
 
     async def test_phone_calls_over_tcp(self) -> None:

@@ -225,6 +225,19 @@ class AnswerTests(CallTestCase):
         shown = await self.alice.document(f"{location}/audioVideoNegotiation")
         self.assertIn("mediaProvisionalAnswer", shown["_links"])
 
+    async def test_rings_unanswered(self) -> None:
+        """The caller is told that it rings, and that nobody answered in time."""
+        self.accepted(await self.start(self.alice), 201)
+        await self.rung(self.bob)
+        await self.service.settle()
+        (rings,) = self.of(await self.alice.events(), "audioVideoInvitation", "updated")
+        self.assertEqual(rings.resource["state"], "Alerting")
+        self.clock.advance(31)
+        await self.service.settle()
+        told = await self.alice.events()
+        (over,) = self.of(told, "audioVideoInvitation", "completed")
+        self.assertEqual(over.event["reason"]["subcode"], "Timeout")
+
     async def test_answered_elsewhere(self) -> None:
         """The device that did not answer is told so."""
         desk = await self.device("bob", EndpointId="desk")

@@ -259,6 +259,24 @@ class AlertingTests(UcwaTestCase):
         await self.desk.events()
         self.assertTrue(await self.alice.nothing_more())
 
+    async def test_waiting_for_it(self) -> None:
+        """A device that waits for its events when somebody invites rings at once."""
+        await self.phone.events()
+        await self.service.settle()
+        await self.alice.events()
+        waiting = self.phone.park()
+        body = {"to": uri("bob"), "operationId": "2"}
+        await self.alice.post("communication/messagingInvitations", body)
+        (started, *_) = self.phone.take(await waiting)
+        self.assertEqual(started.brief, ("communication", "messagingInvitation", "started"))
+        await self.service.settle()
+        rings = [
+            told.resource["state"]
+            for told in await self.alice.events()
+            if told.rel == "messagingInvitation"
+        ]
+        self.assertEqual(rings, ["Connecting", "Alerting"])
+
     async def test_after_a_restart(self) -> None:
         """Another process knows that it has rung."""
         await self.phone.events()

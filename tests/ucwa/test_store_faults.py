@@ -93,6 +93,7 @@ class StoreFaultTests(UcwaTestCase):
         self.client = bob
         started, *_ = told = await bob.events()
         self.assertEqual([event.type for event in told].count("started"), 1)
+        await self.service.settle()  # that it rings is written, too
         accept = converted(f"{location}/accept", alice, bob)
         self.accepted(await self.once_protected("POST", accept), 204)
         await bob.events()

@@ -23,6 +23,9 @@ MEDIA = {
 BOTH = MEDIA["startAudioVideo"]
 HELD = ("audio:inactive", "video:inactive")
 
+UNANSWERED_S = 51
+"""By then a call is over that nobody answers, with 20 s until voicemail and 30 s for that."""
+
 
 def offer(*streams: str) -> dict[str, str]:
     """The link that carries an offer."""
@@ -153,7 +156,8 @@ async def in_vain(stage: Stage) -> None:
     await alice.post(started, "cancel")
     await bob.hears("completed", "audioVideoInvitation")
     await ring(alice, bob, "unanswered")
-    await stage.pass_time(31)
+    await alice.hears("updated", "audioVideoInvitation", state="Alerting")
+    await stage.pass_time(UNANSWERED_S)
     await alice.hears("completed", "audioVideoInvitation", operationId="unanswered")
     _, ringing = await ring(alice, bob, "misfit")
     sent = await bob.send(
