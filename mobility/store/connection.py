@@ -88,6 +88,10 @@ def reason(error: BaseException) -> str:
     return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
+DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+"""How the names of the faults begin that no trying again mends."""
+
+
 @contextmanager
 def startup_faults(path: Path) -> Iterator[None]:
     """What goes wrong with the file before the reactor runs is the operator's to mend."""
@@ -95,6 +99,10 @@ def startup_faults(path: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        raise OperatorFault(str(path), f"the database cannot be used ({reason(cause)})") from error
+        name = reason(cause)
+        problem = f"the database cannot be used ({name})"
+        if name.startswith(DAMAGE):
+            problem += "; it is damaged, or no database at all: put a copy of it back"
+        raise OperatorFault(str(path), problem) from error
     except OSError as error:
         raise OperatorFault(str(path), f"the database cannot be used ({error.strerror})") from error

@@ -126,8 +126,17 @@ class MigrateTests(SynchronousTestCase):
         """A file that is no database is refused and stays as it is."""
         self.path.write_text("name = value\n" * 200)
         fault = self.assertRaises(OperatorFault, migrate, self.path)
-        self.assertIn("SQLITE_NOTADB", str(fault))
+        self.assertIn("(SQLITE_NOTADB); it is damaged, or no database at all", str(fault))
         self.assertEqual(self.path.read_text(), "name = value\n" * 200)
+
+    def test_damaged(self) -> None:
+        """A database whose pages are gone is refused, with what there is to do."""
+        migrate(self.path)
+        with self.path.open("r+b") as file:
+            file.truncate(20_000)
+        fault = self.assertRaises(OperatorFault, migrate, self.path)
+        self.assertIn("(SQLITE_CORRUPT); it is damaged", str(fault))
+        self.assertEqual(self.path.stat().st_size, 20_000)
 
     def test_missing_directory(self) -> None:
         """A database in a directory that does not exist is the operator's to mend."""
