@@ -1,4 +1,4 @@
-"""A front end whose time can be moved on: `twistd` under a `time.time` that jumps.
+"""A front end whose time can be moved on: `twistd` under clocks that jump.
 
     python -m tests.conformance.clocked SOCKET -n mobility --config FILE
 
@@ -11,20 +11,23 @@ import time
 
 
 class MovableTime:
-    """The system's clock, and how far it has been moved on (seconds)."""
+    """The system's clocks, and how far they have been moved on (seconds)."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
-        self._real = time.time
+        self._of_day, self._steady = time.time, time.monotonic
 
-    def seconds(self) -> float:
-        return self._real() + self.ahead_s
+    def of_day(self) -> float:
+        return self._of_day() + self.ahead_s
+
+    def steady(self) -> float:
+        return self._steady() + self.ahead_s
 
 
 def main(arguments: list[str]) -> None:
     """Run twistd with `arguments[1:]`; `arguments[0]` is the socket it is told on."""
     clock = MovableTime()
-    time.time = clock.seconds
+    time.time, time.monotonic = clock.of_day, clock.steady
     # Twisted takes time.time when it is imported, which therefore comes after.
     from twisted.scripts.twistd import run
 
