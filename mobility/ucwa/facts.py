@@ -440,7 +440,10 @@ def _watched(hrefs: Hrefs, fact: facts.ContactWatched) -> Iterator[Sent]:
 def _contact_list(hrefs: Hrefs, fact: facts.ContactListChanged) -> Sent:
     rel, href = documents.group_rel(fact.group_id), documents.group_href(hrefs, fact.group_id)
     if not fact.uri:
-        return "people", hrefs.of("people"), _event(rel, href, fact.change)
+        event = _event(rel, href, fact.change)
+        if fact.change != "updated":
+            event["in"] = {"rel": "myGroups", "href": hrefs.of("people/groups")}
+        return "people", hrefs.of("people"), event
     if not fact.group_id:
         rel, href = "myContacts", hrefs.of("people/contacts")
     event = _event("contact", hrefs.person(fact.uri), fact.change)

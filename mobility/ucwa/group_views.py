@@ -106,6 +106,11 @@ async def _shown(ucwa: Ucwa, call: Call, found: DistributionGroup) -> Document:
     )
 
 
+def _place(kind: str) -> str:
+    """The `in` of an event of a group itself: what comes or goes does so in the list of them."""
+    return "" if kind == "updated" else "myGroups"
+
+
 def _group(
     group_id: str, own: tuple[tuple[str, Priority], ...], members: Priority, within: str
 ) -> Resource:
@@ -115,7 +120,7 @@ def _group(
         f"people/groups/{group_id}",
         (Operation("GET", of_everybody(group_id)),),
         events=(
-            *(Event(kind, "people", priority) for kind, priority in own),
+            *(Event(kind, "people", priority, _place(kind)) for kind, priority in own),
             *(
                 Event(kind, "people", members, within, about="contact")
                 for kind in ("added", "deleted")
@@ -143,7 +148,9 @@ RESOURCES = (
         "distributionGroup",
         "people/distributionGroups/{group}",
         (Operation("GET", get_distribution_group),),
-        events=tuple(Event(kind, "people", HIGH) for kind in ("added", "updated", "deleted")),
+        events=tuple(
+            Event(kind, "people", HIGH, _place(kind)) for kind in ("added", "updated", "deleted")
+        ),
     ),
     Resource(
         "expandDistributionGroup",

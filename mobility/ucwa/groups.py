@@ -273,7 +273,8 @@ RESOURCES = (
             Operation("DELETE", delete_group, (204,), refusals=(BUILTIN,)),
         ),
         events=(
-            *(Event(kind, "people", Priority.HIGH) for kind in ("added", "updated", "deleted")),
+            Event("updated", "people", Priority.HIGH),
+            *(Event(kind, "people", Priority.HIGH, "myGroups") for kind in ("added", "deleted")),
             *(
                 Event(kind, "people", Priority.HIGH, "group", about="contact")
                 for kind in ("added", "deleted")

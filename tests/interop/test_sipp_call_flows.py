@@ -216,6 +216,8 @@ TRANSFERS = scenario(
     response(202),
     request("NOTIFY", "Event: refer", "SIP/2.0 100"),
     answer(200, "OK"),
+    request("NOTIFY", "Event: refer", "SIP/2.0 180"),
+    answer(200, "OK"),
     request("NOTIFY", "Subscription-State: terminated", "SIP/2.0 200 OK"),
     answer(200, "OK"),
     BYED,

@@ -330,15 +330,16 @@ class SubscriptionTests(GroupsTestCase):
         self.assertEqual(
             [(event.rel, event.type, event.within) for event in told],
             [
-                ("group", "added", ""),
+                ("group", "added", "myGroups"),
                 ("contact", "added", "group"),
                 ("contact", "added", "myContacts"),
                 ("contact", "added", "pinnedGroup"),
                 ("group", "updated", ""),
-                ("group", "deleted", ""),
+                ("group", "deleted", "myGroups"),
             ],
         )
         self.assertEqual({event.sender for event in told}, {"people"})
+        self.assertEqual(told[0].event["in"]["href"], f"{self.alice.href}/people/groups")
         self.assertEqual(told[0].href, sales["_links"]["self"]["href"])
         self.assertEqual(told[1].event["in"]["href"], sales["_links"]["self"]["href"])
         self.assertEqual(told[1].href, f"{self.alice.href}/people/bob@example.test")
