@@ -74,6 +74,10 @@ SPARSE = {
 UNSTEADY = frozenset({"mediaRelayAccessToken"})
 """Rels of what is made anew for each GET: credentials."""
 
+MOVING = frozenset({("conversation", "expirationTime")})
+"""Properties that change by themselves: when an idle conversation ends is known once it is looked
+for idle ones."""
+
 MANY = frozenset(
     {
         ("participants", "participant"),

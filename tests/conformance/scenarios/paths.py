@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from mobility.ucwa.declaration import Resource
 from mobility.ucwa.hrefs import APPLICATIONS, REFERENCE_APPLICATIONS
 from mobility.ucwa.resources import RESOURCES
-from tests.conformance import differences
 from tests.conformance.clocks import Stopped
 from tests.conformance.scenarios.contacts import make_group
 from tests.conformance.scenarios.messaging import talk
 from tests.conformance.scenarios.presence import subscribe
-from tests.conformance.scenarios.rules import everything
+from tests.conformance.scenarios.rules import everything, same
 from tests.conformance.stage import Scenario, Stage
 
 OWN = re.compile(rf"{APPLICATIONS}/([^/?]+)/?([^?]*)")
@@ -33,7 +32,7 @@ async def paths(stage: Stage) -> None:
     for shown in await everything(alice):
         for href in other_paths(shown.rel, shown.href):
             again = await alice.fetch(href, shown.rel)
-            if again != shown and shown.rel not in differences.UNSTEADY:
+            if not same(shown, again):
                 raise Stopped(f"{href} shows another {shown.rel} than {shown.href}")
             found += 1
     if found < FEWEST:
