@@ -79,12 +79,12 @@ class DistributionGroupTests(GroupViewsTestCase):
         )
         body = {"displayName": "Eating", "smtpAddress": "Lunch@example.test"}
         self.accepted(await self.alice.post("people/groups/addToContactList", body), 204)
-        self.assertEqual(await self.told(), [("distributionGroup", "added", "")])
+        self.assertEqual(await self.told(), [("distributionGroup", "added", "myGroups")])
         links = (await self.alice.document("people/groups?expand=false"))["_links"]
         self.assertEqual(links["distributionGroup"], [{"href": shown["_links"]["self"]["href"]}])
         removed = await self.alice.post(shown["_links"]["removeFromContactList"]["href"])
         self.accepted(removed, 204)
-        self.assertEqual(await self.told(), [("distributionGroup", "deleted", "")])
+        self.assertEqual(await self.told(), [("distributionGroup", "deleted", "myGroups")])
         gone = await self.alice.post(shown["_links"]["removeFromContactList"]["href"])
         self.refused(gone, 404, "NotFound", "ResourceNotFound")
 
@@ -160,7 +160,7 @@ class DistributionGroupTests(GroupViewsTestCase):
         await self.service.restart()
         await self.alice.post(START)
         await self.service.front_end.distribution_groups.remove(LUNCH.uri)
-        self.assertEqual(await self.told(), [("distributionGroup", "deleted", "")])
+        self.assertEqual(await self.told(), [("distributionGroup", "deleted", "myGroups")])
         groups = (await self.alice.document("people/groups"))["_embedded"]
         self.assertEqual(groups["distributionGroup"], [])
         self.assertTrue(await bob.nothing_more())
@@ -201,12 +201,12 @@ class VirtualGroupTests(GroupViewsTestCase):
         self.assertEqual(
             told,
             [
-                ("delegatesGroup", "added", ""),
+                ("delegatesGroup", "added", "myGroups"),
                 ("contact", "added", "delegatesGroup"),
-                ("delegatorsGroup", "added", ""),
+                ("delegatorsGroup", "added", "myGroups"),
                 ("contact", "added", "delegatorsGroup"),
                 ("contact", "deleted", "delegatorsGroup"),
-                ("delegatorsGroup", "deleted", ""),
+                ("delegatorsGroup", "deleted", "myGroups"),
             ],
         )
 
@@ -220,7 +220,8 @@ class VirtualGroupTests(GroupViewsTestCase):
         self.clock.advance(15)
         told = [one for one in await self.told() if one[0] == "myOrganizationGroup"]
         self.assertEqual(
-            told, [("myOrganizationGroup", "added", ""), ("myOrganizationGroup", "updated", "")]
+            told,
+            [("myOrganizationGroup", "added", "myGroups"), ("myOrganizationGroup", "updated", "")],
         )
         bob = await self.service.sign_in("bob")
         shown = await bob.document("people/contacts?groupId=organization")
