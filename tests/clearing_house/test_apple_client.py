@@ -7,43 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mobility.push_doubles.apns import Reply
 from mobility.push_doubles.providers import APP, KEY_ID, TEAM, Providers
+from tests.clearing_house.sender import Sender
 
 TOKEN = "ab" * 32
 ALERT = {"aps": {"alert": "Hello"}}
-
-
-class _Client(ProcessProtocol):
-    """Feeds a child process, and gathers what it prints."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        self._printed = b""
-        self._errors = b""
-        self.ended: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.write(self._text)
-        transport.closeStdin()
-
-    def outReceived(self, data: bytes) -> None:
-        self._printed += data
-
-    def errReceived(self, data: bytes) -> None:
-        self._errors += data
-
-    def processEnded(self, reason: Failure) -> None:
-        if getattr(reason.value, "exitCode", 1):
-            self.ended.errback(RuntimeError(self._errors.decode("utf-8", "replace")))
-        else:
-            self.ended.callback(self._printed)
 
 
 class AppleClientTests(TestCase):
@@ -74,7 +45,7 @@ class AppleClientTests(TestCase):
             "pushes": [{"token": TOKEN, "payload": ALERT, **one} for one in pushes],
             **changes,
         }
-        client = _Client(json.dumps(told).encode())
+        client = Sender(json.dumps(told).encode())
         command = [sys.executable, "-m", "tests.clearing_house.apple_client"]
         reactor.spawnProcess(  # type: ignore[attr-defined]
             client, command[0], command, env=None, path=str(Path(__file__).parents[2])

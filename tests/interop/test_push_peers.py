@@ -12,10 +12,8 @@ from typing import Any
 import treq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.protocols.portforward import ProxyFactory
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mobility.push.wire import Device
@@ -23,37 +21,11 @@ from mobility.push_doubles.fcm import fault
 from mobility.push_doubles.listening import ServerTls, listen
 from mobility.push_doubles.providers import APP, SUBJECT, Providers
 from tests.clearing_house.running import RunningCase, push
+from tests.clearing_house.sender import Sender
 from tests.interop.child import RETRY_S, Child, cannot_run, free_port, program, run
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "web-push-testing"
-
-
-class _Sender(ProcessProtocol):
-    """Feeds a child process, and gathers what it prints."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        self._printed = b""
-        self._errors = b""
-        self.ended: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.write(self._text)
-        transport.closeStdin()
-
-    def outReceived(self, data: bytes) -> None:
-        self._printed += data
-
-    def errReceived(self, data: bytes) -> None:
-        self._errors += data
-
-    def processEnded(self, reason: Failure) -> None:
-        if getattr(reason.value, "exitCode", 1):
-            self.ended.errback(RuntimeError(self._errors.decode("utf-8", "replace")))
-        else:
-            self.ended.callback(self._printed)
 
 
 class SenderCase(TestCase):
@@ -71,7 +43,7 @@ class SenderCase(TestCase):
 
     async def send(self, module: str, told: dict[str, Any]) -> list[Any]:
         """What `python -m tests.interop.MODULE` prints of what it is told."""
-        sender = _Sender(json.dumps(told).encode())
+        sender = Sender(json.dumps(told).encode())
         command = [sys.executable, "-m", f"tests.interop.{module}"]
         environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(self.directory / "ca.pem")}
         reactor.spawnProcess(  # type: ignore[attr-defined]
