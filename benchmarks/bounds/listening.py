@@ -10,6 +10,9 @@ from twisted.web.server import Request, Site
 
 BACKLOG = 4096
 
+IDLE_S = 600
+"""Longer than Twisted's 60 s: on a busy machine everybody signs in to the front end meanwhile."""
+
 
 class QuietSite(Site):
     """A site without the default access log, which would halve it."""
@@ -27,5 +30,5 @@ def serve(root: Resource) -> None:
     port, certificate, key = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     pem = certificate.read_text() + key.read_text()
     options = ssl.PrivateCertificate.loadPEM(pem).options()
-    reactor.listenSSL(port, QuietSite(root), options, BACKLOG, "127.0.0.1")
+    reactor.listenSSL(port, QuietSite(root, timeout=IDLE_S), options, BACKLOG, "127.0.0.1")
     reactor.run()
