@@ -42,6 +42,9 @@ class CalledLeg(Leg):
     def call_id(self) -> str:
         return self.dialog.call_id
 
+    def glare_s(self) -> float:
+        return self.core.between(0.0, 2.0)
+
     def progress(self, status: int, description: str = "") -> None:
         """Send a provisional response (180, 181, 183), with early media."""
         if self.state != "Ringing":
@@ -109,7 +112,7 @@ class CalledLeg(Leg):
         self._asks_late = not self.offer
         self.dialog.early = False
         self._becomes(Legged.ANSWERED)
-        self.keep_session(agreed)
+        self.keeping.keep(agreed)
         self._two_hundred = TwoHundred(self.core, self.incoming, response, self._unacknowledged)
 
     def refuse(

@@ -64,7 +64,6 @@ class CallingLeg(Leg):
         self._tag = core.new_tag()
         self._number = 0
         self._attempts = 0
-        self._interval_s = session_timer.SESSION_EXPIRES_S
         self._request: Request | None = None
         self._early: dict[str, _Early] = {}
         self._reasons: tuple[str, ...] = ()
@@ -100,10 +99,8 @@ class CallingLeg(Leg):
             method="INVITE",
             uri=wanted.uri,
         )
-        expires = ("Session-Expires", str(self._interval_s))
-        least = ("Min-SE", str(max(session_timer.MIN_SE_S, self._least_s)))
         own = self.own_fields() if wanted.offer else self._own_without_offer()
-        fields = [*own, expires, least, *wanted.fields]
+        fields = [*own, *self.keeping.fields(), *wanted.fields]
         add(request, fields, wanted.offer)
         if wanted.beside is not None:
             add(request, wanted.about)
@@ -112,11 +109,8 @@ class CallingLeg(Leg):
         self._request = request
         self.path.invite(request, partial(self._responded, request))
 
-    @property
-    def _least_s(self) -> int:
-        """Min-SE, which a retry after 422 takes over (RFC 4028 section 7.3)."""
-        longer = self._interval_s > session_timer.SESSION_EXPIRES_S
-        return self._interval_s if longer else 0
+    def glare_s(self) -> float:
+        return self.core.between(2.1, 4.0)
 
     def acknowledge(self, answer: str) -> None:
         if self.state == "Accepted":
@@ -235,7 +229,7 @@ class CallingLeg(Leg):
         self.is_focus = any("isfocus" in one.parameters for one in response.addresses("Contact"))
         try:
             description = description_of(response) or (early.description if early else "")
-            self.keep_session(session_timer.agreed(response) or session_timer.ALONE)
+            self.keeping.keep(session_timer.agreed(response) or session_timer.ALONE)
         except (Malformed, SipRefusal):
             description = ""
         self.remote = description
@@ -302,10 +296,8 @@ class CallingLeg(Leg):
     def _again(self, response: Response) -> bool:
         """Try with what the response asks for.  Raises Malformed."""
         if response.status == 422:
-            interval_s = session_timer.wanted(response)
-            if interval_s is None or interval_s == self._interval_s:
+            if not self.keeping.lengthen(response):
                 return False
-            self._interval_s = interval_s
         elif response.status in UNWANTED and self._invitation.beside is not None:
             self._invitation = attrs.evolve(self._invitation, beside=None)
         else:

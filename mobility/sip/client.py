@@ -5,12 +5,14 @@ one.  `Client.send` gives it to one way after the other (`mobility.sip.routing.W
 that is there, or a target) until one answers:
 
 - Each try is a transaction of its own, with all its timers and, over UDP, its retransmissions.  The
-  next way is tried on 503, on a transport error, and when nothing was heard for `ATTEMPT_S` while
-  there is a next one.
+  next way is tried on 503, unless it leads to the same place, on a transport error, and when
+  nothing was heard for `ATTEMPT_S` while there is a next one.  If all are in vain a 503 that was
+  heard is the answer.
 - `on_response` is called with each provisional response but 100, and with the final one.  Where
   there is none it is called with one made here: 408 for silence, 503 where nobody could be
-  reached (RFC 3261 section 8.1.3.1), 487 for what was cancelled first; `Sending.local` is true
-  then.  It is called later than `send` returns, or before, and must not raise.
+  reached (RFC 3261 section 8.1.3.1), 487 for what was cancelled first; it was not `heard`, and
+  `Sending.local` is true then.  It is called later than `send` returns, or before, and must not
+  raise.
 - An INVITE may be answered by several 2xx, and by the same one again: each calls `on_response`, and
   each time the caller sends the ACK (`Dialog.acknowledge`) with `Client.pass_on`.  The ACK of
   another final response is the transaction's.  `Client.hang_up` ends a 2xx that nobody wants.
@@ -28,7 +30,7 @@ For a request within a dialog: `client.send(request, ways_of(request, flow), on_
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -200,6 +202,7 @@ class Client:
     async def _try(self, sending: Sending, request: Request, ways: list[Way]) -> None:
         deadline = self.clock.seconds() + LIFETIME_S
         last: Response | None = None
+        unavailable: set[tuple[str, int]] = set()
         for number, way in enumerate(ways):
             hops = await self._hops(way, request)
             if request.method == "MESSAGE":
@@ -209,6 +212,8 @@ class Client:
             for place, hop in enumerate(hops):
                 if self.clock.seconds() >= deadline:
                     break
+                if _is_at(hop, unavailable, request):
+                    continue
                 flow = await self._flow(hop, way)
                 if sending.finished or (last is not None and sending.cancelled is not None):
                     break
@@ -216,9 +221,13 @@ class Client:
                     more = place + 1 < len(hops) or number + 1 < len(ways)
                     done: Deferred[Response | None] = Deferred()
                     self._attempt(sending, request, flow, done.callback, more=more)
-                    last = await done
-                    if last is None:
+                    answer = await done
+                    if answer is None:
                         return
+                    if answer.heard:
+                        unavailable.add(flow.source)
+                    if answer.heard or last is None or not last.heard:
+                        last = answer
         sending.finish(last or sending.made(513 if sending.too_large else 503))
 
     async def _hops(self, way: Way, request: Request) -> Sequence[Hop | Flow]:
@@ -315,6 +324,15 @@ class Client:
                 "ms": round((self.clock.seconds() - sending.began_at) * 1000, 3),
             },
         )
+
+
+def _is_at(hop: Hop | Flow, sources: Set[tuple[str, int]], request: Request) -> bool:
+    """Whether a hop leads to where one of these is: within a dialog, whatever the port, since who
+    has called over a connection is reached at another one."""
+    address, port = (hop.address, hop.port) if isinstance(hop, Hop) else hop.source
+    if "tag" in request.to.parameters:
+        return any(known == address for known, _ in sources)
+    return (address, port) in sources
 
 
 def _size(request: Request) -> int:

@@ -6,7 +6,6 @@ This module has what both kinds of legs do within a dialog; `mobility.sip.called
 INVITEs, `mobility.sip.calling_leg` sends them.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -27,10 +26,10 @@ from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised
 from mobility.sip.leg_states import LEG, Legged
 from mobility.sip.message import Request, Response
+from mobility.sip.mid_dialog import ends_call
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.reoffer import Path, Reoffer
-from mobility.sip.session_timer import Agreed
-from mobility.sip.transactions import Timer
+from mobility.sip.session_keeping import SessionKeeping
 from mobility.sip.two_hundred import TwoHundred
 
 BUSY_OFFERS_S = 2
@@ -96,7 +95,8 @@ class Owner(Protocol):
 class Leg:
     """What both kinds of legs have in common.  It is the Conversant of its dialog.
 
-    `local` is the description that this end has given last and `remote` that of the peer.
+    `local` is the description that this end has given last and `remote` that of the peer, of those
+    that were agreed on.
     """
 
     dialog: Dialog
@@ -110,6 +110,8 @@ class Leg:
         self.remote = ""
         self._serving: Incoming | None = None
         """An INVITE or UPDATE within the dialog whose offer waits for its answer."""
+        self._offered = ""
+        """That offer."""
         self._two_hundred: TwoHundred | None = None
         """A 2xx of ours that waits for its ACK."""
         self.asking: Reoffer | None = None
@@ -120,7 +122,7 @@ class Leg:
         """Whether the 2xx that waits for its ACK has offered, so that the ACK answers."""
         self.acks: dict[int, Request] = {}
         self._allows: frozenset[str] = frozenset()
-        self._session: Timer | None = None
+        self.keeping = SessionKeeping(core, self._refresh, self.lose)
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +166,7 @@ class Leg:
                 self.reoffer(description)
             return
         self.local = description = continued(self.local, description)
+        self.remote = self._offered
         self._accept(incoming, description)
         self._offer_next()
 
@@ -262,12 +265,12 @@ class Leg:
     def _reinvited(self, incoming: Incoming) -> None:
         """RFC 3261 section 14.2."""
         request = incoming.request
-        if self.asking is not None:
+        description = description_of(request)
+        if self._crosses(description != self.remote):
             raise SipRefusal(491)
-        if self.state != "Confirmed" or self._serving is not None or self._two_hundred is not None:
+        if self.state != "Confirmed" or self.is_answering:
             raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
         check_session(request)
-        description = description_of(request)
         self._refreshed_by(incoming)
         incoming.cancelled = lambda _: self._withdrawn(incoming)
         if not description:
@@ -284,7 +287,7 @@ class Leg:
         check_session(request)
         description = description_of(request)
         if description:
-            if self.asking is not None:
+            if self._crosses(description != self.remote) or self._asks_late:
                 raise SipRefusal(491)
             if self.state != "Confirmed" or self._serving is not None:
                 raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
@@ -296,14 +299,23 @@ class Leg:
         else:
             self._take(incoming, description)
 
+    def _crosses(self, is_new: bool) -> bool:
+        """Whether a request of the peer crosses an offer of ours: one that offers something new
+        also while ours waits to be sent again."""
+        return self.asking is not None and (is_new or self.asking.is_sent)
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an INVITE or UPDATE of the peer is under way."""
+        return self._serving is not None or self._two_hundred is not None
+
     def _refreshed_by(self, incoming: Incoming) -> None:
         """The peer says where it is reached from now on.  Raises Malformed."""
         self.dialog.refresh(incoming.request)
         self.path.heard(incoming.flow)
 
     def _take(self, incoming: Incoming, description: str) -> None:
-        self._serving = incoming
-        self.remote = description
+        self._serving, self._offered = incoming, description
         self.owner.offered(self, description)
 
     def _withdrawn(self, incoming: Incoming) -> None:
@@ -318,7 +330,7 @@ class Leg:
         fields += self.own_answer()
         response = incoming.request.respond(200, incoming.tag)
         add(response, fields, description)
-        self.keep_session(agreed)
+        self.keeping.keep(agreed)
         if request.method == "INVITE":
             self._two_hundred = TwoHundred(self.core, incoming, response, self._unacknowledged)
         else:
@@ -331,7 +343,7 @@ class Leg:
 
     def _offer_next(self) -> None:
         """Send the new offer that waits, if it can be sent now."""
-        busy = self.asking or self._serving or self._two_hundred
+        busy = self.asking is not None or self.is_answering
         if self._next_offer and self.state == "Confirmed" and not busy:
             self.asking = self._next_offer.pop()
             self.asking.send()
@@ -346,12 +358,20 @@ class Leg:
             self.owner.agreed(self, description)
         self._offer_next()
 
-    def not_reoffered(self, asking: Reoffer, status: int) -> None:
+    def not_reoffered(self, asking: Reoffer, response: Response) -> None:
         """It has refused it."""
         self.asking = None
-        if not asking.refreshes:
-            self.owner.disagreed(self, status)
+        if asking.refreshes:
+            self.keeping.failed(response)
+        else:
+            self.keeping.go_on()
+            self.owner.disagreed(self, response.status)
         self._offer_next()
+
+    def glare_s(self) -> float:
+        """How long to wait after 491: who has made the Call-ID waits longer (RFC 3261 section
+        14.1)."""
+        raise NotImplementedError
 
     def lose(self) -> None:
         """The peer does not know the dialog any more, or does not answer (RFC 3261 section
@@ -365,47 +385,49 @@ class Leg:
 
     # -- session timers --------------------------------------------------------------------------
 
-    def keep_session(self, agreed: Agreed | None) -> None:
-        if self._session is not None:
-            self._session.cancel()
-            self._session = None
-        if agreed is not None and not self.is_over:
-            act = self._refresh if agreed.ours else self.lose
-            self._session = self.core.later(agreed.due_s, self._due(act))
-
-    def _due(self, act: Callable[[], None]) -> Callable[[], None]:
-        def due() -> None:
-            self._session = None
-            act()
-
-        return due
-
     def _refresh(self) -> None:
         """Ask the peer whether it is still there: with UPDATE if it takes that."""
         if self.is_over:
             return
         if "update" in self._allows:
             request = self.dialog.request("UPDATE")
-            request.set("Supported", SUPPORTED)
-            request.set("Session-Expires", f"{session_timer.SESSION_EXPIRES_S};refresher=uac")
+            add(request, [("Supported", SUPPORTED), *self.keeping.fields(session_timer.UAC)])
             self.path.send(request, self._refreshed)
-        elif self.state == "Confirmed" and not self._next_offer:
+        elif self.state == "Confirmed" and self.asking is None and not self._next_offer:
             self._next_offer = [Reoffer(self, self.local, refreshes=True)]
             self._offer_next()
+        else:
+            self.keeping.go_on()
 
     def _refreshed(self, response: Response) -> None:
         if response.status < 200 or self.is_over:
             return
-        if response.status in (408, 481, 503):
-            self.lose()
-            return
-        agreed = None
         if response.status < 300:
-            try:
-                agreed = session_timer.agreed(response)
-            except Malformed:
-                agreed = None  # it is there, which is what was asked
-        self.keep_session(agreed or session_timer.ALONE)
+            self._moved(response)
+            self.keeping.answered(response)
+        elif ends_call(response):
+            self.lose()
+        elif response.status in (405, 501):  # it does not know UPDATE, whatever it has said
+            self._allows -= {"update"}
+            self._refresh()
+        elif self._wants_longer(response):
+            self._refresh()
+        else:
+            self.keeping.failed(response)
+
+    def _moved(self, response: Response) -> None:
+        """A 2xx to UPDATE says where the peer is reached from now on (RFC 3311 section 5.1)."""
+        try:
+            self.dialog.refresh(response)
+        except Malformed:
+            pass  # it is where it was
+
+    def _wants_longer(self, response: Response) -> bool:
+        """Whether a refresh is to ask for a longer interval (RFC 4028 section 7.3)."""
+        try:
+            return response.status == 422 and self.keeping.lengthen(response)
+        except Malformed:
+            return False
 
     # -- common ends -----------------------------------------------------------------------------
 
@@ -448,9 +470,7 @@ class Leg:
             self._serving.respond(487)
         self._serving = self.asking = None
         self._next_offer.clear()
-        if self._session is not None:
-            self._session.cancel()
-            self._session = None
+        self.keeping.stop()
         dialog: Dialog | None = getattr(self, "dialog", None)
         if dialog is not None and self.core.dialogs.get(dialog.id) is self:
             del self.core.dialogs[dialog.id]

@@ -295,6 +295,8 @@ class Response(Message):
 
     status: int = attrs.field(kw_only=True)
     reason: str = attrs.field(kw_only=True, default="")
+    heard: bool = attrs.field(kw_only=True, default=True, eq=False, repr=False)
+    """Whether somebody has sent it; one that was made here in place of an answer was not heard."""
 
     @property
     def is_final(self) -> bool:

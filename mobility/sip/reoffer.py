@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mobility.media.held import continued
-from mobility.sip import session_timer
 from mobility.sip.accounts import credentials_of
 from mobility.sip.call_messages import add, description_of
 from mobility.sip.core import Core
@@ -12,12 +11,18 @@ from mobility.sip.dialog import Dialog
 from mobility.sip.flow import Flow
 from mobility.sip.grammar import Malformed
 from mobility.sip.message import Request, Response
+from mobility.sip.mid_dialog import ends_call, retry_after
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.sending import OnResponse
-from mobility.sip.session_timer import Agreed
+from mobility.sip.session_keeping import LEAST_WAIT_S, SessionKeeping
 
 MAX_RETRIES = 5
-"""How often a new offer that crossed another one (491) is sent again (our choice)."""
+"""How often a new offer is sent, where another one crossed it (491) or the peer wants it later (our
+choice)."""
+
+MAX_WAIT_S = 10
+"""Up to which Retry-After a new offer waits to be sent again (RFC 3261 section 14.2: who is busy
+with another one says up to ten seconds)."""
 
 
 class Path(Protocol):
@@ -62,18 +67,26 @@ class Offering(Protocol):
     local: str
     asking: "Reoffer | None"
     acks: dict[int, Request]
+    keeping: SessionKeeping
 
     @property
     def is_over(self) -> bool: ...
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether an INVITE or UPDATE of the peer is under way."""
+        ...
+
     def own_fields(self) -> Sequence[tuple[str, str]]: ...
 
-    def keep_session(self, agreed: Agreed | None) -> None: ...
+    def glare_s(self) -> float:
+        """How long to wait after 491."""
+        ...
 
     def reoffered(self, asking: "Reoffer", description: str) -> None:
         """The peer has accepted."""
 
-    def not_reoffered(self, asking: "Reoffer", status: int) -> None:
+    def not_reoffered(self, asking: "Reoffer", response: Response) -> None:
         """It has refused."""
 
     def lose(self) -> None:
@@ -89,6 +102,8 @@ class Reoffer:
         self.refreshes = refreshes
         self.waits = False
         """Whether the peer has offered and its offer is to be answered in the ACK."""
+        self.is_sent = False
+        """Whether the request is under way, and does not wait to be sent again."""
         self._leg = leg
         self._request: Request | None = None
         self._tries = 0
@@ -99,9 +114,10 @@ class Reoffer:
         if self.description is not None:
             self.description = continued(leg.local, self.description)
         add(request, leg.own_fields(), self.description or "")
-        request.set("Session-Expires", str(session_timer.SESSION_EXPIRES_S))
-        request.set("Min-SE", str(session_timer.MIN_SE_S))
+        for name, value in leg.keeping.fields():
+            request.set(name, value)
         self._tries += 1
+        self.is_sent = True
         leg.path.send(request, self._responded)
 
     @property
@@ -117,12 +133,28 @@ class Reoffer:
             self._accepted(response)
         elif leg.is_over or leg.asking is not self:
             return
-        elif response.status == 491 and self._tries < MAX_RETRIES:
-            leg.core.later(leg.core.between(2.1, 4.0), self._again)
-        elif response.status in (408, 481, 503):
+        elif ends_call(response):
             leg.lose()
+        elif (again_s := self._again_s(response)) is not None and self._tries < MAX_RETRIES:
+            self.is_sent = False
+            leg.core.later(again_s, self._again)
         else:
-            leg.not_reoffered(self, response.status)
+            leg.not_reoffered(self, response)
+
+    def _again_s(self, response: Response) -> float | None:
+        """In how many seconds it is sent again after a refusal, None where it is not."""
+        leg = self._leg
+        if response.status == 491:
+            return leg.glare_s()
+        if response.status == 422:
+            try:
+                return 0.0 if leg.keeping.lengthen(response) else None
+            except Malformed:
+                return None
+        wait_s = None if self.refreshes else retry_after(response)
+        if wait_s is None or wait_s > MAX_WAIT_S:
+            return None
+        return max(wait_s, LEAST_WAIT_S)
 
     def acknowledge(self, answer: str = "") -> None:
         """Send the ACK."""
@@ -147,11 +179,11 @@ class Reoffer:
         try:
             leg.dialog.refresh(response)
             description = description_of(response)
-            leg.keep_session(session_timer.agreed(response) or session_timer.ALONE)
         except (Malformed, SipRefusal):
             self.acknowledge()
             leg.lose()
             return
+        leg.keeping.answered(response)
         if self.description is None and description:
             self.waits = True
         else:
@@ -159,5 +191,10 @@ class Reoffer:
         leg.reoffered(self, description)
 
     def _again(self) -> None:
-        if self._leg.asking is self and not self._leg.is_over:
+        leg = self._leg
+        if leg.asking is not self or leg.is_over:
+            return
+        if leg.is_answering:
+            leg.core.later(LEAST_WAIT_S, self._again)
+        else:
             self.send()

@@ -66,8 +66,9 @@ class Sending:
 
     def made(self, status: int) -> Response:
         """A response that nobody has sent."""
-        self.local = True
-        return self.request.respond(status, self.client.new_tag())
+        response = self.request.respond(status, self.client.new_tag())
+        response.heard = False
+        return response
 
     def settled(self, last: Response | None) -> None:
         """The only way there is has led to `last`; None if that was handed on."""
@@ -79,6 +80,7 @@ class Sending:
         self.attempt = None
         if not self.finished and not self.client.redirected(self, response):
             self.finished = True
+            self.local = not response.heard
             self.client.log_sent(self, response)
             self.on_response(response)
 

@@ -49,21 +49,27 @@ class SessionExpires:
 
 @attrs.frozen(slots=True)
 class Agreed:
-    """What both ends agreed on; `ours` says that this end refreshes."""
+    """What both ends agreed on; `ours` says that this end refreshes.
+
+    `kept` says that another one than this end counts, too: the peer, or a proxy.
+    """
 
     interval_s: int
     ours: bool
+    kept: bool = True
 
     @property
     def due_s(self) -> float:
-        """When this end acts: it refreshes at half the interval, or gives the session up a little
-        before the interval is over (RFC 4028 section 10)."""
-        if self.ours:
-            return self.interval_s / 2
+        """When who refreshes does it: at half the interval (RFC 4028 section 10)."""
+        return self.interval_s / 2
+
+    @property
+    def expires_s(self) -> float:
+        """When the session is given up: a little before the interval is over (section 10)."""
         return self.interval_s - min(32.0, self.interval_s / 3)
 
 
-ALONE = Agreed(SESSION_EXPIRES_S, ours=True)
+ALONE = Agreed(SESSION_EXPIRES_S, ours=True, kept=False)
 """What this end does on its own where the peer keeps no timer: it asks whether it is there."""
 
 
@@ -77,7 +83,8 @@ def answer(request: Request) -> tuple[Agreed, list[tuple[str, str]]]:
     if not able:
         interval_s = asked.interval_s if asked is not None else SESSION_EXPIRES_S
         said = SessionExpires(interval_s, UAS)
-        return Agreed(interval_s, True), [("Session-Expires", str(said))]
+        agreed = Agreed(interval_s, ours=True, kept=asked is not None)
+        return agreed, [("Session-Expires", str(said))]
     interval_s = min(asked.interval_s if asked is not None else SESSION_EXPIRES_S, MAX_SECONDS)
     refresher = (asked.refresher if asked is not None else "") or UAC
     fields = [("Session-Expires", str(SessionExpires(interval_s, refresher)))]

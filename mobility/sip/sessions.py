@@ -27,6 +27,7 @@ from mobility.sip.flow import Flow
 from mobility.sip.leg import Ending, Leg, Refused
 from mobility.sip.message import Request, Response
 from mobility.sip.message_bodies import Typing, Written, read_content
+from mobility.sip.mid_dialog import ends_call
 from mobility.sip.parties import Caller, Parties, address
 from mobility.sip.path import ClientPath
 from mobility.sip.refusal import SipRefusal
@@ -423,11 +424,11 @@ class Sessions:
         return await self._send(session, message_bodies.PLAIN, body)
 
     async def _send(self, session: Session, kind: str, body: str) -> int:
-        status = await self._ask(session, "MESSAGE", f"{kind};charset=UTF-8", body.encode())
-        if status in (408, 481) and not session.leg.is_over:  # RFC 3261 section 12.2.1.2
+        response = await self._ask(session, "MESSAGE", f"{kind};charset=UTF-8", body.encode())
+        if ends_call(response) and not session.leg.is_over:
             session.leg.hang_up()
             self.forget(session)
-        return status
+        return response.status
 
     def show_typing(self, session: Session, *, typing: bool) -> None:
         """Tell who is beyond that the user types, or has stopped."""
@@ -435,16 +436,16 @@ class Sessions:
             body = session_bodies.keyboard_activity(active=typing)
             self._ask(session, "INFO", session_bodies.KEYBOARD, body)
 
-    def _ask(self, session: Session, method: str, kind: str, body: bytes) -> Deferred[int]:
-        """Send a request within the dialog; its final status."""
+    def _ask(self, session: Session, method: str, kind: str, body: bytes) -> Deferred[Response]:
+        """Send a request within the dialog; its final response."""
         request = session.leg.dialog.request(method)
         request.set("Content-Type", kind)
         request.body = body
-        status: Deferred[int] = Deferred()
+        final: Deferred[Response] = Deferred()
 
         def answered(response: Response) -> None:
             if response.is_final:
-                status.callback(response.status)
+                final.callback(response)
 
         session.leg.path.send(request, answered)
-        return status
+        return final

@@ -256,6 +256,44 @@ class TransferTests(SippFlowTestCase):
         self.nothing_failed()
 
 
+HOLDS_IN_VAIN = scenario(
+    asks(body=sdp()),
+    response(180, optional=True),
+    response(200, "m=audio 40000"),
+    ack(),
+    send("INVITE", BOB, TYPE, user="alice", within=True, body=sdp("sendonly", 2)),
+    response(100, optional=True),
+    response(488),
+    failure_ack().replace("{back}", "3"),
+    HOLD,
+    BYE,
+)
+BUSY_WITH_SOMETHING = scenario(
+    request("INVITE"),
+    ringing(200, "OK", TYPE, body=sdp()),
+    request("ACK"),
+    request("INVITE", "a=sendonly"),
+    answer(503, "Service Unavailable"),
+    request("ACK"),
+    request("INVITE", "a=sendonly"),
+    answer(500, "Server Internal Error", "Retry-After: 1"),
+    request("ACK"),
+    HELD,
+    BYED,
+)
+
+
+class BusyTests(SippFlowTestCase):
+    """A phone that cannot take a new offer now."""
+
+    async def test_goes_on(self) -> None:
+        """After 503 the call goes on as it was, and after 500 with Retry-After the offer comes
+        again."""
+        await self.registers()
+        await self.talk(HOLDS_IN_VAIN, BUSY_WITH_SOMETHING)
+        self.nothing_failed()
+
+
 CALLS_UNTIL_BYE = scenario(
     asks(body=sdp()),
     response(180, optional=True),

@@ -120,6 +120,30 @@ class SendTests(ClientTestCase):
         peer.answer(503)
         self.assertEqual((self.statuses, sending.local), ([503], False))
 
+    def test_refused_before(self) -> None:
+        """A 503 that was heard is the answer where the next target says nothing."""
+        busy = self.peer()
+        self.peer("b")
+        sending = self.send("MESSAGE", Target("a"), Target("b"))
+        busy.answer(503)
+        self.clock.advance(LIFETIME_S)
+        self.assertEqual((self.statuses, sending.local), ([503], False))
+        self.assertTrue(self.responses[0].heard)
+
+    def test_same_place(self) -> None:
+        """Who answers 503 is not asked again by another way: out of dialogs at the same address and
+        port, within one at the same address."""
+        busy = self.peer()
+        self.send("MESSAGE", Target("a"), Target("a", 5070), busy, Target("a"))
+        busy.answer(503)
+        busy.answer(503)
+        self.assertEqual((busy.methods, self.statuses), (["MESSAGE"] * 2, [503]))
+        within = self.made("UPDATE")
+        within.set("To", "<sip:them@a>;tag=1")
+        self.client.send(within, cast(Sequence[Flow], [busy, Target("a", 5070)]), lambda _: None)
+        busy.answer(503)
+        self.assertEqual(busy.methods.count("UPDATE"), 1)
+
     def test_bounded(self) -> None:
         """However many targets are silent, it is over after twice the life of a transaction."""
         for number in range(16):
