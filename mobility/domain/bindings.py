@@ -37,6 +37,8 @@ class Bindings:
         self._ledger = ledger
         self._agenda = agenda
         self._of: dict[str, dict[str, Binding]] = {}
+        self._handles: dict[str, str] = {}
+        """The user of each handle."""
         self._expiries: dict[tuple[str, str], Appointment] = {}
         self._locks = Locks()
         self.changes: list[Callable[[str], None]] = []
@@ -55,6 +57,11 @@ class Bindings:
         if len(found) > 1:
             found.sort(key=lambda one: one.registered_at, reverse=True)
         return found
+
+    def of_handle(self, handle: str, now: float) -> list[Binding]:
+        """The bindings with a handle that have not expired: one for each flow of the phone."""
+        user_uri = self._handles.get(handle, "")
+        return [one for one in self.of(user_uri, now) if one.handle == handle]
 
     def any_of(self, user_uri: str) -> bool:
         """Whether a user has any phone that is registered."""
@@ -97,7 +104,13 @@ class Bindings:
         earlier = self._expiries.pop(key, None)
         if earlier is not None:
             earlier.cancel()
-        self._of.setdefault(binding.user_uri, {})[binding.id] = binding
+        bindings = self._of.setdefault(binding.user_uri, {})
+        before = bindings.get(binding.id)
+        bindings[binding.id] = binding
+        if before is not None:
+            self._forget_handle(before)
+        if binding.handle:
+            self._handles[binding.handle] = binding.user_uri
 
         async def expire(now: float) -> None:
             await self._expire(binding, now)
@@ -107,11 +120,18 @@ class Bindings:
     def _forget(self, binding: Binding) -> None:
         bindings = self._of.get(binding.user_uri, {})
         bindings.pop(binding.id, None)
+        self._forget_handle(binding)
         if not bindings:
             self._of.pop(binding.user_uri, None)
         expiry = self._expiries.pop((binding.user_uri, binding.id), None)
         if expiry is not None:
             expiry.cancel()
+
+    def _forget_handle(self, binding: Binding) -> None:
+        """A binding has its handle no more; another flow of the phone may."""
+        others = self._of.get(binding.user_uri, {}).values()
+        if not any(one.handle == binding.handle for one in others):
+            self._handles.pop(binding.handle, None)
 
     async def _expire(self, binding: Binding, now: float) -> None:  # noqa: ARG002  # an Action
         """Nobody has renewed it."""

@@ -21,6 +21,7 @@ from mobility.domain.lines import Device
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.records import Binding
 from mobility.domain.records import Invitation as DomainInvitation
+from mobility.domain.ringing import Plan, Stage
 from mobility.errors import Answerable, PeerFault, Unavailable
 from mobility.events import Catalogue, EventLog
 from mobility.media.placeholder import OFFER
@@ -113,7 +114,7 @@ class SipCalls:
         self._refusals: dict[str, int] = {}
         self.meetings: MeetingCalls | None = None
         """Lets callers into meetings, where there is a mixer."""
-        needs = Transferring(reaching.core, domain, parties, outside, may_transfer, log)
+        needs = Transferring(reaching.core, domain, parties, outside, may_transfer, self.plan, log)
         self._transfers = Transfers(needs, self._lines, self)
         reaching.core.serve("INVITE", self.invite)
         reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
@@ -151,7 +152,7 @@ class SipCalls:
             await self._begin(incoming, line, visit.visitor.uri, visit.visitor.name, start)
             return
         callee = self._callee(request, caller)
-        wanted = self._wanted(request, callee)
+        wanted = self._wanted(request, callee, caller.uri)
         one = CallerLine(self._domain, self)
         start = partial(self._start, one, caller, callee, wanted)
         await self._begin(incoming, one, caller.uri, caller.name, start)
@@ -213,7 +214,7 @@ class SipCalls:
         else:
             leg.offer_in_answer()
 
-    def _wanted(self, request: Request, callee: Callee) -> Wanted:
+    def _wanted(self, request: Request, callee: Callee, caller_uri: str) -> Wanted:
         """What an INVITE asks for.  Raises SipRefusal and Malformed."""
         offer = offer_of(request)
         priority = (request.first("Priority") or "").lower()
@@ -223,6 +224,7 @@ class SipCalls:
             offer=offer,
             subject=readable(request.first("Subject") or "")[:MAX_SUBJECT],
             importance=IMPORTANCE.get(priority, "Normal"),
+            plan=self.plan(callee, caller_uri),
         )
 
     async def _start(
@@ -247,6 +249,21 @@ class SipCalls:
         now = self._domain.epoch()
         found = self._reaching.bindings.of(user_uri, now)
         return [self._phone(binding, now) for binding in found]
+
+    def plan(self, callee: Callee, caller_uri: str) -> Plan | None:
+        """Who rings for a GRUU: that phone alone, over one of its flows (RFC 5627 section 6.1, RFC
+        5626 section 5.3).  None where whatever the callee has said rings."""
+        named, reach = callee.phone, self._domain.conversations.reach
+        if named is None:
+            return None
+
+        def devices() -> Sequence[Device]:
+            binding = self._reaching.registrar.phone(named)
+            if binding is None or reach.obstacle(named.user_uri, caller_uri) is not None:
+                return []
+            return [self._phone(binding, self._domain.epoch())]
+
+        return Plan((Stage(0.0, devices),), self._domain.conversations.limits.invitation_timeout_s)
 
     def _phone(self, binding: Binding, now: float) -> Device:
         one = PhoneLine(self._domain, self, binding, self._ring)

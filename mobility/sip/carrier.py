@@ -23,6 +23,7 @@ from mobility.events import EventLog
 from mobility.sip import message_bodies
 from mobility.sip.client import Client
 from mobility.sip.grammar import Malformed
+from mobility.sip.gruu import NamedPhone
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response
 from mobility.sip.parties import address
@@ -283,6 +284,13 @@ class SipCarrier:
     def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> None:
         """Send a request whose ways are known."""
         self._client.send(request, ways, on_response)
+
+    async def to_phone(self, request: Request, phone: NamedPhone) -> Response:
+        """Send a request to one phone of a user, which answers; 480 where it is gone."""
+        binding = self._registrar.phone(phone)
+        if binding is None:
+            return request.respond(480)
+        return await self._client.ask(request, self._registrar.address(request, binding))
 
     async def deliver(self, make: Make, uri: str) -> Response:
         """Send a request to all phones of a user, or on to somebody else; the best answer."""

@@ -30,7 +30,7 @@ For a request within a dialog: `client.send(request, ways_of(request, flow), on_
 """
 
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -80,6 +80,14 @@ _REACHED = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
 connection they leave by."""
 
 
+Onward = Callable[[Request, Sequence[Way]], Sequence[Way]]
+"""The ways of a request, which it may address anew."""
+
+
+def _as_given(request: Request, ways: Sequence[Way]) -> Sequence[Way]:  # noqa: ARG001
+    return ways
+
+
 class Client:
     """Sends requests."""
 
@@ -97,6 +105,8 @@ class Client:
         """Without `accounts` no challenge is answered, without `redirects` none is followed."""
         self.core = core
         self.accounts = accounts
+        self.onward: Onward = _as_given
+        """Sees to requests whose URI does not say where their receiver is."""
         self._redirects = redirects
         self.clock = clock
         self._outgoing = outgoing
@@ -135,6 +145,7 @@ class Client:
     ) -> Sending:
         """Send a request without a Via (see the module); `follows` says that it may be redirected,
         which is for those out of dialogs."""
+        ways = self.onward(request, ways)
         sending = Sending(self, request, on_response, self.clock.seconds())
         if follows:
             sending.redirection = Redirection(ways)
@@ -178,6 +189,7 @@ class Client:
 
     def pass_on(self, request: Request, ways: Sequence[Way]) -> None:
         """Send an ACK, which has no transaction, over the first way that there is."""
+        ways = self.onward(request, ways)
         passing = Deferred.fromCoroutine(self._pass_on(request, list(ways[:MAX_WAYS])))
         passing.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="ACK"))
 

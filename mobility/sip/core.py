@@ -62,6 +62,7 @@ EVENTS: Catalogue = {
 SUPPORTED = (
     "100rel",
     "eventlist",
+    "gruu",
     "outbound",
     "path",
     "recipient-list-subscribe",

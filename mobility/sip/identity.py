@@ -1,6 +1,6 @@
 """Who subscribes and publishes: a user's phone, or a peer that speaks for others."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -9,6 +9,7 @@ from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
 from mobility.sip.parties import Parties
 from mobility.sip.refusal import SipRefusal
+from mobility.sip.uri import SipUri
 
 
 @attrs.frozen(slots=True)
@@ -51,6 +52,16 @@ class Identity:
         if user.uri != from_.aor:
             raise SipRefusal(403, "Forbidden: another user's address")
         return Sender(user.uri, user.uri)
+
+    def resource(self, uri: SipUri, packages: Iterable[str]) -> str:
+        """The URI of the user whose events a Request-URI means.
+
+        Raises SipRefusal for a GRUU: 404 or 480, and 489 where there is such a phone, whose own
+        events are not known here.
+        """
+        if self._parties.phone(uri) is not None:
+            raise SipRefusal(489, fields={"Allow-Events": [", ".join(sorted(packages))]})
+        return uri.aor
 
     def trusts(self, incoming: Incoming) -> bool:
         """Whether the peer speaks for anybody."""

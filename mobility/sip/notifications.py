@@ -307,7 +307,7 @@ class Notifications:
         sent = "recipient-list-subscribe" in request.tokens("Require")
         own = uri.user.lower() == CONTACTS and not self._identity.is_there(uri.aor)
         if not sent and not (own and uri.host in self._identity.domains):
-            return [uri.aor], None
+            return [self._identity.resource(uri, self._packages)], None
         if not package.listed:
             raise SipRefusal(489, "Bad Event: not for lists")
         if "eventlist" not in request.tokens("Supported"):

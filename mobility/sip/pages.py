@@ -21,6 +21,7 @@ from mobility.errors import Refusal, Unavailable
 from mobility.sip.carrier import AWAY, SipCarrier
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
+from mobility.sip.gruu import NamedPhone
 from mobility.sip.message import Request, Response
 from mobility.sip.message_bodies import Notice, Typing, Written, read_content
 from mobility.sip.parties import Caller, Parties
@@ -78,6 +79,9 @@ class Pages:
         request = incoming.request
         sender = self._parties.caller(incoming)
         uri = parse_uri(request.uri)
+        phone = self._parties.phone(uri)
+        if phone is not None:
+            return self._pass_to_phone(incoming, sender, phone)
         to_uri = self.user_of(uri, incoming.flow)
         if not to_uri:
             if sender.user is None or _is_here(uri, self._domains):
@@ -90,6 +94,20 @@ class Pages:
     async def _route(self, incoming: Incoming, sender: Caller, uri: Uri) -> None:
         response = await self._carrier.route(lambda: self._passed_on(incoming.request, sender), uri)
         _answer(incoming, response)
+
+    async def _pass_to_phone(self, incoming: Incoming, sender: Caller, phone: NamedPhone) -> None:
+        """What is for one phone alone is the phone's to answer, and nobody keeps it."""
+        if self._reach.obstacle(phone.user_uri, sender.uri) is not None:
+            raise SipRefusal(480)
+        made = self._passed_on(incoming.request, sender)
+        _answer(incoming, await self._carrier.to_phone(made, phone))
+
+    def begins_with(self, uri: Uri, flow: Flow) -> str:
+        """The URI of the user with whom a session begins, "" for nobody here.  Raises SipRefusal
+        (416; 404, 480 and 488 for a GRUU, since phones are in no sessions)."""
+        if self._parties.phone(uri) is not None:
+            raise SipRefusal(488)
+        return self.user_of(uri, flow)
 
     def user_of(self, uri: Uri, flow: Flow) -> str:
         """The URI of the user who is meant by a Request-URI that came over a flow, "" if it is

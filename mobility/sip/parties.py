@@ -18,10 +18,11 @@ from mobility.sip.admission import Admission
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
 from mobility.sip.grammar import Malformed, readable, storable
+from mobility.sip.gruu import Gruus, NamedPhone
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.uri import SipUri, TelUri, parse_uri
+from mobility.sip.uri import SipUri, TelUri, Uri, parse_uri
 
 MAX_NAME = 128
 """Characters of a display name that are shown (our choice)."""
@@ -44,10 +45,14 @@ class Caller:
 
 @attrs.frozen(slots=True)
 class Callee:
-    """Who is called: the URI of a user here, or a number as it was dialled, the other ""."""
+    """Who is called: the URI of a user here, or a number as it was dialled, the other "".
+
+    `phone` is the only phone of the user that may ring, None for whatever rings for it.
+    """
 
     uri: str = ""
     dialled: str = attrs.field(repr=False, default="")
+    phone: NamedPhone | None = None
 
 
 class Parties:
@@ -60,9 +65,11 @@ class Parties:
         admission: Admission,
         gateways: Callable[[], Iterable[Gateway]],
         speaks_for: Callable[[str, Collection[str]], bool] | None = None,
+        gruus: Gruus | None = None,
     ) -> None:
         """`speaks_for` says whether a server with a certificate for these names may send for
-        people of a domain that is not served here."""
+        people of a domain that is not served here.  Without `gruus` no URI is one."""
+        self._gruus = gruus
         self._gateways = gateways
         self._speaks_for = speaks_for
         self._users = users
@@ -90,8 +97,12 @@ class Parties:
         return self._users.find(uri)
 
     def callee(self, request: Request, caller: Caller) -> Callee:
-        """Whom a request is for.  Raises SipRefusal (404, 416) and Malformed."""
+        """Whom a request is for.  Raises SipRefusal (404, 416, 480 for a phone that is not
+        registered) and Malformed."""
         uri = parse_uri(request.uri)
+        phone = self.phone(uri)
+        if phone is not None:
+            return Callee(phone.user_uri, phone=phone)
         if isinstance(uri, TelUri):
             return self._numbered(uri.number, caller)
         if not isinstance(uri, SipUri):
@@ -106,6 +117,10 @@ class Parties:
             if looks_dialled(dialled):
                 return self._numbered(dialled, caller)
         raise SipRefusal(404)
+
+    def phone(self, uri: Uri) -> NamedPhone | None:
+        """The phone that a GRUU names, None for another URI.  Raises SipRefusal (404, 480)."""
+        return None if self._gruus is None else self._gruus.find(uri)
 
     def _is_gateway(self, flow: Flow) -> bool:
         """Whether a gateway of the voice routes is at the other end: by its certificate, or one

@@ -106,8 +106,8 @@ class Publisher:
         if compositor is None:
             known = ", ".join(sorted(self._compositors))
             raise SipRefusal(489, fields={"Allow-Events": [known]})
-        uri = parse_sip_uri(request.uri).aor
         sender = self._identity.sender(incoming)
+        uri = self._identity.resource(parse_sip_uri(request.uri), self._compositors)
         if not self._identity.is_there(uri):
             raise SipRefusal(404)
         compositor.state.check(uri, sender)

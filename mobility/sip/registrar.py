@@ -1,7 +1,7 @@
-"""The registrar of users' phones (RFC 3261 section 10, RFC 3327, RFC 5626, RFC 8599)."""
+"""The registrar of users' phones (RFC 3261 section 10, RFC 3327, RFC 5626, RFC 5627, RFC 8599)."""
 
 import secrets
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -22,12 +22,13 @@ from mobility.sip.grammar import (
     storable,
     unquote,
 )
+from mobility.sip.gruu import GR, Gruus, NamedPhone, new_handle, plain_instance
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
 from mobility.sip.push_parameters import asks, capabilities, device_of
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.routing import Way, ways_of
-from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri
+from mobility.sip.routing import Target, Way, ways_of
+from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri, parse_uri
 
 DEFAULT_EXPIRES_S = 3_600
 """Of a contact without an expiry (RFC 3261 section 10.2.1.1)."""
@@ -53,11 +54,14 @@ class Registrar:
         settings: SipConfig,
         epoch: Callable[[], float],
         devices: Devices | None = None,
+        gruus: Gruus | None = None,
     ) -> None:
-        """`devices` keeps what wakes phones; without it none is woken."""
+        """`devices` keeps what wakes phones; without it none is woken.  Without `gruus` there are
+        none."""
         self._users = users
         self._bindings = bindings
         self._devices = devices
+        self._gruus = gruus
         self._admission = admission
         self._settings = settings
         self._epoch = epoch
@@ -70,7 +74,7 @@ class Registrar:
             raise SipRefusal(400, "Bad Request: a Request-URI with a user")
         record = request.to.sip
         user_uri = self._registrant(incoming, record)
-        contacts = self._contacts(request)
+        contacts = self._contacts(request, record)
         wanted = [] if contacts is None else contacts
         agent = readable(request.first("User-Agent") or "")
         woken = [(one, device_of(one.uri, agent)) for one in wanted]
@@ -87,7 +91,8 @@ class Registrar:
         bindings = await self._bindings.register(user_uri, decide, now)
         self._keep_flows(incoming, user_uri, wanted, bindings, known)
         await self._keep_awake(user_uri, woken, now)
-        fields = [("Contact", _shown(one, now)) for one in bindings]
+        gruus = self._gruus if _knows_gruu(request) else None
+        fields = [("Contact", _shown(one, now) + _gruus_of(one, gruus)) for one in bindings]
         if "path" in request.tokens("Supported"):
             fields += [("Path", value) for value in request.values("Path")]
         if any(one.reg_id for one in bindings):
@@ -130,6 +135,30 @@ class Registrar:
         except UnknownScheme:
             return []
 
+    def phone(self, named: NamedPhone) -> Binding | None:
+        """Where a phone that a GRUU names is reached: by the last of its flows that there is."""
+        found = [] if self._gruus is None else self._gruus.bindings_of(named)
+        return next((one for one in found if self.flow_of(one)), found[0] if found else None)
+
+    def onward(self, request: Request, ways: Sequence[Way]) -> Sequence[Way]:
+        """The ways of a request of ours; one to a GRUU, which a phone gives as its Contact, becomes
+        one to where the phone is by now (RFC 5627 section 6.1)."""
+        if self._gruus is None or f";{GR}" not in request.uri:
+            return ways
+        try:
+            named = self._gruus.find(parse_uri(request.uri))
+        except SipRefusal:  # it has signed out and may still be where it was
+            return ways
+        binding = self.phone(named) if named is not None else None
+        if binding is None:
+            return ways
+        if "Route" in request.fields and not binding.path:
+            request.uri = binding.contact
+            return ways
+        address = self.address(request, binding)
+        flows = [one for one in ways if not isinstance(one, Target) and one not in address]
+        return [*address, *flows]
+
     def broken(self, flow: Flow) -> None:
         """A connection is gone: phones behind it are reached some other way, or not."""
         self._admission.broken(flow)
@@ -148,8 +177,11 @@ class Registrar:
             raise SipRefusal(403, "Forbidden: another user's registration")
         return user.uri
 
-    def _contacts(self, request: Request) -> list["_Contact"] | None:
-        """What the request binds; None for "*", which ends all.  Raises SipRefusal, Malformed."""
+    def _contacts(self, request: Request, record: SipUri) -> list["_Contact"] | None:
+        """What the request binds; None for "*", which ends all.  Raises SipRefusal, Malformed.
+
+        A user's own address or GRUU leads here again (RFC 5627 section 5.1: 403).
+        """
         values = request.values("Contact")
         expires = request.first("Expires")
         if "*" in values:
@@ -159,6 +191,9 @@ class Registrar:
         default = DEFAULT_EXPIRES_S if expires is None else seconds(expires)
         contacts = [_contact(value, default) for value in values]
         for contact in contacts:
+            own = contact.uri.equivalent(record.bare())
+            if own or (self._gruus is not None and self._gruus.is_one(contact.uri)):
+                raise SipRefusal(403, "Forbidden: a Contact that leads to the registrar")
             if 0 < contact.expires_s < self._settings.min_expires_s:
                 least = str(self._settings.min_expires_s)
                 raise SipRefusal(423, fields={"Min-Expires": [least]})
@@ -198,6 +233,7 @@ class Registrar:
                 reg_id=contact.reg_id,
                 path=path,
                 user_agent=readable(request.first("User-Agent") or "")[:MAX_USER_AGENT],
+                handle=_handle(request, contact, [*live.values(), *saved.values()]),
             )
             saved[binding.id] = binding
         count = len({*live, *saved} - set(removed))
@@ -285,6 +321,30 @@ def _check_order(request: Request, bindings: Iterable[Binding]) -> None:
     for binding in bindings:
         if binding.call_id == request.call_id and binding.cseq >= request.cseq.number:
             raise SipRefusal(500, "Out Of Order")
+
+
+def _knows_gruu(request: Request) -> bool:
+    return "gruu" in request.tokens("Supported") | request.tokens("Require")
+
+
+def _handle(request: Request, contact: _Contact, bindings: Iterable[Binding]) -> str:
+    """What stands for the phone in temporary GRUUs: the same for as long as one of its flows goes
+    on with the same Call-ID (RFC 5627 section 5.1)."""
+    instance = plain_instance(contact.instance)
+    if not instance:
+        return ""
+    for binding in bindings:
+        same = plain_instance(binding.instance) == instance
+        if same and binding.call_id == request.call_id and binding.handle:
+            return binding.handle
+    return new_handle() if _knows_gruu(request) else ""
+
+
+def _gruus_of(binding: Binding, gruus: Gruus | None) -> str:
+    """The parameters of a Contact that tell a phone its GRUUs."""
+    public, temporary = ("", "") if gruus is None else gruus.of(binding)
+    text = f";pub-gruu={quote(public)}" if public else ""
+    return text + (f";temp-gruu={quote(temporary)}" if temporary else "")
 
 
 def _shown(binding: Binding, now: float) -> str:

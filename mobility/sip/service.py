@@ -37,6 +37,7 @@ from mobility.sip.dialog import Entropy, Pool
 from mobility.sip.event_side import EventServices, EventSide
 from mobility.sip.framing import MAX_MESSAGE_BYTES
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.gruu import Gruus
 from mobility.sip.identity import Identity
 from mobility.sip.locating import DnsLocator, system_records
 from mobility.sip.meeting_calls import MeetingCalls
@@ -64,7 +65,10 @@ EVENTS: Catalogue = {
 
 @attrs.frozen(slots=True)
 class SipServices:
-    """What the SIP side needs of the front end.  `nonce_secret` signs nonces (32 bytes)."""
+    """What the SIP side needs of the front end.
+
+    `nonce_secret` signs nonces and seals temporary GRUUs (32 bytes).
+    """
 
     users: Users
     bindings: Bindings
@@ -123,8 +127,11 @@ class SipSide:
             log,
             pseudonym,
         )
+        gruus = Gruus(
+            services.users, services.bindings, domains, services.nonce_secret, entropy, epoch
+        )
         self.registrar = Registrar(
-            services.users, services.bindings, admission, settings, epoch, services.devices
+            services.users, services.bindings, admission, settings, epoch, services.devices, gruus
         )
         self.outgoing = Outgoing(
             self.core,
@@ -155,8 +162,9 @@ class SipSide:
         self.client = Client(
             self.core, self.outgoing, locator, reactor, log, entropy, accounts, redirects
         )
+        self.client.onward = self.registrar.onward
         self.probing = Probing(self.client, self.routes.watched, domains[0], reactor, log)
-        parties = Parties(services.users, domains, admission, services.gateways)
+        parties = Parties(services.users, domains, admission, services.gateways, gruus=gruus)
         self.events = EventSide(
             self.core,
             self.client,
@@ -171,7 +179,7 @@ class SipSide:
         self.core.serve("REGISTER", self.registrar.register)
         self.core.departures.append(self.registrar.broken)
         parties = Parties(
-            services.users, domains, admission, services.gateways, self.routes.trusted_for
+            services.users, domains, admission, services.gateways, self.routes.trusted_for, gruus
         )
         self.calls = SipCalls(
             Reaching(
@@ -219,7 +227,7 @@ class SipSide:
             parties,
             services.pages.correspondence,
             self.routes,
-            self.pages.user_of,
+            self.pages.begins_with,
             domains[0],
             epoch,
             self.calls.invite,

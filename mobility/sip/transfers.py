@@ -13,6 +13,7 @@ import attrs
 from mobility.domain.calls import Wanted
 from mobility.domain.descriptions import media_of
 from mobility.domain.outside_calls import OutsideCalls
+from mobility.domain.ringing import Plan
 from mobility.errors import Answerable
 from mobility.events import Catalogue, EventLog
 from mobility.media.held import resumed
@@ -46,13 +47,18 @@ NOTIFY_S = 180
 
 @attrs.frozen(slots=True)
 class Transferring:
-    """What transfers need.  `may_transfer` says whether policy lets a user transfer calls."""
+    """What transfers need.
+
+    `may_transfer` says whether policy lets a user transfer calls, `plan` who rings for a callee
+    where that is not for the callee to say.
+    """
 
     core: Core
     domain: Domain
     parties: Parties
     outside: OutsideCalls | None
     may_transfer: Callable[[str], bool]
+    plan: Callable[[Callee, str], Plan | None]
     log: EventLog
 
 
@@ -148,7 +154,11 @@ class Transfer:
             offer = read_description(self._stays.local)
             transferred_by = self._one.line.user_uri if self._is_user else ""
             wanted = Wanted(
-                callee.uri, media_of(offer.streams), offer, transferred_by=transferred_by
+                callee.uri,
+                media_of(offer.streams),
+                offer,
+                transferred_by=transferred_by,
+                plan=self._needs.plan(callee, uri),
             )
             if not callee.dialled:
                 begun = await domain.calls.start(caller.line, wanted, now)

@@ -26,6 +26,7 @@ from mobility.sip.client import Client
 from mobility.sip.conference_watch import ConferenceWatch
 from mobility.sip.core import Core, Incoming
 from mobility.sip.gateway_legs import Gateways
+from mobility.sip.gruu import Gruus
 from mobility.sip.meeting_calls import MeetingCalls
 from mobility.sip.message import Request, Response
 from mobility.sip.mixer_legs import SipMixer
@@ -76,6 +77,12 @@ class Telephone(Peer):
     names: frozenset[str] = frozenset({PROXY})
     numbers: int = 0
     invite: Request | None = None
+    contact: str = ""
+    """The URI of its Contact, where that is another than its address."""
+
+    @property
+    def reached_at(self) -> str:
+        return self.contact or f"sip:{self.name}@{self.host}:5060"
 
     @property
     def statuses(self) -> list[int]:
@@ -100,7 +107,7 @@ class Telephone(Peer):
                     f"To: <{to}>",
                     f"Call-ID: {call}-{self.name}",
                     f"CSeq: {self.numbers} INVITE",
-                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    f"Contact: <{self.reached_at}>",
                     *lines,
                 )
             )
@@ -130,7 +137,7 @@ class Telephone(Peer):
                     f"To: {to.fields['To'][0]}",
                     f"Call-ID: {invite.call_id}",
                     f"CSeq: {number} {method}",
-                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    f"Contact: <{self.reached_at}>",
                     *lines,
                 )
             )
@@ -162,7 +169,7 @@ class Telephone(Peer):
         tag: str = "",
     ) -> Response:
         response = asked.respond(status, (tag or self.name) if status > 100 else "")
-        response.set("Contact", f"<sip:{self.name}@{self.host}:5060>")
+        response.set("Contact", f"<{self.reached_at}>")
         for name, value in lines:
             response.add(name, value)
         if description:
@@ -199,7 +206,7 @@ class Telephone(Peer):
                     f"To: {invite.fields['From'][0]}",
                     f"Call-ID: {invite.call_id}",
                     f"CSeq: {number} {method}",
-                    f"Contact: <sip:{self.name}@{self.host}:5060>",
+                    f"Contact: <{self.reached_at}>",
                     *lines,
                 )
             )
@@ -246,7 +253,19 @@ class SipWorld:
             self.log,
             lambda uri: "pseudonym",
         )
-        registrar = Registrar(world.users, self.bindings, admission, settings, lambda: world.now)
+        gruus = Gruus(
+            world.users,
+            self.bindings,
+            ["example.test"],
+            b"secret",
+            self.random,
+            lambda: world.now,
+        )
+        registrar = self.registrar = Registrar(
+            world.users, self.bindings, admission, settings, lambda: world.now, gruus=gruus
+        )
+        self.core.serve("REGISTER", registrar.register)
+        client.onward = registrar.onward
         domain = Domain(
             world.agenda,
             world.conversations,
@@ -262,7 +281,13 @@ class SipWorld:
             Reaching(
                 self.core, client, registrar, self.bindings, routes, "example.test", uri("carol")
             ),
-            Parties(world.users, ["example.test"], admission, lambda: world.voice.gateways),
+            Parties(
+                world.users,
+                ["example.test"],
+                admission,
+                lambda: world.voice.gateways,
+                gruus=gruus,
+            ),
             domain,
             phones.outside,
             LateRinging(world.conversations, world.calls.stages),

@@ -11,11 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.auth.lockout import Lockout
 from mobility.auth.passwords import digest_hashes
 from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
-from mobility.domain.bindings import Bindings
+from mobility.domain.bindings import Bindings, Registering
 from mobility.domain.elsewhere import Elsewhere
 from mobility.domain.ledger import Committed
 from mobility.domain.phone_presence import PhonePresence
-from mobility.domain.records import User
+from mobility.domain.records import Binding, User
 from mobility.domain.voicemail import Voicemail
 from mobility.sip.admission import Admission
 from mobility.sip.client import Client
@@ -23,6 +23,7 @@ from mobility.sip.core import Core
 from mobility.sip.event_side import EventServices, EventSide
 from mobility.sip.flow import Allowance, Flow
 from mobility.sip.framing import Frame
+from mobility.sip.gruu import Gruus
 from mobility.sip.identity import Identity
 from mobility.sip.message import Message, Request, Response, parse
 from mobility.sip.outgoing import Outgoing
@@ -190,7 +191,10 @@ class EventTestCase(SynchronousTestCase):
             lambda uri: "pseudonym",
         )
         routes = StaticRoutes(self.settings, list, lambda target: False, self.random)
-        parties = Parties(world.users, [DOMAIN], admission, list)
+        gruus = Gruus(
+            world.users, self.bindings, [DOMAIN], b"secret", self.random, lambda: world.now
+        )
+        parties = Parties(world.users, [DOMAIN], admission, list, gruus=gruus)
         self.partner = Station(self.core, frozenset({"sip.partner.test"}), "sip.partner.test")
         places.peers["sip.partner.test"] = cast(Peer, self.partner)
         self.identity = Identity(admission, parties, world.users, [DOMAIN])
@@ -227,6 +231,14 @@ class EventTestCase(SynchronousTestCase):
     def random(self, size: int) -> bytes:
         self.entropy += 1
         return self.entropy.to_bytes(size, "big")
+
+    def bind(self, name: str, instance: str) -> None:
+        """A phone of a user is registered."""
+        now = self.world.now
+        user_uri = f"sip:{name}@{DOMAIN}"
+        contact = f"sip:{name}@192.0.2.40"
+        binding = Binding(user_uri, instance, contact, "c", 1, now, now + 3_600, f"<{instance}>")
+        self.done(self.bindings.register(user_uri, lambda _: Registering([binding]), now))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass on both clocks, a second a step."""

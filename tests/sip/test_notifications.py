@@ -70,6 +70,16 @@ class SubscribeTests(EventTestCase):
         (line,) = self.log.named("sip.subscription_ended")
         self.assertEqual(line["reason"], "timeout")
 
+    def test_gruu(self) -> None:
+        """Events of one phone of a user are not known here; 480 where it is not registered."""
+        self.bind("alice", "urn:x:1")
+        answer = self.proxy.ask("SUBSCRIBE", f"{ALICE};gr=urn:x:1", PRESENCE)
+        self.assertEqual(answer.status, 489)
+        self.assertIn("presence", answer.first("Allow-Events") or "")
+        for gruu, status in ((f"{ALICE};gr=urn:x:2", 480), (f"sip:tgruu.x@{DOMAIN};gr", 404)):
+            self.assertEqual(self.proxy.ask("SUBSCRIBE", gruu, PRESENCE).status, status)
+        self.assertEqual(len(self.side.notifications), 0)
+
     def test_unsubscribe(self) -> None:
         """Expires: 0 ends it, with a last NOTIFY that still says what there is."""
         answer = self.proxy.ask("SUBSCRIBE", ALICE, PRESENCE)

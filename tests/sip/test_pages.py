@@ -19,6 +19,7 @@ from mobility.sip.admission import Admission
 from mobility.sip.carrier import SipCarrier
 from mobility.sip.flow import Flow
 from mobility.sip.framing import Frame
+from mobility.sip.gruu import Gruus
 from mobility.sip.message_bodies import typing_body
 from mobility.sip.pages import PageDomain, Pages
 from mobility.sip.parties import Parties
@@ -56,7 +57,12 @@ class PagesTestCase(ClientTestCase):
             self.log,
             lambda uri: "pseudonym",
         )
-        self.registrar = Registrar(world.users, self.bindings, self.admission, settings, self.epoch)
+        gruus = Gruus(
+            world.users, self.bindings, ["example.test"], b"secret", self.random, self.epoch
+        )
+        self.registrar = Registrar(
+            world.users, self.bindings, self.admission, settings, self.epoch, gruus=gruus
+        )
         self.core.departures.append(self.registrar.broken)
         routes = self.routes = StaticRoutes(settings, list, lambda target: False, self.random)
         carrier = self.carrier = SipCarrier(
@@ -73,7 +79,7 @@ class PagesTestCase(ClientTestCase):
             world.agenda, world.applications, world.conversations, world.messaging, 600.0
         )
         self.parties = Parties(
-            world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for
+            world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for, gruus
         )
         pages = self.pages = Pages(
             PageDomain(world.users, world.applications, world.conversations.reach, letters),
@@ -104,6 +110,7 @@ class PagesTestCase(ClientTestCase):
             cseq=1,
             registered_at=self.epoch(),
             expires_at=self.epoch() + 3_600,
+            instance=f"<urn:x:{host}>",
         )
         saved = Registering(saved=[binding])
         done(running(self.bindings.register(uri(name), lambda live: saved, self.epoch())))
@@ -225,6 +232,43 @@ class SenderTests(PagesTestCase):
         self.assertEqual(self.write(self.proxy, uri("carol"), uri("alice")), 407)
         self.assertEqual(self.write(self.proxy, "sip:x@else.test", uri("alice")), 403)
         self.assertEqual(self.write(self.peer("x"), BOB, uri("alice")), 403)
+
+
+class GruuTests(PagesTestCase):
+    """A message to a GRUU is for one phone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.one, self.two = self.phone("alice", "a1"), self.phone("alice", "a2")
+        self.carol = self.phone("carol", "c")
+        self.alice = self.world.sign_in("alice")
+
+    def write_to(self, instance: str, name: str = "alice") -> int:
+        return self.write(self.carol, uri("carol"), f"{uri(name)};gr=urn:x:{instance}")
+
+    def test_passed(self) -> None:
+        """It goes to that phone alone, also where an application could show it, and its sender gets
+        the phone's answer; nothing is kept."""
+        for status in (200, 486, 415):
+            self.assertEqual(self.write_to("a1"), 0)
+            (message,) = self.one.got
+            self.assertEqual((message.uri, message.body), ("sip:alice@a1:5060", b"Hi"))
+            self.one.answer(status)
+            self.assertEqual(self.carol.answers[-1].status, status)
+            del self.one.got[:]
+        self.assertEqual((self.two.got, self.invitations(self.alice), self.kept), ([], [], []))
+
+    def test_not_there(self) -> None:
+        """404 where there is no such user, 480 where the phone is not registered."""
+        self.assertEqual(self.write_to("a1", "nobody"), 404)
+        self.assertEqual(self.write_to("a3"), 480)
+        self.assertEqual(self.write_to("a1", "dave"), 480)
+
+    def test_blocked(self) -> None:
+        """Who may not reach the user does not reach its phones."""
+        blocking = self.world.privacy.assign(uri("alice"), uri("carol"), "Blocked", "Colleagues")
+        done(running(blocking))
+        self.assertEqual((self.write_to("a1"), self.one.got), (480, []))
 
 
 class IncomingTests(PagesTestCase):

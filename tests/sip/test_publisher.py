@@ -44,6 +44,13 @@ class PublishTestCase(EventTestCase):
 
 
 class PresenceTests(PublishTestCase):
+    def test_gruu(self) -> None:
+        """What a user is is published of the user, not of one of its phones."""
+        self.bind("alice", "urn:x:1")
+        gruu = f"{ALICE};gr=urn:x:1"
+        self.assertEqual(self.publish(Pidf(ALICE, open=True), about=gruu).status, 489)
+        self.assertEqual(len(self.side.publisher), 0)
+
     def test_life(self) -> None:
         """What is published is what the user looks like until it is changed, removed or over."""
         first = self.publish(Pidf(ALICE, open=True), "Expires: 100")

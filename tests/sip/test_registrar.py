@@ -11,12 +11,16 @@ from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
 from mobility.domain.devices import Devices
-from mobility.domain.records import PushSubscription, User
+from mobility.domain.records import Binding, PushSubscription, User
 from mobility.domain.users import Users
 from mobility.sip.admission import Admission
-from mobility.sip.headers import Authorisation
+from mobility.sip.grammar import unquote
+from mobility.sip.gruu import Gruus
+from mobility.sip.headers import Authorisation, NameAddr
 from mobility.sip.message import Request, Response
+from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
+from mobility.sip.uri import parse_uri
 from tests.domain.doubles import MemoryLedger
 from tests.sip.samples import request
 from tests.sip.test_core import CoreTestCase, Wire
@@ -62,8 +66,17 @@ class RegistrarTestCase(CoreTestCase):
             lambda uri: "pseudonym",
         )
         self.devices = Devices(MemoryLedger(), 90 * 86_400.0, 16)
+        self.gruus = Gruus(
+            self.users, self.bindings, [DOMAIN], b"secret", self.random, self.clock.seconds
+        )
         self.registrar = Registrar(
-            self.users, self.bindings, admission, self.settings, self.clock.seconds, self.devices
+            self.users,
+            self.bindings,
+            admission,
+            self.settings,
+            self.clock.seconds,
+            self.devices,
+            self.gruus,
         )
         self.core.serve("REGISTER", self.registrar.register)
         self.number = 0
@@ -340,20 +353,121 @@ class BindingTests(RegistrarTestCase):
         (binding,) = self.bindings.of(f"sip:alice@{DOMAIN}", self.clock.seconds())
         self.assertEqual(binding.path, "<sip:edge.example.test;lr>")
 
-    def test_no_gruu(self) -> None:
-        """A phone that knows GRUUs gets none, and one that requires them hears that."""
-        instance = 'Contact: <sip:a@192.0.2.7>;+sip.instance="<urn:uuid:1>"'
-        answer = self.bind(instance, "Supported: gruu")
-        self.assertEqual(answer.status, 200)
-        self.assertNotIn("gruu", answer.first("Contact") or "")
-        refused = self.bind(instance, "Require: gruu")
-        self.assertEqual((refused.status, refused.first("Unsupported")), (420, "gruu"))
-
     def test_store_fails(self) -> None:
         """What cannot be stored is answered 503 and not remembered."""
         self.ledger.failing = True
         self.assertEqual(self.bind("Contact: <sip:a@192.0.2.7>").status, 503)
         self.assertEqual(self.contacts(), [])
+
+
+class GruuTests(RegistrarTestCase):
+    """Phones that know GRUUs (RFC 5627), behind a trusted peer."""
+
+    INSTANCE = '+sip.instance="<urn:uuid:1>"'
+    GRUU = "Supported: path, gruu"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.peer = Wire(names=frozenset({"proxy.example.test"}))
+
+    def bind(self, *lines: str, call: str = "c") -> Response:
+        return self.ask(self.register(*lines, call=call), self.peer)
+
+    def temporary(self, *lines: str, call: str = "c", parameters: str = "") -> str:
+        """The temporary GRUU of a phone that registers, "" without one."""
+        contact = f"Contact: <sip:a@192.0.2.7>;{self.INSTANCE}{parameters}"
+        answer = self.bind(contact, *lines, call=call)
+        self.assertEqual(answer.status, 200)
+        given = NameAddr.parse(answer.fields["Contact"][0]).parameters
+        return unquote(given.get("temp-gruu") or "")
+
+    def leads_to(self, gruu: str) -> list[str]:
+        try:
+            named = self.gruus.find(parse_uri(gruu))
+        except SipRefusal as refusal:
+            return [str(refusal.status)]
+        assert named is not None
+        return [one.contact for one in self.gruus.bindings_of(named)]
+
+    def test_given(self) -> None:
+        """A phone that knows GRUUs and says which it is gets both, whether it requires them or
+        not; they lead to its Contact."""
+        for line in (self.GRUU, "Require: gruu"):
+            answer = self.bind(f"Contact: <sip:a@192.0.2.7>;{self.INSTANCE}", line)
+            self.assertEqual(answer.status, 200)
+            given = NameAddr.parse(answer.fields["Contact"][0]).parameters
+            public = unquote(given["pub-gruu"] or "")
+            self.assertEqual(public, f"sip:alice@{DOMAIN};gr=urn:uuid:1")
+            for gruu in (public, unquote(given["temp-gruu"] or "")):
+                self.assertEqual(self.leads_to(gruu), ["sip:a@192.0.2.7"])
+
+    def test_not_given(self) -> None:
+        """Who does not know them, and who does not say which it is, gets none."""
+        for contact, line in (
+            (f"<sip:a@192.0.2.7>;{self.INSTANCE}", "Supported: path"),
+            ("<sip:a@192.0.2.8>", self.GRUU),
+            ('<sip:a@192.0.2.9>;+sip.instance="<>"', self.GRUU),
+        ):
+            answer = self.bind(f"Contact: {contact}", line)
+            self.assertEqual(answer.status, 200)
+            shown = [one for one in answer.fields["Contact"] if contact[1:18] in one]
+            self.assertNotIn("gruu", shown[0])
+            self.bind("Contact: *", "Expires: 0", call="x")
+
+    def test_same_call(self) -> None:
+        """While the phone registers with the same Call-ID each answer has a new temporary GRUU, and
+        all of them lead to it, wherever it is by now."""
+        given = [self.temporary(self.GRUU) for _ in range(3)]
+        self.assertEqual(len(set(given)), 3)
+        moved = f"Contact: <sip:a@198.51.100.1>;{self.INSTANCE}"
+        self.assertEqual(self.bind(moved, "Supported: path").status, 200)
+        for one in given:
+            self.assertEqual(self.leads_to(one), ["sip:a@198.51.100.1"])
+
+    def test_another_call(self) -> None:
+        """With another Call-ID what was given before is over; the public GRUU goes on."""
+        before = self.temporary(self.GRUU)
+        after = self.temporary(self.GRUU, call="d")
+        self.assertEqual(self.leads_to(before), ["404"])
+        self.assertEqual(self.leads_to(after), ["sip:a@192.0.2.7"])
+        self.assertEqual(self.leads_to(f"sip:alice@{DOMAIN};gr=urn:uuid:1"), ["sip:a@192.0.2.7"])
+
+    def test_ended(self) -> None:
+        """A temporary GRUU ends with the registration, and the next one with the same Call-ID does
+        not bring it back; the public one is 480 in between."""
+        before = self.temporary(self.GRUU)
+        self.temporary(self.GRUU, parameters=";expires=60")
+        self.pass_time(61)
+        self.assertEqual(self.leads_to(before), ["404"])
+        self.assertEqual(self.leads_to(f"sip:alice@{DOMAIN};gr=urn:uuid:1"), ["480"])
+        after = self.temporary(self.GRUU)
+        self.assertEqual(self.leads_to(before), ["404"])
+        self.assertEqual(self.leads_to(after), ["sip:a@192.0.2.7"])
+
+    def test_two_flows(self) -> None:
+        """The flows of one phone (RFC 5626) share its GRUUs while they share the Call-ID."""
+        one = self.temporary(self.GRUU, parameters=";reg-id=1")
+        self.bind(f"Contact: <sip:b@192.0.2.8>;{self.INSTANCE};reg-id=2", self.GRUU)
+        self.assertEqual(sorted(self.leads_to(one)), ["sip:a@192.0.2.7", "sip:b@192.0.2.8"])
+        self.bind(f"Contact: <sip:a@192.0.2.7>;{self.INSTANCE};reg-id=1;expires=0", self.GRUU)
+        self.assertEqual(self.leads_to(one), ["sip:b@192.0.2.8"])
+
+    def test_after_a_restart(self) -> None:
+        """What was given before a restart leads to the phone after it."""
+        given = self.temporary(self.GRUU)
+        bindings = Bindings(self.ledger, Agenda())
+        bindings.load(self.ledger.all(Binding).values())
+        self.gruus = Gruus(
+            self.users, bindings, [DOMAIN], b"secret", self.random, self.clock.seconds
+        )
+        self.assertEqual(self.leads_to(given), ["sip:a@192.0.2.7"])
+
+    def test_leads_here(self) -> None:
+        """A Contact that is the user's own address, or a GRUU of this system, is refused."""
+        given = self.temporary(self.GRUU)
+        for contact in (f"sip:alice@{DOMAIN}", f"sip:alice@{DOMAIN};gr=urn:uuid:1", given):
+            self.assertEqual(self.bind(f"Contact: <{contact}>", call="d").status, 403)
+        self.assertEqual(self.contacts(), ["sip:a@192.0.2.7"])
 
 
 @attrs.define(eq=False)

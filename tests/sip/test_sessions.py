@@ -48,7 +48,7 @@ class SessionTestCase(PagesTestCase):
             self.parties,
             self.letters,
             self.routes,
-            self.pages.user_of,
+            self.pages.begins_with,
             "example.test",
             self.epoch,
             self.call,
@@ -69,16 +69,17 @@ class SessionTestCase(PagesTestCase):
         """Bob begins a session with somebody here."""
         self.lync.numbers += 1
         number = self.lync.numbers
+        to_uri = to if to.startswith("sip:") else uri(to)
         first = base64.b64encode(text.encode()).decode()
         more = [f"Ms-Text-Format: text/plain; charset=UTF-8;msgr=WAAt;ms-body={first}"]
         invite = request(
             "\n".join(
                 (
-                    f"INVITE {uri(to)} SIP/2.0",
+                    f"INVITE {to_uri} SIP/2.0",
                     f"Via: SIP/2.0/TCP {PROXY};branch=z9hG4bKs{number}",
                     "Max-Forwards: 70",
                     f'From: "Bob" <{BOB}>;tag=bob;epid=0123',
-                    f"To: <{uri(to)}>",
+                    f"To: <{to_uri}>",
                     f"Call-ID: s{number}",
                     f"CSeq: {number} INVITE",
                     f"Contact: <sip:bob@{PROXY}:5060>",
@@ -306,6 +307,14 @@ class IncomingTests(SessionTestCase):
         self.invited("Hi")
         self.assertEqual(self.statuses()[-1], 403)
         self.assertEqual(len(self.sessions), 0)
+
+    def test_gruu(self) -> None:
+        """Phones are in no sessions: one with a GRUU is refused, and rings nobody."""
+        self.phone("alice", "a1")
+        for instance, status in (("a1", 488), ("a2", 480)):
+            self.invited("Hi", to=f"{uri('alice')};gr=urn:x:{instance}")
+            self.assertEqual(self.lync.statuses[-1], status)
+        self.assertEqual(self.invitations(), [])
 
     def test_another_one(self) -> None:
         """Within a dialog nobody but who has begun it may write."""

@@ -11,7 +11,9 @@ class Binding:
 
     `contact` is its URI and `path` a comma list of the proxies before it (RFC 3327).  `instance`
     and `reg_id` say which phone and which of its flows it is (RFC 5626), "" and 0 where it does
-    not tell.  `call_id` and `cseq` are those of the request that made it what it is.
+    not tell.  `call_id` and `cseq` are those of the request that made it what it is.  `handle`
+    stands for the phone in its temporary GRUUs (RFC 5627) for as long as it registers with the same
+    Call-ID, "" where it has none.
     """
 
     KEY: ClassVar = ("user_uri", "id")
@@ -26,3 +28,4 @@ class Binding:
     reg_id: int = 0
     path: str = attrs.field(repr=False, default="")
     user_agent: str = ""
+    handle: str = attrs.field(repr=False, default="")

@@ -18,4 +18,5 @@ bindings = Table(
     column("reg_id", Integer),
     column("path", Text),
     column("user_agent", Text),
+    column("handle", Text),
 )

@@ -1,0 +1,235 @@
+"""Requests to GRUUs: they go to one phone, and phones may give them as their Contact."""
+
+from mobility.domain.applications import Endpoint
+from mobility.domain.facts import InvitationChanged
+from mobility.sip.message import Response
+from tests.domain.doubles import done, running, uri
+from tests.sip.call_world import Telephone, sdp
+from tests.sip.samples import request
+from tests.sip.test_calls import CallTestCase
+
+HERE = "192.0.2.21"
+THERE = "192.0.2.22"
+
+
+class GruuTestCase(CallTestCase):
+    """Bob has two phones that know GRUUs, and an application; Alice has a phone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.numbers = 0
+        self.one = self.registered("bob", HERE)
+        self.two = self.registered("bob", THERE)
+        self.app = self.sip.application("bob")
+        self.alice = self.sip.telephone("alice")
+
+    def registered(self, name: str, host: str, *lines: str) -> Telephone:
+        telephone = self.sip.telephone(name, host)
+        self.register(name, host, telephone, *lines)
+        return telephone
+
+    def register(
+        self, name: str, host: str, telephone: Telephone, *lines: str, contact: str = ""
+    ) -> Response:
+        """The phone whose instance is `host` registers from a telephone's address."""
+        self.numbers += 1
+        asked = request(
+            "\n".join(
+                (
+                    "REGISTER sip:example.test SIP/2.0",
+                    f"Via: SIP/2.0/TCP {host}:5060;branch=z9hG4bKr{host}{self.numbers}",
+                    f"From: <{uri(name)}>;tag=r",
+                    f"To: <{uri(name)}>",
+                    f"Call-ID: r-{host}",
+                    f"CSeq: {self.numbers} REGISTER",
+                    (contact or f"Contact: <sip:{name}@{host}:5060;transport=tcp>")
+                    + f';+sip.instance="<urn:x:{host}>"',
+                    "Supported: gruu",
+                    *lines,
+                )
+            )
+        )
+        telephone.come(asked)
+        answer = telephone.answers.pop()
+        self.assertEqual(answer.status, 200)
+        return answer
+
+    def rung(self, endpoint: Endpoint) -> list[object]:
+        """The invitations that an application was told of."""
+        return self.sip.heard(endpoint, InvitationChanged)
+
+    def gruu(self, host: str, name: str = "bob") -> str:
+        return f"{uri(name)};gr=urn:x:{host}"
+
+    def temporary(self, name: str, host: str, telephone: Telephone) -> str:
+        contacts = self.register(name, host, telephone).fields["Contact"]
+        (own,) = [one for one in contacts if f"@{host}" in one]
+        return own.partition('temp-gruu="')[2].partition('"')[0]
+
+
+class CallTests(GruuTestCase):
+    def connected(self) -> None:
+        self.one.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.assertEqual(self.alice.statuses[-1], 200)
+        self.alice.acknowledges()
+        self.sip.settle()
+
+    def test_one_phone(self) -> None:
+        """A call to a GRUU rings that phone at its Contact, and no other device of the user."""
+        for to in (self.gruu(HERE), self.temporary("bob", HERE, self.one)):
+            del self.one.got[:]
+            self.alice.calls(to, sdp("alice"), call=to[4:12])
+            self.sip.settle()
+            self.assertEqual(self.one.methods, ["INVITE"])
+            self.assertEqual(self.one.got[0].uri, f"sip:bob@{HERE}:5060;transport=tcp")
+            self.assertEqual((self.two.methods, self.rung(self.app)), ([], []))
+            self.connected()
+            self.alice.within("BYE")
+            self.sip.settle()
+            self.one.responds(self.one.last("BYE"), 200)
+
+    def test_nobody_else(self) -> None:
+        """When that phone refuses nobody else rings, and who calls hears so."""
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.one.answers_with(486)
+        self.sip.settle()
+        self.assertEqual(self.alice.statuses[-1], 486)
+        self.assertEqual((self.two.methods, self.rung(self.app)), ([], []))
+
+    def test_not_there(self) -> None:
+        """A phone that is not registered is 480, a GRUU that never was one 404."""
+        for to, status in (
+            (self.gruu("192.0.2.99"), 480),
+            (self.gruu(HERE, "dave"), 404),
+            ("sip:tgruu.abc@example.test;gr", 404),
+        ):
+            self.alice.calls(to, sdp("alice"), call=to[4:12])
+            self.sip.settle()
+            self.assertEqual(self.alice.statuses[-1], status, to)
+
+    def test_blocked(self) -> None:
+        """Who may not ring the user does not ring its phone either."""
+        blocking = self.world.privacy.assign(uri("bob"), uri("alice"), "Blocked", "Colleagues")
+        done(running(blocking))
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.assertEqual((self.alice.statuses[-1], self.one.methods), (480, []))
+
+    def test_own_phone(self) -> None:
+        """A user calls another phone of its own."""
+        there = self.registered("alice", "192.0.2.30")
+        self.alice.calls(self.gruu("192.0.2.30", "alice"), sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(there.methods, ["INVITE"])
+
+    def test_transferred(self) -> None:
+        """REFER to a GRUU calls that phone alone."""
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.connected()
+        self.alice.within("REFER", f"Refer-To: <{self.gruu(THERE)}>")
+        self.sip.settle()
+        self.assertEqual(self.alice.statuses[-1], 202)
+        self.assertEqual(self.two.methods, ["INVITE"])
+        self.assertEqual(self.rung(self.app), [])
+        self.two.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.assertEqual(self.alice.methods[-1], "BYE")
+
+    def test_taken_over(self) -> None:
+        """INVITE with Replaces to a GRUU takes over the part of another phone of the user."""
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.connected()
+        invite = self.one.last("INVITE")
+        replaces = f"Replaces: {invite.call_id};to-tag={invite.from_.tag};from-tag=bob"
+        self.two.calls(self.gruu(HERE), sdp("bob"), replaces, "Require: replaces, gruu")
+        self.sip.settle()
+        self.assertEqual(self.alice.last("INVITE").body.decode(), sdp("bob"))
+
+
+class ContactTests(GruuTestCase):
+    """Phones that give a GRUU as their Contact in calls (RFC 5627 section 4.4)."""
+
+    def test_caller(self) -> None:
+        """What is sent to a caller goes to where its GRUU leads, which is where it has registered
+        last."""
+        caller = self.registered("alice", "192.0.2.30")
+        for contact in (
+            self.gruu("192.0.2.30", "alice"),
+            self.temporary("alice", "192.0.2.30", caller),
+        ):
+            caller.contact = contact
+            caller.calls(self.gruu(HERE), sdp("alice"), call=contact[4:12])
+            self.sip.settle()
+            self.one.answers_with(200, sdp("bob"))
+            self.sip.settle()
+            caller.acknowledges()
+            self.sip.settle()
+            self.one.sends("BYE")
+            self.sip.settle()
+            bye = caller.last("BYE")
+            self.assertEqual(bye.uri, "sip:alice@192.0.2.30:5060;transport=tcp")
+            caller.responds(bye, 200)
+
+    def test_callee(self) -> None:
+        """The ACK and what follows go to where the GRUU of who answers leads."""
+        self.one.contact = self.gruu(HERE)
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.one.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.alice.acknowledges()
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.one.methods, ["INVITE", "ACK", "BYE"])
+        self.assertEqual({one.uri for one in self.one.got}, {f"sip:bob@{HERE}:5060;transport=tcp"})
+
+    def test_moved(self) -> None:
+        """A phone that has registered from another address is found there."""
+        self.one.contact = self.gruu(HERE)
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.one.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.alice.acknowledges()
+        elsewhere = self.sip.telephone("bob", "192.0.2.40")
+        moved = "Contact: <sip:bob@192.0.2.40:5060;transport=tcp>"
+        self.register("bob", HERE, elsewhere, contact=moved)
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual((elsewhere.methods, self.one.methods[-1]), (["BYE"], "ACK"))
+
+    def test_behind_a_proxy(self) -> None:
+        """A phone that has registered by a proxy gets its requests by that (RFC 3327)."""
+        edge = self.sip.telephone("edge", "192.0.2.50")
+        self.register("bob", HERE, self.one, "Path: <sip:192.0.2.50;lr;transport=tcp>")
+        self.one.contact = self.gruu(HERE)
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        edge.contact = self.gruu(HERE)
+        edge.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.alice.acknowledges()
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(edge.methods, ["INVITE", "ACK", "BYE"])
+        bye = edge.last("BYE")
+        self.assertEqual(bye.uri, f"sip:bob@{HERE}:5060;transport=tcp")
+        self.assertEqual(bye.fields["Route"], ["<sip:192.0.2.50;lr;transport=tcp>"])
+
+    def test_signed_out(self) -> None:
+        """A phone that has signed out while it talks gets what belongs to the call where it was."""
+        self.one.contact = self.gruu(HERE)
+        self.alice.calls(self.gruu(HERE), sdp("alice"))
+        self.sip.settle()
+        self.one.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.alice.acknowledges()
+        self.register("bob", HERE, self.one, "Expires: 0")
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.one.methods[-1], "BYE")
+        self.assertEqual(self.one.got[-1].uri, self.gruu(HERE))
