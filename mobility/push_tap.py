@@ -23,7 +23,7 @@ from mobility.clearing_house.house import ClearingHouse
 from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisations, names_of
 from mobility.clearing_house.questions import Desk
-from mobility.clearing_house.routes import routes
+from mobility.clearing_house.routes import CONNECTIONS, known_to, routes
 from mobility.clearing_house.settings import Settings, SipSettings, load
 from mobility.clearing_house.verdicts import Verdicts
 from mobility.clearing_house.writer import Writer
@@ -31,10 +31,12 @@ from mobility.config.web import ListenerConfig, WebConfig
 from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue
+from mobility.http.client_certificates import ClientCertificates
 from mobility.http.connections import Connections, connection_limit
 from mobility.http.errors import Unauthorised
 from mobility.http.message import Caller, Request
 from mobility.http.route import Route
+from mobility.http.service import Authenticate
 from mobility.http.site import HttpSite
 from mobility.operate import descriptors, health
 from mobility.operate.certificates import ListenerTls
@@ -140,7 +142,7 @@ class ClearingHouseService(MultiService):
         )
         connections = Connections(self._reactor, connection_limit(0))
         self._sites: list[HttpSite] = []
-        federation = routes(self.organisations, self.intake, self.verdicts, self.credentials)
+        federation = routes(self.intake, self.verdicts, self.credentials)
         self.listeners = [
             self._listener(settings.federation, "federation", federation, 0, connections),
             self._listener(
@@ -234,18 +236,23 @@ class ClearingHouseService(MultiService):
         tls: int,
         connections: Connections,
     ) -> Listener:
+        certificates = None
+        authenticate: Authenticate = _nobody
+        if dotted == "federation":
+            certificates = ClientCertificates(_names, CONNECTIONS)
+            authenticate = known_to(self.organisations)
         site = HttpSite(
             settings.site,
             served,
             listener=settings.name,
             web=WebConfig("", "", keep_alive_timeout_s=KEEP_ALIVE_S),
             server_fqdn="",
-            authenticate=_nobody,
+            authenticate=authenticate,
             pseudonym=lambda uri: uri,
             log=self.log,
             clock=self._reactor,
             connections=connections,
-            names_of=_names if dotted == "federation" else None,
+            certificates=certificates,
         )
         self._sites.append(site)
         listener = Listener(

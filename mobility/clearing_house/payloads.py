@@ -69,8 +69,9 @@ def apns_id(organisation: str, push_id: str) -> str:
 
 
 def collapse_id(key: str) -> str:
-    """A collapse key as a header field can carry it, in 64 bytes."""
-    if key.isascii() and key.isprintable():
+    """A collapse key as a header field can carry it, in 64 bytes: itself if it is printable ASCII
+    without a space, which HTTP/2 takes for broken at either end (RFC 9113 section 8.2.1)."""
+    if key.isascii() and key.isprintable() and " " not in key:
         return key
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
 

@@ -1,14 +1,20 @@
 """The three routes that front ends speak to (`mobility.push.wire`).
 
-Every request must come with a client certificate that an organisation is known by.
+Every request must come with a client certificate that an organisation is known by; nothing is read
+of the body of one that does not.
 """
+
+from collections.abc import Callable
+from typing import cast
+
+import attrs
 
 from mobility.clearing_house.credentials import Credentials
 from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisation, Organisations
 from mobility.clearing_house.settings import FEDERATION
 from mobility.clearing_house.verdicts import Gone, Verdicts
-from mobility.errors import Parameter, Refusal, validation_failure
+from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.message import Request, Response
 from mobility.http.route import Authorisation, Route
 from mobility.push import wire
@@ -16,16 +22,27 @@ from mobility.push.wire_json import decode_request, encode_health, encode_result
 
 SITES = frozenset({FEDERATION})
 
+CONNECTIONS = 128
+"""Of one certificate (our choice: a front end has `push.batches`, which is 100 at most, one for
+calls and one that polls)."""
 
-def routes(
-    organisations: Organisations,
-    intake: Intake,
-    verdicts: Verdicts,
-    credentials: Credentials,
-) -> list[Route]:
-    """The routes of the federation listener."""
 
-    def whose(request: Request) -> Organisation:
+@attrs.frozen(slots=True)
+class Sender:
+    """Whose request it is (`mobility.http.message.Caller`): users are unknown here."""
+
+    organisation: Organisation
+
+    @property
+    def user_uri(self) -> str:
+        """What the access line names: the organisation."""
+        return self.organisation.name
+
+
+def known_to(organisations: Organisations) -> Callable[[Request], Sender]:
+    """Finds the sender of a request by the names in its certificate."""
+
+    def authenticate(request: Request) -> Sender:
         organisation = organisations.of(request.certificate_names)
         if organisation is None:
             raise Refusal(
@@ -33,9 +50,23 @@ def routes(
                 "UnknownOrganisation",
                 "The names in your certificate belong to no organisation, or to several.",
             )
-        return organisation
+        return Sender(organisation)
+
+    return authenticate
+
+
+def routes(
+    intake: Intake,
+    verdicts: Verdicts,
+    credentials: Credentials,
+) -> list[Route]:
+    """The routes of the federation listener."""
+
+    def whose(request: Request) -> Organisation:
+        return cast(Sender, request.caller).organisation
 
     async def notifications(request: Request) -> Response:
+        _check_type(request)
         organisation = whose(request)
         sent_at, items = decode_request(request.body)
         results = await intake.take(organisation, items, intake.skew_s(sent_at))
@@ -56,30 +87,41 @@ def routes(
         providers = await credentials.fresh(organisation.may_push_to)
         return _json(encode_health(wire.Health(organisation.name, tuple(providers))))
 
-    def unknown_version(request: Request) -> Response:
-        whose(request)
+    def unknown_version(_request: Request) -> Response:
         raise wire.WireFault(
             "UnknownVersion", f"This clearing house speaks version {wire.VERSION} only."
         )
 
-    none = Authorisation.NONE
+    bearer = Authorisation.BEARER
     return [
         Route(
             "push.notifications",
             "POST",
             wire.NOTIFICATIONS_PATH,
             notifications,
-            none,
+            bearer,
             SITES,
             max_body_bytes=wire.BATCH_BYTES,
         ),
-        Route("push.verdicts", "GET", wire.VERDICTS_PATH, news, none, SITES, may_park=True),
-        Route("push.health", "GET", wire.HEALTH_PATH, health, none, SITES),
+        Route("push.verdicts", "GET", wire.VERDICTS_PATH, news, bearer, SITES, may_park=True),
+        Route("push.health", "GET", wire.HEALTH_PATH, health, bearer, SITES),
         *(
-            Route("push.version", method, f"/push/{{version}}/{rest}", unknown_version, none, SITES)
+            Route(
+                "push.version", method, f"/push/{{version}}/{rest}", unknown_version, bearer, SITES
+            )
             for method, rest in (("POST", "notifications"), ("GET", "verdicts"), ("GET", "health"))
         ),
     ]
+
+
+def _check_type(request: Request) -> None:
+    """415 for a body that says it is something else than JSON in UTF-8; saying nothing is fine."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().partition("charset=")[2].strip('"')
+    if media_type.strip().lower() not in ("", wire.CONTENT_TYPE) or charset not in ("", "utf-8"):
+        raise PeerFault(
+            "UnsupportedMediaType", None, f"The body must be {wire.CONTENT_TYPE}, in UTF-8."
+        )
 
 
 def _number(request: Request, name: str, least: int, most: int) -> int:

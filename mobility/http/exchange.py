@@ -16,7 +16,7 @@ EVENTS: Catalogue = {
         "listener": "the listener's name",
         "route": "the route's name, - for none",
         "method": "the method, - for what is no request",
-        "user": "the caller's pseudonym, - for none",
+        "user": "the caller's pseudonym, at a clearing house the organisation, - for none",
         "status": "the status sent; 499 if the client went away before there was one",
         "bytes": "bytes sent, head included; 0 if the client had gone",
         "ms": "milliseconds from the head to the answer",

@@ -10,10 +10,11 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTim
 from zope.interface import implementer
 
 from mobility.config import WebConfig
-from mobility.errors import Answerable, Unavailable
+from mobility.errors import Answerable, Refusal, Unavailable
 from mobility.events import EventLog
 from mobility.http.answer import AnswerWriter
 from mobility.http.channel import HttpChannel
+from mobility.http.client_certificates import ClientCertificates
 from mobility.http.connections import Connections
 from mobility.http.crossdomain import CrossDomain
 from mobility.http.errors import error_response
@@ -29,7 +30,11 @@ from mobility.http.subtree import Subtree
 from mobility.http.target import EMPTY
 
 _FULL = "The service takes no more requests at present."
+_CROWDED = "There are too many connections with your certificate."
 _NO_MEDIA = Media(JSON)
+
+CROWDED_RETRY_S = 5
+"""When a client with too many connections may come again (our choice)."""
 
 
 @implementer(IProtocolFactory)
@@ -39,8 +44,8 @@ class HttpSite:
     `authenticate` finds the caller of BEARER routes; `pseudonym` turns a user's URI into what the
     access line may hold; `own_urls` are more URLs that count as ours, for sites that are reached
     at neither published URL; `subtrees` are directories that are answered as a whole; `epoch` is
-    the time of day, `clock` what waits are measured with; `names_of` reads the names in a client's
-    certificate off a transport.
+    the time of day, `clock` what waits are measured with; `certificates` tells clients apart where
+    they show a certificate.
     """
 
     noisy = False
@@ -61,10 +66,10 @@ class HttpSite:
         epoch: Callable[[], float] = time.time,
         own_urls: Sequence[str] = (),
         subtrees: Iterable[Subtree] = (),
-        names_of: Callable[[object], frozenset[str]] | None = None,
+        certificates: ClientCertificates | None = None,
     ) -> None:
         self.site = site
-        self._names_of = names_of
+        self._certificates = certificates
         self.header_timeout_s = web.header_timeout_s
         self.body_timeout_s = web.body_timeout_s
         self.keep_alive_timeout_s = web.keep_alive_timeout_s
@@ -153,10 +158,14 @@ class HttpSite:
             now=self._epoch(),
             media=negotiate(headers.get("accept", ""), headers.get("accept-encoding", "")),
         )
-        if self._names_of is not None:
-            request.certificate_names = self._names_of(channel.transport)
-        refused = channel.surplus or self.draining
-        plan = Plan(fault=Unavailable(_FULL)) if refused else self.service.plan(request)
+        refused: Answerable | None = None
+        if channel.surplus or self.draining:
+            refused = Unavailable(_FULL)
+        elif self._certificates is not None:
+            request.certificate_names, crowded = self._certificates.names(channel)
+            if crowded:
+                refused = Refusal("TooManyRequests", None, _CROWDED, retry_after_s=CROWDED_RETRY_S)
+        plan = self.service.plan(request) if refused is None else Plan(fault=refused)
         self._in_flight += 1
         if plan.passage is not None:
             return PassingExchange(
@@ -173,7 +182,7 @@ class HttpSite:
             channel,
             request,
             plan,
-            keep_alive=head.keep_alive and not refused,
+            keep_alive=head.keep_alive and refused is None,
             minor_version=head.minor_version,
         )
 
@@ -187,6 +196,8 @@ class HttpSite:
 
     def closed(self, channel: HttpChannel) -> None:
         self._connections.discard(channel)
+        if self._certificates is not None:
+            self._certificates.gone(channel)
 
     # -- what exchanges ask (mobility.http.exchange.Office) ----------------------------------
 

@@ -323,10 +323,13 @@ def read_message(body: bytes, limit: int) -> dict[str, Any]:
     try:
         message = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WireFault("Malformed", "The message is no JSON.") from error
+        deep = isinstance(error, RecursionError)
+        reason = "is nested too deep" if deep else "is no JSON in UTF-8"
+        raise WireFault("Malformed", f"The message {reason}.") from error
     if not isinstance(message, dict):
         raise WireFault("Malformed", "The message must be a JSON object.")
-    if message.get("version") != VERSION:
+    version = message.get("version")
+    if type(version) is not int or version != VERSION:  # True and 1.0 equal it
         raise WireFault("UnknownVersion", f"This speaks version {VERSION} of the format only.")
     return message
 
