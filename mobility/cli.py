@@ -10,33 +10,105 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+import attrs
 import click
 
 from mobility import __version__
 from mobility.domain.setting_rules import nearest
 from mobility.errors import OperatorFault
 
+
+@attrs.frozen(slots=True)
+class Subcommand:
+    """Where the click command is, and the first sentence of its help.
+
+    The sentence stands here so that `mobility --help` imports no command.
+    """
+
+    place: str
+    summary: str
+
+    def load(self) -> click.Command:
+        module, _, name = self.place.partition(":")
+        command: click.Command = getattr(import_module(f"mobility.commands.{module}"), name)
+        return command
+
+
 COMMANDS = {
-    "check": "mobility.commands.check:check",
-    "csr": "mobility.commands.csr:csr",
-    "demo": "mobility.commands.demo:demo",
-    "directory": "mobility.commands.directory:directory",
-    "dns-plan": "mobility.commands.dns_plan:dns_plan",
-    "export": "mobility.commands.export:export",
-    "firewall": "mobility.commands.firewall:firewall",
-    "group": "mobility.commands.group:group",
-    "import": "mobility.commands.importing:import_all",
-    "init": "mobility.commands.init:init",
-    "mcx": "mobility.commands.mcx:mcx",
-    "policy": "mobility.commands.policy:policy",
-    "proxy-config": "mobility.commands.proxy_config:proxy_config",
-    "push": "mobility.commands.push:push",
-    "service-account": "mobility.commands.service_account:service_account",
-    "status": "mobility.commands.status:status",
-    "user": "mobility.commands.user:user",
-    "voice": "mobility.commands.voice:voice",
+    "check": Subcommand(
+        "check:check",
+        "Look at the deployment: topology, dns, certificates, ports, proxy, push, host.",
+    ),
+    "csr": Subcommand(
+        "csr:csr",
+        "Write a certificate signing request with the names for all SIP domains.",
+    ),
+    "demo": Subcommand(
+        "demo:demo",
+        "Play a scene on a front end of its own, then keep serving.",
+    ),
+    "directory": Subcommand(
+        "directory:directory",
+        "Look at the LDAP directory that the configuration names.",
+    ),
+    "dns-plan": Subcommand(
+        "dns_plan:dns_plan",
+        "Print zone file fragments: what internal and what public DNS must hold.",
+    ),
+    "export": Subcommand(
+        "export:export",
+        "Write users, groups, voice routing and what users have set to FILE; - is standard output.",
+    ),
+    "firewall": Subcommand(
+        "firewall:firewall",
+        "Print which connections firewalls must let through, from whom, to whom, and why.",
+    ),
+    "group": Subcommand(
+        "group:group",
+        "Administer distribution groups.",
+    ),
+    "import": Subcommand(
+        "importing:import_all",
+        "Take in a configuration: FILE is one of `mobility export`; `skype FILE` of PowerShell.",
+    ),
+    "init": Subcommand(
+        "init:init",
+        "Write a configuration, development certificates and an empty database into DIR.",
+    ),
+    "mcx": Subcommand(
+        "mcx:mcx",
+        "See who still uses the Mobility Service of Lync 2010.",
+    ),
+    "policy": Subcommand(
+        "policy:policy",
+        "Administer mobility policies.",
+    ),
+    "proxy-config": Subcommand(
+        "proxy_config:proxy_config",
+        "Print a configuration that publishes a web site of one or more front ends.",
+    ),
+    "push": Subcommand(
+        "push:push",
+        "Wake sleeping devices: switches, tests, and what became of a notification.",
+    ),
+    "service-account": Subcommand(
+        "service_account:service_account",
+        "Administer the accounts of bots, kiosks and boards.",
+    ),
+    "status": Subcommand(
+        "status:status",
+        "Show whether the front end runs and is ready (exit 1 when it is not).",
+    ),
+    "user": Subcommand(
+        "user:user",
+        "Administer users.",
+    ),
+    "voice": Subcommand(
+        "voice:voice",
+        "Administer voice routing.",
+    ),
 }
-"""Subcommand to the place of its click command."""
+"""The subcommands by their names."""
 
 _UNKNOWN = re.compile(r"No such command '([^']*)'")
 _GIVEN = re.compile(r"'([^']*)' is not one of")
@@ -50,11 +122,13 @@ class Program(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
+        known = COMMANDS.get(cmd_name)
+        return None if known is None else known.load()
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The subcommands and what they do, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
 
     def main(
         self,

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from tests.interop.front_end_process import FrontEndProcess, command
 ALICE = "sip:alice@example.test"
 BOB = "sip:bob@example.test"
 DAVE = "sip:dave@example.test"
+
+QUICK = ("export", "group", "mcx", "push", "status", "user")
+"""Subcommands that are used often, or by scripts: they start in a fraction of a second."""
 
 
 def invoke(*arguments: str, text: str = "") -> Result:
@@ -83,6 +88,29 @@ class ErrorTests(SynchronousTestCase):
         for name in COMMANDS:
             self.assertIn(f"\n  {name} ", text.stdout)
             self.assertEqual(0, invoke(name, "--help").exit_code)
+
+    def test_summaries(self) -> None:
+        """What `mobility --help` says of a subcommand is the first sentence of its own help."""
+        for name, known in COMMANDS.items():
+            with self.subTest(name=name):
+                self.assertEqual(known.load().get_short_help_str(1000), known.summary)
+
+    def test_start(self) -> None:
+        """Help imports no subcommand, and those that only ask a front end nothing of Twisted."""
+        for arguments, absent in (
+            (("--help",), "mobility.commands."),
+            *(((name, "--help"), "twisted.internet") for name in QUICK),
+        ):
+            with self.subTest(arguments=arguments):
+                there = f"print([name for name in sys.modules if name.startswith({absent!r})])"
+                program = (
+                    "import sys; from mobility.cli import program\n"
+                    f"program.main({arguments!r}, standalone_mode=False)\n{there}"
+                )
+                done = subprocess.run(
+                    [sys.executable, "-c", program], capture_output=True, text=True, check=True
+                )
+                self.assertEqual("[]", done.stdout.splitlines()[-1])
 
     def test_version(self) -> None:
         """The version is that of the package."""

@@ -24,7 +24,7 @@ from mobility.commands.options import Problem, json_option, read_password, show
 from mobility.config import Config, load
 from mobility.domain.addresses import is_domain, user_uri
 from mobility.errors import OperatorFault
-from mobility.operate.push import PATH as PUSH
+from mobility.operate.paths import PUSH
 from mobility.planning.deployment import Deployment, Place, deployment_of, dns_name, is_address
 from mobility.push_federation import lone_house
 from mobility.urls import parts_of

@@ -14,7 +14,7 @@ from mobility.config import Config
 from mobility.directory.check import Report, check_server
 from mobility.directory.servers import Connector
 from mobility.errors import OperatorFault
-from mobility.operate.directory import PATH
+from mobility.operate.paths import DIRECTORY_SYNC as PATH
 
 
 class Silent:

@@ -12,7 +12,7 @@ from mobility.commands.options import config_option, json_option, show
 from mobility.commands.private_file import replace_private_file
 from mobility.config import Config
 from mobility.errors import OperatorFault
-from mobility.operate.transfer import PATH
+from mobility.operate.paths import CONFIGURATION as PATH
 
 
 @click.command()
@@ -21,8 +21,7 @@ from mobility.operate.transfer import PATH
 @config_option
 @json_option
 def export(config: Config, file: Path, with_secrets: bool, as_json: bool) -> None:
-    """Write users, groups, delegates, voice routing and what users have set to FILE; - is standard
-    output."""
+    """Write users, groups, voice routing and what users have set to FILE; - is standard output."""
     query = "?secrets=true" if with_secrets else ""
     document = ask(config, Call("GET", f"{PATH}{query}"))
     text = written(document)

@@ -10,7 +10,7 @@ from mobility.commands.calls import Call
 from mobility.commands.operator import ask
 from mobility.commands.options import config_option, json_option, show
 from mobility.config import Config
-from mobility.operate.groups import PATH
+from mobility.operate.paths import GROUPS as PATH
 
 
 @click.group(no_args_is_help=False)

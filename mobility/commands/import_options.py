@@ -8,8 +8,8 @@ import click
 from mobility.commands.calls import Call
 from mobility.commands.operator import ask
 from mobility.config import Config
-from mobility.operate.transfer import PATH
-from mobility.transfer.staging import EXISTING
+from mobility.operate.paths import CONFIGURATION as PATH
+from mobility.transfer.form import EXISTING
 
 COUNTED = ("added", "changed", "unchanged", "kept")
 

@@ -10,7 +10,7 @@ from mobility.commands.options import config_option, json_option, show
 from mobility.config import Config
 from mobility.skype.clixml import MAX_BYTES, NoClixml, read_clixml
 from mobility.skype.objects import Migration, migrate
-from mobility.transfer.document import FORMAT, VERSION
+from mobility.transfer.form import FORMAT, VERSION
 
 
 @click.command(name="skype")

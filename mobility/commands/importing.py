@@ -9,7 +9,7 @@ from mobility.commands.import_options import import_options, take, told
 from mobility.commands.import_skype import import_skype
 from mobility.commands.options import config_option, json_option, show
 from mobility.config import Config
-from mobility.operate.transfer import DOCUMENT_BYTES
+from mobility.operate.paths import DOCUMENT_BYTES
 
 
 class ImportGroup(click.Group):

@@ -14,8 +14,8 @@ from mobility.commands.options import json_option, show
 from mobility.config import PUBLISHED_RULE, Config, load, published
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
+from mobility.operate.paths import USERS as PATH
 from mobility.operate.ports import HIGHEST_OFFSET
-from mobility.operate.users import PATH
 
 """With a larger one the operator port would not be a port any more."""
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from mobility.auth.passwords import MAX_PASSWORD_BYTES
 from mobility.config import Config, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +50,8 @@ def read_password() -> str:
     """A password: asked for twice on a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    from mobility.auth.passwords import MAX_PASSWORD_BYTES  # its imports take long
+
     line = sys.stdin.buffer.readline(MAX_PASSWORD_BYTES + 3)
     try:
         password = line.decode().rstrip("\r\n")

@@ -23,8 +23,9 @@ from mobility.config import Config
 from mobility.domain.directory_names import group_uri
 from mobility.domain.mobility_policy import GROUP_KIND, KIND, MobilityPolicy
 from mobility.domain.setting_rules import nearest, shown_names
-from mobility.operate.groups import PATH as GROUPS_PATH
-from mobility.operate.mobility import GRANTS_PATH, PATH
+from mobility.operate.paths import GROUPS as GROUPS_PATH
+from mobility.operate.paths import MOBILITY as PATH
+from mobility.operate.paths import MOBILITY_GRANTS as GRANTS_PATH
 
 TRUTHS = {"true": True, "$true": True, "false": False, "$false": False}
 """How true and false are written, PowerShell's way included."""

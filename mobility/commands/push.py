@@ -12,7 +12,7 @@ from mobility.commands.operator import ask, held, reach
 from mobility.commands.options import Problem, config_option, json_option, show
 from mobility.config import Config
 from mobility.domain.push_rules import SWITCHES
-from mobility.operate.push import PATH
+from mobility.operate.paths import PUSH as PATH
 
 PLATFORM = click.Choice(sorted(SWITCHES))
 

@@ -13,7 +13,7 @@ from mobility.commands.settings import changed, removed, version_option
 from mobility.config import Config
 from mobility.domain.scopes import SCOPES
 from mobility.domain.service_accounts import DEFAULT_OVERLAP_S, OVERLAP_S
-from mobility.operate.service_accounts import PATH
+from mobility.operate.paths import SERVICE_ACCOUNTS as PATH
 
 HOUR_S = 3_600
 

@@ -10,7 +10,7 @@ from mobility.commands.calls import Call, content_of
 from mobility.commands.operator import reach
 from mobility.commands.options import Problem, config_option, json_option, show
 from mobility.config import Config
-from mobility.operate.status import PATH
+from mobility.operate.paths import STATUS as PATH
 
 
 @click.command()

@@ -17,8 +17,9 @@ from mobility.commands.options import (
 )
 from mobility.commands.user_import import import_users
 from mobility.config import Config
+from mobility.operate.paths import PAGE_USERS
+from mobility.operate.paths import USERS as PATH
 from mobility.operate.profile import FLAGS, PHONES, TEXTS
-from mobility.operate.users import PAGE_USERS, PATH
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,9 +17,8 @@ from mobility.commands.options import config_option, json_option, show
 from mobility.commands.private_file import new_private_file
 from mobility.config import Config
 from mobility.errors import OperatorFault
-from mobility.operate.transfer import PATH
-from mobility.transfer.document import FORMAT, VERSION
-from mobility.transfer.staging import EXISTING
+from mobility.operate.paths import CONFIGURATION as PATH
+from mobility.transfer.form import EXISTING, FORMAT, VERSION
 from mobility.transfer.user_table import (
     MAX_FILE_BYTES,
     NoTable,

@@ -23,7 +23,9 @@ from mobility.commands.settings import (
 from mobility.config import Config
 from mobility.domain.voice import EVERYWHERE
 from mobility.domain.voice_objects import KINDS, SCOPED, SINGULAR, NormalisationRule
-from mobility.operate.voice import GRANTS_PATH, PATH, TEST_PATH
+from mobility.operate.paths import VOICE as PATH
+from mobility.operate.paths import VOICE_GRANTS as GRANTS_PATH
+from mobility.operate.paths import VOICE_TEST as TEST_PATH
 
 GROUPS = {
     "policy": "policies",

@@ -1,11 +1,11 @@
 """`[web]` and `[[listen]]`: published URLs, proxies and listeners."""
 
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult
 
 import attrs
-from twisted.internet.endpoints import serverFromString
 
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
@@ -14,6 +14,8 @@ from mobility.urls import parts_of
 
 SITES = ("internal", "external", "operator")
 
+_USUAL = re.compile(r"tcp6?:[0-9]{1,5}(?::interface=(?:[0-9A-Fa-f.]|\\:)+)?")
+"""Endpoint strings that Twisted takes for certain."""
 
 PUBLISHED_RULE = "must be https://HOST or https://HOST:PORT, without a path or trailing slash"
 
@@ -194,7 +196,10 @@ def read_endpoint(table: Table) -> str:
         raise table.fault(
             "endpoint", "must begin with tcp:, tcp6:, unix:, systemd: or haproxy: and one of them"
         )
-    if kind != "systemd":  # its descriptors exist only in the process that systemd starts
+    # The descriptors of systemd: exist only in the process that it starts.
+    if kind != "systemd" and not _USUAL.fullmatch(bare):
+        from twisted.internet.endpoints import serverFromString  # its imports take long
+
         try:
             serverFromString(None, bare)  # type: ignore[no-untyped-call]  # upstream has no types
         except (ValueError, TypeError, LookupError) as error:

@@ -20,7 +20,7 @@ from mobility.http.message import Request, Response
 from mobility.http.route import Route
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
-from mobility.operate.users import PATH
+from mobility.operate.paths import USERS as PATH
 
 EVENTS: Catalogue = {
     "delegates.added": {"user": "pseudonym of the user", "delegate": "who may act for it now"},

@@ -13,10 +13,11 @@ from mobility.domain.mirror import Outcome
 from mobility.errors import PeerFault
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 
-PATH = "/operate/v1/directory/sync"
+PATH = paths.DIRECTORY_SYNC
 BODY_BYTES = 1024
 
 

@@ -18,6 +18,7 @@ from mobility.events import Catalogue, EventLog
 from mobility.http.body import fields
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 
@@ -29,7 +30,7 @@ EVENTS: Catalogue = {
     "groups.removed": {"group": "pseudonym of a distribution group that is gone"},
 }
 
-PATH = "/operate/v1/groups"
+PATH = paths.GROUPS
 
 MAX_NAME = 256
 """Characters of a name (UCWA rel `distributionGroup`)."""

@@ -13,6 +13,7 @@ from mobility.domain.legacy_clients import LegacyClients
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 
@@ -20,7 +21,7 @@ EVENTS: Catalogue = {
     "mcx.counts_forgotten": {"clients": "how many kinds of clients were known"},
 }
 
-PATH = "/operate/v1/mcx/clients"
+PATH = paths.MCX_CLIENTS
 
 
 def routes(clients: LegacyClients, access: OperatorAccess, log: EventLog) -> list[Route]:

@@ -13,6 +13,7 @@ from mobility.domain.records import MobilityGrant, User
 from mobility.domain.users import Users
 from mobility.events import Catalogue, EventLog
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.settings import CHANGED, Area, setting_routes
 
@@ -24,8 +25,8 @@ EVENTS: Catalogue = {
     },
 }
 
-PATH = "/operate/v1/mobility"
-GRANTS_PATH = "/operate/v1/mobility-grants"
+PATH = paths.MOBILITY
+GRANTS_PATH = paths.MOBILITY_GRANTS
 
 
 def routes(

@@ -31,10 +31,11 @@ from mobility.events import Catalogue, EventLog
 from mobility.http.body import fields
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 
-PATH = "/operate/v1/push"
+PATH = paths.PUSH
 
 MAX_SITE = 100
 """Characters of a site's name (our choice)."""

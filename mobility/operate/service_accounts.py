@@ -20,6 +20,7 @@ from mobility.errors import Parameter, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 from mobility.operate.profile import MAX_TEXT
@@ -32,7 +33,7 @@ EVENTS: Catalogue = {
     },
 }
 
-PATH = "/operate/v1/service-accounts"
+PATH = paths.SERVICE_ACCOUNTS
 
 
 def routes(

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from mobility import __version__
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import Health, json_response
 
-PATH = "/operate/v1/status"
+PATH = paths.STATUS
 
 
 def route(access: OperatorAccess, health: Health, counts: Callable[[], dict[str, object]]) -> Route:

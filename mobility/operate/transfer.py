@@ -20,13 +20,11 @@ import msgspec
 from mobility.errors import Parameter, PeerFault, validation_failure
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 
-PATH = "/operate/v1/configuration"
-
-DOCUMENT_BYTES = 128 * 1024 * 1024
-"""The largest document: some 100,000 users with all their fields (our choice)."""
+PATH = paths.CONFIGURATION
 
 SWITCHES = ("dry_run", "whole")
 
@@ -84,5 +82,5 @@ def routes(transfer: Transfer, access: OperatorAccess) -> list[Route]:
 
     return [
         access.route("operate.configuration", "GET", PATH, export),
-        access.route("operate.configuration", "POST", PATH, take, DOCUMENT_BYTES),
+        access.route("operate.configuration", "POST", PATH, take, paths.DOCUMENT_BYTES),
     ]

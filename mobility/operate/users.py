@@ -28,6 +28,7 @@ from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 from mobility.operate.profile import applied, check, homed, shown
@@ -41,10 +42,7 @@ EVENTS: Catalogue = {
     "users.removed": {"user": "pseudonym of the user who is gone"},
 }
 
-PATH = "/operate/v1/users"
-PAGE_USERS = 1000
-"""Users in one page, at most and unless fewer are asked for."""
-
+PATH = paths.USERS
 USER_BODY_BYTES = 64 * 1024
 
 OWNED_BY_DIRECTORY = frozenset({*OWNED, "password", "sip_digest"})
@@ -196,10 +194,10 @@ def routes(administration: UserAdministration, access: OperatorAccess) -> list[R
     """The operator API of users."""
 
     def list_users(request: Request) -> Response:
-        asked = request.query.get("limit", str(PAGE_USERS))
+        asked = request.query.get("limit", str(paths.PAGE_USERS))
         limit = int(asked) if len(asked) <= 4 and asked.isascii() and asked.isdigit() else 0
-        if not 1 <= limit <= PAGE_USERS:
-            raise validation_failure(Parameter("limit", f"must be from 1 to {PAGE_USERS}"))
+        if not 1 <= limit <= paths.PAGE_USERS:
+            raise validation_failure(Parameter("limit", f"must be from 1 to {paths.PAGE_USERS}"))
         page = administration.page(request.query.get("after", ""), limit)
         return json_response(200, {"users": [shown(user) for user in page]})
 

@@ -25,6 +25,7 @@ from mobility.errors import Parameter, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
 from mobility.http.route import Route
+from mobility.operate import paths
 from mobility.operate.access import OperatorAccess
 from mobility.operate.health import json_response
 from mobility.operate.settings import CHANGED, Area, json_object, setting_routes
@@ -38,9 +39,9 @@ EVENTS: Catalogue = {
     },
 }
 
-PATH = "/operate/v1/voice"
-GRANTS_PATH = "/operate/v1/voice-grants"
-TEST_PATH = "/operate/v1/voice-test"
+PATH = paths.VOICE
+GRANTS_PATH = paths.VOICE_GRANTS
+TEST_PATH = paths.VOICE_TEST
 
 
 def routes(

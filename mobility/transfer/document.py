@@ -9,7 +9,8 @@ import attrs
 from mobility.domain.ledger import Conflict, Ledger
 from mobility.errors import Parameter, Refusal, validation_failure
 from mobility.events import Catalogue, EventLog
-from mobility.transfer.staging import EXISTING, Item, Refused, Section, Staging
+from mobility.transfer.form import EXISTING, FORMAT, VERSION
+from mobility.transfer.staging import Item, Refused, Section, Staging
 
 EVENTS: Catalogue = {
     "configuration.exported": {
@@ -23,10 +24,6 @@ EVENTS: Catalogue = {
         "kept": "how many are others and were left as they are",
     },
 }
-
-FORMAT = "mobility-configuration"
-VERSION = 1
-"""Grows when a document could be misread by an older program."""
 
 MAX_ITEMS = 200_000
 """Items of one section (our choice: twice the users that a front end is made for)."""

@@ -23,9 +23,6 @@ SLICE = 250
 MAX_SHOWN_KEY = 80
 """Characters of an unknown key that a refusal tells."""
 
-EXISTING = ("change", "keep", "refuse")
-"""What becomes of an item whose object is there already and different."""
-
 
 @attrs.frozen(slots=True)
 class Refused:

@@ -11,7 +11,8 @@ from mobility.domain.push_switches import PushSwitches
 from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.topology import Topology
 from mobility.testing import MemoryLog
-from mobility.transfer.document import FORMAT, VERSION, Outcome, Transfer
+from mobility.transfer.document import Outcome, Transfer
+from mobility.transfer.form import FORMAT, VERSION
 from mobility.transfer.profiles import Domains
 from mobility.transfer.sections import sections
 from tests.domain.doubles import World, done, running

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.domain.records import DistributionGroup, User
 from mobility.domain.topology import Pool, Topology
 from mobility.errors import PeerFault, Refusal, Unavailable
-from mobility.transfer.document import FORMAT
+from mobility.transfer.form import FORMAT
 from tests.domain.doubles import World, done, running, uri
 from tests.transfer.doubles import HASH, Case, document
 
