@@ -28,6 +28,7 @@ from mobility.config import ListenerConfig, SipListenerConfig, tcp_address
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
+from mobility.operate.dismissals import Dismissals
 from mobility.operate.gathering import GatheringServer, TurnEnd
 from mobility.operate.ports import obstacle
 from mobility.operate.readers import Readers
@@ -58,12 +59,16 @@ class Dismissing:
 
     noisy = False
 
-    def __init__(self, served: IProtocolFactory) -> None:
+    def __init__(self, served: IProtocolFactory, dismissals: Dismissals) -> None:
         self._served = served
+        self._dismissals = dismissals
         self.doStart, self.doStop = served.doStart, served.doStop
 
     def buildProtocol(self, addr: IAddress) -> IProtocol:
-        return self._served.buildProtocol(addr) or Dismissed()
+        protocol = self._served.buildProtocol(addr)
+        if protocol is None:
+            self._dismissals.count()
+        return protocol or Dismissed()
 
     def logPrefix(self) -> str:
         return type(self._served).__name__
@@ -103,7 +108,8 @@ class Listener(Service):
         self._log = log
         self._port: IListeningPort | None = None
         self.settings = settings
-        protocols = Dismissing(protocols)
+        self._dismissals = Dismissals(settings.name, reactor, log)
+        protocols = Dismissing(protocols, self._dismissals)
         if tls is not None:
             protocols = TLSMemoryBIOFactory(tls, False, protocols, reactor)
             # Answers are written whole: the default, which gathers small writes, only costs.
@@ -165,6 +171,7 @@ class Listener(Service):
     def stopService(self) -> Deferred[None]:
         """Accept no more connections; those there are go on."""
         super().stopService()
+        self._dismissals.close()
         port, self._port = self._port, None
         stopped = maybeDeferred(port.stopListening) if port is not None else succeed(None)
         return stopped.addCallback(lambda _: None)

@@ -153,6 +153,12 @@ class Metrics:
             ("event",),
             registry=self.registry,
         )
+        self._dismissed = Counter(
+            "mobility_connections_dismissed",
+            "Connections closed unanswered because there are too many, by listener.",
+            ("listener",),
+            registry=self.registry,
+        )
         self.gauge("mobility_descriptors_open", "File descriptors in use.", descriptors.in_use)
         self.gauge("mobility_descriptors_limit", "File descriptors allowed.", descriptors.limit)
         self.gauge("mobility_start_time_seconds", "When the process began.", _constant(time.time()))
@@ -175,6 +181,10 @@ class Metrics:
         """Count one answered SIP request; methods nobody serves count together."""
         kind = "other" if status in UNKNOWN_METHOD else method
         self._sip_requests.answered(listener, kind, status, ms / 1000)
+
+    def dismissed(self, listener: str, connections: int) -> None:
+        """Count connections that were closed unanswered."""
+        self._dismissed.labels(listener).inc(connections)
 
     def failed(self, event: str) -> None:
         """Count one log line with a traceback."""
@@ -204,6 +214,8 @@ class MeteredLog:
         if event in ACCESS:
             self.access(event, fields)
         else:
+            if event == "listener.full":
+                self._metrics.dismissed(fields["listener"], fields["connections"])
             self._log.emit(event, **fields)
 
     def access(self, event: str, fields: dict[str, Any], /) -> None:

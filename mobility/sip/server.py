@@ -102,7 +102,9 @@ class SipServer:
         self.now = clock.seconds
         self.frame = core.frame
 
-    def buildProtocol(self, addr: IAddress | None) -> SipConnection:  # noqa: ARG002
+    def buildProtocol(self, addr: IAddress | None) -> SipConnection | None:  # noqa: ARG002
+        if self._table.full:
+            return None
         allowance = Allowance(self._rate, self._burst)
         return SipConnection(self, self._name, allowance, secure=self._secure)
 

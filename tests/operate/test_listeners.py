@@ -184,6 +184,10 @@ class ListenerTests(CertificateTestCase, TestCase):
         ):
             listener = self.started(f"{kind}:0:interface=127.0.0.1", tls=tls)
             self.assertEqual(b"", await self.ask(listener, proxied=header, tls=tls))
+        self.assertEqual(
+            [("tls", 1)] * 4,
+            [(one["listener"], one["connections"]) for one in self.log.named("listener.full")],
+        )
 
     async def test_proxy_missing(self) -> None:
         """A client that sends no PROXY header is cut."""

@@ -137,6 +137,7 @@ class Stack:
 
     def connect(self, *names: str) -> tuple[SipConnection, Pipe]:
         connection, pipe = self.server.buildProtocol(None), Pipe()
+        assert connection is not None
         pipe.protocol = connection
         connection.makeConnection(pipe)
         connection.names = frozenset(names)

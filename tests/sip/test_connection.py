@@ -43,6 +43,7 @@ class ServerTestCase(SynchronousTestCase):
 
     def connect(self) -> tuple[SipConnection, Pipe]:
         connection, pipe = self.server.buildProtocol(None), Pipe()
+        assert connection is not None
         pipe.protocol = connection
         connection.makeConnection(pipe)
         return connection, pipe
@@ -107,11 +108,15 @@ class ConnectionTests(ServerTestCase):
         self.assertLess(idle.deadline, self.clock.seconds())
 
     def test_full(self) -> None:
-        """A connection above the limit is cut at once, and one that closes makes room."""
+        """A connection above the limit has no protocol, one that is made meanwhile is cut at once,
+        and one that closes makes room."""
         first, _ = self.connect()
+        late, pipe = self.server.buildProtocol(None), Pipe()
+        assert late is not None
         self.connect()
-        _, surplus = self.connect()
-        self.assertTrue(surplus.aborted)
+        late.makeConnection(pipe)
+        self.assertTrue(pipe.aborted)
+        self.assertIsNone(self.server.buildProtocol(None))
         first.connectionLost(Failure(ConnectionDone()))
         _, next_one = self.connect()
         self.assertFalse(next_one.disconnecting)
