@@ -68,8 +68,17 @@ def administration_routes(
         *service_accounts.routes(
             front_end.permissions.service_accounts, front_end.users, access, log, pseudonym
         ),
-        *voice.routes(front_end.voice, front_end.users, access, log, pseudonym),
+        *voice.routes(
+            front_end.voice, front_end.users, access, log, pseudonym, _meeting_calls(config)
+        ),
     ]
+
+
+def _meeting_calls(config: Config) -> voice.MeetingCalls:
+    """How meetings call telephones; a command alone has neither gateways nor a mixer to ask."""
+    meetings = config.meetings
+    shown = meetings.dial_in[0].number if meetings.dial_in else ""
+    return voice.MeetingCalls(meetings.mixer.uri, shown)
 
 
 def make_data_dir(config: Config) -> None:

@@ -223,13 +223,23 @@ def grant(
 
 
 @voice.command()
-@click.argument("number")
+@click.argument("number", required=False)
 @click.option("--from", "caller", metavar="SIP_URI", required=True, help="Who dials.")
+@click.option(
+    "--meeting",
+    is_flag=True,
+    help="Explain how a meeting rings the user at NUMBER, or else at the mobile one.",
+)
 @config_option
 @json_option
-def test(config: Config, number: str, caller: str, as_json: bool) -> int:
+def test(config: Config, number: str | None, caller: str, meeting: bool, as_json: bool) -> int:
     """Explain where a NUMBER leads that a user dials; exit 1 when it leads nowhere."""
-    found = ask(config, Call("POST", TEST_PATH, {"from": caller, "number": number}))
+    if number is None and not meeting:
+        raise click.UsageError("Missing argument 'NUMBER'.")
+    body: dict[str, object] = {"from": caller, "meeting": meeting}
+    if number is not None:
+        body["number"] = number
+    found = ask(config, Call("POST", TEST_PATH, body))
     show(found, "\n".join(_explained(found)), as_json=as_json)
     return 1 if found["failure"] else 0
 
@@ -247,15 +257,20 @@ def _place(rules: list[Any], plan: str, name: str) -> int:
 
 def _explained(found: Mapping[str, Any]) -> Iterator[str]:
     """The steps of a test for a person's eyes."""
-    yield f"{found['from']} dials {found['dialled']}"
+    if found["meeting"]:
+        yield f"a meeting rings {found['from']} at {found['dialled']}"
+    else:
+        yield f"{found['from']} dials {found['dialled']}"
     if found["emergency"]:
         yield f"{found['emergency']} is an emergency number: no policy forbids it"
     else:
         yield _normalisation(found)
-    if found["user"]:
+    if found["user"] and not found["meeting"]:
         yield f"{found['user']} has this number: the call stays here"
         return
-    if found["usages"] or found["voice_policy"]:
+    if found["user"]:
+        yield f"{found['user']} has this number"
+    elif found["usages"] or found["voice_policy"]:
         usages = ", ".join(step["usage"] for step in found["usages"]) or "none"
         yield f"voice policy {found['voice_policy']}: usages {usages}"
     for step in found["usages"]:
@@ -273,6 +288,8 @@ def _explained(found: Mapping[str, Any]) -> Iterator[str]:
     else:
         ways = ", then ".join(_way(one) for one in found["attempts"])
         yield f"call {found['number']} through {ways}"
+        if found["meeting"]:
+            yield f"once it answers, put it through to {found['conference_server']}"
 
 
 def _normalisation(found: Mapping[str, Any]) -> str:

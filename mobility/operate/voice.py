@@ -7,7 +7,7 @@
     DELETE /operate/v1/voice/{kind}/{name}?version=N   forget it; a global one is reset
     GET    /operate/v1/voice-grants/{uri}              what is granted to a user
     PATCH  /operate/v1/voice-grants/{uri}              {"version": N, "voice_policy": ..., ...}
-    POST   /operate/v1/voice-test                      {"from": URI, "number": ...}
+    POST   /operate/v1/voice-test                      {"from": URI, "number": ..., "meeting": ...}
 
 Kinds and fields are those of `mobility.domain.voice_objects`.  A change says which version it was
 made from and is refused (409) when that is no longer the one stored.
@@ -16,11 +16,14 @@ made from and is refused (409) when that is no longer the one stored.
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
+from mobility.domain.handsets import showing
 from mobility.domain.records import User, VoiceGrant
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import MAX_DIALLED, VoicePolicy, VoiceRoute
-from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary
+from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary, dialled_in
 from mobility.errors import Parameter, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
@@ -43,6 +46,22 @@ PATH = paths.VOICE
 GRANTS_PATH = paths.VOICE_GRANTS
 TEST_PATH = paths.VOICE_TEST
 
+REASONS = {
+    **FAILURES,
+    "NoConferenceServer": "without meetings.mixer nobody is called into a meeting",
+    "NumberOfUser": "meetings call telephones outside, and ask people here in without one",
+}
+"""Why what is tested leads nowhere."""
+
+
+@attrs.frozen(slots=True)
+class MeetingCalls:
+    """How meetings call telephones: `mixer` is the conference server's URI, "" for none, and
+    `shown` the number that the telephones are shown, "" for the user's own."""
+
+    mixer: str = ""
+    shown: str = attrs.field(repr=False, default="")
+
 
 def routes(
     voice: Voice,
@@ -50,6 +69,7 @@ def routes(
     access: OperatorAccess,
     log: EventLog,
     pseudonym: Callable[[str], str],
+    meetings: MeetingCalls,
 ) -> list[Route]:
     """The operator API of voice routing."""
 
@@ -78,24 +98,43 @@ def routes(
     area = Area("voice", PATH, told, granted, told_granted)
     return [
         *setting_routes(voice, users, access, area),
-        access.route("operate.voice_test", "POST", TEST_PATH, partial(_test, voice, users)),
+        access.route(
+            "operate.voice_test", "POST", TEST_PATH, partial(_test, voice, users, meetings)
+        ),
     ]
 
 
-def _test(voice: Voice, users: Users, request: Request) -> Response:
+def _test(voice: Voice, users: Users, meetings: MeetingCalls, request: Request) -> Response:
     values = json_object(request)
-    for key in values.keys() - {"from", "number"}:
+    for key in values.keys() - {"from", "number", "meeting"}:
         raise validation_failure(Parameter(key, "is not a field of a test"))
-    number = values.get("number")
-    if not isinstance(number, str) or not 0 < len(number) <= MAX_DIALLED:
-        rule = f"must be a string of at most {MAX_DIALLED} characters"
-        raise validation_failure(Parameter("number", rule))
+    meeting = values.get("meeting", False)
+    if not isinstance(meeting, bool):
+        raise validation_failure(Parameter("meeting", "must be true or false"))
     uri = values.get("from")
     if not isinstance(uri, str):
         raise validation_failure(Parameter("from", "must be the SIP URI of a user"))
     caller = users.named(uri)
-    itinerary = voice.route(caller, number)
-    return json_response(200, _explained(itinerary, caller, voice.policy_of(caller)))
+    number = values.get("number", caller.mobile_phone or None if meeting else None)
+    if meeting and number is None:
+        raise validation_failure(Parameter("number", "is missing, and the user has no mobile one"))
+    if not isinstance(number, str) or not 0 < len(number) <= MAX_DIALLED:
+        rule = f"must be a string of at most {MAX_DIALLED} characters"
+        raise validation_failure(Parameter("number", rule))
+    made = _joining(voice, caller, number, meetings) if meeting else voice.route(caller, number)
+    content = _explained(made, caller, voice.policy_of(caller))
+    content |= {"meeting": meeting, "conference_server": meetings.mixer if meeting else ""}
+    return json_response(200, content)
+
+
+def _joining(voice: Voice, user: User, number: str, meetings: MeetingCalls) -> Itinerary:
+    """By which way a meeting rings the user's telephone."""
+    made = voice.joining(user, dialled_in(number))
+    if meetings.shown:
+        made = showing(made, meetings.shown)
+    if not meetings.mixer:
+        return attrs.evolve(made, failure="NoConferenceServer")
+    return attrs.evolve(made, failure="NumberOfUser") if made.user_uri else made
 
 
 def _route(route: VoiceRoute) -> dict[str, object]:
@@ -145,5 +184,5 @@ def _explained(made: Itinerary, caller: User, policy: VoicePolicy) -> dict[str, 
         ],
         "attempts": [_attempt(one) for one in made.attempts],
         "failure": made.failure,
-        "reason": FAILURES.get(made.failure, ""),
+        "reason": REASONS.get(made.failure, ""),
     }

@@ -9,6 +9,16 @@ from twisted.trial.unittest import TestCase
 from tests.interop.front_end_process import FrontEndProcess
 from tests.interop.shell_examples import Example, examples, played, section
 
+MEETINGS = """
+[[meetings.dial_in]]
+name = "Redmond"
+number = "+14255550100"
+
+[meetings.mixer]
+uri = "sip:conf-{id}@mixer.example.test"
+probe_s = 0
+"""
+
 
 class VoicePagesTests(TestCase):
     """A front end with the demo users, and a shell with the `mobility` command."""
@@ -33,6 +43,8 @@ class VoicePagesTests(TestCase):
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
         process = FrontEndProcess(directory / "d")
+        with process.config.open("a", encoding="utf-8") as file:
+            file.write(MEETINGS)
         process.start()
         self.addCleanup(process.kill)
         await process.ready()

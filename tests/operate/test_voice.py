@@ -12,7 +12,7 @@ from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import KINDS
 from mobility.http.message import Site
 from mobility.operate.access import OperatorAccess
-from mobility.operate.voice import GRANTS_PATH, PATH, TEST_PATH, routes
+from mobility.operate.voice import GRANTS_PATH, PATH, TEST_PATH, MeetingCalls, routes
 from mobility.testing import MemoryClient, MemoryLog, MemoryResponse, memory_site
 from tests.domain.doubles import MemoryLedger
 
@@ -28,9 +28,18 @@ class VoiceApiTests(TestCase):
         self.users = Users(ledger, [ALICE])
         self.voice = Voice(ledger, self.users)
         self.log = MemoryLog()
-        access = OperatorAccess(KEY)
+        self.serve(MeetingCalls())
+
+    def serve(self, meetings: MeetingCalls) -> None:
         site = memory_site(
-            routes(self.voice, self.users, access, self.log, lambda uri: f"~{uri}"),
+            routes(
+                self.voice,
+                self.users,
+                OperatorAccess(KEY),
+                self.log,
+                lambda uri: f"~{uri}",
+                meetings,
+            ),
             clock=Clock(),
             site=Site("operator", secure=True),
         )
@@ -171,3 +180,35 @@ class VoiceApiTests(TestCase):
         )
         stranger = await self.ask("POST", TEST_PATH, {"from": "sip:x@y.test", "number": "1"})
         self.assertEqual(404, stranger.status)
+
+    async def test_meeting(self) -> None:
+        """A test of a meeting's call says which way it takes, for users without Enterprise Voice
+        too, and what the telephone is shown; without a number it is the user's mobile one."""
+        await self.users.add(User("sip:bob@example.test", "B", mobile_phone="+14255550177"))
+        await self.good("POST", f"{PATH}/usages", {"name": "L"})
+        await self.good("POST", f"{PATH}/gateways", {"name": "gw.test"})
+        route = {"name": "R", "number_pattern": "^", "usages": ["L"], "gateways": ["gw.test"]}
+        await self.good("POST", f"{PATH}/routes", route)
+        await self.good("PATCH", f"{PATH}/policies/global", {"version": 0, "usages": ["L"]})
+        test: dict[str, object] = {"from": "sip:bob@example.test", "meeting": True}
+        found = await self.good("POST", TEST_PATH, test)
+        self.assertEqual("NoConferenceServer", found["failure"])
+        self.assertIn("meetings.mixer", found["reason"])
+        mixer = "sip:conf-{id}@mixer.test"
+        self.serve(MeetingCalls(mixer, "+14255550100"))
+        found = await self.good("POST", TEST_PATH, test)
+        self.assertEqual(("", "+14255550177", mixer), _road(found))
+        self.assertEqual("+14255550100", found["attempts"][0]["caller_id"])
+        for number, failure in (("+14255550101", "NumberOfUser"), ("112", "EmergencyNumber")):
+            found = await self.good("POST", TEST_PATH, {**test, "number": number})
+            self.assertEqual(failure, found["failure"])
+            self.assertTrue(found["reason"])
+        found = await self.good("POST", TEST_PATH, {**test, "number": "+1555", "meeting": False})
+        self.assertEqual(("EnterpriseVoiceDisabled", "+1555", ""), _road(found))
+        for wrong in ({"from": ALICE.uri}, {"number": None}, {"number": ""}):
+            self.assertIn("number", await self.wrong("POST", TEST_PATH, {**test, **wrong}))
+        self.assertIn("meeting", await self.wrong("POST", TEST_PATH, {**test, "meeting": 1}))
+
+
+def _road(found: dict[str, Any]) -> tuple[object, object, object]:
+    return found["failure"], found["number"], found["conference_server"]
