@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 import msgspec
 
 from mobility.errors import Parameter, PeerFault, validation_failure
+from mobility.http.charsets import codec_of, declared_charset
 from mobility.http.data_link import DataText, parse_data_uri
 from mobility.http.limits import (
     DATA_LINK_BYTES,
@@ -61,7 +62,7 @@ def fields(request: Request) -> "Fields":
 
     An empty body has no values.  Raises `PeerFault`: 400 BadRequest/DeserializationFailure for a
     body that cannot be read or is no object, 415 for a media type that is neither JSON nor XML or
-    a charset other than UTF-8.
+    a charset that is not read.
     """
     properties: Mapping[str, Any] = {}
     if request.method in _WITH_BODY and request.body:
@@ -72,9 +73,9 @@ def fields(request: Request) -> "Fields":
 def _decoded(body: bytes, content_type: str) -> Mapping[str, Any]:
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
-    charset = _charset(parameters)
-    if media_type in _JSON_TYPES and charset in ("", "utf-8", "utf8"):
-        return _from_json(body.removeprefix(_BYTE_ORDER_MARK))
+    codec = codec_of(declared_charset(parameters))
+    if media_type in _JSON_TYPES and codec is not None:
+        return _from_json(_in_utf_8(body, codec).removeprefix(_BYTE_ORDER_MARK))
     if media_type in _XML_TYPES:
         try:
             return parse_xml_input(body)
@@ -85,12 +86,13 @@ def _decoded(body: bytes, content_type: str) -> Mapping[str, Any]:
     )
 
 
-def _charset(parameters: str) -> str:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower()
-    return ""
+def _in_utf_8(body: bytes, codec: str) -> bytes:
+    if codec == "utf-8":
+        return body
+    try:
+        return body.decode(codec).encode()
+    except UnicodeError:
+        raise _unreadable("is not in its charset") from None
 
 
 def _from_json(body: bytes) -> Mapping[str, Any]:

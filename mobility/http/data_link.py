@@ -11,9 +11,10 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from mobility.http.charsets import codec_of, declared_charset
+
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}")
-_CHARSETS = {"": "utf-8", "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii"}
 
 
 @attrs.frozen(slots=True)
@@ -40,21 +41,16 @@ def parse_data_uri(uri: str, max_bytes: int) -> DataText:
     content_type, *parameters = description.split(";")
     if not _TYPE.fullmatch(content_type):
         raise ValueError("is a data URI without a media type")
-    charset, is_base64 = "", False
-    for parameter in parameters:
-        name, _, value = parameter.strip().lower().partition("=")
-        if name == "base64":
-            is_base64 = True
-        elif name == "charset":
-            charset = value.strip('"')
-    if charset not in _CHARSETS:
+    is_base64 = any(parameter.strip().lower() == "base64" for parameter in parameters)
+    codec = codec_of(declared_charset(";".join(parameters)))
+    if codec is None:
         raise ValueError("has an unknown charset")
     content = _base64(payload) if is_base64 else _url_encoded(payload)
     if len(content) > max_bytes:
         raise ValueError(f"is longer than {max_bytes} bytes")
     try:
-        text = content.decode(_CHARSETS[charset])
-    except UnicodeDecodeError:
+        text = content.decode(codec)
+    except UnicodeError:
         raise ValueError("does not hold text of its charset") from None
     if "\0" in text:
         raise ValueError("holds a NUL character")

@@ -83,8 +83,5 @@ DESCRIPTOR_RESERVE = 256
 """Descriptors kept for other than the HTTP connections that are served, when `max_connections` is
 0; at most three quarters of all."""
 
-GZIP_BYTES = 1024
-"""A body smaller than this is not compressed."""
-
 NEGOTIATED = 256
 """Accept header texts whose meaning is remembered."""

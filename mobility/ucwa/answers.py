@@ -178,10 +178,11 @@ def _of_contacts(hrefs: Hrefs, changes: Changes) -> list[Sent]:
 
 
 def _document(own: str, following: str, events: list[Sent]) -> Document:
-    document: Document = {"_links": {"self": {"href": own}, "next": {"href": following}}}
-    if events:
-        document["sender"] = _by_sender(events)
-    return document
+    """An answer.  `sender` is there without events too: deployed clients go through it unasked."""
+    return {
+        "_links": {"self": {"href": own}, "next": {"href": following}},
+        "sender": _by_sender(events),
+    }
 
 
 def _by_sender(events: list[Sent]) -> list[Document]:

@@ -212,10 +212,11 @@ _POLL_RANGES = {
     "n": (0, MAX_ACK),
     "low": AGGREGATION_RANGE_S,
     "medium": AGGREGATION_RANGE_S,
-    "timeout": TIMEOUT_RANGE_S,
+    "timeout": (0, TIMEOUT_RANGE_S[1]),
     "priority": (0, 2**31 - 1),
 }
-"""The numbers in the query of a pending GET, the least and the largest of each."""
+"""The numbers in the query of a pending GET, the least and the largest of each.  Who asks for a
+shorter `timeout` than there is gets the shortest."""
 
 
 def _poll_of(request: Request) -> Poll:
@@ -235,6 +236,7 @@ def _poll_of(request: Request) -> Poll:
     if wrong:
         raise validation_failure(*wrong)
     ack, position, presence = numbers["ack"], numbers.get("p"), numbers.get("n")
+    timeout_s = numbers.get("timeout")
     if numbers.get("of") != ack:  # the cursor belongs to another answer: a changed ack
         position = presence = None
     return Poll(
@@ -242,7 +244,7 @@ def _poll_of(request: Request) -> Poll:
         cursor=None if position is None or presence is None else Cursor(position, presence),
         low_s=numbers.get("low"),
         medium_s=numbers.get("medium"),
-        timeout_s=numbers.get("timeout"),
+        timeout_s=None if timeout_s is None else max(timeout_s, TIMEOUT_RANGE_S[0]),
         priority=numbers.get("priority", 0),
     )
 

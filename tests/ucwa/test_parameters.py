@@ -44,6 +44,11 @@ LENIENT = {
 }
 """Parameters that are said to be required and need not come."""
 
+SERVED = {
+    ("events", "timeout", "179"): "deployed clients ask for less than UCWA has",
+}
+"""Values out of the documented range that are served."""
+
 TEXTS = {"sendMessage"}
 """Resources whose body is the text itself; their parameters are in the query."""
 
@@ -88,7 +93,9 @@ def cases() -> Iterator[Case]:
                     yield Case(resource, operation, parameter, value, xml=True)
             else:
                 for value in of_text:
-                    yield Case(resource, operation, parameter, value and value[:2_000], xml=False)
+                    if (*key, value) not in SERVED:
+                        short = value and value[:2_000]
+                        yield Case(resource, operation, parameter, short, xml=False)
 
 
 class ParameterTests(EverythingTestCase):

@@ -87,7 +87,7 @@ class SendMessageTests(ConnectedTestCase):
             self.refused(unknown, 404, "NotFound", "ResourceNotFound")
 
     async def test_content_types(self) -> None:
-        """Plain text in UTF-8 is taken, also under no name, an empty one or a wider one."""
+        """Plain text is taken in every charset that is read, also under no name or an empty one."""
         for good in (
             None,
             "",
@@ -96,18 +96,49 @@ class SendMessageTests(ConnectedTestCase):
             'text/plain; charset="utf-8"',
             "text/plain;charset=utf8",
             "text/plain; charset=us-ascii; format=flowed",
+            "text/plain; charset=",
         ):
             self.accepted(await self.post(b"Hello", good), 201)
         for bad in (
             "application/json",
-            "text/html; charset=iso-8859-1",
-            "text/plain; charset=iso-8859-1",
-            "text/plain; charset=utf-16",
-            "text/plain; charset=",
+            "text/html; charset=iso-8859-5",
+            "text/plain; charset=iso-8859-5",
+            "text/plain; charset=utf-7",
             "nonsense",
         ):
             response = await self.post(b"Hello", bad)
             self.refused(response, 415, "UnsupportedMediaType")
+
+    async def test_charsets(self) -> None:
+        """What HTTP libraries declare by themselves is heeded, and nothing of the text is lost."""
+        for charset, codec in (
+            ("ISO-8859-1", "latin-1"),
+            ("windows-1252", "cp1252"),
+            ('"utf-16"', "utf-16"),
+            ("UTF-16LE", "utf-16-le"),
+        ):
+            kind = f"text/plain; charset={charset}"
+            self.accepted(await self.post("Größe ÿ".encode(codec), kind), 201)
+            (event,) = await self.bob.events()
+            self.assertEqual(text_of(event), "Größe ÿ")
+        for charset, broken in (("us-ascii", b"\xe4"), ("utf-16", b"abc"), ("utf-16le", b"\0\xd8")):
+            response = await self.post(broken, f"text/plain; charset={charset}")
+            self.refused(response, 400, "BadRequest", "DeserializationFailure")
+
+    async def test_answer_to_a_message(self) -> None:
+        """Who POSTs to a message that it has got says the next thing in that conversation, as bots
+        do; to one that is not there nothing is said."""
+        self.accepted(await self.post(b"Hello"), 201)
+        (event,) = await self.bob.events()
+        said = await self.bob.post(event.href, body=b"Hello yourself", content_type="text/plain")
+        location = converted(self.accepted(said, 201), self.bob, self.alice)
+        _, answer = await self.alice.events()
+        self.assertEqual((answer.href, text_of(answer)), (location, "Hello yourself"))
+        for number in ("99", "x"):
+            gone = f"{self.bobs}/messages/{number}"
+            unsaid = await self.bob.post(gone, body=b"Hello?", content_type="text/plain")
+            self.refused(unsaid, 404, "NotFound", "ResourceNotFound")
+        self.assertTrue(await self.alice.nothing_more())
 
     async def test_largest_message(self) -> None:
         """A message of the largest size arrives whole; one byte more is 413 and nothing is sent."""

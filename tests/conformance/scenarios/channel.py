@@ -9,7 +9,10 @@ from tests.conformance.shown import Batch, ShapeError, read_events
 from tests.conformance.stage import Scenario, Stage
 
 TIMEOUT_S = 180
-"""The shortest a pending GET waits (UCWA rel `events`, `timeout`)."""
+"""The shortest time a client should name (UCWA rel `events`, `timeout`)."""
+
+SHORTEST_S = 30
+"""The shortest that a pending GET waits here."""
 
 
 async def poll(person: Person, href: str) -> Exchange:
@@ -67,7 +70,17 @@ async def timed_out(stage: Stage) -> None:
     await stage.clock.pass_time(TIMEOUT_S)
     if read(alice, await pending).events:
         raise Stopped("a pending GET that timed out has events")
-    await alice.refused(400, "GET", alice.application, "events", timeout=1)
+    await alice.refused(400, "GET", alice.application, "events", timeout="soon")
+
+
+async def hurried(stage: Stage) -> None:
+    """A pending GET that is to wait for less than the shortest time waits for that."""
+    alice = await stage.person(0, available=False)
+    pending = ensureDeferred(poll(alice, f"{link(alice.application, 'events')}&timeout=1"))
+    await alice.get(alice.application)
+    await stage.clock.pass_time(SHORTEST_S)
+    if read(alice, await pending).events:
+        raise Stopped("a pending GET that timed out has events")
 
 
 async def lost(stage: Stage) -> None:
@@ -85,5 +98,6 @@ SCENARIOS = (
     Scenario("channel: a lost answer", repeated),
     Scenario("channel: a replaced GET", replaced),
     Scenario("channel: a time-out", timed_out),
+    Scenario("channel: a short time-out", hurried),
     Scenario("channel: a wrong number", lost),
 )
