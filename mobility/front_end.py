@@ -40,7 +40,6 @@ from mobility.domain.forwarding import Forwarding
 from mobility.domain.groups import Groups
 from mobility.domain.late_ringing import Arrivals, LateRinging
 from mobility.domain.message_formats import MessageFormats
-from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
 from mobility.domain.mixer import Mixer
 from mobility.domain.organization import Organization
@@ -176,7 +175,7 @@ class FrontEnd(MultiService):
         )
         self.conversations.load(stored)
         self.relays = relay.Relays(config.media, config.media.secret)
-        self.past.follow(self.conversations, stored)
+        self.past.follow(self.conversations, agenda, stored)
         self.permissions.relay, self.permissions.mixer = bool(self.relays), mixer
         self.call_policies = self.permissions.calls
         self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
@@ -197,6 +196,7 @@ class FrontEnd(MultiService):
             self.applications,
             self.conversations,
             self.messaging,
+            self.past.dispositions,
             config.sip.conversation_idle_s,
             stored.carriages,
         )
@@ -281,6 +281,7 @@ class FrontEnd(MultiService):
             "presence", lambda committed: self.presence.committed(committed.presences)
         )
         self.bus.subscribe("ucwa", self.channels.committed)
+        self.past.hear(self.channels)
         self.waking = Waking(
             config,
             ground.stored,
@@ -432,9 +433,7 @@ class FrontEnd(MultiService):
             contact_subscriptions=self.contact_subscriptions,
             conversations=self.conversations,
             messaging=self.messaging,
-            message_states=MessageStates(
-                self.store.archive, self.applications, self.channels.received
-            ),
+            message_states=self.past.states,
             calls=self.calls,
             telephony=self.telephony,
             mobility=self.mobility,

@@ -4,16 +4,20 @@ from collections.abc import Callable
 
 from mobility.config import Config
 from mobility.config.services import DAY_S
+from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications
 from mobility.domain.conversations import Conversations
 from mobility.domain.devices import Devices
+from mobility.domain.dispositions import Dispositions
 from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Snapshot, Unit
+from mobility.domain.message_states import MessageStates
 from mobility.domain.reach import Reach
 from mobility.domain.records import User
 from mobility.domain.unread import Unread
 from mobility.domain.users import Users
 from mobility.store.archive import SqliteArchive
+from mobility.ucwa.events import EventChannels
 from mobility.ucwa.idempotency import RECEIPT_LIFE_S
 
 PURGE_INTERVAL_S = 600.0
@@ -26,6 +30,8 @@ class Past:
 
     unread: Unread
     devices: Devices
+    dispositions: Dispositions
+    states: MessageStates
 
     def __init__(
         self,
@@ -46,7 +52,7 @@ class Past:
             ledger, archive, users, applications, reach, config.history.conversation_history
         )
 
-    def follow(self, conversations: Conversations, stored: Snapshot) -> None:
+    def follow(self, conversations: Conversations, agenda: Agenda, stored: Snapshot) -> None:
         """Remember what ends of these conversations from now on."""
         conversations.partings.append(self.history.parted)
         conversations.call_endings.append(self.history.called)
@@ -54,6 +60,9 @@ class Past:
             self._ledger, self._archive, self._applications, conversations, self.history
         )
         self.unread.load(stored.read_marks, stored.last_said, stored.left)
+        self.dispositions = Dispositions(self._ledger, agenda, conversations, self.unread.mark)
+        self.dispositions.load(stored.disposition_requests, stored.delivery_marks)
+        self.unread.readers.append(self.dispositions.changed)
         settings = self._config.devices
         self.devices = Devices(
             self._ledger,
@@ -61,6 +70,12 @@ class Past:
             settings.subscriptions_per_user,
             stored.push_subscriptions,
         )
+
+    def hear(self, channels: EventChannels) -> None:
+        """Know from now on what applications have received."""
+        self.states = MessageStates(self._archive, self._applications, channels.received)
+        self.dispositions.states = self.states
+        channels.confirmed = self.dispositions.changed
 
     async def purge(self) -> None:
         """Forget what is old, and what nobody needs any more."""

@@ -12,7 +12,7 @@ import attrs
 from mobility.domain.delivery import Delivery
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.message_facts import NameOf, tell_sent
-from mobility.domain.records import Carriage, Leg, Message
+from mobility.domain.records import Carriage, DeliveryMark, Leg, Message
 
 
 @attrs.frozen(slots=True)
@@ -71,8 +71,17 @@ class Carriages:
         unit.remove(carriage)
         await self._ledger.commit(unit)
 
-    async def end(self, conversation_id: str, number: int, failed_uri: str = "") -> None:
-        """A message was taken at its end, or not by `failed_uri`: its sender is told."""
+    async def end(
+        self,
+        conversation_id: str,
+        number: int,
+        failed_uri: str = "",
+        mark: DeliveryMark | None = None,
+    ) -> None:
+        """A message was taken at its end, or not by `failed_uri`: its sender is told.
+
+        `mark` is stored with it.
+        """
         carried = self._carried.get((conversation_id, number))
         if carried is None:
             return
@@ -83,6 +92,8 @@ class Carriages:
             message = attrs.evolve(message, failed=failed, missed=missed)
             unit.save(message)
         unit.remove(carried.carriage)
+        if mark is not None:
+            unit.save(mark)
         tell_sent(unit, message, leg, carried.name_of, carried.carriage.operation_id)
         await self._ledger.commit(unit)
         del self._carried[conversation_id, number]

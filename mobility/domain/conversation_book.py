@@ -48,6 +48,10 @@ class ConversationBook:
     def __iter__(self) -> Iterator[ActiveConversation]:
         return iter(list(self._conversations.values()))
 
+    def get(self, conversation_id: str) -> ActiveConversation | None:
+        """The conversation of an id, None once it is over."""
+        return self._conversations.get(conversation_id)
+
     def of(self, endpoint: Device) -> list[tuple[ActiveConversation, Leg]]:
         """The conversations a device takes part in, oldest first, each with its leg."""
         mine = [self._conversations[key] for key in endpoint.conversations]

@@ -18,16 +18,16 @@ A phone rings like an application and gets what its user is written meanwhile.  
 user writes back, or when no application rings.
 """
 
-from collections.abc import Awaitable, Iterable
-from enum import Enum
+from collections.abc import Iterable
 from functools import partial
-from typing import Protocol
 
 import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Applications
+from mobility.domain.carriers import Carrier, Disposition, Page, Received, Rung
 from mobility.domain.conversations import Conversations
+from mobility.domain.dispositions import Dispositions
 from mobility.domain.facts import (
     ConversationChanged,
     Fact,
@@ -40,7 +40,7 @@ from mobility.domain.lines import Line, is_line
 from mobility.domain.locks import Locks
 from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.outcomes import LOST, UNREACHABLE, Outcome
-from mobility.domain.records import Carriage, Message
+from mobility.domain.records import Carriage, DispositionRequest, Message
 from mobility.errors import Refusal, Unavailable
 
 LIVE_S = 60.0
@@ -49,62 +49,6 @@ anew when a request for events was answered)."""
 
 MAX_THREADS = 10_000
 """Correspondences at once (our choice: some 2 kB each)."""
-
-
-class Received(Enum):
-    """What became of a message that came in: shown at once, or kept until somebody looks."""
-
-    SHOWN = "shown"
-    KEPT = "kept"
-
-
-class Rung(Enum):
-    """What became of an invitation to a session: it rings, was answered already (the other one
-    writes, too), or reaches nobody, and its text was kept as missed."""
-
-    RINGS = "rings"
-    ANSWERED = "answered"
-    NOBODY = "nobody"
-
-
-@attrs.frozen(slots=True)
-class Page:
-    """One message from one person to another.
-
-    `id` is the same when the message is brought `again` after a restart, "" where it is not known.
-    """
-
-    from_uri: str
-    from_name: str
-    to_uri: str
-    sent_at: float
-    text: Text = attrs.field(repr=False)
-    id: str = ""
-    again: bool = False
-
-
-class Carrier(Protocol):
-    """Takes messages to people who have no application."""
-
-    def leads_to(self, uri: str) -> bool:
-        """Whether there is a phone of the user, or a way to somebody elsewhere."""
-
-    def carry(self, page: Page) -> Awaitable[Outcome | None]:
-        """None once the message was taken at the other end, else how the attempt ended."""
-
-    def show_typing(self, from_uri: str, to_uri: str, *, typing: bool) -> None:
-        """Somebody types or has stopped."""
-
-    def begin(self, from_uri: str, from_name: str, to_uri: str) -> Awaitable[Outcome | None]:
-        """A conversation begins without a message: None once it is accepted at the other end, or
-        where nobody is asked there."""
-
-    def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
-        """The invitation of a session (`Correspondence.ring`) was accepted by `from_uri`, or was
-        not, and why."""
-
-    def part(self, from_uri: str, to_uri: str) -> None:
-        """The conversation is over for `to_uri`."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -135,6 +79,7 @@ class Correspondence:
         applications: Applications,
         conversations: Conversations,
         messaging: Messaging,
+        dispositions: Dispositions,
         idle_s: float,
         carriages: Iterable[Carriage] = (),
     ) -> None:
@@ -143,6 +88,8 @@ class Correspondence:
         self._applications = applications
         self._conversations = conversations
         self._messaging = messaging
+        self.dispositions = dispositions
+        dispositions.notify = self._notify
         self._idle_s = idle_s
         self._threads: dict[str, _Thread] = {}
         self._locks = Locks()
@@ -187,6 +134,7 @@ class Correspondence:
                     thread.upto = fact.message_number
                     self._agenda.at(0.0, partial(self._ring, thread, message))
             case MessageCompleted(direction="Incoming") if message is not None:
+                self.dispositions.changed(message.from_uri)
                 if message.number > thread.upto and message.from_uri != thread.line.user_uri:
                     thread.upto = message.number
                     self._agenda.at(0.0, partial(self._pass_on, thread, message))
@@ -213,12 +161,18 @@ class Correspondence:
         self, thread: _Thread, message: Message | None, now: float, *, again: bool = False
     ) -> None:
         """Bring the first message, if there is one, and answer if nobody else is there to."""
+        outcome: Outcome | Received | None
         async with self._locks.of(thread.line.id):
             if message is not None:
                 outcome = await self._carry(thread, message, now, again=again)
             else:
                 outcome = await self._begin_there(thread)
-        self._agenda.at(0.0, partial(self._follow, thread, outcome))
+        if outcome is Received.SHOWN:
+            await self.dispositions.delivered(
+                thread.conversation_id, thread.upto, thread.line.user_uri
+            )
+        refused = outcome if isinstance(outcome, Outcome) else None
+        self._agenda.at(0.0, partial(self._follow, thread, refused))
 
     async def _follow(self, thread: _Thread, outcome: Outcome | None, now: float) -> None:
         """What became of the first message becomes of the invitation."""
@@ -237,19 +191,35 @@ class Correspondence:
     async def _pass_on(self, thread: _Thread, message: Message, now: float) -> None:
         async with self._locks.of(thread.line.id):
             outcome = await self._carry(thread, message, now)
-        failed = "" if outcome is None else thread.line.user_uri
-        self._agenda.at(0.0, partial(self._report, message, failed))
+        self._agenda.at(0.0, partial(self._report, message, thread.line.user_uri, outcome))
 
-    async def _report(self, message: Message, failed: str, now: float) -> None:  # noqa: ARG002
-        """The sender is told."""
-        await self._messaging.carriages.end(message.conversation_id, message.number, failed)
+    async def _report(
+        self,
+        message: Message,
+        uri: str,
+        outcome: Outcome | Received,
+        now: float,  # noqa: ARG002
+    ) -> None:
+        """The sender is told what became of a message to `uri`."""
+        conversation_id, number = message.conversation_id, message.number
+        failed = uri if isinstance(outcome, Outcome) else ""
+        mark = None
+        if outcome is Received.SHOWN:
+            mark = self.dispositions.mark(conversation_id, number, uri)
+        await self._messaging.carriages.end(conversation_id, number, failed, mark)
+        if mark is not None:
+            self.dispositions.marked(mark)
+
+    async def _notify(self, request: DispositionRequest, disposition: Disposition) -> None:
+        if self.carrier is not None:
+            await self.carrier.notify(request, disposition)
 
     async def _carry(
         self, thread: _Thread, message: Message, now: float, *, again: bool = False
-    ) -> Outcome | None:
+    ) -> Outcome | Received:
         thread.used_at = now
         if self.carrier is None:
-            return None
+            return Received.KEPT
         return await self.carrier.carry(self._page(message, thread.line.user_uri, again=again))
 
     def _page(self, message: Message, to_uri: str, *, again: bool) -> Page:
@@ -308,11 +278,11 @@ class Correspondence:
                 await self._messaging.carriages.drop(carriage)
                 return
             self._messaging.carriages.resume(carriage, message)
-            failed = carriage.to_uri
-            if self.carrier is not None and self.carrier.leads_to(failed):
-                page = self._page(message, failed, again=True)
-                failed = "" if await self.carrier.carry(page) is None else failed
-            await self._report(message, failed, now)
+            outcome: Outcome | Received = LOST
+            uri = carriage.to_uri
+            if self.carrier is not None and self.carrier.leads_to(uri):
+                outcome = await self.carrier.carry(self._page(message, uri, again=True))
+            await self._report(message, uri, outcome, now)
 
     async def _begin_there(self, thread: _Thread) -> Outcome | None:
         if self.carrier is None:
@@ -344,7 +314,7 @@ class Correspondence:
             raise Refusal("NotFound", "DestinationNotFound", "Nobody has this address.")
         async with self._locks.of(_key(page.from_uri, page.to_uri)):
             thread = self._threads.get(_key(page.from_uri, page.to_uri))
-            if thread is None or not await self._write(thread, page.text, now):
+            if thread is None or not await self._write(thread, page, page.text, now):
                 thread = await self._begin(page, page.text, now, phones=phones)
         if thread is None:
             return Received.KEPT
@@ -360,7 +330,7 @@ class Correspondence:
             raise Refusal("NotFound", "DestinationNotFound", "Nobody has this address.")
         async with self._locks.of(_key(page.from_uri, page.to_uri)):
             thread = self._threads.get(_key(page.from_uri, page.to_uri))
-            if thread is None or not await self._write(thread, text, now):
+            if thread is None or not await self._write(thread, page, text, now):
                 thread = await self._begin(page, text, now, phones=True)
         if thread is None:
             return Rung.NOBODY
@@ -393,13 +363,15 @@ class Correspondence:
         except Refusal:
             return  # messages have not begun, or are over
 
-    async def _write(self, thread: _Thread, text: Text | None, now: float) -> bool:
+    async def _write(self, thread: _Thread, page: Page, text: Text | None, now: float) -> bool:
         """Another message of a correspondence, or its session; whether it goes on."""
         try:
             if not thread.answered:
                 await self._answer(thread)
             if text is not None:
-                await self._messaging.write(thread.line, thread.conversation_id, text, now)
+                conversation_id = thread.conversation_id
+                message = await self._messaging.write(thread.line, conversation_id, text, now)
+                self.dispositions.ask(conversation_id, message.number, page)
             else:
                 self._conversations.find(thread.line, thread.conversation_id)
         except Refusal as refusal:
@@ -429,6 +401,8 @@ class Correspondence:
             return None
         thread.conversation_id, thread.invitation_id = invitation.conversation_id, invitation.id
         thread.answered = True
+        if text is not None:
+            self.dispositions.ask(invitation.conversation_id, invitation.message_number, page)
         return thread
 
     def _is_connected(self, thread: _Thread) -> bool:

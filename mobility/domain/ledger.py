@@ -22,6 +22,8 @@ from mobility.domain.records import (
     Conversation,
     ConversationLog,
     Delegation,
+    DeliveryMark,
+    DispositionRequest,
     DistributionGroup,
     Group,
     Instance,
@@ -172,6 +174,8 @@ class Snapshot:
     calls: list[Call] = attrs.Factory(list)
     carriages: list[Carriage] = attrs.Factory(list)
     """The messages on their way to people who have no application."""
+    disposition_requests: list[DispositionRequest] = attrs.Factory(list)
+    delivery_marks: list[DeliveryMark] = attrs.Factory(list)
     call_sides: list[CallSide] = attrs.Factory(list)
     renegotiations: list[Renegotiation] = attrs.Factory(list)
     shared_contents: list[SharedContent] = attrs.Factory(list)

@@ -6,7 +6,9 @@ For each recipient a message is
     waiting, pushed --- an application has received it ---> delivered
     any --- the recipient has read it ---> read
 
-and as a whole what it is for whom it has come least far.
+and as a whole what it is for whom it has come least far.  Who has no application has received it
+when a phone or another server has taken it, or has told so (`mobility.domain.dispositions`), and
+has read it when that was told, or who it is has answered.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,22 +47,23 @@ class MessageStates:
         unread = {uri for uri in uris if conversation.readings.upto(uri) < message.number}
         if not unread:
             return READ if uris else ""
-        missing = [
-            uri for uri in unread if not await self._has_received(conversation, uri, message)
-        ]
+        missing = [uri for uri in unread if not await self.has_received(conversation, uri, message)]
         if not missing:
             return DELIVERED
         notices = await self._archive.push_notices(conversation.id)
         pushed = all(_is_pushed(notices, uri, message.number) for uri in missing)
         return PUSHED if pushed else WAITING
 
-    async def _has_received(
+    async def has_received(
         self, conversation: ActiveConversation, uri: str, message: Message
     ) -> bool:
-        """Whether any application of the user that was there then has the message.
+        """Whether any application of the user that was there then has the message, or what is at
+        the end of a line has taken it.
 
         What every client has confirmed is not in the stream any more.
         """
+        if conversation.readings.delivered.get(uri, 0) >= message.number:
+            return True
         for leg in conversation.legs_of(uri):
             endpoint = self._applications.find(leg.application_id)
             if endpoint is None or endpoint.record.created_at > message.sent_at:

@@ -6,6 +6,7 @@ import attrs
 
 if TYPE_CHECKING:
     from mobility.domain.conversation import ActiveConversation
+    from mobility.domain.records import DispositionRequest
 
 
 @attrs.define(slots=True, eq=False)
@@ -13,18 +14,25 @@ class Readings:
     """What is known of the readers of a conversation, by their URIs.
 
     `marked` is up to which message users have marked it as read, `said` the number of the latest
-    message that each wrote.  `leaving` are those who go by their own choice: they know what there
-    is.  `left` are the names of those who have left a conference; of guests not after a restart.
+    message that each wrote.  `delivered` and `displayed` are up to which message people without an
+    application have got and seen what was written, `requests` what the writers of messages wish to
+    hear, by the numbers of these.  `leaving` are those who go by their own choice: they know what
+    there is.  `left` are the names of those who have left a conference; of guests not after a
+    restart.
     """
 
     marked: dict[str, int] = attrs.Factory(dict)
+    delivered: dict[str, int] = attrs.Factory(dict)
+    displayed: dict[str, int] = attrs.Factory(dict)
+    requests: "dict[int, DispositionRequest]" = attrs.Factory(dict)
     said: dict[str, int] = attrs.Factory(dict)
     leaving: set[str] = attrs.Factory(set)
     left: dict[str, str] = attrs.Factory(dict)
 
     def upto(self, uri: str) -> int:
         """The last message that a user has read: what the user wrote was read by then."""
-        return max(self.marked.get(uri, 0), self.said.get(uri, 0))
+        marked = max(self.marked.get(uri, 0), self.displayed.get(uri, 0))
+        return max(marked, self.said.get(uri, 0))
 
 
 def shown(conversation: "ActiveConversation", uri: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ A message is read when a client says so, when its reader answers it, and when th
 conversation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
@@ -53,6 +53,8 @@ class Unread:
         self._applications = applications
         self._conversations = conversations
         self._history = history
+        self.readers: list[Callable[[str], None]] = []
+        """Called with the URI of a user who has read something of what goes on."""
 
     def load(
         self,
@@ -154,3 +156,5 @@ class Unread:
             tell_read(unit, conversation, uri)
         await self._ledger.commit(unit)
         conversation.readings.marked[uri] = number
+        for reader in self.readers:
+            reader(uri)

@@ -14,13 +14,14 @@ from twisted.internet.defer import Deferred
 
 from mobility.domain import outcomes
 from mobility.domain.bindings import Bindings
-from mobility.domain.correspondence import Page
+from mobility.domain.carriers import Disposition, Page, Received
 from mobility.domain.facts import Reason
 from mobility.domain.outcomes import Outcome
+from mobility.domain.records import DispositionRequest
 from mobility.domain.states import Invited
 from mobility.domain.users import Users
 from mobility.events import EventLog
-from mobility.sip import message_bodies
+from mobility.sip import imdn, message_bodies
 from mobility.sip.client import Client
 from mobility.sip.grammar import Malformed
 from mobility.sip.gruu import NamedPhone
@@ -91,9 +92,11 @@ Make = Callable[[], Request]
 """Makes one request, to be addressed; each phone gets one of its own."""
 
 
-def outcome_of(status: int) -> Outcome | None:
-    """None for a success."""
-    return None if status < 300 else _OUTCOMES.get(status, outcomes.UNABLE)
+def outcome_of(status: int) -> Outcome | Received:
+    """Who answers 202 keeps the message for later (RFC 3428 section 7)."""
+    if status < 300:
+        return Received.KEPT if status == 202 else Received.SHOWN
+    return _OUTCOMES.get(status, outcomes.UNABLE)
 
 
 class SipCarrier:
@@ -134,7 +137,7 @@ class SipCarrier:
         except (SipRefusal, Malformed):
             return False
 
-    async def carry(self, page: Page) -> Outcome | None:
+    async def carry(self, page: Page) -> Outcome | Received:
         sessions, uri = self.sessions, page.to_uri
         there = sessions is not None and sessions.find(page.from_uri, uri) is not None
         if sessions is None or (not there and self._users.find(uri) is not None):
@@ -186,7 +189,9 @@ class SipCarrier:
             status = await sessions.begin(from_uri, from_name, to_uri, None)
         except (SipRefusal, Malformed):
             status = 404
-        return None if status in NO_SESSIONS else outcome_of(status)
+        if status < 300 or status in NO_SESSIONS:
+            return None
+        return _OUTCOMES.get(status, outcomes.UNABLE)
 
     def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
         if self.sessions is not None:
@@ -253,20 +258,24 @@ class SipCarrier:
                 del self._silent[next(iter(self._silent))]
             self._silent[to_uri] = None
 
-    async def notify(self, receipt_id: str, from_uri: str, to_uri: str) -> None:
-        """Tell `from_uri` that its message to `to_uri` was delivered (RFC 5438)."""
-        now = self._epoch()
-        notice = message_bodies.delivery_notice(
-            receipt_id, from_uri, to_uri, self._client.new_tag(), now
-        )
+    async def notify(self, request: DispositionRequest, disposition: Disposition) -> None:
+        """Tell the sender of a message what has become of it (RFC 5438): in the session that there
+        is, or outside of one.  Whether that is taken makes no difference here."""
+        now, from_uri, to_uri = self._epoch(), request.to_uri, request.from_uri
+        notice = imdn.notification(request, disposition, self._client.new_tag(), now)
+        if self.sessions is not None:
+            session = self.sessions.find(from_uri, to_uri)
+            if session is not None and session.established:
+                await self.sessions.notify(session, notice)
+                return
 
         def make() -> Request:
-            request = self.request(to_uri, "", from_uri)
-            request.set("Content-Type", message_bodies.CPIM)
-            request.body = notice
-            return request
+            made = self.request(from_uri, "", to_uri)
+            made.set("Content-Type", message_bodies.CPIM)
+            made.body = notice
+            return made
 
-        await self.deliver(make, from_uri)
+        await self.deliver(make, to_uri)
 
     # -- requests ---------------------------------------------------------------------------------
 

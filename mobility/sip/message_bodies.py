@@ -3,24 +3,25 @@ envelope (CPIM, RFC 3862) with their delivery notifications (IMDN, RFC 5438).
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import attrs
 
+from mobility.domain.carriers import Wish
 from mobility.domain.html_message import read_html
 from mobility.domain.messaging import Text
 from mobility.errors import PeerFault
+from mobility.sip import imdn
 from mobility.sip.grammar import Malformed, storable
 from mobility.sip.headers import Parametrised
+from mobility.sip.imdn import IMDN, Notice, notice_of, wish_of
 from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.xml_elements import escaped, parse_xml
+from mobility.sip.xml_elements import parse_xml
 
 PLAIN = "text/plain"
 HTML = "text/html"
 CPIM = "message/cpim"
 COMPOSING = "application/im-iscomposing+xml"
-IMDN = "message/imdn+xml"
 
 ACCEPT = ", ".join((PLAIN, HTML, CPIM, COMPOSING, IMDN))
 
@@ -39,12 +40,7 @@ CHARSETS = {
 MAX_CPIM_LINES = 64
 """Header lines of an envelope (our choice)."""
 
-MAX_MESSAGE_ID = 128
-"""Characters of an imdn.Message-ID (our choice; RFC 5438 has tokens of some 20)."""
-
 _NAMESPACE = "urn:ietf:params:xml:ns:im-iscomposing"
-_IMDN_NAMESPACE = "urn:ietf:params:xml:ns:imdn"
-_IMDN_HEADERS = "urn:ietf:params:imdn"
 
 
 @attrs.frozen(slots=True)
@@ -55,16 +51,11 @@ class Typing:
 
 
 @attrs.frozen(slots=True)
-class Notice:
-    """A notification of what became of a message: nobody here asks for them."""
-
-
-@attrs.frozen(slots=True)
 class Written:
-    """A text; `receipt_id` is the id of the message if its sender asks to hear of its delivery."""
+    """A text, and what its sender wishes to hear of it."""
 
     text: Text = attrs.field(repr=False)
-    receipt_id: str = ""
+    wish: Wish | None = None
 
 
 Content = Written | Typing | Notice
@@ -89,7 +80,7 @@ def content_of(content_type: str, body: bytes, *, enveloped: bool = False) -> Co
         case "application/im-iscomposing+xml":
             return _typing(body)
         case "message/imdn+xml":
-            return Notice()
+            return notice_of(body)
         case "message/cpim" if not enveloped:
             return _enveloped(body)
     raise SipRefusal(415, fields={"Accept": [ACCEPT]})
@@ -140,15 +131,9 @@ def _enveloped(body: bytes) -> Content:
     headers, prefixes = _lines(envelope)
     mime, _, inner = rest.partition(b"\n\n")
     fields = {name.lower(): value for name, value in _lines(mime)[0].items()}
-    prefix = prefixes.get(_IMDN_HEADERS, "")
-    asked = headers.get(f"{prefix}Disposition-Notification", "")
-    wanted = {part.partition(";")[0].strip().lower() for part in asked.split(",")}
-    receipt_id = headers.get(f"{prefix}Message-ID", "") if prefix else ""
-    if len(receipt_id) > MAX_MESSAGE_ID or "positive-delivery" not in wanted:
-        receipt_id = ""
     content = content_of(fields.get("content-type", PLAIN), inner, enveloped=True)
     if isinstance(content, Written):
-        return attrs.evolve(content, receipt_id=receipt_id)
+        return attrs.evolve(content, wish=wish_of(headers, prefixes.get(imdn.HEADERS, "")))
     return content
 
 
@@ -183,24 +168,4 @@ def typing_body(*, active: bool, refresh_s: int) -> bytes:
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<isComposing xmlns="{_NAMESPACE}"><state>{state}</state>'
         f"<contenttype>{PLAIN}</contenttype>{refresh}</isComposing>\n"
-    ).encode()
-
-
-def delivery_notice(
-    receipt_id: str, from_uri: str, to_uri: str, notice_id: str, now: float
-) -> bytes:
-    """An envelope that says that a message from `from_uri` to `to_uri` was delivered (RFC 5438
-    section 7.2.1.1); it goes back to `from_uri`."""
-    at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    notice = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<imdn xmlns="{_IMDN_NAMESPACE}"><message-id>{escaped(receipt_id)}</message-id>'
-        f"<datetime>{at}</datetime><recipient-uri>{escaped(to_uri)}</recipient-uri>"
-        "<delivery-notification><status><delivered/></status></delivery-notification></imdn>\n"
-    )
-    return (
-        f"From: <{to_uri}>\r\nTo: <{from_uri}>\r\nNS: imdn <{_IMDN_HEADERS}>\r\n"
-        f"imdn.Message-ID: {notice_id}\r\nDateTime: {at}\r\n\r\n"
-        f"Content-Type: {IMDN}\r\nContent-Disposition: notification\r\n"
-        f"Content-Length: {len(notice.encode())}\r\n\r\n{notice}"
     ).encode()

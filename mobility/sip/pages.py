@@ -13,7 +13,8 @@ from typing import Final
 import attrs
 
 from mobility.domain.applications import Applications
-from mobility.domain.correspondence import Correspondence, Page, Received
+from mobility.domain.carriers import Page, Received
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.phones import normalised
 from mobility.domain.reach import Reach
 from mobility.domain.users import Users
@@ -22,8 +23,9 @@ from mobility.sip.carrier import AWAY, SipCarrier
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
 from mobility.sip.gruu import NamedPhone
+from mobility.sip.imdn import Notice
 from mobility.sip.message import Request, Response
-from mobility.sip.message_bodies import Notice, Typing, Written, read_content
+from mobility.sip.message_bodies import Typing, Written, read_content
 from mobility.sip.parties import Caller, Parties
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.uri import SipUri, TelUri, Uri, parse_uri
@@ -188,6 +190,7 @@ class Pages:
         now = self._epoch()
         match content:
             case Notice():
+                await self._told(content, sender.uri, to_uri)
                 incoming.respond(200)
             case Typing():
                 if content.active:
@@ -196,11 +199,15 @@ class Pages:
             case Written():
                 if sender.uri == to_uri:
                     raise SipRefusal(403, "Forbidden: a message to oneself")
-                page = Page(sender.uri, sender.name, to_uri, now, content.text)
+                page = Page(sender.uri, sender.name, to_uri, now, content.text, wish=content.wish)
                 received = await self._receive(page, now, phones=phones)
                 incoming.respond(200 if received is Received.SHOWN else 202)
-                if content.receipt_id:
-                    await self._carrier.notify(content.receipt_id, sender.uri, to_uri)
+
+    async def _told(self, notice: Notice, from_uri: str, to_uri: str) -> None:
+        if notice.disposition is not None:
+            await self._correspondence.dispositions.notified(
+                from_uri, to_uri, notice.message_id, notice.disposition
+            )
 
     async def _receive(self, page: Page, now: float, *, phones: bool) -> Received:
         try:

@@ -11,6 +11,7 @@ from mobility.sip import message_bodies
 from mobility.sip.call_messages import SDP
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised
+from mobility.sip.imdn import IMDN
 from mobility.sip.message import Message, Request
 from mobility.sip.message_bodies import Typing, Written, content_of
 from mobility.sip.refusal import SipRefusal
@@ -34,7 +35,7 @@ _TYPES = (
     message_bodies.HTML,
     message_bodies.COMPOSING,
     message_bodies.CPIM,
-    message_bodies.IMDN,
+    IMDN,
 )
 
 _PORT = 5060
@@ -63,11 +64,23 @@ def asks_for_session(request: Request) -> bool:
 
 def takes_html(text: str) -> bool:
     """Whether who describes a session so takes HTML."""
+    return not {message_bodies.HTML, "text/*", "*"}.isdisjoint(_accepted(text, "accept-types"))
+
+
+def tells(text: str) -> bool:
+    """Whether who describes a session so can tell what becomes of messages: it names envelopes, and
+    the notifications in them."""
+    types = _accepted(text, "accept-types")
+    wrapped = _accepted(text, "accept-wrapped-types")
+    return message_bodies.CPIM in types and IMDN in types | wrapped
+
+
+def _accepted(text: str, attribute: str) -> set[str]:
     for line in _lines(text):
         name, _, value = line.partition(":")
-        if name == "a=accept-types":
-            return not {message_bodies.HTML, "text/*", "*"}.isdisjoint(value.lower().split())
-    return False
+        if name == f"a={attribute}":
+            return set(value.lower().split())
+    return set()
 
 
 def _lines(text: str) -> Iterable[str]:
@@ -84,7 +97,7 @@ def first_message(text: Text) -> list[tuple[str, str]]:
     return [(TEXT_FORMAT, f"{message_bodies.PLAIN}; charset=UTF-8;ms-body={coded}")]
 
 
-def first_text(invite: Request) -> Text | None:
+def first_text(invite: Request) -> Written | None:
     """The text that an INVITE takes along; None without one, and for what cannot be read: the
     answer does not say then that it was shown, and it comes again as a MESSAGE."""
     value = _field(invite, TEXT_FORMAT)
@@ -97,7 +110,7 @@ def first_text(invite: Request) -> Text | None:
         content = content_of(_without_fonts(kind), body)
     except (binascii.Error, ValueError, SipRefusal):
         return None
-    return content.text if isinstance(content, Written) else None
+    return content if isinstance(content, Written) else None
 
 
 def _without_fonts(kind: str) -> str:

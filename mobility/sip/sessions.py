@@ -10,27 +10,27 @@ takes the place of the one before.
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import attrs
 from twisted.internet.defer import Deferred
 
-from mobility.domain.correspondence import Correspondence, Page, Received, Rung
+from mobility.domain.carriers import Page, Received, Rung
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.facts import Reason
 from mobility.domain.messaging import Text
 from mobility.errors import Refusal, Unavailable
-from mobility.sip import message_bodies, session_bodies
+from mobility.sip import imdn, message_bodies, session_bodies
 from mobility.sip.call_reasons import status_of
-from mobility.sip.called_leg import CalledLeg
-from mobility.sip.calling_leg import CallingLeg, Invitation
+from mobility.sip.calling_leg import Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Handler, Incoming
 from mobility.sip.flow import Flow
-from mobility.sip.leg import Ending, Leg, Refused
-from mobility.sip.message import Request, Response
+from mobility.sip.imdn import Notice
+from mobility.sip.message import Response
 from mobility.sip.message_bodies import Typing, Written, read_content
 from mobility.sip.mid_dialog import ends_call
 from mobility.sip.parties import Caller, Parties, address
 from mobility.sip.path import ClientPath
 from mobility.sip.refusal import SipRefusal
+from mobility.sip.session import CalledSession, CallingSession, Key, Session
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import UnknownScheme, Uri, parse_uri
 
@@ -42,127 +42,6 @@ RING_S = 180.0
 
 MAX_TRIES = 2
 """Sessions in which a message is tried: one may be lost, or cross another one (our choice)."""
-
-Key = tuple[str, str]
-"""Who is beyond, and the user here."""
-
-
-@attrs.define(eq=False)
-class Session:
-    """One session, the Owner of its leg.
-
-    `html` says whether who is beyond takes HTML, `shown` that the text of our INVITE was shown.
-    """
-
-    sessions: "Sessions" = attrs.field(repr=False)
-    beyond: str
-    user: str
-    name: str = ""
-    leg: "_Calling | _Called" = attrs.field(init=False, repr=False)
-    html: bool = False
-    shown: bool = False
-    flow: Flow | None = None
-    _waiting: list[Deferred[int]] = attrs.field(factory=list, repr=False)
-
-    @property
-    def key(self) -> Key:
-        return self.beyond, self.user
-
-    @property
-    def established(self) -> bool:
-        """Whether messages can be sent."""
-        return self.leg.state in ("Confirmed", "Answered")
-
-    def answer_of(self) -> Deferred[int]:
-        """The final status of its INVITE, 487 for one that was given up."""
-        waiting: Deferred[int] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
-
-    def settle(self, status: int) -> None:
-        """The INVITE is answered for good."""
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(status)
-
-    def close(self, status: int = 487) -> None:
-        """End it."""
-        self.leg.hang_up()
-        self.sessions.forget(self)
-        self.settle(status)
-
-    # -- an Owner --------------------------------------------------------------------------------
-
-    def progressed(self, leg: Leg, status: int, description: str) -> None:
-        """It rings beyond."""
-
-    def answered(self, leg: Leg, description: str) -> None:  # noqa: ARG002
-        if session_bodies.is_session(description):
-            self.html = session_bodies.takes_html(description)
-            self.settle(200)
-        else:
-            self.close(488)
-
-    def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
-        self.sessions.forget(self)
-        self.settle(refused.status)
-
-    def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
-        if session_bodies.is_session(description):
-            self.html = session_bodies.takes_html(description)
-            self.leg.answer_offer(self.leg.local)
-        else:
-            self.leg.refuse_offer()
-
-    def agreed(self, leg: object, description: str) -> None:
-        """A refreshed session goes on."""
-
-    def disagreed(self, leg: object, status: int) -> None:
-        """It goes on as it was."""
-
-    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
-        raise SipRefusal(603)
-
-    def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
-        self.sessions.left(self)
-
-    def came(self, incoming: Incoming) -> None:
-        """MESSAGE or INFO within the dialog.  Raises SipRefusal and Malformed."""
-        self.sessions.came(self, incoming)
-
-
-class _Calling(CallingLeg):
-    """The leg of a session that begins here."""
-
-    session: Session
-
-    def requested(self, incoming: Incoming) -> None:
-        if incoming.request.method in ("MESSAGE", "INFO"):
-            self.session.came(incoming)
-        else:
-            super().requested(incoming)
-
-    def _accepted(self, request: Request, response: Response) -> None:
-        if session_bodies.OPTION in response.tokens("Supported"):
-            self.session.shown = session_bodies.TEXT_FORMAT in request.fields
-        super()._accepted(request, response)
-
-
-class _Called(CalledLeg):
-    """The leg of a session that begins beyond; `shown` says that its first text was taken."""
-
-    session: Session
-    shown = False
-
-    def requested(self, incoming: Incoming) -> None:
-        if incoming.request.method in ("MESSAGE", "INFO"):
-            self.session.came(incoming)
-        else:
-            super().requested(incoming)
-
-    def own_fields(self) -> list[tuple[str, str]]:
-        fields = super().own_fields()
-        return [*fields, ("Supported", session_bodies.OPTION)] if self.shown else fields
 
 
 class Sessions:
@@ -231,9 +110,9 @@ class Sessions:
             raise SipRefusal(403, "Forbidden: a session with oneself")
         session = Session(self, caller.uri, user, caller.name, flow=incoming.flow)
         path = ClientPath(self._client, flow=incoming.flow)
-        leg = session.leg = _Called(self._core, path, session, incoming)
+        leg = session.leg = CalledSession(self._core, path, session, incoming)
         leg.session = session
-        session.html = session_bodies.takes_html(leg.offer)
+        session.takes(leg.offer)
         try:
             self._keep(session)
             rung = await self._ring(session, caller, session_bodies.first_text(request))
@@ -247,17 +126,19 @@ class Sessions:
         else:
             self._rung(session, rung)
 
-    async def _ring(self, session: Session, caller: Caller, text: Text | None) -> Rung:
+    async def _ring(self, session: Session, caller: Caller, first: Written | None) -> Rung:
         """Raises SipRefusal."""
-        now = self._epoch()
-        page = Page(caller.uri, caller.name, session.user, now, text or Text("Plain", ""))
+        now, text = self._epoch(), first.text if first is not None else None
+        wish = first.wish if first is not None else None
+        body = text or Text("Plain", "")
+        page = Page(caller.uri, caller.name, session.user, now, body, wish=wish)
         try:
             rung = await self._letters.ring(page, text, now)
         except Unavailable:
             raise
         except Refusal as refusal:
             raise SipRefusal(404 if refusal.status == 404 else 480) from refusal
-        if isinstance(session.leg, _Called):
+        if isinstance(session.leg, CalledSession):
             session.leg.shown = text is not None
         return rung
 
@@ -268,26 +149,26 @@ class Sessions:
                 self._letters.leaves(session.beyond, session.user)
         elif rung is Rung.NOBODY:
             self._refuse(session, 480)
-        elif isinstance(leg, _Called):
+        elif isinstance(leg, CalledSession):
             if rung is Rung.RINGS:
                 leg.progress(180)
             else:
                 self._accept(session, leg)
 
-    def _accept(self, session: Session, leg: _Called) -> None:
+    def _accept(self, session: Session, leg: CalledSession) -> None:
         leg.answer(session_bodies.description(self._domain))
         session.settle(200)
 
     def _refuse(self, session: Session, status: int) -> None:
         self.forget(session)
-        if isinstance(session.leg, _Called):
+        if isinstance(session.leg, CalledSession):
             session.leg.refuse(status)
         session.settle(status)
 
     def answered(self, user: str, beyond: str, reason: Reason | None) -> None:
         """The user has accepted an invitation of somebody beyond, or nobody does."""
         session = self._sessions.get((beyond, user))
-        if session is None or not isinstance(session.leg, _Called):
+        if session is None or not isinstance(session.leg, CalledSession):
             return
         if reason is None:
             self._accept(session, session.leg)
@@ -329,11 +210,16 @@ class Sessions:
 
     async def _wrote(self, session: Session, incoming: Incoming) -> None:
         content, now = read_content(incoming.request), self._epoch()
+        if isinstance(content, Notice) and content.disposition is not None:
+            await self._letters.dispositions.notified(
+                session.beyond, session.user, content.message_id, content.disposition
+            )
         if not isinstance(content, Written):
             await self._show(session, content if isinstance(content, Typing) else None)
             incoming.respond(200)
             return
-        page = Page(session.beyond, session.name, session.user, now, content.text)
+        text, wish = content.text, content.wish
+        page = Page(session.beyond, session.name, session.user, now, text, wish=wish)
         try:
             received = await self._letters.receive(page, now)
         except Unavailable:
@@ -380,7 +266,7 @@ class Sessions:
         offer = session_bodies.description(self._domain)
         invitation = Invitation(str(callee.uri), caller, callee, offer, tuple(fields))
         path = ClientPath(self._client, ways, follows=True)
-        leg = session.leg = _Calling(self._core, path, session, invitation)
+        leg = session.leg = CallingSession(self._core, path, session, invitation)
         leg.session = session
         self._keep(session)
         answer = session.answer_of()
@@ -415,16 +301,33 @@ class Sessions:
         return status
 
     async def _write(self, session: Session, page: Page) -> int:
+        """In an envelope where its reader can tell what becomes of it; then it is accepted (202)
+        until that is told."""
         text = page.text
-        if text.format == "Html" and session.html:
-            status = await self._send(session, message_bodies.HTML, text.body)
+        html = text.format == "Html"
+        bodies = [(message_bodies.PLAIN, text.plain if html else text.body)]
+        if html and session.html:
+            bodies.insert(0, (message_bodies.HTML, text.body))
+        for kind, body in bodies if session.tells and page.id else ():
+            from_ = address(page.from_uri, page.from_name, self._domain)
+            to = address(page.to_uri, "", self._domain)
+            envelope = imdn.asking(page, from_, to, kind, body)
+            status = await self._send(session, message_bodies.CPIM, envelope)
+            if status != 415:
+                return 202 if status < 300 else status
+        session.tells = False
+        for kind, body in bodies:
+            status = await self._send(session, f"{kind};charset=UTF-8", body.encode())
             if status != 415:
                 return status
-        body = text.plain if text.format == "Html" else text.body
-        return await self._send(session, message_bodies.PLAIN, body)
+        return 415
 
-    async def _send(self, session: Session, kind: str, body: str) -> int:
-        response = await self._ask(session, "MESSAGE", f"{kind};charset=UTF-8", body.encode())
+    async def notify(self, session: Session, notice: bytes) -> None:
+        """Tell who is beyond what has become of a message."""
+        await self._send(session, message_bodies.CPIM, notice)
+
+    async def _send(self, session: Session, kind: str, body: bytes) -> int:
+        response = await self._ask(session, "MESSAGE", kind, body)
         if ends_call(response) and not session.leg.is_over:
             session.leg.hang_up()
             self.forget(session)

@@ -128,6 +128,8 @@ FORGET_CONVERSATION = (
     _of_conversation(tables.legs),
     _of_conversation(tables.participants),
     _of_conversation(tables.read_marks),
+    _of_conversation(tables.disposition_requests),
+    _of_conversation(tables.delivery_marks),
 )
 
 FORGET_MESSAGES = compiled(

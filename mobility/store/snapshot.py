@@ -16,6 +16,8 @@ from mobility.domain.records import (
     ContentView,
     Conversation,
     Delegation,
+    DeliveryMark,
+    DispositionRequest,
     DistributionGroup,
     Group,
     Instance,
@@ -152,6 +154,18 @@ def load(connection: Connection, now: float) -> Snapshot:
                 connection, Call, tables.calls.columns.state != bindparam("over"), over="Ended"
             ),
             carriages=_records(connection, Carriage),
+            disposition_requests=_records(
+                connection,
+                DispositionRequest,
+                tables.disposition_requests.columns.conversation_id.in_(_active),
+                state="Active",
+            ),
+            delivery_marks=_records(
+                connection,
+                DeliveryMark,
+                tables.delivery_marks.columns.conversation_id.in_(_active),
+                state="Active",
+            ),
             call_sides=_records(connection, CallSide),
             renegotiations=_records(connection, Renegotiation),
             shared_contents=_records(connection, SharedContent),

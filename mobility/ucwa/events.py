@@ -146,6 +146,8 @@ class EventChannels:
         self._log = log
         self._stream_entries = stream_entries
         self._seats: dict[str, dict[str, Seat]] = {}
+        self.confirmed: Callable[[str], None] = _nobody_asks
+        """Called with the URI of a user of whom an application has received something."""
         self._wakeups: list[float] = []
         """A heap of the times in `_due`."""
         self._due: dict[float, list[Seat]] = {}
@@ -187,6 +189,7 @@ class EventChannels:
         seat = self._seats.get(endpoint.id, {}).get(instance_id)
         if seat is None:
             seat = self._open(endpoint, instance_id, Cursor(endpoint.base, 0))
+        before = seat.channel.confirmed.position
         actions = seat.channel.poll(
             self._clock.seconds(),
             poll.ack,
@@ -198,6 +201,8 @@ class EventChannels:
             priority=poll.priority,
         )
         self._perform(seat, actions)
+        if seat.channel.confirmed.position > before:
+            self.confirmed(endpoint.user_uri)
 
     def received(self, application_id: str, position: int) -> bool:
         """Whether a client of the application has confirmed what is at a position of its stream."""
@@ -449,3 +454,7 @@ class EventChannels:
         self._timer = self._next_turn = self._ringing = None
         self._untold.clear()
         self._received.clear()
+
+
+def _nobody_asks(user_uri: str) -> None:
+    """Nothing follows from what an application has received."""

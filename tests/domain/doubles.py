@@ -22,6 +22,7 @@ from mobility.domain.conversation_book import ConversationLimits
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
+from mobility.domain.dispositions import Dispositions
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.facts import (
     CallChanged,
@@ -68,6 +69,7 @@ from mobility.domain.lifetimes import Lifetimes
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.domain.meetings import Meetings
 from mobility.domain.message_formats import MessageFormats
+from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Call, Messaging, Text
 from mobility.domain.mobility_policy import MobilityPolicies
 from mobility.domain.organization import Organization
@@ -84,6 +86,8 @@ from mobility.domain.records import (
     Conversation,
     ConversationLog,
     Delegation,
+    DeliveryMark,
+    DispositionRequest,
     DistributionGroup,
     Group,
     Instance,
@@ -368,6 +372,12 @@ class MemoryLedger:
             ],
             calls=[one for one in self.all(CallRecord).values() if one.state != "Ended"],
             carriages=list(self.all(Carriage).values()),
+            disposition_requests=[
+                one for one in self.all(DispositionRequest).values() if one.conversation_id in ids
+            ],
+            delivery_marks=[
+                one for one in self.all(DeliveryMark).values() if one.conversation_id in ids
+            ],
             call_sides=list(self.all(CallSide).values()),
             renegotiations=list(self.all(Renegotiation).values()),
             shared_contents=list(self.all(SharedContent).values()),
@@ -529,6 +539,12 @@ class World:
         self.conversations.call_endings.append(self.history.called)
         self.unread = Unread(ledger, ledger, self.applications, self.conversations, self.history)
         self.unread.load(stored.read_marks, stored.last_said, stored.left)
+        self.dispositions = Dispositions(ledger, self.agenda, self.conversations, self.unread.mark)
+        self.dispositions.load(stored.disposition_requests, stored.delivery_marks)
+        self.unread.readers.append(self.dispositions.changed)
+        self.received: dict[str, int] = {}
+        """Up to which position of its stream each application has received what there is."""
+        self.dispositions.states = MessageStates(ledger, self.applications, self._has_received)
         self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
         self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
         self.renegotiations.load()
@@ -654,6 +670,14 @@ class World:
         self.agenda.at(self.now + RETRY_S, action)
 
     # Short-hands for what clients do
+
+    def _has_received(self, application_id: str, position: int) -> bool:
+        return self.received.get(application_id, 0) >= position
+
+    def receive(self, endpoint: Endpoint) -> None:
+        """An application asks for what comes after all that it was told so far."""
+        self.received[endpoint.id] = self.ledger.bounds[endpoint.id][1]
+        self.dispositions.changed(endpoint.user_uri)
 
     def sign_in(self, name: str, device: str = "phone", *, available: bool = True) -> Endpoint:
         """A registered application of `name`, available for messaging unless told otherwise."""

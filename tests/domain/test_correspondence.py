@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.correspondence import Correspondence, Page, Received, Rung
+from mobility.domain.carriers import Disposition, Page, Received, Rung
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.facts import (
     ConversationChanged,
     InvitationChanged,
@@ -18,7 +19,12 @@ from mobility.domain.facts import (
 from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import UNABLE, Outcome
 from mobility.domain.privacy import BLOCKED
-from mobility.domain.records import Carriage, ConversationLog, Message
+from mobility.domain.records import (
+    Carriage,
+    ConversationLog,
+    DispositionRequest,
+    Message,
+)
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
 
@@ -33,16 +39,18 @@ class MemoryCarrier:
     people: set[str] = attrs.Factory(set)
     carried: list[Page] = attrs.Factory(list)
     typing: list[tuple[str, str, bool]] = attrs.Factory(list)
-    outcome: Outcome | None = None
-    answers: list[Deferred[Outcome | None]] | None = None
+    outcome: Outcome | Received = Received.SHOWN
+    answers: list[Deferred[Outcome | Received]] | None = None
     begun: list[str] = attrs.Factory(list)
     told: list[Reason | None] = attrs.Factory(list)
     parted: list[tuple[str, str]] = attrs.Factory(list)
+    notified: list[tuple[str, str, str]] = attrs.Factory(list)
+    """To whom it was told of which message what has become of it."""
 
     def leads_to(self, uri: str) -> bool:
         return uri in self.people
 
-    def carry(self, page: Page) -> Awaitable[Outcome | None]:
+    def carry(self, page: Page) -> Awaitable[Outcome | Received]:
         self.carried.append(page)
         if self.answers is None:
             return succeed(self.outcome)
@@ -54,13 +62,17 @@ class MemoryCarrier:
 
     def begin(self, from_uri: str, from_name: str, to_uri: str) -> Awaitable[Outcome | None]:
         self.begun.append(to_uri)
-        return succeed(self.outcome)
+        return succeed(self.outcome if isinstance(self.outcome, Outcome) else None)
 
     def answered(self, from_uri: str, to_uri: str, reason: Reason | None) -> None:
         self.told.append(reason)
 
     def part(self, from_uri: str, to_uri: str) -> None:
         self.parted.append((from_uri, to_uri))
+
+    def notify(self, request: DispositionRequest, disposition: Disposition) -> Awaitable[None]:
+        self.notified.append((request.from_uri, request.message_id, disposition.value))
+        return succeed(None)
 
     @property
     def bodies(self) -> list[str]:
@@ -79,6 +91,7 @@ class CorrespondenceTestCase(SynchronousTestCase):
             world.applications,
             world.conversations,
             world.messaging,
+            world.dispositions,
             IDLE_S,
             world.ledger.snapshot().carriages,
         )
@@ -563,7 +576,7 @@ class RestartTests(CorrespondenceTestCase):
     def test_ringing(self) -> None:
         """A first message that was under way is brought again, and what becomes of it becomes of
         the invitation."""
-        for outcome, state in ((None, "Connected"), (UNABLE, "Failed")):
+        for outcome, state in ((Received.SHOWN, "Connected"), (UNABLE, "Failed")):
             self.build(World("alice", "carol", bounds=Bounds(conversations=10)))
             alice = self.world.sign_in("alice")
             self.carrier.answers = []

@@ -85,7 +85,12 @@ class Stack:
             self.log,
         )
         letters = Correspondence(
-            world.agenda, world.applications, world.conversations, world.messaging, 600.0
+            world.agenda,
+            world.applications,
+            world.conversations,
+            world.messaging,
+            world.dispositions,
+            600.0,
         )
         domain = PageDomain(users, world.applications, world.conversations.reach, letters)
         pages = Pages(domain, [DOMAIN], parties, carrier, self.clock.seconds)

@@ -1,18 +1,21 @@
 """What MESSAGE requests carry."""
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mobility.domain.carriers import Disposition, Page, Wish
 from mobility.domain.messaging import Text
+from mobility.domain.records import DispositionRequest
 from mobility.sip.grammar import Malformed
+from mobility.sip.headers import NameAddr
+from mobility.sip.imdn import IMDN, Notice, asking, notification
 from mobility.sip.message_bodies import (
     CPIM,
     Content,
-    Notice,
     Typing,
     Written,
-    delivery_notice,
     read_content,
     typing_body,
 )
@@ -68,18 +71,58 @@ class ReadTests(SynchronousTestCase):
     def test_envelope(self) -> None:
         """A message in an envelope, whose sender wants to hear of its delivery, or not."""
         text = Text("Plain", "Hello World\n")
-        self.assertEqual(content(CPIM, ENVELOPE.encode()), Written(text, "34jk324j"))
+        wish = Wish("34jk324j", "2006-04-04T12:16:49-05:00", delivery=True)
+        self.assertEqual(content(CPIM, ENVELOPE.encode()), Written(text, wish))
         quiet = ENVELOPE.replace("positive-delivery, ", "")
         self.assertEqual(content(CPIM, quiet.encode()), Written(text))
         other = ENVELOPE.replace("imdn", "x").replace("params:x", "params:imdn")
-        self.assertEqual(content(CPIM, other.encode()), Written(text, "34jk324j"))
+        self.assertEqual(content(CPIM, other.encode()), Written(text, wish))
+        shown = ENVELOPE.replace("negative-delivery", "Display").replace(
+            "DateTime", "imdn.Original-To: Eeyore <im:all@100akerwood.com>\r\nDateTime"
+        )
+        wish = attrs.evolve(wish, original_to="im:all@100akerwood.com", display=True)
+        self.assertEqual(content(CPIM, shown.encode()), Written(text, wish))
+        for wrong in ("", "x" * 129):
+            bad = ENVELOPE.replace("34jk324j", wrong)
+            self.assertEqual(content(CPIM, bad.encode()), Written(text))
 
     def test_notice(self) -> None:
-        """A notification is known as one, also the one that is sent from here."""
-        notice = delivery_notice("a<b", "sip:a@b", "sip:c@d", "1", 0.0)
-        self.assertEqual(content(CPIM, notice), Notice())
-        self.assertIn(b"<message-id>a&lt;b</message-id><datetime>1970-01-01T00:00:00Z<", notice)
-        self.assertEqual(content("message/imdn+xml", b"<imdn/>"), Notice())
+        """A notification says of which message what has become of it, also the one that is sent
+        from here, with the time and the first recipient of the message."""
+        request = DispositionRequest(
+            "c", 1, "sip:a@b", "sip:c@d", "a<b", "2006-04-04T12:16:49Z", "sip:all@d", True, True
+        )
+        for disposition, told in (
+            (Disposition.DELIVERED, b"<delivery-notification><status><delivered/></status></de"),
+            (Disposition.DISPLAYED, b"<display-notification><status><displayed/></status></di"),
+        ):
+            notice = notification(request, disposition, "1", 0.0)
+            self.assertEqual(content(CPIM, notice), Notice("a<b", disposition))
+            self.assertIn(
+                b"<message-id>a&lt;b</message-id><datetime>2006-04-04T12:16:49Z</datetime>"
+                b"<recipient-uri>sip:c@d</recipient-uri>"
+                b"<original-recipient-uri>sip:all@d</original-recipient-uri>" + told,
+                notice,
+            )
+            self.assertIn(b"DateTime: 1970-01-01T00:00:00Z\r\n", notice)
+            self.assertNotIn(b"Disposition-Notification", notice)
+        for said, meant in (
+            ("delivery-notification><status><failed", Disposition.FAILED),
+            ("delivery-notification><status><error", None),
+            ("display-notification><status><forbidden", None),
+            ("processing-notification><status><stored", None),
+        ):
+            kind = said.partition(">")[0]
+            body = f"<imdn><message-id>1</message-id><{said}/></status></{kind}></imdn>"
+            self.assertEqual(content("message/imdn+xml", body.encode()), Notice("1", meant))
+
+    def test_asking(self) -> None:
+        """An envelope that asks is read as what was put into it."""
+        page = Page("sip:a@b", "A", "sip:c@d", 0.0, Text("Plain", "h\u00e9"), "c0-7")
+        one, other = (NameAddr.parse(f"<{uri}>") for uri in (page.from_uri, page.to_uri))
+        envelope = asking(page, one, other, "text/plain", "h\u00e9")
+        wish = Wish("c0-7", "1970-01-01T00:00:00Z", delivery=True, display=True)
+        self.assertEqual(content(CPIM, envelope), Written(page.text, wish))
 
     def test_unread(self) -> None:
         """Other types, charsets and encodings are 415."""
@@ -105,6 +148,9 @@ class ReadTests(SynchronousTestCase):
             ("application/im-iscomposing+xml", b"<!DOCTYPE x>"),
             (CPIM, b"no header\n\n\n"),
             (CPIM, b"A: b\n" * 100),
+            (IMDN, b"<x/>"),
+            (IMDN, b"<imdn/>"),
+            (IMDN, b"<imdn><message-id>%s</message-id></imdn>" % (b"x" * 129)),
         ):
             with self.assertRaises(Malformed):
                 content(kind, body)

@@ -10,7 +10,8 @@ from mobility.config.sip import SipConfig, SipRouteConfig, SipTargetConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
-from mobility.domain.correspondence import Correspondence, Page
+from mobility.domain.carriers import Page, Received
+from mobility.domain.correspondence import Correspondence
 from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
 from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import Outcome
@@ -76,7 +77,12 @@ class PagesTestCase(ClientTestCase):
             self.log,
         )
         letters = self.letters = Correspondence(
-            world.agenda, world.applications, world.conversations, world.messaging, 600.0
+            world.agenda,
+            world.applications,
+            world.conversations,
+            world.messaging,
+            world.dispositions,
+            600.0,
         )
         self.parties = Parties(
             world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for, gruus
@@ -341,16 +347,24 @@ class IncomingTests(PagesTestCase):
         self.assertEqual([one.uri for one in facts if isinstance(one, TypingChanged)], [BOB])
 
     def test_delivery_notice(self) -> None:
-        """Who asks to hear of the delivery does, after the answer (RFC 5438)."""
+        """Who asks to hear of the delivery does, once a device of the reader has the message (RFC
+        5438); who writes to nobody hears nothing."""
         body = (
             b"NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: abc\r\n"
             b"imdn.Disposition-Notification: positive-delivery\r\n\r\n"
             b"Content-Type: text/plain\r\n\r\nHi"
         )
         self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body, kind="message/cpim"), 202)
+        alice = self.world.sign_in("alice")
+        self.assertEqual(self.write(self.proxy, BOB, uri("alice"), body, kind="message/cpim"), 200)
+        self.settle()
+        self.assertEqual(self.proxy.got, [])
+        self.world.receive(alice)
+        self.settle()
         (notice,) = self.proxy.got
         self.assertEqual((notice.uri, notice.first("Content-Type")), (BOB, "message/cpim"))
         self.assertIn(b"<message-id>abc</message-id>", notice.body)
+        self.assertIn(b"<delivered/>", notice.body)
 
 
 class OutgoingTests(PagesTestCase):
@@ -418,7 +432,7 @@ class OutgoingTests(PagesTestCase):
 class IdentityTests(PagesTestCase):
     """The same message, brought again after a restart."""
 
-    def bring(self, *, again: bool = False, html: bool = False) -> Deferred[Outcome | None]:
+    def bring(self, *, again: bool = False, html: bool = False) -> Deferred[Outcome | Received]:
         text = Text("Html", "<b>Hi</b>", "Hi") if html else Text("Plain", "Hi")
         page = Page(uri("alice"), "Alice", BOB, 0.0, text, "c0ffee-7", again)
         return running(self.carrier.carry(page))
@@ -437,8 +451,8 @@ class IdentityTests(PagesTestCase):
         first, again = self.bring(), self.bring(again=True)
         self.proxy.answer(482, number=0)
         self.proxy.answer(482)
-        self.assertIsNotNone(done(first))
-        self.assertIsNone(done(again))
+        self.assertIsInstance(done(first), Outcome)
+        self.assertIs(done(again), Received.SHOWN)
 
     def test_plain(self) -> None:
         """What is sent in place of HTML is another request."""

@@ -2,12 +2,15 @@
 
 import base64
 
+from mobility.domain.carriers import Disposition
 from mobility.domain.correspondence import LIVE_S
 from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
 from mobility.domain.messaging import Call, Text
-from mobility.domain.records import Message
+from mobility.domain.records import DispositionRequest, Message
 from mobility.sip.core import Incoming
+from mobility.sip.imdn import Notice, notification
 from mobility.sip.message import Request
+from mobility.sip.message_bodies import CPIM, Written, read_content
 from mobility.sip.session_bodies import (
     KEYBOARD,
     description,
@@ -16,6 +19,7 @@ from mobility.sip.session_bodies import (
     is_session,
     keyboard_activity,
     takes_html,
+    tells,
     typing_of,
 )
 from mobility.sip.sessions import RING_S, Sessions
@@ -354,6 +358,150 @@ class IncomingTests(SessionTestCase):
         self.assertEqual(self.world.conversations.of(self.alice), [])
 
 
+TELLING = LYNC.replace("text/html", "text/html message/cpim") + (
+    "a=accept-wrapped-types:text/plain message/imdn+xml\r\n"
+)
+"""Who describes a session so tells what becomes of messages."""
+
+
+class NotificationTests(SessionTestCase):
+    """What becomes of the messages of a session (RFC 5438)."""
+
+    def asks(self, body: str, wishes: str = "positive-delivery, display") -> str:
+        """The envelope of a message whose sender asks; its id is the text."""
+        return (
+            f"From: <{BOB}>\r\nTo: <{uri('alice')}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+            f"imdn.Message-ID: {body}\r\nDateTime: 2026-11-29T03:00:00Z\r\n"
+            f"imdn.Disposition-Notification: {wishes}\r\n\r\n"
+            f"Content-Type: text/plain\r\n\r\n{body}"
+        )
+
+    def told(self) -> list[Notice]:
+        """What Bob was told within the session; each is answered."""
+        notices = []
+        for message in list(self.lync.got):
+            if message.method == "MESSAGE" and message.to.tag == "bob":
+                content = read_content(message)
+                if isinstance(content, Notice):
+                    notices.append(content)
+                    self.lync.responds(message, 200)
+        self.settle()
+        self.lync.got.clear()
+        return notices
+
+    def notifies(self, message: Request, disposition: Disposition) -> int:
+        """Bob tells what has become of a message that he got; the answer."""
+        content = read_content(message)
+        assert isinstance(content, Written)
+        assert content.wish is not None
+        request = DispositionRequest(
+            "", 0, uri("alice"), BOB, content.wish.message_id, "", "", True, True
+        )
+        notice = notification(request, disposition, "n", 0.0).decode()
+        return self.say("MESSAGE", notice, CPIM)
+
+    def state(self, conversation_id: str, number: int) -> str:
+        conversation, _ = self.world.conversations.find(self.alice, conversation_id)
+        message = self.world.ledger.all(Message)[conversation_id, number]
+        states = self.world.dispositions.states
+        assert states is not None
+        return done(running(states.of(conversation, message)))
+
+    def test_told(self) -> None:
+        """Who asks is told within the session when the message was received, and when it was read;
+        the notification asks for none."""
+        self.invited("Hi")
+        conversation_id = self.accept()
+        self.lync.acknowledges()
+        self.assertEqual(self.say("MESSAGE", self.asks("m1"), CPIM), 200)
+        self.assertEqual(self.read(), ["Hi", "m1"])
+        self.assertEqual(self.told(), [])
+        self.world.receive(self.alice)
+        self.settle()
+        (message,) = self.lync.got
+        self.assertNotIn(b"Disposition-Notification", message.body)
+        self.assertIn(b"<datetime>2026-11-29T03:00:00Z</datetime>", message.body)
+        self.assertEqual(self.told(), [Notice("m1", Disposition.DELIVERED)])
+        done(running(self.world.unread.mark(uri("alice"), conversation_id, 2)))
+        self.settle()
+        self.assertEqual(self.told(), [Notice("m1", Disposition.DISPLAYED)])
+
+    def test_first(self) -> None:
+        """The text of an INVITE may ask, too."""
+        coded = base64.b64encode(self.asks("m1").encode()).decode()
+        self.invited("", f"Ms-Text-Format: message/cpim;ms-body={coded}")
+        conversation_id = self.accept()
+        self.lync.acknowledges()
+        self.lync.got.clear()
+        done(running(self.world.unread.mark(uri("alice"), conversation_id, 1)))
+        self.settle()
+        told = [Notice("m1", one) for one in (Disposition.DELIVERED, Disposition.DISPLAYED)]
+        self.assertEqual(self.told(), told)
+
+    def test_not_asked(self) -> None:
+        """Nobody is told who has not asked, and nobody tells of a notification or of typing."""
+        self.invited("Hi")
+        conversation_id = self.accept()
+        self.lync.acknowledges()
+        self.say("MESSAGE", self.asks("m1", "negative-delivery, processing"), CPIM)
+        self.say("MESSAGE", "m2")
+        notice = notification(
+            DispositionRequest("", 0, uri("alice"), BOB, "x-1", "", "", True, True),
+            Disposition.DISPLAYED,
+            "n",
+            0.0,
+        )
+        line = b"imdn.Disposition-Notification: positive-delivery\r\nDateTime"
+        asking = notice.replace(b"DateTime", line, 1).decode()
+        self.assertEqual(self.say("MESSAGE", asking, CPIM), 200)
+        self.world.receive(self.alice)
+        done(running(self.world.unread.mark(uri("alice"), conversation_id, 3)))
+        self.settle()
+        self.assertEqual(self.told(), [])
+
+    def test_heard(self) -> None:
+        """Who can tell is asked, in an envelope, and what it tells is the message's state."""
+        conversation_id = self.start("Hello")
+        self.lync.answers_with(200, TELLING, ("Supported", "ms-text-format"))
+        self.settle()
+        self.write(conversation_id, Text("Plain", "Second"))
+        message = self.lync.last("MESSAGE")
+        self.assertEqual(message.first("Content-Type"), CPIM)
+        content = read_content(message)
+        assert isinstance(content, Written)
+        self.assertEqual(content.text, Text("Plain", "Second"))
+        self.lync.responds(message, 200)
+        self.settle()
+        self.assertEqual(self.sent(), [0])
+        self.assertEqual(self.state(conversation_id, 2), "waiting")
+        self.assertEqual(self.notifies(message, Disposition.DELIVERED), 200)
+        self.assertEqual(self.state(conversation_id, 2), "delivered")
+        self.assertEqual(self.notifies(message, Disposition.DISPLAYED), 200)
+        self.assertEqual(self.state(conversation_id, 2), "read")
+
+    def test_no_envelopes(self) -> None:
+        """Who refuses envelopes after all gets the text as it is, from then on."""
+        conversation_id = self.start("Hello")
+        self.lync.answers_with(200, TELLING, ("Supported", "ms-text-format"))
+        self.settle()
+        self.write(conversation_id, Text("Plain", "Second"))
+        self.lync.responds(self.lync.last("MESSAGE"), 415)
+        self.settle()
+        self.assertEqual(self.lync.last("MESSAGE").body, b"Second")
+        self.lync.responds(self.lync.last("MESSAGE"), 200)
+        self.settle()
+        self.assertEqual(self.state(conversation_id, 2), "delivered")
+        self.write(conversation_id, Text("Plain", "Third"))
+        self.assertEqual(self.lync.last("MESSAGE").body, b"Third")
+
+    def test_cannot_tell(self) -> None:
+        """Who names no envelopes, or no notifications in them, is not asked."""
+        for answer in (LYNC, TELLING.replace("imdn", "x"), LYNC.replace("text/plain", "*")):
+            self.assertFalse(tells(answer))
+        self.assertTrue(tells(TELLING))
+        self.assertTrue(tells(description("example.test")))
+
+
 class OutgoingTests(SessionTestCase):
     """Sessions that begin here."""
 
@@ -366,7 +514,7 @@ class OutgoingTests(SessionTestCase):
         self.assertEqual(invite.from_.sip.aor, uri("alice"))
         text = first_text(invite)
         assert text is not None
-        self.assertEqual(text.body, "Hello")
+        self.assertEqual(text.text.body, "Hello")
         self.lync.answers_with(180)
         self.settle()
         self.assertNotEqual(self.invitations()[-1].state, "Connected")
@@ -459,7 +607,7 @@ class OutgoingTests(SessionTestCase):
         again = self.lync.last("INVITE")
         text = first_text(again)
         assert text is not None
-        self.assertEqual(text.body, "Second")
+        self.assertEqual(text.text.body, "Second")
         self.lync.answers_with(200, LYNC, ("Supported", "ms-text-format"))
         self.settle()
         self.assertEqual(self.sent(), [0])
@@ -546,4 +694,4 @@ class BodyTests(SessionTestCase):
         invite = Request(fields={name.lower(): [value]}, method="INVITE", uri=BOB)
         text = first_text(invite)
         assert text is not None
-        self.assertEqual((text.format, text.body), ("Plain", "é"))
+        self.assertEqual((text.text.format, text.text.body), ("Plain", "é"))

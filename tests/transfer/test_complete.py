@@ -69,6 +69,8 @@ LEFT_OUT = {
             "invitations",
             "calls",
             "carriages",
+            "disposition_requests",
+            "delivery_marks",
             "call_sides",
             "call_reports",
             "renegotiations",

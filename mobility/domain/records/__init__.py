@@ -20,6 +20,8 @@ from mobility.domain.records.calls import (
 from mobility.domain.records.conversations import (
     Carriage,
     Conversation,
+    DeliveryMark,
+    DispositionRequest,
     Invitation,
     Leg,
     Message,
@@ -80,6 +82,8 @@ Record = (
     | Invitation
     | Message
     | Carriage
+    | DeliveryMark
+    | DispositionRequest
     | Receipt
     | Meeting
     | MeetingExtension
@@ -122,6 +126,8 @@ __all__ = [
     "Conversation",
     "ConversationLog",
     "Delegation",
+    "DeliveryMark",
+    "DispositionRequest",
     "DistributionGroup",
     "Group",
     "Instance",

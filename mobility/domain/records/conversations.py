@@ -147,3 +147,35 @@ class Carriage:
     application_id: str
     to_uri: str
     operation_id: str = ""
+
+
+@attrs.frozen(slots=True)
+class DispositionRequest:
+    """What `from_uri`, who has no application, wishes to hear of a message to `to_uri` (RFC 5438):
+    that it was delivered, that it was displayed, or both.
+
+    `message_id`, `sent_at` and `original_to` are what its sender has called it, as it came.
+    """
+
+    KEY: ClassVar = ("conversation_id", "number")
+    conversation_id: str
+    number: int
+    from_uri: str
+    to_uri: str
+    message_id: str
+    sent_at: str
+    original_to: str
+    delivery: bool
+    display: bool
+
+
+@attrs.frozen(slots=True)
+class DeliveryMark:
+    """Up to which message of a conversation somebody who has no application has got what was
+    written, and has seen it as far as notifications say."""
+
+    KEY: ClassVar = ("conversation_id", "user_uri")
+    conversation_id: str
+    user_uri: str
+    delivered: int
+    displayed: int = 0

@@ -98,3 +98,28 @@ carriages = Table(
     column("operation_id", Text),
     sqlite_with_rowid=False,
 )
+
+disposition_requests = Table(
+    "disposition_requests",
+    metadata,
+    key("conversation_id"),
+    key("number", BigInteger),
+    column("from_uri", Text),
+    column("to_uri", Text),
+    column("message_id", Text),
+    column("sent_at", Text),
+    column("original_to", Text),
+    column("delivery", Boolean),
+    column("display", Boolean),
+    sqlite_with_rowid=False,
+)
+
+delivery_marks = Table(
+    "delivery_marks",
+    metadata,
+    key("conversation_id"),
+    key("user_uri"),
+    column("delivered", BigInteger),
+    column("displayed", BigInteger),
+    sqlite_with_rowid=False,
+)
