@@ -45,6 +45,7 @@ from mobility.reactor import IReactor
 
 WEB_PUSH_HOSTS = (
     "fcm.googleapis.com",
+    "jmt17.google.com",
     "*.push.services.mozilla.com",
     "*.push.apple.com",
     "*.notify.windows.com",

@@ -29,9 +29,10 @@ SCRIPT_TIMEOUT_S = 60
 
 
 class Chromium:
-    """`start` it before use; it ends with the test."""
+    """`start` it before use; it ends with the test.  `arguments` are more of its switches."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        self._arguments = arguments
         self._home = directory.absolute()
         self._driver: Chrome | None = None
 
@@ -52,7 +53,7 @@ class Chromium:
                 raise RuntimeError(f"certutil: {outcome.err}")
         options = ChromeOptions()
         options.binary_location = chromium
-        for argument in (*ARGUMENTS, f"--user-data-dir={self._home / 'profile'}"):
+        for argument in (*ARGUMENTS, *self._arguments, f"--user-data-dir={self._home / 'profile'}"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = Service(driver, env={**os.environ, "HOME": str(self._home)})

@@ -1,8 +1,9 @@
-"""A push on its way into a real service worker.
+"""A push on its way into a real service worker, without anything of Google's.
 
-Only Chromium's own push service can subscribe a page, and the browser cannot be led to another.  So
-the push goes through a clearing house to a push service of our own, is decrypted with the
-subscriber's keys, and DevTools hands the plaintext to the service worker, as the browser would.
+The page subscribes with `pushManager`, as any page does; switches of Chromium name a service of our
+own behind it (`tests.browser.message_service`).  A clearing house encrypts for the keys that the
+browser has made, our push service takes what it sends and hands it on unread, and the browser
+decrypts it and wakes the service worker.
 """
 
 import time
@@ -16,19 +17,21 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
-from mobility.push.wire import Device, Notification
+from mobility.push.wire import Device
 from mobility.push_doubles.providers import APP
 from tests.browser.chromium import Chromium
-from tests.clearing_house.running import WAIT_S, RunningCase
+from tests.browser.message_service import BrowserPushService
+from tests.clearing_house.running import WAIT_S, RunningCase, push
 
 PAGE = b"""<!DOCTYPE html>
 <title>An app that is pushed to</title>
 <script>
-  async function ready() {
+  const subscribed = async (key) => {
     await navigator.serviceWorker.register("/worker.js");
-    await navigator.serviceWorker.ready;
-    return Notification.permission;
-  }
+    const registration = await navigator.serviceWorker.ready;
+    const options = {userVisibleOnly: true, applicationServerKey: key};
+    return (await registration.pushManager.subscribe(options)).toJSON();
+  };
   const shown = async () => {
     const registration = await navigator.serviceWorker.ready;
     const found = await registration.getNotifications();
@@ -47,71 +50,53 @@ def worker() -> bytes:
 class PushTests(RunningCase):
     """Pushes that a page's service worker shows."""
 
-    async def test_service_worker(self) -> None:
-        """The documented service worker shows a message, replaces it by the next of its
-        conversation, and takes it away when it is withdrawn."""
+    async def subscribe(self) -> Device:
+        """Open the page and subscribe it; the device that it is to a clearing house."""
         root = Resource()
         root.putChild(b"", Data(PAGE, "text/html"))
         root.putChild(b"worker.js", Data(worker(), "text/javascript"))
         port = reactor.listenTCP(0, Site(root), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         origin = f"http://localhost:{port.getHost().port}"
-        chromium = Chromium(Path(self.mktemp()))
+        self.service_of_browser = BrowserPushService(reactor)
+        await self.service_of_browser.start(self, reactor, self.providers._identity)
+        chromium = Chromium(Path(self.mktemp()), *self.service_of_browser.switches)
         await chromium.start(self, self.directory / "ca.pem")
-        await self._cdp(
-            chromium,
-            "Browser.grantPermissions",
-            {"origin": origin, "permissions": ["notifications"]},
-        )
+        granted = {"origin": origin, "permissions": ["notifications"]}
+        await deferToThread(chromium.driver.execute_cdp_cmd, "Browser.grantPermissions", granted)
         await chromium.open(f"{origin}/")
-        self.assertEqual(await chromium.call("ready"), "granted")
-        await self._cdp(chromium, "ServiceWorker.enable", {})
-        for kind, body, expected in (
-            ("message", "Grüße 👋", [{"title": "Alice", "body": "Grüße 👋", "tag": "c-7"}]),
-            ("message", "Again", [{"title": "Alice", "body": "Again", "tag": "c-7"}]),
-            ("withdraw", "", []),
-        ):
-            data = await self._pushed(kind, body)
-            deadline = time.monotonic() + WAIT_S
-            found = None
-            while found != expected and time.monotonic() < deadline:
-                await self._deliver(chromium, origin, data)
-                await deferLater(reactor, 0.2)
-                found = await chromium.call("shown")
-            self.assertEqual(found, expected)
-
-    async def _pushed(self, kind: str, body: str) -> str:
-        """The plaintext of a push that came through the clearing house."""
-        subscriber = self.providers.web_push.subscribe()
-        device = Device(
+        found = await chromium.call("subscribed", self.providers.vapid.public_key)
+        self.assertIn("endpoint", found)
+        self.chromium = chromium
+        return Device(
             "webpush",
             APP,
-            endpoint=subscriber.endpoint,
-            p256dh=subscriber.p256dh,
-            auth=subscriber.auth,
-        )
-        verdict = await self.fate(
-            Notification(
-                id=f"push-{kind}-{time.monotonic_ns()}",
-                device=device,
-                kind=kind,
-                expires=int(time.time()) + 600,
-                collapse_key="c-7",
-                title="Alice" if body else "",
-                body=body,
-            )
-        )
-        self.assertEqual(verdict.outcome, "delivered")
-        (message,) = subscriber.messages
-        return message.text
-
-    async def _deliver(self, chromium: Chromium, origin: str, data: str) -> None:
-        """Hand it to the worker; DevTools drops it while it does not know of the worker yet."""
-        await self._cdp(
-            chromium,
-            "ServiceWorker.deliverPushMessage",
-            {"origin": origin, "registrationId": "0", "data": data},
+            endpoint=self.service_of_browser.endpoint_of(found["endpoint"]),
+            p256dh=found["keys"]["p256dh"],
+            auth=found["keys"]["auth"],
         )
 
-    async def _cdp(self, chromium: Chromium, command: str, arguments: dict[str, Any]) -> None:
-        await deferToThread(chromium.driver.execute_cdp_cmd, command, arguments)
+    async def wait_for(self, expected: list[Any]) -> None:
+        """Until just these notifications are shown."""
+        deadline = time.monotonic() + WAIT_S
+        found = None
+        while found != expected and time.monotonic() < deadline:
+            found = await self.chromium.call("shown")
+            await deferLater(reactor, 0.1)
+        self.assertEqual(found, expected)
+
+    async def test_service_worker(self) -> None:
+        """The documented service worker shows a message, replaces it by the next of its
+        conversation, and takes it away when it is withdrawn; long texts are read whole."""
+        device = await self.subscribe()
+        long = "x" * 3_000 + " 👋"
+        for kind, title, body, expected in (
+            ("message", "Alice", "Grüße 👋", [{"body": "Grüße 👋"}]),
+            ("message", "Alice", long, [{"body": long}]),
+            ("message", "", "", [{"title": "New message", "body": ""}]),
+            ("withdraw", "", "", []),
+        ):
+            sent = push(device, kind, title=title, body=body, collapse_key="c-7")
+            verdict = await self.fate(sent)
+            self.assertEqual((verdict.outcome, verdict.status), ("delivered", "201"))
+            await self.wait_for([{"title": "Alice", "tag": "c-7", **one} for one in expected])

@@ -26,6 +26,7 @@ class CheckTests(SynchronousTestCase):
         """The push services of the browsers are allowed as they are."""
         for endpoint in (
             "https://fcm.googleapis.com/fcm/send/abc",
+            "https://jmt17.google.com/fcm/send/abc",
             "https://updates.push.services.mozilla.com/wpush/v2/abc",
             "https://web.push.apple.com/abc",
             "https://wns2-par02p.notify.windows.com/w/?token=abc",
