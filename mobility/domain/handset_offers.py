@@ -9,6 +9,7 @@ from functools import partial
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
+from mobility.domain.asked_offers import BACK, AskedOffers
 from mobility.domain.call_policy import CallPolicies
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
@@ -48,8 +49,8 @@ class HandsetOffers:
         self._fitting = fitting
         self._find = find
         self._endpoint_of = endpoint_of
-        self._asked: dict[Key, str] = {}
-        """The new offers that telephones are to answer."""
+        self._asked: dict[Key, AskedOffers] = {}
+        """The new offers that telephones were given."""
         self._offered: dict[Key, str] = {}
         """Those of telephones that wait for the other party."""
         conversations.changes.append(self._changed)
@@ -77,7 +78,8 @@ class HandsetOffers:
         if renegotiation.state == "Offered":
             answers = conversation.id, conversation.other_in_call(renegotiation.from_id)
             handset = self._find(*answers)
-            if handset is not None and self._asked.get(answers) != renegotiation.id:
+            known = self._asked.get(answers)
+            if handset is not None and (known is None or renegotiation.id not in known.ids):
                 await self._ask(conversation, answers, handset, renegotiation)
         elif self._offered.get(offers) == renegotiation.id:
             del self._offered[offers]
@@ -96,11 +98,11 @@ class HandsetOffers:
         handset: TelephoneCall,
         renegotiation: Renegotiation,
     ) -> None:
-        self._asked[key] = renegotiation.id
         if conversation.sides[key[1]].description:
+            self._asked.setdefault(key, AskedOffers()).ask(renegotiation.id)
             handset.offer(Description(self._fitting.audio_alone(renegotiation.offer), ()))
         else:  # the network carries the media itself
-            await self._dismiss(key)
+            await self._dismiss(key, renegotiation.id)
 
     async def heard(
         self, key: Key, handset: TelephoneCall, happening: Happening, now: float
@@ -108,10 +110,15 @@ class HandsetOffers:
         """A telephone offers anew, or says what it makes of an offer."""
         if happening is Happening.OFFERED:
             await self._offer(key, handset, now)
-        elif happening is Happening.AGREED and handset.description is not None:
-            await self._agree(key, handset.description)
+            return
+        known = self._asked.get(key)
+        asked = known.answered() if known is not None else ""
+        if asked in ("", BACK):
+            return
+        if happening is Happening.AGREED and handset.description is not None:
+            await self._agree(key, handset, asked, handset.description)
         else:
-            await self._dismiss(key)
+            await self._dismiss(key, asked)
 
     async def _offer(self, key: Key, handset: TelephoneCall, now: float) -> None:
         endpoint, offer = self._endpoint_of(key[1]), handset.description
@@ -127,10 +134,11 @@ class HandsetOffers:
         except Refusal:
             handset.answer(None)
 
-    async def _agree(self, key: Key, answer: Description) -> None:
+    async def _agree(
+        self, key: Key, handset: TelephoneCall, asked: str, answer: Description
+    ) -> None:
         endpoint = self._endpoint_of(key[1])
-        asked = self._asked.get(key)
-        if endpoint is None or asked is None:
+        if endpoint is None:
             return
         try:
             conversation, _ = self._conversations.find(endpoint, key[0])
@@ -140,12 +148,27 @@ class HandsetOffers:
                 offer, answer, conversation.sides[endpoint.id].description
             )
             await self._renegotiations.answer(endpoint, key[0], asked, fitted)
-            self._asked.pop(key, None)
         except Refusal as refusal:
             if refusal.code == "BadRequest":
-                await self._dismiss(key)
+                await self._dismiss(key, asked)
+            self._go_back(key, handset, endpoint)
 
-    async def _dismiss(self, key: Key) -> None:
-        endpoint, asked = self._endpoint_of(key[1]), self._asked.pop(key, None)
-        if endpoint is not None and asked is not None:
-            await self._renegotiations.dismiss(endpoint, key[0], asked, UNANSWERABLE)
+    def _go_back(self, key: Key, handset: TelephoneCall, endpoint: Endpoint) -> None:
+        """The telephone has taken an offer that is over, or not as it can be: it is offered what is
+        agreed, unless a newer offer follows."""
+        if self._asked.get(key) or key[0] not in endpoint.conversations:
+            return
+        conversation, _ = self._conversations.find(endpoint, key[0])
+        other = conversation.sides.get(conversation.other_in_call(key[1]))
+        if other is not None and other.description:
+            self._asked.setdefault(key, AskedOffers()).ask(BACK)
+            handset.offer(Description(self._fitting.audio_alone(other.description), ()))
+
+    async def _dismiss(self, key: Key, renegotiation_id: str) -> None:
+        endpoint = self._endpoint_of(key[1])
+        if endpoint is None or key[0] not in endpoint.conversations:
+            return
+        conversation, _ = self._conversations.find(endpoint, key[0])
+        found = conversation.renegotiation
+        if found is not None and found.id == renegotiation_id and found.state == "Offered":
+            await self._renegotiations.dismiss(endpoint, key[0], renegotiation_id, UNANSWERABLE)

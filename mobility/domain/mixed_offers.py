@@ -110,6 +110,9 @@ class MixedOffers:
             if part.leg is not None:
                 part.leg.answer(None)
 
+    async def withdraw(self, device: Device, conversation_id: str) -> None:
+        """The device waits no longer for the answer of the mixer, which comes all the same."""
+
     def find(self, device: Device, conversation_id: str, renegotiation_id: str) -> Renegotiation:
         """The latest new offer of a device's call; 404 for another."""
         found = self._find(device, conversation_id)[1].renegotiation

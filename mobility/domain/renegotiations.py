@@ -214,6 +214,14 @@ class Renegotiations:
             reason = ("RemoteFailure", subcode, "The offer was dismissed.")
             await self._fail(conversation, Negotiated.DISMISSED, Replied.DISMISSED, reason)
 
+    async def withdraw(self, device: Device, conversation_id: str) -> None:
+        """The device waits no longer for the answer to what it has offered anew, if it does."""
+        async with self._conversations.lock(conversation_id):
+            conversation, _ = self._conversations.find(device, conversation_id)
+            found = conversation.renegotiation
+            if found is not None and found.state == "Offered" and found.from_id == device.id:
+                await self._fail(conversation, Negotiated.EXPIRED, Replied.EXPIRED, EXPIRED)
+
     def _check(
         self, device: Device, conversation: ActiveConversation, description: Description
     ) -> None:

@@ -11,6 +11,7 @@ import attrs
 
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
+from mobility.domain.asked_offers import BACK, AskedOffers
 from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
@@ -75,6 +76,8 @@ class TelephoneLine:
     placed_at: float = 0.0
     renegotiation_id: str = ""
     """The new offer of the other end that the number is to answer."""
+    asked: AskedOffers = attrs.Factory(AskedOffers)
+    """Those that it was given."""
     offers: bool = False
     """Whether a new offer of the number waits for the other end."""
 
@@ -158,6 +161,7 @@ class TelephoneLines:
             open_one = conversation.renegotiation
             if open_one is not None and open_one.id == fact.id:
                 one.renegotiation_id = fact.id
+                one.asked.ask(fact.id)
                 one.call.offer(Description(fact.offer, decoded(open_one.streams)))
         elif fact.change == "completed" and fact.direction == "Incoming":
             one.renegotiation_id = ""
@@ -238,7 +242,12 @@ class TelephoneLines:
                 one.offers = False
                 call.answer(None)
             return
-        renegotiation_id, one.renegotiation_id = one.renegotiation_id, ""
+        renegotiation_id = one.asked.answered()
+        if renegotiation_id != one.renegotiation_id:
+            if happening is Happening.AGREED and renegotiation_id not in ("", BACK):
+                self._go_back(one, call, conversation_id)
+            return
+        one.renegotiation_id = ""
         if not renegotiation_id:
             return
         if happening is Happening.AGREED and description is not None:
@@ -248,11 +257,23 @@ class TelephoneLines:
                 )
                 return
             except Refusal as refusal:
+                self._go_back(one, call, conversation_id)
                 if refusal.code != "BadRequest":
                     return  # it is over
         await self._renegotiations.dismiss(
             one.line, conversation_id, renegotiation_id, "MediaNegotiationFailure"
         )
+
+    def _go_back(self, one: TelephoneLine, call: TelephoneCall, conversation_id: str) -> None:
+        """It has taken an offer that is over, or not as it can be: it is offered what is agreed,
+        unless a newer offer follows."""
+        if one.asked or conversation_id not in one.line.conversations:
+            return
+        conversation, _ = self._conversations.find(one.line, conversation_id)
+        other = conversation.sides.get(conversation.other_in_call(one.line.id))
+        if other is not None and other.description:
+            one.asked.ask(BACK)
+            call.offer(Description(other.description, decoded(other.streams)))
 
 
 async def refuse(

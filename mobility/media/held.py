@@ -73,6 +73,33 @@ def _of(media: Media, formats: tuple[str, ...]) -> tuple[Attribute, ...]:
     )
 
 
+_OF_FLOWS = (*DIRECTIONS, "crypto", "fingerprint", "ice-ufrag", "setup")
+"""Attributes that say how media flow."""
+
+
+def flows_alike(before: str, after: str) -> bool:
+    """Whether media that flow by `before` flow by `after` as well: to the same places, in the same
+    directions and as secret, in no format that is new."""
+    try:
+        old, new = parse(before), parse(after)
+    except SdpError:
+        return False
+    if len(old.media) != len(new.media) or _of_flow(old.attributes) != _of_flow(new.attributes):
+        return False
+    return all(
+        (one.medium, one.protocol, one.port) == (other.medium, other.protocol, other.port)
+        and (one.connection or old.connection) == (other.connection or new.connection)
+        and _of_flow(one.attributes) == _of_flow(other.attributes)
+        and set(other.formats) <= set(one.formats)
+        for one, other in zip(old.media, new.media, strict=True)
+    )
+
+
+def _of_flow(attributes: tuple[Attribute, ...]) -> set[tuple[str, str | None]]:
+    found = {(one.name, one.value) for one in attributes if one.name in _OF_FLOWS}
+    return found - {("sendrecv", None)}  # which is meant where nothing is said
+
+
 def silenced(description: str) -> str:
     """The description with all its streams inactive."""
     return _directed(description, "inactive")

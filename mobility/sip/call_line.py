@@ -22,7 +22,6 @@ from mobility.domain.facts import (
     Reason,
     RenegotiationChanged,
 )
-from mobility.domain.lines import Line
 from mobility.domain.mixed_offers import MixedOffers
 from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
 from mobility.domain.records import Binding, Invitation
@@ -30,7 +29,7 @@ from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.telephone_lines import refuse
 from mobility.errors import Answerable, Refusal, Unavailable
 from mobility.media.offers import read_description
-from mobility.media.placeholder import ANSWER, after_placeholder, silence
+from mobility.media.placeholder import ANSWER, silence
 from mobility.sip.call_messages import reasons_of
 from mobility.sip.call_reasons import (
     DECLINED_ELSEWHERE,
@@ -40,16 +39,11 @@ from mobility.sip.call_reasons import (
     status_of,
 )
 from mobility.sip.core import Incoming
-from mobility.sip.cross_leg import Calling, Joined
-from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.cross_leg import Calling
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Ending, Refused
 from mobility.sip.leg_states import Legged
-
-UNANSWERABLE = "MediaNegotiationFailure"
-"""What who offered anew is told when a phone does not take it."""
-
-
-AGAIN_S = 1.0
-"""How soon what has to be offered is offered again where another offer is open (our choice)."""
+from mobility.sip.line_offers import OfferingLine
 
 
 @attrs.frozen(slots=True)
@@ -90,32 +84,19 @@ class Register(Protocol):
         """Its peer transfers the call.  Raises SipRefusal and Malformed."""
 
 
-class CallLine:
+class CallLine(OfferingLine):
     """What both kinds have in common.  It is the Owner of its leg."""
 
-    leg: Joined
-    line: Line
     transfer: Pending | None = None
     """The transfer of the call that is under way."""
 
     def __init__(self, domain: Domain, register: Register) -> None:
-        self.domain = domain
+        super().__init__(domain)
         self.register = register
-        self.conversation_id = ""
         self.invitation_id = ""
         self.outcome = ""
         self.began_at = domain.epoch()
         self.answered_at = 0.0
-        self._renegotiation = ""
-        """The id of the other end's new offer, which the peer is to answer."""
-        self._own_offer = False
-        """Whether a new offer of the peer waits for the other end."""
-        self.late = False
-        """Whether the 2xx to the INVITE offers, so that its ACK answers."""
-        self._offered_late = False
-        """Whether it offers what the other end has offered."""
-        self._vital = False
-        """Whether the call ends unless the peer's new offer is answered."""
 
     # -- what the domain tells -------------------------------------------------------------------
 
@@ -140,23 +121,6 @@ class CallLine:
 
     def negotiated(self, fact: NegotiationChanged) -> None:
         """What it offered is answered; only callers hear so."""
-
-    def _renegotiated(self, fact: RenegotiationChanged) -> None:
-        incoming = fact.direction == "Incoming"
-        if fact.change == "started" and incoming:
-            self._renegotiation = fact.id
-            self.leg.reoffer(fact.offer)
-        elif fact.change == "completed" and incoming:
-            self._renegotiation = ""
-        elif fact.change == "completed" and self._own_offer:
-            self._own_offer = False
-            vital, self._vital = self._vital, False
-            if fact.state == "Answered":
-                self.leg.answer_offer(fact.answer)
-            elif vital:
-                self.ended(self.leg, Ending(Legged.LOST))
-            else:
-                self.leg.refuse_offer()
 
     def finish(self, *reasons: str) -> None:
         """The conversation is over for it: so is the leg."""
@@ -205,69 +169,6 @@ class CallLine:
     def refused(self, leg: Leg, refused: Refused) -> None:
         """An Owner's."""
 
-    def offered(self, leg: object, description: str) -> None:
-        """The peer holds, resumes, adds or ends media."""
-        self._offer_on(leg, description)
-
-    def _offer_on(self, leg: object, description: str, *, vital: bool = False) -> None:
-        """Offer the other end anew; `vital` says that without an answer there is no call."""
-        self._own_offer, self._vital = True, vital
-
-        async def offer(now: float) -> None:
-            offered = read_description(description)
-            if vital:
-                offered.must_offer((AUDIO,))
-            await self.domain.renegotiations.offer(
-                self.line, self.conversation_id, offered, "", now
-            )
-
-        def no(refusal: Answerable) -> None:
-            self._own_offer = self._vital = False
-            if vital and refusal.subcode == "AlreadyExists":
-                again = partial(self._again, leg, description)
-                self.domain.agenda.at(self.domain.epoch() + AGAIN_S, again)
-            elif vital:
-                self.ended(leg, Ending(Legged.LOST))
-            else:
-                self.leg.refuse_offer(491 if refusal.subcode == "AlreadyExists" else 488)
-
-        self.decide(offer, no)
-
-    async def _again(self, leg: object, description: str, now: float) -> None:  # noqa: ARG002
-        self._offer_on(leg, description, vital=True)
-
-    def agreed(self, leg: object, description: str) -> None:
-        """The peer has answered the other end's new offer, or in its ACK what the 2xx offered."""
-        late, self.late = self.late, False
-        if late and not self._offered_late:
-            self._offer_on(leg, after_placeholder(description), vital=True)
-            return
-        renegotiation, self._renegotiation = self._renegotiation, ""
-        if not renegotiation:
-            return
-
-        async def answer(now: float) -> None:  # noqa: ARG001
-            answered = read_description(description)
-            await self.domain.renegotiations.answer(
-                self.line, self.conversation_id, renegotiation, answered
-            )
-
-        self.decide(answer, lambda _: self._dismiss(renegotiation))
-
-    def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
-        """It has refused it."""
-        renegotiation, self._renegotiation = self._renegotiation, ""
-        if renegotiation:
-            self._dismiss(renegotiation)
-
-    def _dismiss(self, renegotiation: str) -> None:
-        async def dismiss(now: float) -> None:  # noqa: ARG001
-            await self.domain.renegotiations.dismiss(
-                self.line, self.conversation_id, renegotiation, UNANSWERABLE
-            )
-
-        self.decide(dismiss)
-
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         """It transfers the call."""
         self.register.referred(self, incoming)
@@ -287,12 +188,14 @@ class CallerLine(CallLine):
         self._answer = ""
         self._gone: Ending | None = None
         """How the caller has gone while the call began."""
+        self._forwarded = self._rings = False
+        """What it was told of the call."""
 
     def invited(self, fact: InvitationChanged) -> None:
         self.conversation_id, self.invitation_id = fact.conversation_id, fact.id
         leg = self.leg
-        if fact.change == "updated":
-            leg.progress(181 if fact.state == "Forwarded" else 180)
+        if fact.change != "completed":
+            self._gets_on(fact)
         elif fact.change == "completed" and fact.state == "Connected":
             self.answered_at = self.domain.epoch()
             if not self._is_to_be_offered:
@@ -300,6 +203,24 @@ class CallerLine(CallLine):
             self.register.answered(self)
         elif fact.change == "completed":
             self.fail(fact.reason)
+
+    def _gets_on(self, fact: InvitationChanged) -> None:
+        """It is sent on (181), rings (180), or both: each is told once."""
+        if fact.state == "Forwarded" and not self._forwarded:
+            self._forwarded = True
+            self.leg.progress(181)
+        if fact.change == "updated" and not self._rings and self._is_alerting:
+            self._rings = True
+            self.leg.progress(180)
+
+    @property
+    def _is_alerting(self) -> bool:
+        """Whether something rings, and not only may."""
+        try:
+            conversation, _ = self.domain.conversations.find(self.line, self.conversation_id)
+        except Refusal:  # the caller has gone
+            return False
+        return conversation.call is None or conversation.call.state == "Alerting"
 
     @property
     def _is_to_be_offered(self) -> bool:

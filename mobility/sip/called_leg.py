@@ -11,7 +11,8 @@ from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.early_dialogs import MAX_FORKS, Fork
 from mobility.sip.headers import RAck
-from mobility.sip.leg import BUSY_OFFERS_S, Ending, Leg, Owner
+from mobility.sip.leg import BUSY_OFFERS_S, Leg
+from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal

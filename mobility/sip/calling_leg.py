@@ -13,7 +13,8 @@ from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.grammar import Malformed, number
 from mobility.sip.headers import CSeq, NameAddr, RAck
-from mobility.sip.leg import Leg, Owner, Refused, nothing
+from mobility.sip.leg import Leg, nothing
+from mobility.sip.leg_owner import Owner, Refused
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request, Response
 from mobility.sip.multipart import Part

@@ -8,7 +8,7 @@ to the other end of the other one, and its answer comes back.
 from collections.abc import Callable
 from typing import Protocol
 
-from mobility.sip.leg import Ending, Owner
+from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
 
 
@@ -23,7 +23,12 @@ class Joined(Protocol):
     @property
     def call_id(self) -> str: ...
 
+    @property
+    def offer_waits(self) -> bool: ...
+
     def reoffer(self, description: str | None) -> None: ...
+
+    def take_back(self) -> bool: ...
 
     def answer_offer(self, description: str) -> None: ...
 
@@ -50,6 +55,7 @@ class CrossLeg:
         self.local = local
         self.call_id = call_id
         self.is_over = False
+        self.offer_waits = False
         self.other: CrossLeg | None = None
         self._then: Callable[[str], None] | None = None
         """What is done with the answer to the offer that is open, None when none is."""
@@ -66,6 +72,10 @@ class CrossLeg:
     def reoffer(self, description: str | None) -> None:
         if description is not None:
             self._ask(description, lambda answer: self.owner.agreed(self, answer))
+
+    def take_back(self) -> bool:
+        """The other end may answer yet; it is dealt with then."""
+        return False
 
     def answer_offer(self, description: str) -> None:
         self.local = description

@@ -23,7 +23,8 @@ from mobility.sip.core import Core
 from mobility.sip.diverted import diverted
 from mobility.sip.geolocation import KIND, pidf_lo
 from mobility.sip.headers import NameAddr
-from mobility.sip.leg import Leg, Refused
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Refused
 from mobility.sip.multipart import Part
 from mobility.sip.parties import ANONYMOUS, address
 from mobility.sip.path import ClientPath

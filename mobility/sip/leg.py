@@ -6,11 +6,9 @@ This module has what both kinds of legs do within a dialog; `mobility.sip.called
 INVITEs, `mobility.sip.calling_leg` sends them.
 """
 
-from typing import Protocol
+from functools import partial
 
-import attrs
-
-from mobility.media.held import continued
+from mobility.media.held import continued, flows_alike
 from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.call_messages import (
@@ -23,7 +21,7 @@ from mobility.sip.call_messages import (
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.grammar import Malformed
-from mobility.sip.headers import Parametrised
+from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import LEG, Legged
 from mobility.sip.message import Request, Response
 from mobility.sip.mid_dialog import ends_call
@@ -36,60 +34,9 @@ BUSY_OFFERS_S = 2
 """Retry-After of a new offer while another one waits for its answer (RFC 3261 section 14.2: a
 random value of up to ten seconds; 491 is what tells peers to wait at random)."""
 
-
-@attrs.frozen(slots=True)
-class Ending:
-    """Why a leg is over: its peer sent BYE or CANCEL with these Reasons, or was lost."""
-
-    event: Legged
-    reasons: tuple[Parametrised, ...] = ()
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether the call was completed elsewhere (RFC 3326)."""
-        return any(
-            reason.value.upper() == "SIP" and reason.parameter("cause") == "200"
-            for reason in self.reasons
-        )
-
-
-@attrs.frozen(slots=True)
-class Refused:
-    """How an INVITE of ours was refused: the status and the response, None without one."""
-
-    status: int
-    response: Response | None = None
-
-
-class Owner(Protocol):
-    """Who decides about a leg.  It must not raise."""
-
-    def progressed(self, leg: "Leg", status: int, description: str) -> None:
-        """The INVITE of the leg got a provisional response other than 100, "" without early
-        media."""
-
-    def answered(self, leg: "Leg", description: str) -> None:
-        """It got a 2xx: with the answer, or with an offer where the INVITE had none, for which
-        `acknowledge` is waited for; "" for a 2xx that lacks it."""
-
-    def refused(self, leg: "Leg", refused: Refused) -> None:
-        """It got another final response, or none."""
-
-    def offered(self, leg: object, description: str) -> None:
-        """The peer offers anew: `answer_offer` or `refuse_offer` is waited for."""
-
-    def agreed(self, leg: object, description: str) -> None:
-        """The peer has answered what was offered with `reoffer` or late in a 2xx; where `reoffer`
-        offered nothing it has offered, and `acknowledge` is waited for."""
-
-    def disagreed(self, leg: object, status: int) -> None:
-        """It has refused the new offer; what was agreed stays so."""
-
-    def referred(self, leg: "Leg", incoming: Incoming) -> None:
-        """REFER within the dialog: to be answered.  May raise SipRefusal and Malformed."""
-
-    def ended(self, leg: object, ending: Ending) -> None:
-        """The leg is over, and it was not this end that ended it."""
+UPDATE_S = 20.0
+"""How long the offer of an UPDATE waits for its answer: an UPDATE has to be answered at once, and
+its sender gives up after 32 s (RFC 3261 section 17.1.2.2; our choice)."""
 
 
 class Leg:
@@ -111,7 +58,7 @@ class Leg:
         self._serving: Incoming | None = None
         """An INVITE or UPDATE within the dialog whose offer waits for its answer."""
         self._offered = ""
-        """That offer."""
+        """What the owner was told that the peer offers, until it is answered."""
         self._two_hundred: TwoHundred | None = None
         """A 2xx of ours that waits for its ACK."""
         self.asking: Reoffer | None = None
@@ -144,8 +91,27 @@ class Leg:
 
     @property
     def offer_waits(self) -> bool:
-        """Whether a new offer has not been sent yet."""
-        return bool(self._next_offer)
+        """Whether a new offer of the owner's has not been sent yet."""
+        return any(not one.refreshes for one in self._next_offer)
+
+    def take_back(self) -> bool:
+        """Do not offer anew what waits or is under way; whether that is the end of it.
+
+        Otherwise `agreed` or `disagreed` follows as ever, since the peer may have answered.
+        """
+        asking = self.asking
+        if self.offer_waits:
+            self._next_offer.clear()
+            return True
+        if asking is None or asking.refreshes or asking.waits:
+            return False
+        if asking.is_sent:
+            asking.cancel()
+            return False
+        self.asking = None
+        self.keeping.go_on()
+        self._offer_next()
+        return True
 
     def acknowledge(self, answer: str) -> None:
         """Answer what the peer offered in a 2xx."""
@@ -161,18 +127,20 @@ class Leg:
         incoming, self._serving = self._serving, None
         if self.is_over:
             return
-        if incoming is None:  # it was offered in an ACK, where no answer can follow
+        if self._offered:
+            self.remote, self._offered = self._offered, ""
+        if incoming is None:  # it was offered in an ACK, or the peer does not wait any more
             if not agree(self.local, description):
-                self.reoffer(description)
+                self._next_offer = self._next_offer or [Reoffer(self, description, refreshes=True)]
+                self._offer_next()
             return
         self.local = description = continued(self.local, description)
-        self.remote = self._offered
         self._accept(incoming, description)
         self._offer_next()
 
     def refuse_offer(self, status: int = 488) -> None:
         """Do not take the peer's new offer."""
-        incoming, self._serving = self._serving, None
+        incoming, self._serving, self._offered = self._serving, None, ""
         if incoming is not None and not incoming.answered:
             incoming.respond(status)
             self._offer_next()
@@ -237,7 +205,7 @@ class Leg:
             self.remote = answer
             self.owner.agreed(self, answer)
         elif answer and answer != self.remote:
-            self.remote = answer
+            self._offered = answer
             self.owner.offered(self, answer)
 
     def _first_ack(self) -> None:
@@ -316,12 +284,23 @@ class Leg:
 
     def _take(self, incoming: Incoming, description: str) -> None:
         self._serving, self._offered = incoming, description
+        if incoming.request.method == "UPDATE":
+            self.core.later(UPDATE_S, partial(self._too_late, incoming))
         self.owner.offered(self, description)
+
+    def _too_late(self, incoming: Incoming) -> None:
+        """Nobody has answered what an UPDATE offers (RFC 3311 section 5.2: 504)."""
+        if self._serving is incoming:
+            self._serving = None
+            incoming.respond(504)
+            self.owner.withdrawn(self)
+            self._offer_next()
 
     def _withdrawn(self, incoming: Incoming) -> None:
         """The peer has cancelled a re-INVITE that waits."""
         if self._serving is incoming:
             self._serving = None
+            self.owner.withdrawn(self)
 
     def _accept(self, incoming: Incoming, description: str) -> None:
         """200 to an INVITE or UPDATE within the dialog."""
@@ -350,12 +329,15 @@ class Leg:
 
     def reoffered(self, asking: "Reoffer", description: str) -> None:
         """The peer has accepted a re-INVITE of ours."""
-        self.remote = description
+        before, self.remote = self.remote, description
         if asking.description is not None:
             self.local = asking.description
             self.asking = None
         if not asking.refreshes:
             self.owner.agreed(self, description)
+        elif description and not flows_alike(before, description):  # it has moved
+            self.remote, self._offered = before, description
+            self.owner.offered(self, description)
         self._offer_next()
 
     def not_reoffered(self, asking: Reoffer, response: Response) -> None:

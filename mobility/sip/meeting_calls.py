@@ -20,7 +20,8 @@ from mobility.sip.call_line import CallerLine, Domain, Register
 from mobility.sip.call_messages import offer_of
 from mobility.sip.call_reasons import status_of_refusal
 from mobility.sip.core import Incoming
-from mobility.sip.leg import Ending, Leg
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Ending
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request
 from mobility.sip.parties import UNKNOWN, Caller

@@ -22,7 +22,8 @@ from mobility.sip.client import Client
 from mobility.sip.conference_watch import ConferenceWatch
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core
 from mobility.sip.headers import NameAddr
-from mobility.sip.leg import Leg, Refused
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Refused
 from mobility.sip.parties import UNKNOWN, address
 from mobility.sip.path import ClientPath
 from mobility.sip.placed_leg import PlacedLeg

@@ -59,8 +59,8 @@ class ClientPath:
         if self._sending is not None:
             self._sending.cancel(*reasons)
 
-    def send(self, request: Request, on_response: OnResponse) -> None:
-        self._client.send(request, self._onward(request), on_response)
+    def send(self, request: Request, on_response: OnResponse) -> Sending:
+        return self._client.send(request, self._onward(request), on_response)
 
     def acknowledge(self, ack: Request) -> None:
         self._client.pass_on(ack, self._onward(ack))

@@ -8,7 +8,8 @@ from mobility.errors import PeerFault
 from mobility.media.offers import read_description
 from mobility.sip.calling_leg import CallingLeg
 from mobility.sip.core import Incoming
-from mobility.sip.leg import Ending, Leg
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Ending
 from mobility.sip.refusal import SipRefusal
 
 
@@ -43,6 +44,9 @@ class PlacedLeg:
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)
+
+    def withdrawn(self, leg: object) -> None:
+        """What is answered all the same is offered to the peer."""
 
     def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
         self._ends(Happening.HUNG_UP)

@@ -25,6 +25,14 @@ MAX_WAIT_S = 10
 with another one says up to ten seconds)."""
 
 
+class Sent(Protocol):
+    """A request on its way."""
+
+    def cancel(self, *reasons: str) -> None:
+        """End an INVITE; a final response comes in any case."""
+        ...
+
+
 class Path(Protocol):
     """How a leg's requests get to its peer; it puts Via into them, and Contact where one belongs.
 
@@ -49,7 +57,7 @@ class Path(Protocol):
         """End that INVITE; a final response comes in any case."""
         ...
 
-    def send(self, request: Request, on_response: OnResponse) -> None:
+    def send(self, request: Request, on_response: OnResponse) -> "Sent":
         """Send a request within the dialog."""
         ...
 
@@ -97,7 +105,8 @@ class Reoffer:
     """A re-INVITE of ours, until it is answered for good."""
 
     def __init__(self, leg: Offering, description: str | None, *, refreshes: bool = False) -> None:
-        """`description` None asks the peer to offer; `refreshes` says that nothing is new."""
+        """`description` None asks the peer to offer; `refreshes` says that nothing is new to the
+        leg's owner, who is told only what is new of the peer."""
         self.description = description
         self.refreshes = refreshes
         self.waits = False
@@ -107,6 +116,8 @@ class Reoffer:
         self._leg = leg
         self._request: Request | None = None
         self._tries = 0
+        self._sent: Sent | None = None
+        self._cancelled = False
 
     def send(self) -> None:
         leg = self._leg
@@ -118,7 +129,13 @@ class Reoffer:
             request.set(name, value)
         self._tries += 1
         self.is_sent = True
-        leg.path.send(request, self._responded)
+        self._sent = leg.path.send(request, self._responded)
+
+    def cancel(self) -> None:
+        """Let the peer not take it, if it has not yet."""
+        self._cancelled = True
+        if self._sent is not None:
+            self._sent.cancel()
 
     @property
     def _number(self) -> int:
@@ -135,6 +152,8 @@ class Reoffer:
             return
         elif ends_call(response):
             leg.lose()
+        elif self._cancelled:
+            leg.not_reoffered(self, response)
         elif (again_s := self._again_s(response)) is not None and self._tries < MAX_RETRIES:
             self.is_sent = False
             leg.core.later(again_s, self._again)

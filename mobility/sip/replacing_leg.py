@@ -46,3 +46,4 @@ class ReplacingLeg(CalledLeg):
             self._line.leg = self._old
             self._becomes(Legged.CANCELLED)
             self._end()
+            self._line.withdrawn(self)

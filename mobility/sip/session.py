@@ -10,7 +10,8 @@ from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
-from mobility.sip.leg import Ending, Leg, Refused
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Ending, Refused
 from mobility.sip.message import Request, Response
 from mobility.sip.refusal import SipRefusal
 
@@ -110,6 +111,9 @@ class Session:
 
     def disagreed(self, leg: object, status: int) -> None:
         """It goes on as it was."""
+
+    def withdrawn(self, leg: object) -> None:
+        """Offers are answered at once."""
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)

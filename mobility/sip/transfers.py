@@ -24,7 +24,8 @@ from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.cross_leg import CrossLeg
 from mobility.sip.grammar import Malformed, parse_parameters
 from mobility.sip.headers import NameAddr
-from mobility.sip.leg import Ending, Leg
+from mobility.sip.leg import Leg
+from mobility.sip.leg_owner import Ending
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request, Response
 from mobility.sip.parties import Callee, Caller, Parties

@@ -403,6 +403,54 @@ class VoipTests(PhoneTestCase):
         self.world.settle()
         self.assertEqual([ANSWER, None], telephone.answers_got)
 
+    def test_late_answer(self) -> None:
+        """A number or a user's telephone that answers an offer that is over is offered what was
+        agreed, unless a newer offer follows."""
+        for number in (OUTSIDE, MOBILE["bob"]):
+            if number == OUTSIDE:
+                invitation = self.outside()
+            else:
+                bob = self.world.device("bob")
+                invitation = self.call()
+                accept = self.world.phones.handsets.accept
+                done(running(accept(bob, invitation.id, self.world.now)))
+            self.world.lets(number, "answers", ANSWER)
+            telephone = self.world.telephone(number)
+            self.offers(invitation.conversation_id, "held")
+            self.expire()
+            telephone.agrees(ANSWER)
+            self.world.settle()
+            self.assertEqual(["held", "offer"], [one.text for one in telephone.offered])
+            telephone.agrees(ANSWER)
+            self.world.settle()
+            self.assertEqual(2, len(telephone.offered))
+            self.offers(invitation.conversation_id, "held")
+            self.expire()
+            self.offers(invitation.conversation_id, "newer")
+            telephone.agrees(ANSWER)
+            self.world.settle()
+            telephone.disagrees()
+            self.world.settle()
+            self.assertEqual(4, len(telephone.offered))
+            found = self.world.conversation(self.alice, invitation.conversation_id).renegotiation
+            self.assertEqual("Dismissed", found.state if found is not None else "")
+            done(self.world.terminate(self.alice, invitation.conversation_id))
+            self.world.settle()
+
+    def offers(self, conversation_id: str, text: str) -> None:
+        """Alice's application offers anew."""
+        offer = Description(text, OFFER.streams)
+        made = self.world.renegotiations.offer(
+            self.alice, conversation_id, offer, "", self.world.now
+        )
+        done(running(made))
+        self.world.settle()
+
+    def expire(self) -> None:
+        """Nobody has answered in time."""
+        self.world.advance(self.world.conversations.limits.invitation_timeout_s)
+        self.world.settle()
+
     def test_telephone_does_not_answer(self) -> None:
         """A telephone that is busy declines for this device."""
         bob = self.world.device("bob")
