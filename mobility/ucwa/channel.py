@@ -284,10 +284,18 @@ class Channel:
         if number == self._number and self._end is not None:
             self._body = body
 
-    def arrived(self, now: float, entry: Pending) -> list[Action]:
-        """`entry` was committed.  One that is already known is ignored."""
+    def arrived(self, now: float, *entries: Pending) -> list[Action]:
+        """`entries` were committed, as one: what one of them releases takes the others with it.
+
+        Those that are already known are ignored.
+        """
+        for entry in entries:
+            self._note(now, entry)
+        return self.tick(now)
+
+    def _note(self, now: float, entry: Pending) -> None:
         if entry.position <= self._head:
-            return []
+            return
         follows = entry.position == self._head + 1
         self._head = entry.position
         queue = self._queue or []
@@ -295,7 +303,7 @@ class Channel:
         if self._behind or not follows or away or len(queue) == BATCH_ENTRIES:
             self._clear_queue()
             self._behind = True
-            return self.tick(now)
+            return
         queue.append(entry)
         self._queue = queue
         if entry.priority >= Priority.HIGH or len(queue) == BATCH_ENTRIES:
@@ -306,7 +314,6 @@ class Channel:
             self._medium_at = now if self._medium_at is None else self._medium_at
         else:
             self._low_at = now if self._low_at is None else self._low_at
-        return self.tick(now)
 
     def presence_changed(self, now: float, number: int) -> bool:
         """The presence of someone watched changed and has `number` now; whether nothing of medium

@@ -30,7 +30,6 @@ from mobility.events import Catalogue, EventLog
 from mobility.http.message import Document, Media, Response
 from mobility.ucwa.answers import Answers, Rendered, events_href
 from mobility.ucwa.channel import (
-    ORIGIN,
     Action,
     Answer,
     Channel,
@@ -175,7 +174,7 @@ class EventChannels:
         """The link of the first answer that the client has not confirmed."""
         seat = self._seats.get(endpoint.id, {}).get(instance_id)
         if seat is None:
-            return events_href(endpoint, instance_id, 1, ORIGIN)
+            return events_href(endpoint, instance_id, 1, Cursor(endpoint.base, 0))
         return events_href(endpoint, instance_id, *seat.channel.link)
 
     def open_instance(self, endpoint: Endpoint, instance_id: str) -> None:
@@ -230,15 +229,20 @@ class EventChannels:
     def committed(self, committed: Committed) -> None:
         """A unit of work was stored (a bus listener)."""
         now = self._clock.seconds()
+        arrived: dict[str, list[Entry]] = {}
         for entry in committed.entries:
-            endpoint = self._applications.find(entry.stream_id)
+            arrived.setdefault(entry.stream_id, []).append(entry)
+        for stream_id, entries in arrived.items():
+            endpoint = self._applications.find(stream_id)
             if endpoint is not None:
-                endpoint.head = entry.position
-            for seat in self._of(entry.stream_id):
-                if isinstance(entry.fact, ContactWatched) and entry.fact.change == "added":
-                    seen = latest_number(self._presence.of(entry.fact.uri))
-                    seat.channel.presence_changed(now, seen)
-                self._perform(seat, seat.channel.arrived(now, pending(entry, self._priorities)))
+                endpoint.head = entries[-1].position
+            for seat in self._of(stream_id):
+                for entry in entries:
+                    if isinstance(entry.fact, ContactWatched) and entry.fact.change == "added":
+                        seen = latest_number(self._presence.of(entry.fact.uri))
+                        seat.channel.presence_changed(now, seen)
+                told = [pending(entry, self._priorities) for entry in entries]
+                self._perform(seat, seat.channel.arrived(now, *told))
         for presence in committed.presences:
             self._presence_changed(presence)
         for stream_id in committed.dropped_streams:

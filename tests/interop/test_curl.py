@@ -150,7 +150,7 @@ class HttpTests(CurlTestCase):
         self.assertEqual(headed.values("Content-Type"), got.values("Content-Type"))
 
     async def test_gzip(self) -> None:
-        """What is large is compressed for who asks for it, and is the same."""
+        """What is text is compressed for who asks for it, and is the same."""
         url = f"{self.process.external}/Autodiscover/XFrame/XFrame.html"
         plain = await self.curl(url)
         self.assertEqual(plain.values("Content-Encoding"), [])

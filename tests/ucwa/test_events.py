@@ -4,7 +4,7 @@ from twisted.internet.error import ConnectionLost
 
 from mobility.config import UcwaConfig
 from mobility.http.message import Document
-from tests.ucwa.service import Client, Told, UcwaTestCase, told
+from tests.ucwa.service import Client, Told, UcwaTestCase, told, uri
 
 
 class ChannelTestCase(UcwaTestCase):
@@ -44,6 +44,22 @@ class WaitTests(ChannelTestCase):
             self.assertEqual(response.json()["sender"], [])
             self.assertEqual(set(response.json()["_links"]), {"self", "next"})
             self.alice.take(response)
+
+    async def test_together(self) -> None:
+        """What was stored as one comes in one answer, though its first event releases it: clients
+        look for all that follows on an acceptance in the answer that tells of the first."""
+        bob = await self.service.sign_in("bob")
+        invited = await self.alice.post("communication/messagingInvitations", {"to": uri("bob")})
+        self.accepted(invited, 201)
+        await self.alice.events()
+        (invitation, *_) = await bob.events()
+        parked = self.alice.park()
+        self.assertFalse(parked.called)
+        self.accepted(await bob.post(invitation.resource["_links"]["accept"]["href"]), 204)
+        heard = [(event.rel, event.type) for event in self.alice.take(await parked)]
+        self.assertEqual(heard[0], ("conversation", "updated"))
+        self.assertEqual(heard[-1], ("messagingInvitation", "completed"))
+        self.assertIn(("messaging", "updated"), heard)
 
     async def test_medium(self) -> None:
         """Events of medium priority wait 5 s, or what `medium` says."""
@@ -235,6 +251,19 @@ class RestartTests(ChannelTestCase):
         rels = [event.rel for event in await self.alice.events()]
         self.assertEqual(rels, ["note", "location"])
         self.assertEqual([event.rel for event in told(lost.json())], ["note"])
+        self.assertTrue(await self.alice.nothing_more())
+
+    async def test_application_link(self) -> None:
+        """The `events` link of the application leads to what was not confirmed before, too."""
+        await self.change("x")
+        await self.alice.events()
+        await self.confirm()
+        await self.service.front_end.channels.trim()
+        await self.change("y")
+        await self.service.restart()
+        application = (await self.alice.register()).json()
+        self.alice.next = application["_links"]["events"]["href"]
+        self.assertTrue(self.is_note(await self.alice.events()))
         self.assertTrue(await self.alice.nothing_more())
 
     async def test_parked_request(self) -> None:

@@ -1,5 +1,6 @@
 """Whatever a client sends to whatever is declared: an answer, never a 500, never a traceback."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterable
@@ -312,12 +313,15 @@ class RobustnessTests(EverythingTestCase):
         return await pending
 
     def code_of(self, response: MemoryResponse) -> str:
-        """The code of an error body, in the media type its header names."""
+        """The code of an error body, in the coding and media type its header names."""
+        body = response.body
+        if response.header("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
         media = (response.header("Content-Type") or "").partition(";")[0]
         if media == "application/xml":
-            found = REASON.search(response.body)
+            found = REASON.search(body)
             assert found is not None, response
             return found[1].decode()
         self.assertEqual(media, "application/json", response)
-        code: str = msgspec.json.decode(response.body)["code"]
+        code: str = msgspec.json.decode(body)["code"]
         return code
