@@ -369,6 +369,16 @@ class MemoryTelephone:
     def declines(self) -> None:
         self._happens(Happening.DECLINED, "over")
 
+    def is_not_known(self) -> None:
+        self._happens(Happening.UNKNOWN, "over")
+
+    def is_not_available(self) -> None:
+        self._happens(Happening.UNAVAILABLE, "over")
+
+    def is_not_answered(self) -> None:
+        """The gateway gives up ringing."""
+        self._happens(Happening.UNANSWERED, "over")
+
     def cannot_be_reached(self) -> None:
         self._happens(Happening.UNREACHABLE, "over")
 

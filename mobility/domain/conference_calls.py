@@ -41,6 +41,9 @@ from mobility.errors import Refusal
 ENDINGS: Mapping[Happening, Outcome] = {
     Happening.BUSY: declined_because("Busy"),
     Happening.DECLINED: declined_because("Declined"),
+    Happening.UNKNOWN: LOST,
+    Happening.UNAVAILABLE: LOST,
+    Happening.UNANSWERED: LOST,
     Happening.UNREACHABLE: LOST,
     Happening.HUNG_UP: OVER,
 }

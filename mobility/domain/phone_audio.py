@@ -49,18 +49,25 @@ def _own_phone(event: Invited, subcode: str, message: str) -> Outcome:
     return Outcome(event, caller, Reason("RemoteFailure", "Canceled", "The caller gave up."))
 
 
+OWN_PHONE_UNANSWERED = _own_phone(
+    Invited.UNANSWERED, "Timeout", "Your telephone was not answered in time."
+)
 OWN_PHONE = {
     Happening.BUSY: _own_phone(Invited.CANCELLED, "Busy", "Your telephone is busy."),
     Happening.DECLINED: _own_phone(
         Invited.CANCELLED, "Declined", "Your telephone declined the call."
     ),
+    Happening.UNKNOWN: _own_phone(
+        Invited.UNREACHABLE, "DestinationNotFound", "Nobody has your telephone's number."
+    ),
+    Happening.UNAVAILABLE: _own_phone(
+        Invited.UNREACHABLE, "Unavailable", "Your telephone is not available."
+    ),
+    Happening.UNANSWERED: OWN_PHONE_UNANSWERED,
     Happening.UNREACHABLE: _own_phone(
         Invited.UNREACHABLE, "PstnCallFailed", "No gateway reaches your telephone."
     ),
 }
-OWN_PHONE_UNANSWERED = _own_phone(
-    Invited.UNANSWERED, "Timeout", "Your telephone was not answered in time."
-)
 
 
 @attrs.frozen(slots=True)

@@ -30,7 +30,13 @@ class Happening(Enum):
     ANSWERED = "answered"
     BUSY = "busy"
     DECLINED = "declined"
-    """The number did not want the call, or gave up ringing."""
+    """The number did not want the call."""
+    UNKNOWN = "unknown"
+    """Nobody has the number."""
+    UNAVAILABLE = "unavailable"
+    """Its telephone is switched off, away, or was not answered."""
+    UNANSWERED = "unanswered"
+    """It has rung, until the gateway gave up."""
     UNREACHABLE = "unreachable"
     """This gateway cannot reach the number: another one might."""
     HUNG_UP = "hung up"
@@ -45,7 +51,17 @@ class Happening(Enum):
     """Of a mixer alone (`mobility.domain.mixer`): by which sources media are known has changed."""
 
 
-OVER = frozenset({Happening.BUSY, Happening.DECLINED, Happening.UNREACHABLE, Happening.HUNG_UP})
+OVER = frozenset(
+    {
+        Happening.BUSY,
+        Happening.DECLINED,
+        Happening.UNKNOWN,
+        Happening.UNAVAILABLE,
+        Happening.UNANSWERED,
+        Happening.UNREACHABLE,
+        Happening.HUNG_UP,
+    }
+)
 """After these nothing more happens."""
 
 Hear = Callable[[Happening], None]

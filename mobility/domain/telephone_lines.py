@@ -25,7 +25,7 @@ from mobility.domain.facts import (
     RenegotiationChanged,
 )
 from mobility.domain.lines import Device, Line
-from mobility.domain.outcomes import DECLINED, Outcome
+from mobility.domain.outcomes import DECLINED, UNANSWERED, Outcome
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.states import Invited
 from mobility.domain.telephone import Happening, Location, TelephoneCall, TelephoneNetwork
@@ -51,9 +51,23 @@ ESCAPED = Outcome(
 """How it ends for a telephone that rings beside its user and is answered too soon for a person
 (CsVoicePolicy PSTNVoicemailEscapeTimer)."""
 
+UNKNOWN = Outcome(
+    Invited.UNREACHABLE,
+    Reason("NotFound", "DestinationNotFound", "Nobody has this number."),
+    Reason("LocalFailure", "DestinationNotFound", "Nobody has the telephone's number."),
+)
+UNAVAILABLE = Outcome(
+    Invited.UNREACHABLE,
+    Reason("RemoteFailure", "Unavailable", "The telephone is not available."),
+    Reason("LocalFailure", "Unavailable", "The telephone is not available."),
+)
+
 REFUSALS = {
     Happening.BUSY: BUSY,
     Happening.DECLINED: DECLINED,
+    Happening.UNKNOWN: UNKNOWN,
+    Happening.UNAVAILABLE: UNAVAILABLE,
+    Happening.UNANSWERED: UNANSWERED,
     Happening.UNREACHABLE: PSTN_FAILED,
 }
 """How an invitation ends for which a telephone was called in vain."""

@@ -16,7 +16,8 @@ from mobility.events import Catalogue, EventLog
 EVENTS: Catalogue = {
     "telephone.leg": {
         "gateway": "the gateway that was to reach the number",
-        "outcome": "completed, busy, declined, unreachable, or given up before an answer",
+        "outcome": "completed, busy, declined, unknown, unavailable, unanswered, unreachable, or "
+        "given up before an answer",
         "emergency": "whether it was an emergency call",
         "ringing_s": "seconds until it was answered or over",
         "talking_s": "seconds from the answer to the end, 0 without one",

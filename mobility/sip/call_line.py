@@ -365,7 +365,7 @@ class PhoneLine(CallLine):
 
     def _refuse(self, status: int) -> None:
         worst = self.register.worst(self.invitation_id, status)
-        outcome = outcome_of_status(worst)
+        outcome = outcome_of_status(worst, elsewhere=self.binding is None)
 
         async def no(now: float) -> None:
             if is_for_all(status):

@@ -1,7 +1,7 @@
 """How the ends of calls are said in SIP: status codes and Reasons, and what they mean here."""
 
 from mobility.domain.facts import Reason
-from mobility.domain.outcomes import DECLINED, UNABLE, UNANSWERED, Outcome, declined
+from mobility.domain.outcomes import DECLINED, UNABLE, UNANSWERED, UNKNOWN, Outcome, declined
 from mobility.domain.states import Invited
 from mobility.domain.telephone import Happening
 from mobility.errors import Answerable
@@ -64,8 +64,18 @@ def status_of_refusal(refusal: Answerable) -> int:
     return REFUSALS.get(subcode, by_code.get(refusal.code, UNAVAILABLE))
 
 
-def outcome_of_status(status: int) -> Outcome:
-    """How it ends for an invitation that a phone has refused with a final response."""
+NOT_KNOWN = frozenset({404, 410, 484, 604})
+"""Nobody has the address or the number; 484 is for one that lacks digits."""
+
+NOBODY = Outcome(Invited.UNREACHABLE, UNKNOWN, UNABLE.callee)
+"""Somebody elsewhere whom the other system does not know."""
+
+
+def outcome_of_status(status: int, *, elsewhere: bool = False) -> Outcome:
+    """How it ends for an invitation that a phone, or another system, has refused with a final
+    response."""
+    if elsewhere and status in NOT_KNOWN:
+        return NOBODY
     if status in (486, 600):
         return BUSY
     if status in (408, 480, 487, 504):
@@ -86,11 +96,17 @@ def rank(status: int) -> int:
     return RANK.get(status, 5)
 
 
-def happening_of_status(status: int) -> Happening:
-    """What becomes of a call to a number that a gateway has refused."""
+def happening_of_status(status: int, *, rang: bool = False) -> Happening:
+    """What becomes of a call to a number that a gateway has refused, after it `rang` or before."""
     if status in (486, 600):
         return Happening.BUSY
-    if status in (480, 603, 607, 487, 403, 404, 410, 484, 604):
+    if status in NOT_KNOWN:
+        return Happening.UNKNOWN
+    if status == 480:
+        return Happening.UNAVAILABLE
+    if status == 487 or (status == 408 and rang):
+        return Happening.UNANSWERED
+    if status in (403, 603, 607):
         return Happening.DECLINED
     return Happening.UNREACHABLE
 

@@ -117,6 +117,7 @@ class GatewayLeg(PlacedLeg):
         super().__init__(hear)
         self._offers = offers
         self._before_hold = ""
+        self._rang = False
         self._expects: list[Callable[[str], None]] = []
         """What is done with the next answers to new offers of this end, in order."""
 
@@ -170,6 +171,7 @@ class GatewayLeg(PlacedLeg):
     def progressed(self, leg: Leg, status: int, description: str) -> None:  # noqa: ARG002
         if description:
             self._read(description)
+        self._rang = True
         self._say(Happening.RINGING)
 
     def answered(self, leg: Leg, description: str) -> None:
@@ -183,7 +185,7 @@ class GatewayLeg(PlacedLeg):
             self._ends(Happening.UNREACHABLE)
 
     def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
-        self._ends(happening_of_status(refused.status))
+        self._ends(happening_of_status(refused.status, rang=self._rang))
 
     def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
         if self._read(description):

@@ -120,6 +120,9 @@ class CallerTests(PhoneTestCase):
         for happens, subcode in (
             ("is_busy", "Busy"),
             ("declines", "Declined"),
+            ("is_not_known", "DestinationNotFound"),
+            ("is_not_available", "Unavailable"),
+            ("is_not_answered", "Timeout"),
             ("cannot_be_reached", "PstnCallFailed"),
         ):
             self.start()
@@ -186,6 +189,9 @@ class CalleeTests(PhoneTestCase):
         for happens, reason in (
             ("is_busy", "RemoteFailure/Busy"),
             ("declines", "RemoteFailure/Declined"),
+            ("is_not_known", "NotFound/DestinationNotFound"),
+            ("is_not_available", "RemoteFailure/Unavailable"),
+            ("is_not_answered", "RemoteFailure/Timeout"),
             ("cannot_be_reached", "RemoteFailure/PstnCallFailed"),
         ):
             self.start()

@@ -53,6 +53,9 @@ class LoggedTelephonesTests(SynchronousTestCase):
         for ends, outcome in (
             ("is_busy", "busy"),
             ("declines", "declined"),
+            ("is_not_known", "unknown"),
+            ("is_not_available", "unavailable"),
+            ("is_not_answered", "unanswered"),
             ("cannot_be_reached", "unreachable"),
         ):
             self.place()

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.telephone import Happening
+from mobility.domain.telephone_lines import REFUSALS as TELEPHONE_REFUSALS
 from mobility.errors import Refusal
 from mobility.sip.call_reasons import (
     happening_of_status,
@@ -49,11 +50,19 @@ class GatewayTests(SynchronousTestCase):
         gateway try."""
         for happening, statuses in (
             (Happening.BUSY, (486, 600)),
-            (Happening.DECLINED, (403, 404, 410, 480, 484, 487, 603, 604, 607)),
+            (Happening.DECLINED, (403, 603, 607)),
+            (Happening.UNKNOWN, (404, 410, 484, 604)),
+            (Happening.UNAVAILABLE, (480,)),
+            (Happening.UNANSWERED, (487,)),
             (Happening.UNREACHABLE, (400, 401, 408, 488, 500, 502, 503, 504)),
         ):
             for status in statuses:
                 self.assertIs(happening_of_status(status), happening, status)
+
+    def test_rang(self) -> None:
+        """A number that has rung until the gateway gave up is not called by another gateway."""
+        self.assertIs(happening_of_status(408, rang=True), Happening.UNANSWERED)
+        self.assertIs(happening_of_status(408), Happening.UNREACHABLE)
 
 
 class CallerTests(SynchronousTestCase):
@@ -62,6 +71,25 @@ class CallerTests(SynchronousTestCase):
         for status in (408, 480, 486, 488, 603):
             self.assertEqual(status_of(outcome_of_status(status).caller), status)
         self.assertEqual(status_of(None), 480)
+
+    def test_nobody(self) -> None:
+        """Who called somebody elsewhere whom the system there does not know is told 404; a phone
+        that says so cannot answer."""
+        for status in (404, 410, 484, 604):
+            self.assertEqual(status_of(outcome_of_status(status, elsewhere=True).caller), 404)
+            self.assertEqual(status_of(outcome_of_status(status).caller), 480)
+
+    def test_numbers(self) -> None:
+        """Who called a number by SIP is told why it was in vain."""
+        for happening, status in (
+            (Happening.BUSY, 486),
+            (Happening.DECLINED, 603),
+            (Happening.UNKNOWN, 404),
+            (Happening.UNAVAILABLE, 480),
+            (Happening.UNANSWERED, 408),
+            (Happening.UNREACHABLE, 502),
+        ):
+            self.assertEqual(status_of(TELEPHONE_REFUSALS[happening].caller), status, happening)
 
     def test_refusals(self) -> None:
         """A call that could not begin is refused by why it could not."""

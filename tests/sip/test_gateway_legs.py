@@ -101,6 +101,37 @@ class OutgoingTests(GatewayTestCase):
         self.sip.settle()
         self.assertEqual(self.outcome().state, "Connected")
 
+    def test_refused(self) -> None:
+        """What becomes of the number is told as the gateway says it."""
+        for status, code, subcode in (
+            (404, "NotFound", "DestinationNotFound"),
+            (484, "NotFound", "DestinationNotFound"),
+            (480, "RemoteFailure", "Unavailable"),
+            (603, "RemoteFailure", "Declined"),
+        ):
+            self.out()
+            self.gateway.answers_with(status)
+            self.sip.settle()
+            reason = self.outcome().reason
+            assert reason is not None
+            self.assertEqual((reason.code, reason.subcode), (code, subcode), status)
+
+    def test_rang_in_vain(self) -> None:
+        """A number that has rung until its gateway gave up is not called by the next gateway."""
+        world = self.world
+        done(running(world.voice.add("gateways", "gw2.test", {})))
+        values = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw2.test"]}
+        done(running(world.voice.add("routes", "S", {**values, "priority": 9})))
+        second = self.sip.gateway("gw2.test")
+        self.out()
+        self.gateway.answers_with(180)
+        self.sip.settle()
+        self.gateway.answers_with(408)
+        self.sip.settle()
+        reason = self.outcome().reason
+        assert reason is not None
+        self.assertEqual((reason.subcode, second.methods), ("Timeout", []))
+
     def test_no_gateway(self) -> None:
         """With no gateway left the call fails."""
         self.gateway.alive = False
@@ -174,6 +205,18 @@ class OutgoingTests(GatewayTestCase):
         self.sip.settle()
         self.assertEqual(phone.statuses, [100, 200])
         self.assertEqual(phone.answers[-1].body.decode(), sdp("gw"))
+
+    def test_user_dials_in_vain(self) -> None:
+        """A phone is told of a number in vain what the gateway has said."""
+        phone = self.sip.telephone("alice", "192.0.2.30")
+        for index, (said, told) in enumerate(
+            ((404, 404), (484, 404), (480, 480), (486, 486), (603, 603), (500, 502))
+        ):
+            phone.calls(f"sip:{OUTSIDE}@example.test", sdp("phone"), call=f"call{index}")
+            self.sip.settle()
+            self.gateway.answers_with(said)
+            self.sip.settle()
+            self.assertEqual((said, phone.statuses[-1]), (said, told))
 
     def test_withheld(self) -> None:
         """A caller without a number is anonymous, and its privacy asked for."""
