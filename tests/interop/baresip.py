@@ -50,7 +50,9 @@ class Control(NetstringReceiver):
 class Baresip:
     """A phone of `user` that registers over `transport` with the front end at `port`.
 
-    Messages that it is told to send go to `contact`; those that come it prints.
+    Messages that it is told to send go to `contact`; those that come it prints.  One that is
+    `outbound` says which phone it is (RFC 5626), has GRUUs as its Contact, and prints what it
+    sends.
     """
 
     def __init__(
@@ -62,22 +64,31 @@ class Baresip:
         port: int,
         transport: str,
         contact: str = "",
+        *,
+        outbound: bool = False,
     ) -> None:
         command = program("baresip", "baresip-core")
         self.directory = directory.absolute()
         self.directory.mkdir()
         self.sip = free_port()
         self.control_port = free_port()
-        (self.directory / "config").write_text(
-            CONFIGURATION.format(sip=self.sip, ca=ca, modules=MODULES, control=self.control_port)
+        configuration = CONFIGURATION.format(
+            sip=self.sip, ca=ca, modules=MODULES, control=self.control_port
         )
+        if outbound:
+            configuration = configuration.replace(
+                "module g711.so", "module uuid.so\nmodule g711.so"
+            )
+        (self.directory / "config").write_text(configuration)
         contacts = f'"Contact" <{contact}>\n' if contact else ""
         (self.directory / "contacts").write_text(contacts)
         (self.directory / "accounts").write_text(
             f'<sip:{user};transport={transport}>;auth_pass="{password}";regint=600;'
-            f'outbound="sip:127.0.0.1:{port};transport={transport}"\n'
+            f'outbound="sip:127.0.0.1:{port};transport={transport}"'
+            + (";sipnat=outbound\n" if outbound else "\n")
         )
-        self.child = Child([command, "-f", str(self.directory)], self.directory)
+        options = ["-s"] if outbound else []
+        self.child = Child([command, *options, "-f", str(self.directory)], self.directory)
 
     async def says(self, text: str) -> None:
         """Wait until it has printed `text`.  Raises RuntimeError if it ends instead."""
