@@ -115,6 +115,8 @@ class PresenceBook:
         self._watchers: dict[str, set[str]] = {}
         self.watches: list[Callable[[str], None]] = []
         """Told of each URI that has its first watcher, or has lost its last one."""
+        self.watchings: list[Callable[[str, str, bool], None]] = []
+        """Told of each URI and application that has begun to watch it, or stopped."""
         self.number = number
         """The number of the latest change that is stored."""
 
@@ -140,18 +142,26 @@ class PresenceBook:
     def watch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:
             watchers = self._watchers.setdefault(uri, set())
+            new = application_id not in watchers
             watchers.add(application_id)
+            if new:
+                self._tell_watching(uri, application_id, watches=True)
             if len(watchers) == 1:
                 self._tell(uri)
 
     def unwatch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:
             watchers = self._watchers.get(uri)
-            if watchers is not None:
+            if watchers is not None and application_id in watchers:
                 watchers.discard(application_id)
+                self._tell_watching(uri, application_id, watches=False)
                 if not watchers:
                     del self._watchers[uri]
                     self._tell(uri)
+
+    def _tell_watching(self, uri: str, application_id: str, *, watches: bool) -> None:
+        for told in self.watchings:
+            told(uri, application_id, watches)
 
     def _tell(self, uri: str) -> None:
         for told in self.watches:

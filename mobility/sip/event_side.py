@@ -30,6 +30,7 @@ from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.summary_package import SummaryNews, SummaryPackage
 from mobility.sip.watched import Mailboxes, WatchedElsewhere
 from mobility.sip.watching import Watching
+from mobility.sip.winfo_package import Watchers, WinfoPackage
 
 
 @attrs.frozen(slots=True)
@@ -86,7 +87,12 @@ class EventSide:
         self._mailboxes = Mailboxes(
             self.watching, summaries, services.users, settings.voicemail_domain, identity.domains
         )
-        self.notifications.watched = self._elsewhere.watched_by_phone
+        self.watchers = Watchers(
+            self.notifications, identity, presence, services.applications, clock.seconds
+        )
+        self.notifications.watched = self._watched
+        winfo = WinfoPackage(identity, self.watchers)
+        self.notifications.add(winfo, winfo.told)
         services.users.elsewhere = self._elsewhere.reaches
         for package in (
             PresencePackage(identity, presence, privacy, self._elsewhere.reaches),
@@ -111,6 +117,10 @@ class EventSide:
         self.notifications.close()
         self.watching.close()
         self.publisher.close()
+
+    def _watched(self, package: str, uri: str, watched: bool) -> None:
+        self._elsewhere.watched_by_phone(package, uri, watched)
+        self.watchers.observed(package, uri, watched)
 
     async def _contacts_of(self, uri: str) -> Sequence[str]:
         return tuple((await self._contacts.of(uri)).uris())

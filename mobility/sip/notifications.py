@@ -6,8 +6,7 @@ subscribes anew (RFC 6665 section 4.1.2.3); one that stops in good order says so
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -17,6 +16,7 @@ from mobility.events import Catalogue, EventLog
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
+from mobility.sip.event_package import Package, Partial
 from mobility.sip.flow import Flow, contact_over
 from mobility.sip.grammar import Malformed
 from mobility.sip.headers import Parametrised, seconds
@@ -69,25 +69,6 @@ CONTACTS = "contacts"
 """The user part that stands for a watcher's own contact list, where no user is called so."""
 
 
-class Package(Protocol):
-    """An event package: what there is to be known of a resource.
-
-    `kind` is the Content-Type of what is told, `interval_s` the shortest time between two
-    notifications, `listed` whether lists of resources can be watched.
-    """
-
-    name: str
-    kind: str
-    interval_s: float
-    listed: bool
-
-    def check(self, uri: str, sender: Sender) -> None:
-        """Whether `sender` may watch `uri`.  Raises SipRefusal if not, or if there is no such."""
-
-    def body(self, uri: str, watcher: str, version: int) -> bytes:
-        """What `watcher` is told of `uri` now; `version` counts from 0 in each subscription."""
-
-
 ContactsOf = Callable[[str], Awaitable[Sequence[str]]]
 """The URIs on the contact list of a user."""
 
@@ -105,6 +86,9 @@ class Subscription:
     flow: Flow
     machine: Notifier
     list: ListState | None = None
+    partial: Partial | None = None
+    number: int = 0
+    began_at: float = 0.0
     version: int = 0
     queued: bool = False
     timer: IDelayedCall | None = None
@@ -120,6 +104,8 @@ class Subscription:
         """Content-Type and body of the next notification; `tag` is unique."""
         package, watcher, version = self.package, self.sender.uri, self.version
         self.version += 1
+        if self.partial is not None:
+            return package.kind, self.partial.body(version)
         if self.list is None:
             return package.kind, package.body(self.uris[0], watcher, version)
 
@@ -161,9 +147,13 @@ class Notifications:
         self._log = log
         self._pseudonym = pseudonym
         self._packages: dict[str, Package] = {}
+        self._partials: dict[str, Callable[[str], Partial]] = {}
         self._of_resource: dict[tuple[str, str], dict[Subscription, None]] = {}
         self._of_account: dict[str, set[Subscription]] = {}
-        self._count = 0
+        self._count = self._made = 0
+        self.subscribed: Callable[[Subscription, str], None] = _nobody_subscribed
+        """Told of each subscription that has begun, with "", and that has ended, with the reason.
+        """
         self.watched: Callable[[str, str, bool], None] = _nobody
         """Told of each package and resource that has its first subscription, or has lost its last.
         """
@@ -171,13 +161,20 @@ class Notifications:
         self._turn: IDelayedCall | None = None
         core.serve("SUBSCRIBE", self.subscribe)
 
-    def add(self, package: Package) -> None:
-        """Serve an event package."""
+    def add(self, package: Package, partial: Callable[[str], Partial] | None = None) -> None:
+        """Serve an event package; `partial` begins what a subscriber to a resource is told where
+        that is not everything each time."""
         self._packages[package.name] = package
+        if partial is not None:
+            self._partials[package.name] = partial
         self._core.offers["Allow-Events"] = ", ".join(sorted(self._packages))
 
     def __len__(self) -> int:
         return self._count
+
+    def of(self, name: str, uri: str) -> Iterable[Subscription]:
+        """The subscriptions to a resource."""
+        return self._of_resource.get((name, uri), ())
 
     # -- what has changed -----------------------------------------------------------------------
 
@@ -249,7 +246,12 @@ class Notifications:
             incoming.flow,
             Notifier(package.interval_s, self._clock.seconds() + expires_s),
             listed,
+            number=self._made,
+            began_at=self._clock.seconds(),
         )
+        if listed is None and name in self._partials:
+            subscription.partial = self._partials[name](uris[0])
+        self._made += 1
         self._keep(subscription)
         self._log.emit(
             "sip.subscribed",
@@ -288,6 +290,8 @@ class Notifications:
         if subscription.list is not None:
             response.set("Require", "eventlist")
             subscription.list.begin()
+        if subscription.partial is not None:
+            subscription.partial.begin()
         incoming.send(response)
         self._notify(subscription)
 
@@ -343,6 +347,7 @@ class Notifications:
             if len(of_resource) == 1:
                 self.watched(*key, True)
         self._count += 1
+        self.subscribed(subscription, "")
 
     def _forget(self, subscription: Subscription, reason: str) -> None:
         if self._core.dialogs.pop(subscription.dialog.id, None) is None:
@@ -362,6 +367,7 @@ class Notifications:
             if not of_resource:
                 self._of_resource.pop(key, None)
                 self.watched(*key, False)
+        self.subscribed(subscription, reason)
         self._log.emit(
             "sip.subscription_ended",
             package=subscription.package.name,
@@ -429,7 +435,8 @@ class Notifications:
             refused = response.status >= 300
             self._forget(subscription, str(response.status) if refused else told.reason)
             return
-        if subscription.list is not None and subscription.list.untold:
+        told_of = subscription.partial if subscription.list is None else subscription.list
+        if told_of is not None and told_of.untold:
             subscription.machine.change()
         self._notify(subscription)
 
@@ -453,6 +460,10 @@ def _check_accept(package: Package, request: Request, listed: ListState | None) 
     accepted = {Parametrised.parse(one).value.lower() for one in request.values("Accept")}
     if accepted and accepted.isdisjoint((wanted, "*/*", f"{wanted.partition('/')[0]}/*")):
         raise SipRefusal(406, fields={"Accept": [wanted]})
+
+
+def _nobody_subscribed(subscription: Subscription, reason: str) -> None:
+    """Nobody needs to know."""
 
 
 def _nobody(name: str, uri: str, watched: bool) -> None:

@@ -74,6 +74,28 @@ def watching(target: str, *told: str) -> str:
     return scenario(*steps)
 
 
+def looking() -> str:
+    """A phone looks at who watches its user: nobody, then Bob, and Bob no more."""
+    winfo = "Event: presence.winfo"
+    steps = [
+        send("SUBSCRIBE", ALICE, winfo, user="alice"),
+        response(407, auth=True),
+        send("SUBSCRIBE", ALICE, winfo, "Expires: 600", "[authentication]", user="alice"),
+        response(200, "Expires: 600"),
+    ]
+    for version, state, *told in (
+        (0, "full", 'package="presence"/>'),
+        (1, "partial", 'status="active" event="subscribe"', ">sip:bob@example.test<"),
+        (2, "partial", 'status="terminated" event="timeout"', ">sip:bob@example.test<"),
+    ):
+        document = f'version="{version}" state="{state}"'
+        steps += [
+            request("NOTIFY", "application/watcherinfo\\+xml", document, *told),
+            answer(200, "OK"),
+        ]
+    return scenario(*steps)
+
+
 def publishing(first: str, second: str) -> str:
     """A phone publishes, publishes again, is refused with the old tag, and takes it back."""
     kind = "Content-Type: application/pidf+xml"
@@ -174,6 +196,16 @@ class SippEventTests(TestCase):
             busy = {"availability": "Busy"}
             await person.expect(204, "POST", person.links["presence"], json=busy)
             self.assertEqual(await watcher.end(), 0, sipp.complaints)
+
+    async def test_watchers(self) -> None:
+        """A phone sees who watches its user, and that it does not any more."""
+        owner = self.sipp("udp")
+        looks = owner.start(looking(), "alice")
+        self.addCleanup(looks.stop)
+        await self.process.logged("sip.sent", method="NOTIFY", status=200)
+        watcher = self.sipp("tcp")
+        await watcher.play(watching(ALICE, ">closed<"), "bob")
+        self.assertEqual(await looks.end(), 0, owner.complaints)
 
     async def test_publishing(self) -> None:
         """What a phone publishes is what others see, over each transport."""

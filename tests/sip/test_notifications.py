@@ -108,7 +108,9 @@ class SubscribeTests(EventTestCase):
             self.assertEqual(answer.status, status, lines)
         self.assertEqual(self.proxy.got, [])
         answer = self.proxy.ask("SUBSCRIBE", ALICE, "Event: weather")
-        self.assertEqual(answer.first("Allow-Events"), "dialog, message-summary, presence")
+        self.assertEqual(
+            answer.first("Allow-Events"), "dialog, message-summary, presence, presence.winfo"
+        )
         answer = self.proxy.ask("SUBSCRIBE", ALICE, PRESENCE, "Expires: 10")
         self.assertEqual(answer.first("Min-Expires"), "60")
 
@@ -224,7 +226,9 @@ class SubscribeTests(EventTestCase):
     def test_options(self) -> None:
         """OPTIONS says which events there are."""
         answer = self.proxy.ask("OPTIONS", ALICE)
-        self.assertEqual(answer.first("Allow-Events"), "dialog, message-summary, presence")
+        self.assertEqual(
+            answer.first("Allow-Events"), "dialog, message-summary, presence, presence.winfo"
+        )
         self.assertIn("SUBSCRIBE", answer.first("Allow") or "")
 
 
