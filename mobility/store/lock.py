@@ -1,4 +1,8 @@
-"""One process at a time uses a database file."""
+"""One process at a time uses a database file, and the next knows that there was one.
+
+The lock is on a file `<name>.lock` beside the database, which stays there.  It holds the schema
+that the database had last, so that an empty database file, or none, is not taken for a new one.
+"""
 
 import fcntl
 import os
@@ -34,12 +38,31 @@ class ExclusiveLock:
         self.release()
 
 
+def lock_of(path: Path) -> Path:
+    """The file that is locked for the database at `path`."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def remembered(path: Path) -> str:
+    """The schema that the database at `path` had last, "" when there was none.  Raises OSError."""
+    try:
+        return lock_of(path).read_text("ascii", "replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def remember(path: Path, schema: str) -> None:
+    """Keep for the next process that the database at `path` has this schema.  Raises OSError."""
+    if remembered(path) != schema:
+        lock_of(path).write_text(f"{schema}\n", "ascii")
+
+
 def exclusive_lock(path: Path) -> ExclusiveLock:
-    """Lock the database at `path` by a file `<name>.lock` beside it, which stays there.
+    """Lock the database at `path`.
 
     Raises OperatorFault at once when another process holds the lock, or the file cannot be made.
     """
-    lock = path.with_name(f"{path.name}.lock")
+    lock = lock_of(path)
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:

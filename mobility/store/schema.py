@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from mobility.errors import OperatorFault
 from mobility.store.connection import reason, startup_faults
+from mobility.store.lock import lock_of, remember, remembered
 
 PRIVATE = 0o600
 """The mode of the database and its copies: they hold password hashes and messages."""
@@ -46,16 +47,41 @@ def migrate(path: Path, migrations: str = MIGRATIONS) -> Migration:
     A new file has mode 0600.  Before an existing database is changed a copy is kept beside it,
     named `<name>.backup-<old revision>-<UTC time>`.  Blocks; for the time before the reactor runs.
 
-    Raises OperatorFault if the file cannot be used, holds something else, or was written by a
-    newer version; then nothing of it is changed.
+    Raises OperatorFault if the file cannot be used, holds something else, was written by a newer
+    version, or is empty or gone although there was a database; then nothing of it is changed.
     """
     with startup_faults(path):
+        _check_there(path)
         _create(path)
         engine = _engine(path)
         try:
-            return _migrate(path, engine, migrations)
+            done = _migrate(path, engine, migrations)
         finally:
             engine.dispose()
+        remember(path, done.after)
+        return done
+
+
+def _check_there(path: Path) -> None:
+    """An empty database, beside which there is what only one with content leaves, was lost."""
+    try:
+        if path.stat().st_size:
+            return
+        state = "is empty"
+    except FileNotFoundError:
+        state = "is not there"
+    wal = path.with_name(f"{path.name}-wal")
+    if schema := remembered(path):
+        trace = f"{lock_of(path).name} says that it had the schema {schema}"
+    elif wal.exists() and wal.stat().st_size:
+        trace = f"{wal.name} holds changes to it"
+    else:
+        return
+    raise OperatorFault(
+        str(path),
+        f"the database {state}, but {trace}: put a copy of it back, "
+        f"or begin anew by removing every file {path.name}*",
+    )
 
 
 def _migrate(path: Path, engine: Engine, migrations: str) -> Migration:

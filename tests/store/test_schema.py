@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.errors import OperatorFault
+from mobility.store.lock import exclusive_lock
 from mobility.store.schema import Migration, migrate
 from mobility.store.tables import metadata
 from tests.store.doubles import HEAD, MIGRATIONS
@@ -55,6 +56,42 @@ class MigrateTests(SynchronousTestCase):
         self.assertEqual(migrate(self.path), Migration("", HEAD))
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
         self.assertEqual(list(self.directory.glob("*backup*")), [])
+
+    def test_lost(self) -> None:
+        """A database that is empty or gone, though there was one, is not taken for a new one; what
+        is left of it stays as it is, and a copy that is put back is used."""
+        migrate(self.path)
+        copy = self.path.read_bytes()
+        for lose, told in (
+            (lambda: self.path.write_bytes(b""), "is empty"),
+            (self.path.unlink, "is not there"),
+        ):
+            lose()
+            fault = self.assertRaises(OperatorFault, migrate, self.path)
+            self.assertIn(told, fault.rule)
+            self.assertIn(f"the schema {HEAD}", fault.rule)
+        self.assertFalse(self.path.exists())
+        self.path.write_bytes(copy)
+        self.assertEqual(migrate(self.path), Migration(HEAD, HEAD))
+
+    def test_lost_before_it_was_remembered(self) -> None:
+        """So it is when a write-ahead log is left; SQLite would delete that."""
+        self.path.write_bytes(b"")
+        log = self.path.with_name("mobility.db-wal")
+        log.write_bytes(b"changes")
+        fault = self.assertRaises(OperatorFault, migrate, self.path)
+        self.assertIn("mobility.db-wal holds changes", fault.rule)
+        self.assertEqual(b"changes", log.read_bytes())
+
+    def test_begun(self) -> None:
+        """An empty file of a process that was killed before it made the tables is a new database,
+        and so is what everything was removed of."""
+        self.path.write_bytes(b"")
+        with exclusive_lock(self.path):
+            self.assertEqual(migrate(self.path), Migration("", HEAD))
+        for file in self.directory.glob("mobility.db*"):
+            file.unlink()
+        self.assertEqual(migrate(self.path), Migration("", HEAD))
 
     def test_migrations_make_the_tables(self) -> None:
         """What the migrations make is what the code's tables say, down to the indexes."""

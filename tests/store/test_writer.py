@@ -255,12 +255,14 @@ class StopTests(StoreCase):
         self.assertEqual(self.rows("SELECT head FROM streams"), [(99,)])
 
     async def test_leaves_one_file(self) -> None:
-        """After stopping everything is in the database file; the write-ahead log is gone."""
+        """After stopping everything is in the database file, and beside it that of the lock; the
+        write-ahead log is gone."""
         store = self.open()
         await store.ledger.commit(opening("a"))
         self.assertGreater(store.stats().journal_bytes, 0)
         await store.stop()
-        self.assertEqual([path.name for path in self.path.parent.iterdir()], ["mobility.db"])
+        left = sorted(path.name for path in self.path.parent.iterdir())
+        self.assertEqual(left, ["mobility.db", "mobility.db.lock"])
         self.assertEqual(self.rows("SELECT id FROM streams"), [("a",)])
 
     async def test_twice(self) -> None:
