@@ -4,6 +4,8 @@ TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers only (RFC 9325), ALPN http
 tickets, no renegotiation, no compression.
 """
 
+import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ EVENTS: Catalogue = {
         "listener": "the listener's name",
         "certificate": "the file",
         "not_after": "when the certificate ends",
+    },
+    "tls.key_open": {
+        "listener": "the listener's name",
+        "key": "the file of its private key, which every user of the machine may read",
     },
     "tls.reload_failed": {
         "listener": "the listener's name; it goes on with the certificate it has (`outgoing`: "
@@ -131,6 +137,8 @@ class ListenerTls:
             certificate=str(self._certificate),
             not_after=self.not_after.isoformat(),
         )
+        if self._open:
+            log.emit("tls.key_open", listener=self.name, key=str(self._key))
 
     def _read_chain(self) -> list[x509.Certificate]:
         try:
@@ -194,6 +202,8 @@ class ListenerTls:
     def _read(self, field: str, file: Path) -> bytes:
         try:
             with open(file, "rb") as stream:
+                if field == "key":
+                    self._open = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
                 return stream.read(MAX_FILE_BYTES)
         except OSError as error:
             raise self._fault(field, file, f"cannot be read: {error.strerror}") from error

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
-    PrivateCertificate,
     TLSVersion,
     platformTrust,
     trustRootFromCertificates,
@@ -23,6 +22,7 @@ from twisted.internet.ssl import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mobility.auth.own_certificate import UnusableCertificate, own_certificate
 from mobility.auth.peer_names import is_address, sip_domains
 from mobility.config import Config
 from mobility.errors import OperatorFault
@@ -90,11 +90,16 @@ class PeerTls:
     def __init__(self, config: Config) -> None:
         self._where = str(config.source)
         self._authorities = config.sip.peer_ca
-        self._own: tuple[Path, Path] | None = None
-        pairs = [(one.certificate, one.key) for one in config.sip.listeners]
-        for certificate, key in [(config.sip.peer_certificate, config.sip.peer_key), *pairs]:
+        self._own: tuple[Path, Path, str] | None = None
+        """Certificate, key, and how the names of their settings begin."""
+        pairs = [
+            (one.certificate, one.key, f"sip.listen[{number}].")
+            for number, one in enumerate(config.sip.listeners)
+        ]
+        first = (config.sip.peer_certificate, config.sip.peer_key, "sip.peer_")
+        for certificate, key, begin in [first, *pairs]:
             if certificate is not None and key is not None:
-                self._own = certificate, key
+                self._own = certificate, key, begin
                 break
         self.reload()
 
@@ -108,14 +113,14 @@ class PeerTls:
             trust = trustRootFromCertificates([Certificate(one) for one in found])
         own, chain = None, []
         if self._own is not None:
-            certificate, key = self._own
-            pem = self._read(certificate, "sip.peer_certificate")
+            certificate, key, begin = self._own
+            pem = self._read(certificate, f"{begin}certificate")
             chain = _certificates(pem)[1:]
             try:
-                own = PrivateCertificate.loadPEM(pem + self._read(key, "sip.peer_key"))
-            except (SSL.Error, ValueError) as error:
-                rule = "cannot be used by TLS"
-                raise self._fault(certificate, rule, "sip.peer_certificate") from error
+                own = own_certificate(pem, self._read(key, f"{begin}key"))
+            except UnusableCertificate as error:
+                file = certificate if error.part == "certificate" else key
+                raise self._fault(file, error.rule, begin + error.part) from error
         self._trust, self._private, self._chain = trust, own, chain
 
     def __call__(self, name: str) -> IOpenSSLClientConnectionCreator:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from cryptography import x509
+from OpenSSL.crypto import X509
 from treq.client import HTTPClient
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -14,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from mobility.auth.own_certificate import UnusableCertificate, own_certificate
 from mobility.errors import MobilityError, OperatorFault
 from mobility.push.answers import BodyTooLong, read_body, retry_after
 from mobility.push.wire import (
@@ -95,10 +98,13 @@ class MutualTls:
                 raise OperatorFault(where, reason, setting) from error
         try:
             self._own()
+        except UnusableCertificate as error:
+            name = self._certificate if error.part == "certificate" else self._key
+            raise OperatorFault(where, f"{name} {error.rule}", f"push.{error.part}") from error
+        try:
             self._roots()
-        except Exception as error:
-            reason = f"{self._certificate} and its key or authority cannot be used: {error}"
-            raise OperatorFault(where, reason, "push.certificate") from error
+        except ValueError as error:
+            raise OperatorFault(where, f"{self._ca} holds no PEM certificate", "push.ca") from error
 
     def creatorForNetloc(
         self,
@@ -111,14 +117,16 @@ class MutualTls:
         )
 
     def _own(self) -> ssl.PrivateCertificate:
-        pem = Path(self._certificate).read_bytes() + b"\n" + Path(self._key).read_bytes()
-        own: ssl.PrivateCertificate = ssl.PrivateCertificate.loadPEM(pem)
-        return own
+        """Raises UnusableCertificate and OSError."""
+        return own_certificate(Path(self._certificate).read_bytes(), Path(self._key).read_bytes())
 
     def _roots(self) -> Any:
         if not self._ca:
             return ssl.platformTrust()
-        return ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(Path(self._ca).read_bytes())])
+        found = x509.load_pem_x509_certificates(Path(self._ca).read_bytes())
+        certificate: Any = ssl.Certificate
+        roots = [certificate(X509.from_cryptography(one)) for one in found]
+        return ssl.trustRootFromCertificates(roots)
 
 
 class HttpsClearingHouse:

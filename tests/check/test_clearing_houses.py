@@ -103,7 +103,7 @@ class AskTests(TestCase):
     async def test_files(self) -> None:
         """A certificate that is not there, or not that of the key, cannot be used."""
         self.assertIn("cannot be read", (await self.asked(certificate="none")).unusable)
-        self.assertIn("cannot be used", (await self.asked(certificate="other")).unusable)
+        self.assertIn("does not belong", (await self.asked(certificate="other")).unusable)
 
     async def test_nobody_there(self) -> None:
         """A port that nobody listens on is told apart from all of that."""

@@ -73,6 +73,16 @@ class FaultTests(CertificateTestCase):
         self.assertEqual(f"listen[1].{field}", key)
         self.assertIn(rule, found)
 
+    def test_open_key(self) -> None:
+        """A key that every user of the machine may read is used, and the log says so each time."""
+        self.key.chmod(0o640)
+        certificates = self.made()
+        self.assertEqual([], self.log.named("tls.key_open"))
+        self.key.chmod(0o644)
+        certificates.reload()
+        (line,) = self.log.named("tls.key_open")
+        self.assertEqual(("tls", str(self.key)), (line["listener"], line["key"]))
+
     def test_missing(self) -> None:
         """A certificate or key that is not there."""
         self.key.unlink()

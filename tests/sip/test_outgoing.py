@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import attrs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTCP, IReactorUDP
@@ -14,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from mobility import pki
 from mobility.config import Config, SipConfig, SipListenerConfig, StoreConfig, WebConfig
+from mobility.errors import OperatorFault
 from mobility.operate.certificates import Certificates
 from mobility.operate.peer_tls import PeerTls
 from mobility.reactor import IReactor
@@ -225,6 +227,25 @@ class TlsTests(TestCase):
         await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, port, LOOPBACK))
         with self.assertRaises(Unreachable):
             await self.ours.outgoing.flow(Hop("TLS", LOOPBACK, port, "localhost"))
+
+    async def test_reload(self) -> None:
+        """Files that cannot be used are told by the names of their settings, and what is in use
+        stays."""
+        config = identity(self.directory, self.authority, "us.example.test")
+        pem = self.directory / "us.example.test.pem"
+        key = self.directory / "us.example.test.key"
+        own = attrs.evolve(config, sip=attrs.evolve(config.sip, peer_certificate=pem, peer_key=key))
+        for settings, begin in ((config, "sip.listen[0]."), (own, "sip.peer_")):
+            tls = PeerTls(settings)
+            for file, part in ((pem, "certificate"), (key, "key")):
+                good = file.read_bytes()
+                file.write_bytes(b"nonsense")
+                fault = self.assertRaises(OperatorFault, tls.reload)
+                self.assertEqual(f"{begin}{part}", fault.key)
+                self.assertIn(f"{file} holds no PEM", fault.rule)
+                self.assertRaises(OperatorFault, PeerTls, settings)
+                file.write_bytes(good)
+            tls.reload()
 
     async def test_wrong_signer(self) -> None:
         """Nor is one whose certificate nobody vouches for."""
