@@ -127,21 +127,25 @@ def _create(path: Path) -> None:
 
 
 def _back_up(path: Path, revision: str) -> Path:
+    """The copy, whole: it has its name when it is finished, and not before."""
     time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     backup = path.with_name(f"{path.name}.backup-{revision}-{time}")
-    _create(backup)
+    unfinished = path.with_name(f"{path.name}.unfinished-backup")
+    unfinished.unlink(missing_ok=True)
+    _create(unfinished)
     try:
-        source, target = sqlite3.connect(path), sqlite3.connect(backup)
+        source, target = sqlite3.connect(path), sqlite3.connect(unfinished)
         try:
             source.backup(target)
         finally:
             target.close()
             source.close()
     except sqlite3.Error as error:
-        backup.unlink()
+        unfinished.unlink()
         raise OperatorFault(
             str(backup), f"the copy to keep before migrating cannot be made ({reason(error)})"
         ) from error
+    unfinished.rename(backup)
     return backup
 
 

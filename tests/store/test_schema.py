@@ -133,6 +133,16 @@ class MigrateTests(SynchronousTestCase):
         self.assertNotIn("nickname", self.columns_of_users(done.backup))
         self.assertEqual(done.backup.stat().st_mode & 0o777, 0o600)
 
+    def test_interrupted_copy(self) -> None:
+        """A copy that was interrupted never has the name of a finished one, and is begun anew."""
+        migrate(self.path)
+        unfinished = self.directory / "mobility.db.unfinished-backup"
+        unfinished.write_bytes(b"half of a copy")
+        done = migrate(self.path, self.later_version(ADD_COLUMN))
+        assert done.backup is not None
+        self.assertIn("uri", self.columns_of_users(done.backup))
+        self.assertFalse(unfinished.exists())
+
     def test_failed_migration_changes_nothing(self) -> None:
         """A migration that fails halfway leaves the old schema, and one line for the operator."""
         migrate(self.path)
