@@ -15,7 +15,7 @@ from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.ledger import Snapshot, Unit
 from mobility.domain.presence import AWAY
 from mobility.domain.presence import Device as Showing
-from mobility.domain.push_notices import Draft, Wake
+from mobility.domain.push_notices import WAITING, Draft, Wake
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.push_rules import TEST, quiet_until
 from mobility.domain.push_switches import PushSwitches
@@ -184,7 +184,7 @@ class Waking(MultiService):
         if self.house is None and self.outbox.waiting:
             problem = "there is no clearing house (push.clearing_house)"
         elif sending is not None and not self.reachable:
-            problem = f"the clearing house does not answer: {sending.last_failure}"
+            problem = f"nothing gets through to the clearing house: {sending.last_failure}"
         return {
             "oldest_s": oldest_s,
             "problem": problem,
@@ -233,6 +233,15 @@ class Waking(MultiService):
     def attempts_of(self, notice_id: str) -> int:
         """How often a notification was tried in vain."""
         return self.outbox.attempts_of(notice_id)
+
+    def obstacle(self, notice: PushNotice) -> str:
+        """What keeps a notification that is due from the clearing house, "" for nothing known."""
+        if notice.state != WAITING or notice.due_at > self._epoch():
+            return ""
+        if self.deliveries is None:
+            return "there is none (push.clearing_house)"
+        failing = self.outbox.attempts_of(notice.id) or not self.reachable
+        return self.deliveries.last_failure if failing else ""
 
     async def trace(self, key: str) -> list[PushNotice]:
         """The notification of this id, or those about a conversation of this id."""

@@ -42,7 +42,7 @@ async def ask(settings: PushConfig, where: str, reactor: Any) -> Asked | None:
     except HouseFailed as failed:
         if any(word in failed.reason.lower() for word in TLS_WORDS):
             return Asked(url, leaf, handshake=failed.reason)
-        refused = failed.reason in UNKNOWN_HERE
+        refused = failed.reason.startswith(UNKNOWN_HERE)
         return Asked(url, leaf, refusal=failed.reason, refused=refused)
     finally:
         await house.close()

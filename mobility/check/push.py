@@ -33,7 +33,8 @@ UNREACHABLE = Rule(
     "the clearing house cannot be reached",
     "Notifications wait here until they expire: missed messages and calls are not shown on phones "
     "whose app sleeps.",
-    "Look at its name in DNS, and let the firewall pass this front end's connections to it.",
+    "See that it runs, look at its name in DNS, and let the firewall pass this front end's "
+    "connections to it.",
 )
 HANDSHAKE = Rule(
     "push.handshake",

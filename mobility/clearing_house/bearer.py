@@ -77,7 +77,7 @@ class AccessTokens:
         try:
             answer = await self._fetch()
         except Unreachable as error:
-            raise NoToken(retry(f"token endpoint: {error}")) from error
+            raise NoToken(retry(f"token endpoint: {error}", unseen=error.unsent)) from error
         except EndpointRefused as error:
             raise NoToken(retry(f"token endpoint: {error}", CREDENTIAL)) from error
         if answer.status != 200:

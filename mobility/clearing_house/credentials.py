@@ -180,12 +180,12 @@ class Credentials:
         )
 
     def _state(self, app: App) -> tuple[str, str]:
-        """A destination in trouble says more than the last try."""
+        """What went wrong last with a push says more than the last try."""
         if app.ends_at is not None and app.ends_at <= self._epoch():
             return "refused", "the credential has ended"
         for destination in self._house.of_app(app):
             trouble = destination.last_trouble
-            if trouble is not None and destination.breaker.state != "closed":
+            if trouble is not None:
                 if destination.breaker.state == "probing":
                     return "probing", trouble.status
                 refused = trouble.blames == CREDENTIAL

@@ -97,7 +97,7 @@ class Fcm:
         except NoToken as error:
             return error.outcome
         except Unreachable as error:
-            return retry(str(error))
+            return retry(str(error), unseen=error.unsent)
         finally:
             self._under_way -= 1
         return self._judge(answer, token)

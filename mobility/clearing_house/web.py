@@ -28,7 +28,14 @@ USER_AGENT = "mobility-push"
 
 
 class Unreachable(Exception):
-    """No answer came: no connection, bad TLS, too slow, or cut."""
+    """No answer came: no connection, bad TLS, too slow, or cut.
+
+    `unsent` when that is our own doing, and says nothing of the other end.
+    """
+
+    def __init__(self, reason: str, *, unsent: bool = False) -> None:
+        super().__init__(reason)
+        self.unsent = unsent
 
 
 @attrs.frozen(slots=True)
@@ -88,7 +95,7 @@ class WebClient:
         for name, value in headers:
             fields.addRawHeader(name, value)
         if self._closed:
-            raise Unreachable("the clearing house is stopping")
+            raise Unreachable("its settings were replaced, or it is stopping", unsent=True)
         asking: Deferred[WebAnswer] = Deferred.fromCoroutine(self._ask(url, fields, body))
         self._asking.add(asking)
         asking.addTimeout(self._answer_s, cast(IReactorTime, self._reactor))

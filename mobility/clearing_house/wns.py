@@ -75,7 +75,7 @@ class Wns:
         except EndpointRefused as error:
             return failed(str(error), "endpoint_not_allowed")
         except Unreachable as error:
-            return retry(str(error))
+            return retry(str(error), unseen=error.unsent)
         finally:
             self._under_way -= 1
         return self._judge(answer, token)

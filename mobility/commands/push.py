@@ -16,6 +16,8 @@ from mobility.operate.paths import PUSH as PATH
 
 PLATFORM = click.Choice(sorted(SWITCHES))
 
+HINT = "mobility check push looks at each hop, and says what to do"
+
 POLL_S = 0.25
 """How often it is asked what became of a test."""
 
@@ -28,8 +30,30 @@ ENDINGS = {
     "replaced": "a later notification took its place",
     "old": "it was shown for as long as it was worth",
     "sent": "a provider took it",
+    "app_not_allowed": "the clearing house does not let this organisation push to the app: its "
+    "operator adds the app id to the organisation's apps",
+    "platform_not_served": "the clearing house has no credential for the app: its operator adds "
+    "one",
+    "mpns_shut_down": "Microsoft has shut this service down",
+    "endpoint_not_allowed": "the clearing house does not send there: its operator adds the host to "
+    "allowed_endpoints",
+    "dead_token": "the provider does not know the device any more; the app subscribes anew",
+    "already_expired": "it had expired when it came to the clearing house",
+    "malformed": "the clearing house cannot read it",
+    "credential": "the provider does not take the clearing house's credential",
+    "payload_too_large": "the provider takes nothing so large",
+    "queue_full": "too much waits at the clearing house",
 }
 """Why a notification is over, in words."""
+
+
+HOUSE_STATES = {
+    "closed": "is in use",
+    "open": "is left alone for a while, because it failed too often",
+    "probing": "is being tried again",
+}
+
+BAD_PROVIDERS = ("refused", "failing")
 
 
 @click.group(no_args_is_help=False)
@@ -105,9 +129,12 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
     if found["problem"]:
         yield f"problem: {found['problem']}"
     house = found["house"]
-    yield f"clearing house: {house['url'] or 'none (push.clearing_house)'} {house['state']}".strip()
+    state = HOUSE_STATES.get(house["state"], house["state"])
+    yield f"clearing house: {house['url'] or 'none (push.clearing_house)'} {state}".strip()
     if house["last_failure"]:
         yield f"last failure: {house['last_failure']}"
+    if found["problem"]:
+        yield HINT
     yield f"{found['waiting']:>8} wait, {found['shown']} may be on screens"
     yield f"{found['handed']:>8} taken by the clearing house, {found['sent']} by providers"
     yield f"{found['devices']:>8} devices"
@@ -143,16 +170,16 @@ def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {_time(notice['handed_at'])}  clearing house: taken after {after:.2f} s"
     changed, state = _time(notice["changed_at"]), notice["state"]
     if state == "waiting":
-        yield f"  {'':12}  clearing house: not yet"
+        why = f": {notice['obstacle']}" if notice["obstacle"] else ""
+        yield f"  {'':12}  clearing house: not yet{why}"
     elif state == "accepted":
         yield f"  {'':12}  provider: no answer yet"
     elif state == "sent":
         yield f"  {changed}  provider: taken"
     else:
         reason = notice["reason"]
-        yield f"  {changed}  over: {reason}" + (
-            f" ({ENDINGS[reason]})" if reason in ENDINGS and ENDINGS[reason] != reason else ""
-        )
+        meaning = ENDINGS.get(reason.partition(":")[0], "")
+        yield f"  {changed}  over: {reason}" + (f" ({meaning})" if meaning else "")
 
 
 @push.command(name="send-test")
@@ -165,7 +192,9 @@ def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
 def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
     """Notify the devices of USER by the road that messages take (exit 1 if one got nothing)."""
 
-    def conversation() -> Conversation[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
+    def conversation() -> Conversation[
+        tuple[Mapping[str, Any], list[Mapping[str, Any]], list[Mapping[str, Any]]]
+    ]:
         path = f"{PATH}/users/{quote(user, safe='')}/test"
         queued: Mapping[str, Any] = content_of((yield Call("POST", path)))
         deadline = time.monotonic() + wait
@@ -174,14 +203,18 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
             for notice_id in queued["ids"]:
                 answer = content_of((yield Call("GET", f"{PATH}/notices/{notice_id}")))
                 traced += answer["notices"]
-            if time.monotonic() >= deadline or all(_is_told(one) for one in traced):
-                return queued, traced
+            if all(_is_told(one) for one in traced):
+                return queued, traced, []
+            if time.monotonic() >= deadline:
+                health = yield Call("GET", f"{PATH}/house")
+                providers = [] if health.failure else health.content["providers"]
+                return queued, traced, providers
             time.sleep(POLL_S)
 
     if (running := reach(config)) is None:
         raise Problem("no front end runs with this configuration, and only one that runs sends")
     with running:
-        queued, traced = held(running.ask, conversation())
+        queued, traced, providers = held(running.ask, conversation())
     lines = [
         f"device {one['id']} ({one['platform']}, {one['app_id']}) is not woken: {one['obstacle']}"
         for one in queued["devices"]
@@ -190,8 +223,17 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
     lines += [line for one in traced for line in _hops(one)]
     if not queued["devices"]:
         lines.append(f"{user} has no device that registered for push notifications")
+    kept = {(one["platform"], one["app_id"]) for one in queued["devices"]}
+    lines += [
+        f"provider: {one['platform']} for {one['app_id']} is {one['state']}: {one['reason']}"
+        for one in providers
+        if one["state"] in BAD_PROVIDERS and (one["platform"], one["app_id"]) in kept
+    ]
+    good = bool(traced) and all(_is_sent(one) for one in traced)
+    if traced and not good:
+        lines.append(HINT)
     show({"devices": queued["devices"], "notices": traced}, "\n".join(lines), as_json=as_json)
-    return 0 if traced and all(_is_sent(one) for one in traced) else 1
+    return 0 if good else 1
 
 
 def _is_told(notice: Mapping[str, Any]) -> bool:

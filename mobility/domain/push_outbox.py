@@ -272,18 +272,18 @@ class PushOutbox:
         if kept is None or kept.notice.state == SENT:
             return None
         notice = kept.notice
+        if not notice.handed_at:  # this has overtaken the answer that it was taken
+            notice = attrs.evolve(notice, handed_at=draft.now)
+            self._hops.passed("handed", notice)
         if reason:
-            self._end(draft, kept, reason, hop="refused")
+            self._end(draft, kept, reason, hop="refused", notice=notice)
         elif kept.cleared:
-            self._clear(draft, kept, kept.cleared)
+            self._clear(draft, kept, kept.cleared, notice)
         elif is_loud(notice.kind):
-            handed_at = notice.handed_at or draft.now
-            sent = notice_after(notice, Noticed.SENT, draft.now)
-            after = attrs.evolve(sent, handed_at=handed_at)
-            self._save(draft, kept, after, "sent")
+            self._save(draft, kept, notice_after(notice, Noticed.SENT, draft.now), "sent")
         else:
             self._hops.passed("sent", notice)
-            self._end(draft, kept, "sent")
+            self._end(draft, kept, "sent", notice=notice)
         return notice
 
     async def purge(self, now: float) -> None:

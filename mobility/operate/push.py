@@ -75,6 +75,10 @@ class PushSide(Protocol):
 
     def attempts_of(self, notice_id: str) -> int: ...
 
+    def obstacle(self, notice: PushNotice) -> str:
+        """What keeps it from the clearing house."""
+        ...
+
     async def trace(self, key: str) -> list[PushNotice]:
         """The notification of this id, or those about a conversation of this id."""
         ...
@@ -242,6 +246,7 @@ def notice_of(notice: PushNotice, push: PushSide) -> dict[str, Any]:
         "changed_at": notice.changed_at,
         "expires_at": notice.expires_at,
         "attempts": push.attempts_of(notice.id),
+        "obstacle": push.obstacle(notice),
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+import msgspec
 from cryptography import x509
 from OpenSSL.crypto import X509
 from treq.client import HTTPClient
@@ -204,7 +205,8 @@ class HttpsClearingHouse:
         if response.code != 200:
             values = response.headers.getRawHeaders("Retry-After") or [None]
             wait_s = retry_after(values[-1], time.time()) or 0.0
-            raise HouseFailed(f"it answered {response.code}", wait_s)
+            said = f"it answered {response.code} {_subcode(content)}".strip()
+            raise HouseFailed(said, wait_s)
         return content
 
     async def _exchange(
@@ -222,6 +224,17 @@ async def _content(response: Any) -> bytes:
         return await read_body(response, ANSWER_BYTES)
     except BodyTooLong as error:
         raise HouseFailed("its answer is too long") from error
+
+
+def _subcode(content: bytes) -> str:
+    """What an error says of itself in one word, "" where it says nothing that can be read."""
+    try:
+        found = msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    word = found.get("subcode") or found.get("code")
+    is_one = isinstance(word, str) and word.isascii() and word.isalnum() and len(word) <= 64
+    return str(word) if is_one else ""
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from twisted.web.client import ResponseFailed
 from mobility.push import wire
 from mobility.push.wire_json import encode_batches
 from mobility.push_doubles.apns import Reply
+from mobility.push_doubles.providers import APP
 from mobility.push_doubles.sender import Refused
 from tests.clearing_house.running import RunningCase, device, push, until
 
@@ -113,6 +114,20 @@ class FederationTests(RunningCase):
         self.assertEqual(states, dict.fromkeys(platforms, "ok"))
         self.assertTrue(all(one.checked_at for one in health.providers))
 
+    async def test_failing(self) -> None:
+        """What went wrong with a push is told at once, though the credential was tried well a
+        moment ago and the breaker has not opened."""
+        await self.sender.health()
+        await self.providers.stop_one("apns")
+        await self.sender.send([push(device())])
+        await until(
+            lambda: self.running.house.destinations[f"apns:{APP}"].last_trouble, "a push fails"
+        )
+        health = await self.sender.health()
+        (apns,) = [one for one in health.providers if one.platform == "apns"]
+        self.assertEqual(apns.state, "failing")
+        self.assertIn("cannot connect", apns.reason)
+
     async def test_metrics(self) -> None:
         """What operators ask is in the metrics."""
         await self.fate(push(device()))
@@ -195,6 +210,35 @@ class RemovedApp(RunningCase):
         found = (await self.sender.verdicts(0, 5)).verdicts
         self.assertEqual([one.id for one in found], [sent.id])
         self.assertEqual(self.running.house.queued, 0)
+
+
+class ReloadTests(RunningCase):
+    async def test_while_pushes_flow(self) -> None:
+        """Credentials that are loaded anew while a provider is slow to give a token cost no push
+        anything: it goes at once with the new ones, and nothing is held against the provider."""
+        self.providers.fcm.delay_s = 0.3
+        self.providers.wns.delay_s = 0.3
+        sent = []
+        for _ in range(4):
+            self.running.reload()
+            some = [push(device("fcm", token=f"token-{len(sent) + n}")) for n in range(10)]
+            some += [push(device("wns", endpoint=self.providers.wns.channel())) for _ in range(5)]
+            await self.sender.send(some)
+            sent += some
+            await until(
+                lambda: all(
+                    self.running.house.destinations[f"{name}:{APP}"].under_way
+                    for name in ("fcm", "wns")
+                ),
+                "pushes are under way",
+            )
+        self.running.reload()
+        verdicts = {one.id: one.outcome for one in await self.verdicts(len(sent))}
+        self.assertEqual(verdicts, dict.fromkeys((one.id for one in sent), "delivered"))
+        self.assertEqual(len(self.providers.fcm.received), 40)
+        self.assertEqual(self.logged("clearing.breaker_opened"), [])
+        waits = {line["wait_s"] for line in self.logged("clearing.retry")}
+        self.assertLessEqual(waits, {0.0})
 
 
 class QueueTests(RunningCase):

@@ -43,7 +43,7 @@ class KindTests(TestCase):
         allowed = command("push", "enable", "webpush", "--config", str(self.process.config))
         self.assertEqual(allowed.returncode, 0, allowed.stderr)
         arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
-        child = Child([*arguments, str(house)], self.process.directory)
+        child = self.house = Child([*arguments, str(house)], self.process.directory)
         self.addCleanup(lambda: Deferred.fromCoroutine(child.stop(signal.SIGKILL)))
         self.process.start()
         self.addCleanup(self.process.kill)
@@ -78,10 +78,11 @@ class KindTests(TestCase):
 
     async def test_kinds(self) -> None:
         """His browser shows a voicemail, rings for a call and a meeting, and is told when that
-        rings no more."""
+        rings no more.  When the clearing house has gone, a test names that hop."""
         await self.voicemail()
         await self.missed_call()
         await self.meeting()
+        await self.house_gone()
 
     async def voicemail(self) -> None:
         """A voicemail system says by SIP that there is one."""
@@ -128,3 +129,17 @@ class KindTests(TestCase):
         links = started["_embedded"]["onlineMeetingInvitation"]["_links"]
         await self.bob.post_href(links["decline"]["href"])
         await self.pushed("withdraw", ringing.headers["topic"])
+
+    async def house_gone(self) -> None:
+        """The operator sends a test, and asks why it does not arrive."""
+        await self.house.stop(signal.SIGKILL)
+        config = ("--config", str(self.process.config))
+        while True:
+            test = ("push", "send-test", self.bob.uri, "--wait", "2", *config)
+            done = await deferToThread(command, *test)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            if "clearing house: not yet: ConnectionRefusedError" in done.stdout:
+                break
+        self.assertIn("mobility check push", done.stdout)
+        done = await deferToThread(command, "check", "push", *config)
+        self.assertIn("push.unreachable", done.stdout)

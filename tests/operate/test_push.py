@@ -149,6 +149,22 @@ class PushApiTests(TestCase):
         names = [name for name, fields in self.service.log.events if fields.get("id") == notice_id]
         self.assertEqual(names, ["push.queued", "push.handed", "push.sent", "push.ended"])
 
+    async def test_overtaken(self) -> None:
+        """The provider's word can be heard before the answer that the clearing house has taken it:
+        no hop is missing then, and none is told twice."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        self.house.hold = True
+        (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+        await self.pass_time(0.1)
+        self.house.say(notice_id, DELIVERED)
+        await self.service.settle()
+        self.house.release()
+        await self.service.settle()
+        (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+        self.assertTrue(traced["handed_at"])
+        names = [name for name, fields in self.service.log.events if fields.get("id") == notice_id]
+        self.assertEqual(names, ["push.queued", "push.handed", "push.sent", "push.ended"])
+
     async def test_trace_of_what_was_refused(self) -> None:
         """The provider's own words are in the trace, also after a restart."""
         await self.ask("PUT", "/switches/fcm", {"enabled": True})
@@ -170,10 +186,12 @@ class PushApiTests(TestCase):
         await self.pass_time(9.9)
         shown = (await self.ask("GET", "")).json()
         self.assertEqual((shown["oldest_s"], shown["waiting"]), (10.0, 1))
-        self.assertEqual(shown["problem"], "the clearing house does not answer: it answered 503")
+        problem = "nothing gets through to the clearing house: it answered 503"
+        self.assertEqual(shown["problem"], problem)
         self.assertEqual((await self.ask("GET", "/house")).json()["organisation"], "example")
         (waits,) = (await self.ask("GET", f"/users/{quote(BOB)}")).json()["notices"]
         self.assertEqual((waits["state"], waits["attempts"]), ("waiting", 1))
+        self.assertEqual(waits["obstacle"], "it answered 503")
 
     async def test_metrics(self) -> None:
         """Every question has a metric: queued, taken, refused by reason, how long, the oldest."""
