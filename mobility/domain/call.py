@@ -395,6 +395,7 @@ def renegotiation_fact(
         state=renegotiation.state,
         reason=reason,
         media=media,
+        early=bool(conversation.early_to),
     )
 
 

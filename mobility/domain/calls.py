@@ -38,6 +38,7 @@ from mobility.domain.conversation import CALL, ActiveConversation
 from mobility.domain.conversation_facts import tell_ended
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description, common_media, encoded
+from mobility.domain.early_offers import settle_early
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.lines import Device
 from mobility.domain.outcomes import (
@@ -273,6 +274,7 @@ class Calls:
             _, invitation, leg = conversations.find_invitation(device, invitation_id)
             must_ring(invitation, leg)
             draft, unit = conversation.draft(), Unit()
+            settle_early(unit, draft, device.id, answer.description)
             call = call_of(draft)
             side = attrs.evolve(_answered(draft, call, leg, answer), by_phone=by_phone)
             media = call.media
@@ -418,6 +420,7 @@ class Calls:
             transferred_by=wanted.transferred_by,
         )
         conversation.call = call
+        conversation.early, conversation.early_to = {}, ""
         conversation.sides = {
             device.id: CallSide(
                 call_id=call.id,

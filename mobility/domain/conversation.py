@@ -50,6 +50,16 @@ NameOf = Callable[[str], str]
 """The display name of a user URI."""
 
 
+@attrs.frozen(slots=True)
+class EarlySession:
+    """What a device that rings has agreed with the caller since its first answer: the caller's
+    latest offer, its streams, and the device's answer."""
+
+    offer: str = attrs.field(repr=False)
+    streams: str
+    answer: str = attrs.field(repr=False)
+
+
 @attrs.define(slots=True, eq=False)
 class ActiveConversation:
     """A conversation with its legs by application id, its invitations and who is typing."""
@@ -73,6 +83,10 @@ class ActiveConversation:
     """What devices contribute to the call, by their ids."""
     renegotiation: Renegotiation | None = None
     """The latest one of the call."""
+    early: dict[str, EarlySession] = attrs.Factory(dict)
+    """What devices that ring have agreed anew with the caller, by their ids."""
+    early_to: str = ""
+    """The device that rings which the latest new offer is for, "" for one of an answered call."""
     contents: dict[str, SharedContent] = attrs.Factory(dict)
     """What is shared, by modality."""
     views: dict[str, ContentView] = attrs.Factory(dict)

@@ -208,6 +208,7 @@ class Conversations(ConversationBook):
         before.participants = after.participants
         before.call, before.sides = after.call, after.sides
         before.renegotiation = after.renegotiation
+        before.early, before.early_to = after.early, after.early_to
         parts, before.parts, before.locked_on = before.parts, after.parts, after.locked_on
         before.telephones = after.telephones
         before.contents, before.views = after.contents, after.views

@@ -110,6 +110,17 @@ class MixedOffers:
             if part.leg is not None:
                 part.leg.answer(None)
 
+    async def offer_early(
+        self,
+        device: Device,  # noqa: ARG002  # as `Renegotiations.offer_early`
+        conversation_id: str,  # noqa: ARG002
+        answered: str,  # noqa: ARG002
+        description: Description,  # noqa: ARG002
+        now: float,  # noqa: ARG002
+    ) -> None:
+        """409: nothing rings for who comes into a conference."""
+        raise Refusal("Conflict", None, "Nothing that rings can take a new offer.")
+
     async def withdraw(self, device: Device, conversation_id: str) -> None:
         """The device waits no longer for the answer of the mixer, which comes all the same."""
 

@@ -23,6 +23,7 @@ from mobility.domain.descriptions import (
     holds,
     media_of,
 )
+from mobility.domain.early_offers import agree_early, offered_to, target_of, tell_early
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device
 from mobility.domain.records import Leg, Receipt, Renegotiation
@@ -112,7 +113,9 @@ class Renegotiations:
         """The latest renegotiation of a call, if it has this id; 404 otherwise."""
         conversation, leg = self._conversations.find(device, conversation_id)
         found = conversation.renegotiation
-        if leg.call != "Connected" or found is None or found.id != renegotiation_id:
+        rings = leg.call == "Ringing" and conversation.early_to == device.id
+        takes_part = leg.call == "Connected" or rings
+        if not takes_part or found is None or found.id != renegotiation_id:
             raise Refusal("NotFound", "ResourceNotFound", "There is no such renegotiation.")
         return found
 
@@ -156,6 +159,41 @@ class Renegotiations:
             await self.begin(unit, conversation, renegotiation)
             return renegotiation
 
+    async def offer_early(
+        self,
+        device: Device,
+        conversation_id: str,
+        answered: str,
+        description: Description,
+        now: float,
+    ) -> None:
+        """A caller's new offer before the call is answered, to the device that rings whose early
+        media are `answered`.
+
+        409 without such a device, AlreadyExists while an offer is open; 400
+        InvalidMediaDescription for a description that cannot follow the last one; 403 where policy
+        forbids a medium that it adds.
+        """
+        conversations = self._conversations
+        conversations.find(device, conversation_id)
+        async with conversations.lock(conversation_id):
+            conversation, leg = conversations.find(device, conversation_id)
+            if leg.call != "Connecting":
+                raise Refusal("Conflict", None, "There is no call that rings.")
+            self._must_be_free(conversation)
+            target = target_of(conversation, device.id, answered)
+            description.must_follow(offered_to(conversation, target, answered))
+            self._check_added(device, conversation, media_of(description.streams))
+            draft, unit = conversation.draft(), Unit()
+            expires_at = now + conversations.limits.invitation_timeout_s
+            draft.renegotiation = new_offer(
+                call_of(conversation).id, conversation.id, device.id, description, expires_at
+            )
+            draft.early_to = target
+            tell_early(unit, draft, "started")
+            await conversations.change(unit, conversation, draft)
+            self._expire_later(conversation, draft.renegotiation)
+
     async def begin(
         self, unit: Unit, conversation: ActiveConversation, renegotiation: Renegotiation
     ) -> None:
@@ -180,6 +218,13 @@ class Renegotiations:
             media = media_agreed(renegotiation, answer)
             self._check_added(device, conversation, media)
             draft, unit = conversation.draft(), Unit()
+            if conversation.early_to:
+                agree_early(draft, renegotiation, device.id, answer)
+                answered = renegotiation_after(renegotiation, Replied.ANSWERED)
+                draft.renegotiation = attrs.evolve(answered, answer=answer.text)
+                tell_early(unit, draft, "completed")
+                await self._conversations.change(unit, conversation, draft)
+                return
             for device_id, text, streams in (
                 (renegotiation.from_id, renegotiation.offer, renegotiation.streams),
                 (device.id, answer.text, encoded(answer.streams)),
@@ -225,11 +270,15 @@ class Renegotiations:
     def _check(
         self, device: Device, conversation: ActiveConversation, description: Description
     ) -> None:
+        self._must_be_free(conversation)
+        description.must_follow(conversation.streams_of(device.id))
+        self._check_added(device, conversation, media_of(description.streams))
+
+    @staticmethod
+    def _must_be_free(conversation: ActiveConversation) -> None:
         open_one = conversation.renegotiation
         if open_one is not None and open_one.state == "Offered":
             raise Refusal("Conflict", "AlreadyExists", "Another offer is open.")
-        description.must_follow(conversation.streams_of(device.id))
-        self._check_added(device, conversation, media_of(description.streams))
 
     def _check_added(
         self, device: Device, conversation: ActiveConversation, media: tuple[str, ...]
@@ -256,6 +305,10 @@ class Renegotiations:
         draft, unit = conversation.draft(), Unit()
         if conversation.renegotiation is not None:
             draft.renegotiation = renegotiation_after(conversation.renegotiation, reply)
+        if conversation.early_to:
+            tell_early(unit, draft, "completed", reason)
+            await self._conversations.change(unit, conversation, draft)
+            return
         draft.call = negotiated(call_of(conversation), event)
         self._tell(unit, draft, "completed", reason)
         found = conversation.renegotiation

@@ -239,7 +239,7 @@ class TelephoneCall:
 
     def offer(self, description: Description) -> None:
         """Offer anew; AGREED or DISAGREED follows."""
-        if self._leg is not None and self.answered and not self.over:
+        if self._leg is not None and not self.over:
             self._leg.offer(description)
 
     def answer(self, description: Description | None) -> None:

@@ -4,6 +4,8 @@ Provisional responses are sent reliably (RFC 3262) where the peer requires it.  
 that is told before the 2xx has an early dialog of its own, since another device may still answer.
 """
 
+from functools import partial
+
 from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.call_messages import add, check_session, description_of, reasons_of
@@ -11,7 +13,7 @@ from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.early_dialogs import MAX_FORKS, Fork
 from mobility.sip.headers import RAck
-from mobility.sip.leg import BUSY_OFFERS_S, Leg
+from mobility.sip.leg import BUSY_OFFERS_S, UPDATE_S, Leg
 from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request
@@ -68,7 +70,7 @@ class CalledLeg(Leg):
         request = self.incoming.request
         secure = self.incoming.flow.secure and request.uri.lower().startswith("sips:")
         dialog = Dialog.called(request, request.respond(180, tag), secure=secure)
-        return Fork(self, dialog, reliable="100rel" in request.tokens("Require"))
+        return Fork(self, dialog, self.offer, reliable="100rel" in request.tokens("Require"))
 
     def _fork(self, description: str, most: int = MAX_FORKS) -> Fork:
         """The early dialog for a description; the first for none, or where there are too many."""
@@ -105,11 +107,13 @@ class CalledLeg(Leg):
         fork = self._fork(description, MAX_FORKS + 1)
         if fork.reliable is not None and fork.reliable.later(lambda: self.answer(description)):
             return
+        for one in self._forks:  # it may be offered again once the call is answered
+            one.refuse(500, [("Retry-After", str(BUSY_OFFERS_S))])
         self._settle(fork)
         agreed, fields = session_timer.answer(self.incoming.request)
         response = self.incoming.request.respond(200, self.incoming.tag)
         add(response, [*fields, *self.own_answer()], "" if fork.told else description)
-        self.local = description
+        self.local, self.remote = fork.said if fork.told else description, fork.offer
         self._asks_late = not self.offer
         self.dialog.early = False
         self._becomes(Legged.ANSWERED)
@@ -189,20 +193,53 @@ class CalledLeg(Leg):
         return next((one for one in self._forks if one.tag == request.to.tag), None)
 
     def _offered_early(self, incoming: Incoming, fork: Fork) -> None:
-        """200 to a PRACK or UPDATE; what has been agreed can be repeated and not be changed.
+        """A PRACK or UPDATE has come: 200, also for an offer that is agreed already; whoever rings
+        is told of another one.
 
-        Raises SipRefusal (488) and Malformed.
+        Raises SipRefusal (488 for an offer where the first one is not answered, 500 while another
+        one waits) and Malformed.
         """
         description = description_of(incoming.request)
-        if description and not (fork.told and agree(description, self.offer)):
+        if description and not fork.told:
             raise SipRefusal(488)
+        if description and any(one.is_offered for one in self._forks):
+            raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
+        if not description or agree(description, fork.offer):
+            self._answer_early(incoming, fork.said if description else "")
+            return
+        fork.take(incoming, description)
+        self.core.later(UPDATE_S, partial(self._too_late_early, fork, incoming))
+        self.owner.offered_early(self, fork.description, description)
+
+    def _answer_early(self, incoming: Incoming, description: str) -> None:
         response = incoming.request.respond(200, incoming.tag)
-        add(response, self.own_answer(), fork.description if description else "")
+        add(response, self.own_answer(), description)
         incoming.send(response)
+
+    def _too_late_early(self, fork: Fork, incoming: Incoming) -> None:
+        if fork.waits_for(incoming) and fork.refuse(504):
+            self.owner.withdrawn(self)
+
+    def answer_offer(self, description: str) -> None:
+        if self.state != "Ringing":
+            super().answer_offer(description)
+            return
+        for fork in self._forks:
+            if (answered := fork.answer(description)) is not None:
+                self._answer_early(*answered)
+
+    def refuse_offer(self, status: int = 488) -> None:
+        if self.state != "Ringing":
+            super().refuse_offer(status)
+            return
+        fields = [("Retry-After", str(BUSY_OFFERS_S))] if status == 500 else []
+        for fork in self._forks:
+            fork.refuse(status, fields)
 
     def _end(self) -> None:
         super()._end()
         for one in self._forks:
+            one.refuse(487)
             one.stop()
             if self.core.dialogs.get(one.dialog.id) is one:
                 del self.core.dialogs[one.dialog.id]

@@ -11,6 +11,7 @@ from mobility.sip.accounts import credentials_of
 from mobility.sip.call_messages import UNRELIABLY, add, add_beside, check_session, description_of
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
+from mobility.sip.early_answers import Early
 from mobility.sip.grammar import Malformed, number
 from mobility.sip.headers import CSeq, NameAddr, RAck
 from mobility.sip.leg import Leg, nothing
@@ -66,7 +67,11 @@ class CallingLeg(Leg):
         self._number = 0
         self._attempts = 0
         self._request: Request | None = None
-        self._early: dict[str, _Early] = {}
+        self._early: dict[str, Early] = {}
+        self._latest: Early | None = None
+        """That whose description the owner was told last."""
+        self._waiting: str | None = None
+        """A new offer that waits until the one before is answered, before the 2xx."""
         self._reasons: tuple[str, ...] = ()
         self.local = invitation.offer
         self.is_focus = False
@@ -144,6 +149,41 @@ class CallingLeg(Leg):
                 self._bye(*reasons)
                 self._end()
 
+    # -- new offers before the 2xx ---------------------------------------------------------------
+
+    @property
+    def offer_waits(self) -> bool:
+        return self._waiting is not None or super().offer_waits
+
+    def reoffer(self, description: str | None) -> None:
+        """Offer anew; before the 2xx in the early dialog whose media were told last."""
+        if description is None or self.state not in ("Calling", "Proceeding"):
+            super().reoffer(description)
+        elif (early := self._latest) is None or not early.may_offer:
+            self.owner.disagreed(self, 488)
+        elif early.offered:
+            self._waiting = description
+        else:
+            early.offer(description, self._answered_early)
+
+    def take_back(self) -> bool:
+        if self._waiting is None:
+            return super().take_back()
+        self._waiting = None
+        return True
+
+    def _answered_early(self, status: int, answer: str) -> None:
+        """An offer before the 2xx was answered, perhaps after it."""
+        if answer:
+            if self.state not in ("Calling", "Proceeding"):
+                self.remote = answer
+            self.owner.agreed(self, answer)
+        else:
+            self.owner.disagreed(self, status)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.reoffer(waiting)
+
     def _own_without_offer(self) -> list[tuple[str, str]]:
         return [("Allow", self.core.allow), ("Supported", UNRELIABLY)]
 
@@ -186,11 +226,15 @@ class CallingLeg(Leg):
             if len(self._early) >= MAX_EARLY or self._request is None:
                 return description
             dialog = Dialog.calling(self._request, response, secure=self.path.secure)
-            early = self._early[tag] = _Early(self, dialog)
+            early = self._early[tag] = Early(self, dialog)
             self.core.dialogs[dialog.id] = early
+        early.allows |= response.tokens("Allow")
+        if description and early.renewed:  # the first answer again, which does not count any more
+            description = ""
         if description:
-            early.description = description
+            early.description, self._latest = description, early
         if "100rel" in response.tokens("Require"):
+            early.agreed = early.agreed or bool(description)
             sequence = number(response.need("RSeq"), 2**32 - 1)
             if early.sequence and sequence != early.sequence + 1:
                 return None  # again, or one before it was lost (RFC 3262 section 4)
@@ -229,7 +273,9 @@ class CallingLeg(Leg):
         self._allows = response.tokens("Allow")
         self.is_focus = any("isfocus" in one.parameters for one in response.addresses("Contact"))
         try:
-            description = description_of(response) or (early.description if early else "")
+            description = description_of(response)
+            if early is not None and (early.renewed or not description):
+                description = early.description
             self.keeping.keep(session_timer.agreed(response) or session_timer.ALONE)
         except (Malformed, SipRefusal):
             description = ""
@@ -248,7 +294,7 @@ class CallingLeg(Leg):
             self._becomes(Legged.ACCEPTED)
             self._end()
 
-    def updated_early(self, early: "_Early", incoming: Incoming) -> None:
+    def updated_early(self, early: Early, incoming: Incoming) -> None:
         """UPDATE before the 2xx: the peer goes on with other media than it has answered with.
 
         Whoever calls is told of them, and what it has offered is the answer as far as it can be
@@ -261,6 +307,8 @@ class CallingLeg(Leg):
         description, own = description_of(request), ""
         if description and not early.description:  # ours is not answered yet
             raise SipRefusal(491)
+        if description and early.offered:
+            raise SipRefusal(491)
         if description:
             own = narrowed(self.local, description)
             if not own:
@@ -272,7 +320,7 @@ class CallingLeg(Leg):
         add(response, self.own_answer(), own)
         incoming.send(response)
         if description and not agree(description, early.description):
-            early.description = description
+            early.description, early.renewed, self._latest = description, True, early
             self.owner.progressed(self, 183, description)
 
     def _forget_early(self) -> None:
@@ -322,22 +370,3 @@ class CallingLeg(Leg):
                 ack.add(name, value)
         self.acks = {self._number: ack}
         self.path.acknowledge(ack)
-
-
-@attrs.define(slots=True, eq=False)
-class _Early:
-    """An early dialog, the number of its latest reliable response, and its description.
-
-    It is the Conversant of the dialog.
-    """
-
-    leg: CallingLeg
-    dialog: Dialog
-    sequence: int = 0
-    description: str = attrs.field(repr=False, default="")
-
-    def requested(self, incoming: Incoming) -> None:
-        self.leg.updated_early(self, incoming)
-
-    def acknowledged(self, ack: Request) -> None:
-        """Who called sends the ACK."""

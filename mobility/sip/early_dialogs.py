@@ -5,9 +5,10 @@ gets an early dialog of its own, as if a proxy had forked the INVITE (RFC 3261 s
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from mobility.media.held import continued
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.message import Request, Response
@@ -36,13 +37,18 @@ class Ringing(Protocol):
 class Fork:
     """One early dialog.  It is the Conversant of those that the leg itself is not.
 
-    `description` is the answer that it has told, "" without one.
+    `description` is the answer that it has told, as who rings gave it, "" without one.
     """
 
-    def __init__(self, leg: Ringing, dialog: Dialog, *, reliable: bool) -> None:
+    def __init__(self, leg: Ringing, dialog: Dialog, offer: str, *, reliable: bool) -> None:
+        """`offer` is the caller's that counts in it."""
         self._leg = leg
         self.dialog = dialog
+        self.offer = offer
         self.description = ""
+        self._said = ""
+        self._serving: Incoming | None = None
+        self._offered = ""
         self.told = False
         """Whether a reliable response has told it."""
         self.reliable = Reliable(leg) if reliable else None
@@ -56,6 +62,41 @@ class Fork:
 
     def acknowledged(self, ack: Request) -> None:
         """An early dialog has no 2xx."""
+
+    @property
+    def said(self) -> str:
+        """The description as the caller was told it, in its session."""
+        return self._said or self.description
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether a new offer of the caller's waits for its answer."""
+        return self._serving is not None
+
+    def take(self, incoming: Incoming, description: str) -> None:
+        """The caller offers anew, by PRACK or UPDATE."""
+        self._serving, self._offered = incoming, description
+
+    def waits_for(self, incoming: Incoming) -> bool:
+        return self._serving is incoming
+
+    def answer(self, description: str) -> tuple[Incoming, str] | None:
+        """What was offered is agreed; what is to be answered, and with what.  None for what nobody
+        waits for any more."""
+        incoming, self._serving = self._serving, None
+        if incoming is None:
+            return None
+        said = continued(self.said, description)
+        self.offer, self.description, self._said = self._offered, description, said
+        return incoming, said
+
+    def refuse(self, status: int, fields: Iterable[tuple[str, str]] = ()) -> bool:
+        """What was offered is not taken; whether anything was."""
+        incoming, self._serving = self._serving, None
+        if incoming is None:
+            return False
+        incoming.respond(status, fields)
+        return True
 
     def stop(self) -> None:
         if self.reliable is not None:

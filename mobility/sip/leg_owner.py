@@ -54,6 +54,10 @@ class Owner(Protocol):
     def offered(self, leg: object, description: str) -> None:
         """The peer offers anew: `answer_offer` or `refuse_offer` is waited for."""
 
+    def offered_early(self, leg: object, answered: str, description: str) -> None:
+        """The peer, which calls, offers anew in the early dialog in which it was told `answered`:
+        `answer_offer` or `refuse_offer` is waited for."""
+
     def agreed(self, leg: object, description: str) -> None:
         """The peer has answered what was offered with `reoffer` or late in a 2xx; where `reoffer`
         offered nothing it has offered, and `acknowledge` is waited for."""

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mobility.domain.descriptions import AUDIO
+from mobility.domain.early_offers import ANSWERED_MEANWHILE
 from mobility.domain.facts import RenegotiationChanged
 from mobility.domain.lines import Line
 from mobility.errors import Answerable
@@ -88,7 +89,9 @@ class OfferingLine:
             elif vital:
                 self.ended(self.leg, Ending(Legged.LOST))
             else:
-                self.leg.refuse_offer()
+                subcode = fact.reason[1] if fact.reason is not None else ""
+                again = fact.early and subcode == ANSWERED_MEANWHILE
+                self.leg.refuse_offer(500 if again else 488)
 
     def _ask(self, asked: str, offer: str) -> None:
         if not self._asked and not self._astray:
@@ -178,6 +181,22 @@ class OfferingLine:
     def offered(self, leg: object, description: str) -> None:
         """The peer holds, resumes, adds or ends media."""
         self._offer_on(leg, description)
+
+    def offered_early(self, leg: object, answered: str, description: str) -> None:  # noqa: ARG002
+        """The caller offers anew before it is answered, to who has given it these early media."""
+        self._own_offer = True
+
+        async def offer(now: float) -> None:
+            offered = read_description(description)
+            await self.domain.renegotiations.offer_early(
+                self.line, self.conversation_id, answered, offered, now
+            )
+
+        def no(refusal: Answerable) -> None:
+            self._own_offer = False
+            self.leg.refuse_offer(500 if refusal.subcode == "AlreadyExists" else 488)
+
+        self.decide(offer, no)
 
     def withdrawn(self, leg: object) -> None:  # noqa: ARG002
         """It does not wait for the answer any more."""

@@ -45,6 +45,9 @@ class PlacedLeg:
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)
 
+    def offered_early(self, leg: object, answered: str, description: str) -> None:
+        """Who is called from here does not call."""
+
     def withdrawn(self, leg: object) -> None:
         """What is answered all the same is offered to the peer."""
 

@@ -112,6 +112,9 @@ class Session:
     def disagreed(self, leg: object, status: int) -> None:
         """It goes on as it was."""
 
+    def offered_early(self, leg: object, answered: str, description: str) -> None:
+        """Sessions have no early media."""
+
     def withdrawn(self, leg: object) -> None:
         """Offers are answered at once."""
 

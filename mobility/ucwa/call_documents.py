@@ -272,7 +272,9 @@ def renegotiation(
     conversation = hrefs.conversation(fact.conversation_id)
     session_href = f"{conversation}/audioVideo/audioVideoSession"
     own = f"{session_href}/renegotiations/{fact.id}"
-    rels = links(self=own, audioVideoSession=session_href, conversation=conversation)
+    rels = links(self=own, conversation=conversation)
+    if not fact.early:
+        rels |= links(audioVideoSession=session_href)
     if fact.direction == "Incoming" and fact.state == "Offered" and fact.change != "completed":
         rels |= links(answer=f"{own}/answer", dismiss=f"{own}/dismiss")
     if fact.offer:

@@ -78,7 +78,7 @@ def offered(ucwa: Ucwa, call: Call, renegotiation_id: str) -> Response:  # noqa:
 
 
 def get_renegotiation(ucwa: Ucwa, call: Call) -> Response:
-    conversation, leg = _connected(ucwa, call)
+    conversation, leg = _negotiating(ucwa, call)
     offers = _offers_of(ucwa, conversation, leg)
     offers.find(call.endpoint, conversation.id, call.parameter("renegotiation"))
     fact = renegotiation_fact(conversation, leg, "updated")
@@ -96,7 +96,7 @@ async def answer(ucwa: Ucwa, call: Call) -> Response:
             body_description(call.request),
         )
         return Response(204)
-    conversation, leg = _connected(ucwa, call)
+    conversation, leg = _negotiating(ucwa, call)
     await _offers_of(ucwa, conversation, leg).answer(
         call.endpoint,
         conversation.id,
@@ -118,7 +118,7 @@ async def dismiss(ucwa: Ucwa, call: Call) -> Response:
             DISMISSALS[reason],
         )
         return Response(204)
-    conversation, leg = _connected(ucwa, call)
+    conversation, leg = _negotiating(ucwa, call)
     await _offers_of(ucwa, conversation, leg).dismiss(
         call.endpoint, conversation.id, call.parameter("renegotiation"), DISMISSALS[reason]
     )
@@ -193,6 +193,14 @@ def _connected(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
     if going is None or leg.call != "Connected" or going.modality != MODALITY:
         raise Refusal("NotFound", "ResourceNotFound", "There is no call that is connected.")
     return conversation, leg
+
+
+def _negotiating(ucwa: Ucwa, call: Call) -> tuple[ActiveConversation, Leg]:
+    """The same, or one whose call rings and is offered anew before it is answered."""
+    conversation, leg = ucwa.conversations.find(call.endpoint, call.parameter("conversation"))
+    if conversation.early_to == leg.application_id:
+        return conversation, leg
+    return _connected(ucwa, call)
 
 
 def _media_of(ucwa: Ucwa, call: Call, medium: str) -> ParticipantMediaChanged:

@@ -118,24 +118,20 @@ class RingingTests(CallTestCase):
         self.assertEqual(answer.to.tag, early.to.tag)
         self.assertEqual(answer.body.decode(), sdp("bob"))
 
-    def test_offer_in_prack(self) -> None:
-        """An offer in a PRACK that repeats the first one is answered, another one is 488; both
-        acknowledge."""
+    def test_repeated_offer(self) -> None:
+        """An offer in a PRACK that repeats the first one is answered at once."""
         invitation_id = self.call(RELIABLE)
         early = self.early(invitation_id, "bob")
-        refused = self.acknowledges(early, sdp("alice", "sendonly"))
-        self.assertEqual(refused.status, 488)
-        second = self.early(invitation_id, "second")
         again = sdp("alice").replace("o=alice 1 1", "o=alice 1 2")
-        repeated = self.acknowledges(second, again)
-        self.assertEqual((repeated.status, repeated.body.decode()), (200, sdp("second")))
-        self.accept(self.bob, invitation_id, sdp("second"))
-        self.assertIn(200, [one.status for one in self.alice.answers])
-        self.assertEqual(self.told(200).to.tag, second.to.tag)
+        repeated = self.acknowledges(early, again)
+        self.assertEqual((repeated.status, repeated.body.decode()), (200, sdp("bob")))
+        self.acknowledges(self.told(180))
+        self.accept(self.bob, invitation_id, sdp("bob"))
+        self.assertEqual(self.told(200).to.tag, early.to.tag)
 
     def test_early_update(self) -> None:
         """UPDATE before the answer: nothing to answer with yet is 500, what was offered before is
-        answered, another offer is 488, and none is 200."""
+        answered, and none is 200."""
         invitation_id = self.call(RELIABLE)
         done(running(self.world.calls.alert(self.bob, invitation_id)))
         self.sip.settle()
@@ -144,7 +140,6 @@ class RingingTests(CallTestCase):
         self.acknowledges(ringing)
         early = self.early(invitation_id, "bob")
         self.acknowledges(early)
-        self.assertEqual(self.within(early, "UPDATE", body=sdp("alice", "sendonly")).status, 488)
         agreed = self.within(early, "UPDATE", body=sdp("alice"))
         self.assertEqual((agreed.status, agreed.body.decode()), (200, sdp("bob")))
         self.assertEqual(self.within(early, "UPDATE").status, 200)

@@ -103,6 +103,8 @@ class RenegotiationChanged:
     reason: tuple[str, str, str] | None = None
     """Code, subcode and message."""
     media: tuple[str, ...] = ("Audio", "Video")
+    early: bool = False
+    """Whether the call is not answered yet."""
 
 
 @attrs.frozen(slots=True)
