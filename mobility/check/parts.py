@@ -27,7 +27,8 @@ NEEDS_CONFIG = ("topology", "ports", "push", "host")
 class Check:
     """One run.  `config` is None when only a published URL is known, from outside.
 
-    `platforms` are the push switches of the front end that runs, or why nobody could be asked.
+    `platforms` are the push switches of the front end that runs, and `gateways` those of its voice
+    routes, or why nobody could be asked.
     `federated` gives a clearing house at a SIP address, where the configuration names one.
     """
 
@@ -39,6 +40,7 @@ class Check:
     parts: tuple[str, ...] = PARTS
     platforms: Sequence[push.PlatformUse] | str = ()
     federated: Callable[[Config], MessageClearingHouse | None] = lambda _: None
+    gateways: Sequence[topology.GatewayUse] | str = ()
 
     async def reports(self) -> dict[str, Report]:
         """What each part finds.  Raises OperatorFault."""
@@ -78,7 +80,7 @@ class Check:
     async def _own(self, part: str) -> Report:
         """Parts that need nothing but the configuration and this machine."""
         if part == "topology" or self.config is None:
-            return topology.judge(self.deployment, physical_addresses())
+            return topology.judge(self.deployment, physical_addresses()) + self._gateways()
         if part == "push":
             house = self.federated(self.config)
             if house is not None:
@@ -90,6 +92,12 @@ class Check:
             self.reactor, self.reactor.getThreadPool(), machine.look, self.config.data_dir
         )
         return host.judge(seen)
+
+    def _gateways(self) -> Report:
+        if isinstance(self.gateways, str):
+            return Report(skipped=(Skipped("accounts of gateways", self.gateways),))
+        accounts = [] if self.config is None else [one.name for one in self.config.sip.accounts]
+        return topology.judge_gateways(self.gateways, accounts)
 
     def _switches(self, config: Config) -> Report:
         if isinstance(self.platforms, str):

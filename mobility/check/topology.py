@@ -1,7 +1,9 @@
 """Whether what is configured fits together, before anything is looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from ipaddress import ip_address
+
+import attrs
 
 from mobility.check.findings import Finding, Report, Rule, Severity
 from mobility.planning.deployment import Deployment, Place, is_address
@@ -63,7 +65,25 @@ NO_HTTPS = Rule(
     "Plain HTTP answers the first hop of discovery and nothing else.",
     "Add a [[listen]] table with tls = true for the site.",
 )
-RULES = (SAME_WEB_NAME, WEB_NAME, ALL_ADDRESSES, LOOPBACK, PROXY_UNKNOWN, POOL_NAMES, NO_HTTPS)
+GATEWAY_ACCOUNT = Rule(
+    "topology.gateway-account",
+    Severity.ERROR,
+    "a gateway names an account that the configuration does not have",
+    "A gateway that challenges (401, 407) is not answered then, and no call by it succeeds; the "
+    "log says sip.credentials_refused with the reason account.",
+    "Write the [[sip.account]] table and restart, or give the gateway another account with "
+    "`mobility voice gateway set NAME --account`; '' takes it back.",
+)
+RULES = (
+    SAME_WEB_NAME,
+    WEB_NAME,
+    ALL_ADDRESSES,
+    LOOPBACK,
+    PROXY_UNKNOWN,
+    POOL_NAMES,
+    NO_HTTPS,
+    GATEWAY_ACCOUNT,
+)
 
 HAIRPIN_NOTE = (
     "hairpin: clients inside use {url}, too, so that a phone which leaves the building keeps its "
@@ -71,6 +91,27 @@ HAIRPIN_NOTE = (
     "rule against spoofing must not drop them, which is best done by a proxy apart from the "
     "firewall with its own DNS record inside.  `mobility check proxy` tries it"
 )
+
+
+@attrs.frozen(slots=True)
+class GatewayUse:
+    """An enabled gateway of the voice routes, its account ("" for none) and the routes by it."""
+
+    name: str
+    account: str
+    routes: tuple[str, ...] = ()
+
+
+def judge_gateways(used: Sequence[GatewayUse], accounts: Collection[str]) -> Report:
+    """Whether there is what is to be proven to gateways; `accounts` are those that there are."""
+    findings: list[Finding] = []
+    for one in used:
+        if one.account and one.account not in accounts:
+            what = f"{one.name} has the account {one.account}, and no [[sip.account]] is called so"
+            if one.routes:
+                what += f" (voice routes: {', '.join(one.routes)})"
+            findings.append(Finding(GATEWAY_ACCOUNT, one.name, what))
+    return Report(tuple(findings), (f"accounts of {len(used)} gateways",))
 
 
 def judge(deployment: Deployment, addresses: Sequence[str] = ()) -> Report:

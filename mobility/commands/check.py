@@ -18,13 +18,14 @@ from mobility.check.looking import Wishes, published
 from mobility.check.parts import Check
 from mobility.check.push import PlatformUse
 from mobility.check.resolvers import DNS_PORT, Server
+from mobility.check.topology import GatewayUse
 from mobility.commands.calls import Call, content_of
 from mobility.commands.operator import reach
 from mobility.commands.options import Problem, json_option, read_password, show
 from mobility.config import Config, load
 from mobility.domain.addresses import is_domain, user_uri
 from mobility.errors import OperatorFault
-from mobility.operate.paths import PUSH
+from mobility.operate.paths import PUSH, VOICE
 from mobility.planning.deployment import Deployment, Place, deployment_of, dns_name, is_address
 from mobility.push_federation import lone_house
 from mobility.urls import parts_of
@@ -224,6 +225,7 @@ def _run(
     failures: list[BaseException] = []
 
     platforms = _platforms(config) if config is not None and "push" in parts else ()
+    gateways = _gateways(config) if config is not None and "topology" in parts else ()
 
     async def run(reactor: Any) -> None:
         try:
@@ -234,7 +236,9 @@ def _run(
                 deployment = deployment_of(config)
             now = datetime.now(UTC)
             federated = partial(lone_house, reactor=reactor)
-            looking = Check(config, deployment, wishes, now, reactor, parts, platforms, federated)
+            looking = Check(
+                config, deployment, wishes, now, reactor, parts, platforms, federated, gateways
+            )
             reports.update(await looking.reports())
         except BaseException as error:
             failures.append(error)
@@ -249,15 +253,40 @@ def _run(
 
 def _platforms(config: Config) -> tuple[PlatformUse, ...] | str:
     """The push switches of the front end that runs, and their devices; or why it did not say."""
+    told = _told(config, f"{PUSH}/platforms")
+    if isinstance(told, str):
+        return told
+    return tuple(PlatformUse(**one) for one in told[0]["platforms"])
+
+
+def _gateways(config: Config) -> tuple[GatewayUse, ...] | str:
+    """The gateways that the front end that runs may call by; or why it did not say."""
+    told = _told(config, f"{VOICE}/gateways", f"{VOICE}/routes")
+    if isinstance(told, str):
+        return told
+    gateways, routes = told[0]["gateways"], told[1]["routes"]
+    return tuple(
+        GatewayUse(
+            one["name"],
+            one["account"],
+            tuple(route["name"] for route in routes if one["name"] in route["gateways"]),
+        )
+        for one in gateways
+        if one["enabled"]
+    )
+
+
+def _told(config: Config, *paths: str) -> list[Any] | str:
+    """What the front end that runs has at these paths of the operator API; or why it did not
+    say."""
     try:
         running = reach(config)
         if running is None:
             return "no front end runs with this configuration"
         with running:
-            found = content_of(running.ask(Call("GET", f"{PUSH}/platforms")))
+            return [content_of(running.ask(Call("GET", path))) for path in paths]
     except (OperatorFault, Problem) as error:
         return str(error)
-    return tuple(PlatformUse(**one) for one in found["platforms"])
 
 
 def _lines(reports: dict[str, Report]) -> Iterator[str]:

@@ -136,6 +136,10 @@ PLATFORMS = (
     push.PlatformUse("apns", "EnableApplePushNotificationService", "global", True, 12),
     push.PlatformUse("fcm", "EnableGooglePushNotificationService", "site:Berlin", True, 0),
 )
+GATEWAYS = (
+    topology.GatewayUse("gw1.example.com", "trunk", ("world",)),
+    topology.GatewayUse("gw2.example.com", ""),
+)
 ASKED = push.Asked("https://push.example.com", providers=PROVIDERS)
 
 
@@ -160,6 +164,7 @@ class Scene:
     asked: push.Asked = ASKED
     platforms: tuple[push.PlatformUse, ...] = PLATFORMS
     clearing_house: bool = True
+    gateways: tuple[topology.GatewayUse, ...] = GATEWAYS
     machine: host.Machine = MACHINE
     addresses: tuple[str, ...] = ("10.0.0.10", "10.2.0.10")
     sip_external: str = ""
@@ -175,6 +180,7 @@ class Scene:
         return together(
             [
                 topology.judge(self.deployment, self.addresses),
+                topology.judge_gateways(self.gateways, ("trunk",)),
                 dns.judge(self.deployment, expected, self.inside, self.outside),
                 certificates.judge(self.presented, self.authorities, NOW),
                 ports.judge(self.deployment, self.probed),

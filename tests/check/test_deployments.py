@@ -219,6 +219,11 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
         shared("web.example.com"),
         shared("pool.example.com"),
     ),
+    "topology.gateway-account": (
+        lambda right: attrs.evolve(
+            right, gateways=(attrs.evolve(right.gateways[0], account="trnuk"), right.gateways[1])
+        ),
+    ),
     "dns.discovery-inside-missing": (
         lambda s: told(s, "inside", lyncdiscoverinternal__second__example=Host()),
         lambda s: told(

@@ -194,6 +194,22 @@ class RightTests(CheckTestCase):
         self.assertNotIn("\x1b", text)
         self.assertTrue(text.endswith("\n1 finding\n"), text)
 
+    async def test_gateway(self) -> None:
+        """The front end that runs is asked for its gateways: one whose account the configuration
+        does not have is found, unless it is not in use."""
+        config = f"--config={self.process.config}"
+        gateway = ("voice", "gateway")
+        done = await self.mobility(*gateway, "add", "gw.example.test", "--account=trunk", config)
+        self.assertEqual(0, done[0], done)
+        status, text, _ = await self.mobility("check", "topology", "--json", config)
+        (found,) = json.loads(text)["findings"]
+        self.assertEqual((status, found["id"]), (1, "topology.gateway-account"))
+        self.assertIn("gw.example.test has the account trunk", found["what"])
+        done = await self.mobility(*gateway, "set", "gw.example.test", "--no-enabled", config)
+        self.assertEqual(0, done[0], done)
+        status, text, _ = await self.mobility("check", "topology", "--json", config)
+        self.assertEqual((status, json.loads(text)["findings"]), (0, []), text)
+
     async def mobility(self, *arguments: str) -> tuple[int, str, str]:
         """Run the command without blocking the name servers of this process."""
         done = await run([sys.executable, "-m", "mobility.cli", *arguments])
