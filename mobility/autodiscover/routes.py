@@ -154,6 +154,7 @@ def routes(config: Config, users: Users, authenticator: Authenticator) -> list[R
         get("user", documents.USER_PATH, service.user, Authorisation.OWN),
         get("oauthUser", documents.OAUTH_USER_PATH, service.oauth_user, Authorisation.OWN),
         get("xframe", documents.XFRAME_PATH, service.xframe),
+        *(get("xframe", path, service.xframe) for path in documents.XFRAME_ALIASES),
     ]
 
 

@@ -391,6 +391,13 @@ class RoutesTests(SynchronousTestCase):
         self.assertIn(b"https://chat.example.org", response.body or b"")
         self.assertIn("default-src 'none'", dict(response.headers)["Content-Security-Policy"])
 
+    def test_the_frame_beside_root(self) -> None:
+        """The frame is there for who knows no more than the discovery host, too."""
+        frame = self.get("/Autodiscover/XFrame/XFrame.html")
+        for path in ("/xframe", SERVICE + "/xframe"):
+            response = self.get(path)
+            self.assertEqual((response.body, response.headers), (frame.body, frame.headers))
+
 
 class OverTheWireTests(SynchronousTestCase):
     """Autodiscover behind the real HTTP layer."""
