@@ -20,8 +20,8 @@ OAUTH_USER_PATH = ROOT_PATH + "/oauth/user"
 DOMAIN_PATH = ROOT_PATH + "/domain"
 XFRAME_PATH = "/Autodiscover/XFrame/XFrame.html"
 XFRAME_ALIASES = ("/xframe", ROOT_PATH + "/xframe")
-"""Where clients find the frame before they were told: the vendor's sample client puts `xframe` after
-the name of the discovery host, which the vendor's servers take for a part of root."""
+"""Where clients look for the frame before they were told: the vendor's sample client puts `xframe`
+after the name of the discovery host, which the vendor's servers take for a part of root."""
 
 MCX_PATH = "/Mcx/McxService.svc"
 UCWA_PATH = "/ucwa/v1/applications"

@@ -239,11 +239,13 @@ def tell_inside(
     leg: Leg,
     name_of: NameOf,
 ) -> None:
-    """`leg` is in the conference and sees who else is; then its invitation is completed."""
+    """`leg` is in the conference, sees who else is and that it can take part in the messages, which
+    clients wait for; then its invitation is completed."""
     stream = leg.application_id
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
     unit.append(stream, OnlineMeetingChanged(conversation.id, "added"))
     unit.append(stream, _roster(conversation, leg, "added"))
+    unit.append(stream, messaging_fact(conversation, leg))
     if invitation is not None:
         unit.append(stream, invitation_fact(conversation, invitation, leg, "completed", name_of))
 

@@ -47,6 +47,19 @@ class ConferenceTests(UcwaTestCase):
         (extension,) = shown["_embedded"]["onlineMeetingExtension"]
         self.assertEqual(extension["id"], "x")
 
+    async def test_messaging_on_the_way_in(self) -> None:
+        """Who comes in is told that messaging can be added, before the invitation is completed: the
+        vendor's sample client waits for that and asks for nothing itself."""
+        carol = await self.service.sign_in("carol")
+        body = {"onlineMeetingUri": self.meeting["onlineMeetingUri"]}
+        self.accepted(await carol.post(JOIN, body), 201)
+        *_, messaging, invitation = await carol.events()
+        self.assertEqual(messaging.brief, ("conversation", "messaging", "updated"))
+        self.assertEqual(messaging.resource["state"], "Disconnected")
+        added = messaging.resource["_links"]["addMessaging"]["href"]
+        self.assertEqual(invitation.brief[1:], ("onlineMeetingInvitation", "completed"))
+        self.accepted(await carol.post(added, {"operationId": "1"}), 201)
+
     async def test_changed(self) -> None:
         """When the organizer changes the meeting everybody in it hears of it."""
         changed = {**self.meeting, "subject": "Other plans"}
