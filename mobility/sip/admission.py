@@ -1,7 +1,7 @@
 """Who sends a request: a trusted peer by its certificate, or a user by digest (RFC 8760)."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from mobility.auth.lockout import Lockout
 from mobility.config.sip import DIGESTS, SipConfig
@@ -13,6 +13,7 @@ from mobility.sip.dialog import Entropy
 from mobility.sip.digest import Challenger, Claim, Verdict
 from mobility.sip.flow import Flow
 from mobility.sip.headers import Authorisation
+from mobility.sip.message import Request
 from mobility.sip.refusal import SipRefusal
 
 EVENTS: Catalogue = {
@@ -23,6 +24,10 @@ EVENTS: Catalogue = {
         "reason": "password, or locked after too many wrong ones",
     },
 }
+
+MD5 = "MD5"
+
+_BY_PROXY = ("Proxy-Authorization", "Proxy-Authenticate", 407)
 
 MAX_CREDENTIALS = 8
 """Credentials of one request that are looked at (our choice: a few realms, two algorithms)."""
@@ -62,7 +67,17 @@ class Admission:
         return not self._trusted.isdisjoint(flow.names)
 
     def registrant(self, incoming: Incoming, domain: str) -> User:
-        """The user who registers, challenged as by a registrar (401).  Raises SipRefusal."""
+        """The user who registers, challenged as by a registrar (401).  Raises SipRefusal.
+
+        Clients made for Lync (`Event: registration`, [MS-SIPREGE]) know digest of proxies alone,
+        and of MD5, so they are challenged as by one (407; RFC 3261 section 22.3 lets any request
+        be).
+        """
+        if registers_as_lync(incoming.request):
+            user = self._known(incoming)  # they sign out without waiting for an answer
+            if user is not None:
+                return user
+            return self._user(incoming, domain, *_BY_PROXY, (MD5,))
         return self._user(incoming, domain, "Authorization", "WWW-Authenticate", 401)
 
     def vouch(self, flow: Flow, user_uri: str, until: float) -> None:
@@ -82,6 +97,10 @@ class Admission:
 
         Raises SipRefusal, and Malformed for a From that is no SIP URI.
         """
+        return self._known(incoming) or self._user(incoming, domain, *_BY_PROXY)
+
+    def _known(self, incoming: Incoming) -> User | None:
+        """The user whose the connection is, if the request is in that name."""
         vouched = self._vouched.get(incoming.flow)
         if vouched is not None:
             uri = incoming.request.from_.sip.aor
@@ -89,11 +108,18 @@ class Admission:
                 user = self._users.find(uri)
                 if user is not None and user.enabled:
                     return user
-        return self._user(incoming, domain, "Proxy-Authorization", "Proxy-Authenticate", 407)
+        return None
 
     def _user(
-        self, incoming: Incoming, domain: str, answer: str, challenge: str, status: int
+        self,
+        incoming: Incoming,
+        domain: str,
+        answer: str,
+        challenge: str,
+        status: int,
+        known: Collection[str] = DIGESTS,
     ) -> User:
+        """`known` are the algorithms that the sender knows, where that is said."""
         challenger = self._challengers.get(domain)
         if challenger is None:
             raise SipRefusal(404)
@@ -108,7 +134,8 @@ class Admission:
                 self._lockout.succeeded(uri)
                 return user
             stale = verdict is Verdict.STALE
-        algorithms = self._algorithms.get(incoming.flow.listener, DIGESTS)
+        offered = self._algorithms.get(incoming.flow.listener, DIGESTS)
+        algorithms = [one for one in offered if one in known] or offered
         challenges = challenger.challenges(now, algorithms, stale=stale)
         raise SipRefusal(status, fields={challenge: challenges})
 
@@ -137,6 +164,12 @@ class Admission:
             user=self._pseudonym(uri),
             reason=reason,
         )
+
+
+def registers_as_lync(request: Request) -> bool:
+    """Whether a REGISTER is of a client made for Lync: the others' have no Event ([MS-SIPREGE]
+    section 3.1.2.5.1)."""
+    return (request.first("Event") or "").strip().lower() == "registration"
 
 
 def _claim(incoming: Incoming, name: str, challenger: Challenger) -> Claim | None:

@@ -2,6 +2,9 @@
 envelope (CPIM, RFC 3862) with their delivery notifications (IMDN, RFC 5438).
 """
 
+import base64
+import binascii
+import quopri
 from collections.abc import Mapping
 
 import attrs
@@ -15,6 +18,7 @@ from mobility.sip.grammar import Malformed, storable
 from mobility.sip.headers import Parametrised
 from mobility.sip.imdn import IMDN, Notice, notice_of, wish_of
 from mobility.sip.message import Request
+from mobility.sip.multipart import Part, parts_of
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.xml_elements import parse_xml
 
@@ -23,7 +27,10 @@ HTML = "text/html"
 CPIM = "message/cpim"
 COMPOSING = "application/im-iscomposing+xml"
 
-ACCEPT = ", ".join((PLAIN, HTML, CPIM, COMPOSING, IMDN))
+ALTERNATIVE = "multipart/alternative"
+RELATED = "multipart/related"
+
+ACCEPT = ", ".join((PLAIN, HTML, CPIM, COMPOSING, IMDN, ALTERNATIVE, RELATED))
 
 CHARSETS = {
     "utf-8": "utf-8",
@@ -69,8 +76,13 @@ def read_content(request: Request) -> Content:
     return content_of(request.first("Content-Type") or PLAIN, request.body)
 
 
-def content_of(content_type: str, body: bytes, *, enveloped: bool = False) -> Content:
-    """What a body carries.  Raises SipRefusal (400, 415) and Malformed."""
+def content_of(
+    content_type: str, body: bytes, *, enveloped: bool = False, within: str = ""
+) -> Content:
+    """What a body carries; `within` is the multipart type that it is a part of.
+
+    Raises SipRefusal (400, 415) and Malformed.
+    """
     kind = Parametrised.parse(content_type)
     match kind.value.replace(" ", "").lower():
         case "text/plain":
@@ -83,7 +95,49 @@ def content_of(content_type: str, body: bytes, *, enveloped: bool = False) -> Co
             return notice_of(body)
         case "message/cpim" if not enveloped:
             return _enveloped(body)
+        case "multipart/alternative" if not within:
+            return _alternative(kind, body)
+        case "multipart/related" if within != RELATED:
+            return _root(kind, body, enveloped=enveloped)
     raise SipRefusal(415, fields={"Accept": [ACCEPT]})
+
+
+def _alternative(kind: Parametrised, body: bytes) -> Content:
+    """RFC 2046 section 5.1.4: the last of the parts that is read here."""
+    refusal = SipRefusal(415, fields={"Accept": [ACCEPT]})
+    for part in reversed(parts_of(kind, body)):
+        try:
+            return content_of(
+                part.content_type, _transferred(part), enveloped=True, within=ALTERNATIVE
+            )
+        except SipRefusal as refused:
+            if refused.status != 415:
+                raise
+            refusal = refused
+    raise refusal
+
+
+def _root(kind: Parametrised, body: bytes, *, enveloped: bool) -> Content:
+    """RFC 2387: the first part; the others are the pictures in it, which are not shown here."""
+    parts = parts_of(kind, body)
+    body = _transferred(parts[0])
+    return content_of(parts[0].content_type, body, enveloped=enveloped, within=RELATED)
+
+
+def _transferred(part: Part) -> bytes:
+    """The body of a part as it was before its Content-Transfer-Encoding.  Raises SipRefusal and
+    Malformed."""
+    encoding = part.fields.get("content-transfer-encoding", "8bit").strip().lower()
+    try:
+        if encoding == "base64":
+            return base64.b64decode(part.body)
+        if encoding == "quoted-printable":
+            return quopri.decodestring(part.body)
+    except binascii.Error:
+        raise Malformed("a part that is no base64") from None
+    if encoding not in ("7bit", "8bit", "binary"):
+        raise SipRefusal(415, fields={"Accept": [ACCEPT]})
+    return part.body
 
 
 def _decoded(kind: Parametrised, body: bytes) -> str:

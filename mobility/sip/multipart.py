@@ -18,11 +18,13 @@ MAX_LINES = 16
 
 @attrs.frozen(slots=True)
 class Part:
-    """One part; `fields` are its header fields, their names in lower case."""
+    """One part; `fields` are its header fields, their names in lower case, `content_type` its type
+    with parameters where it came with some."""
 
     kind: str
     body: bytes = attrs.field(repr=False)
     fields: Mapping[str, str] = attrs.Factory(dict)
+    content_type: str = attrs.field(default="", eq=False)
 
     @property
     def required(self) -> bool:
@@ -65,5 +67,6 @@ def _part(piece: bytes) -> Part:
     for line in lines:
         name, _, value = line.decode("latin-1").partition(":")
         fields[name.strip().lower()] = value.strip()
-    kind = Parametrised.parse(fields.pop("content-type", "text/plain")).value.lower()
-    return Part(kind.replace(" ", ""), body, fields)
+    content_type = fields.pop("content-type", "text/plain")
+    kind = Parametrised.parse(content_type).value.lower()
+    return Part(kind.replace(" ", ""), body, fields, content_type)

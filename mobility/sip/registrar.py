@@ -10,7 +10,7 @@ from mobility.domain.bindings import Bindings, Registering
 from mobility.domain.devices import Device, Devices
 from mobility.domain.records import Binding
 from mobility.domain.users import Users
-from mobility.sip.admission import Admission
+from mobility.sip.admission import Admission, registers_as_lync
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
 from mobility.sip.grammar import (
@@ -97,6 +97,9 @@ class Registrar:
             fields += [("Path", value) for value in request.values("Path")]
         if any(one.reg_id for one in bindings):
             fields.append(("Require", "outbound"))
+        if registers_as_lync(request):  # which looks for it nowhere else
+            longest = max((one.expires_s for one in wanted), default=0)
+            fields.append(("Expires", str(min(longest, self._settings.max_expires_s))))
         for contact in wanted:
             if self._devices is not None and contact.expires_s and asks(contact.uri):
                 fields += capabilities(contact.uri)

@@ -30,30 +30,41 @@ choice)."""
 KEYBOARD = "application/xml"
 """The type of a KeyboardActivity, which says who types."""
 
+MEDIA = ("message", "x-ms-message")
+"""What the messages of a session are called in a description: the second by servers and clients
+before Office Communications Server 2007, and by SIPE of servers that it does not know."""
+
 _TYPES = (
     message_bodies.PLAIN,
     message_bodies.HTML,
     message_bodies.COMPOSING,
     message_bodies.CPIM,
     IMDN,
+    message_bodies.ALTERNATIVE,
+    message_bodies.RELATED,
 )
 
 _PORT = 5060
 """The port in a session description, which nobody uses: messages go where the dialog goes."""
 
 
-def description(domain: str) -> str:
-    """What this end offers and answers."""
+def description(domain: str, offer: str = "") -> str:
+    """What this end offers, or answers to an offer."""
+    media = "x-ms-message" if _media_of(offer) == ["x-ms-message"] else "message"
     return (
         f"v=0\r\no=- 0 0 IN IP4 {domain}\r\ns=session\r\nc=IN IP4 {domain}\r\nt=0 0\r\n"
-        f"m=message {_PORT} sip null\r\na=accept-types:{' '.join(_TYPES)}\r\n"
+        f"m={media} {_PORT} sip null\r\na=accept-types:{' '.join(_TYPES)}\r\n"
     )
 
 
 def is_session(text: str) -> bool:
     """Whether a session description is of messages that go by SIP, and of nothing else."""
     media = [line[2:].split() for line in _lines(text) if line[:2] == "m="]
-    return len(media) == 1 and media[0][:1] == ["message"] and media[0][2:3] == ["sip"]
+    return len(media) == 1 and _media_of(text)[0] in MEDIA and media[0][2:3] == ["sip"]
+
+
+def _media_of(text: str) -> list[str]:
+    return [line[2:].partition(" ")[0] for line in _lines(text) if line[:2] == "m="]
 
 
 def asks_for_session(request: Request) -> bool:

@@ -156,7 +156,7 @@ class Sessions:
                 self._accept(session, leg)
 
     def _accept(self, session: Session, leg: CalledSession) -> None:
-        leg.answer(session_bodies.description(self._domain))
+        leg.answer(session_bodies.description(self._domain, leg.offer))
         session.settle(200)
 
     def _refuse(self, session: Session, status: int) -> None:

@@ -1,5 +1,7 @@
 """What MESSAGE requests carry."""
 
+import base64
+
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +21,11 @@ from mobility.sip.message_bodies import (
     read_content,
     typing_body,
 )
+from mobility.sip.multipart import Part, multipart
 from mobility.sip.refusal import SipRefusal
 from tests.sip.samples import made
+
+ENCODING = "content-transfer-encoding"
 
 ENVELOPE = (
     "From: MR SANDERS <im:piglet@100akerwood.com>\r\n"
@@ -123,6 +128,45 @@ class ReadTests(SynchronousTestCase):
         envelope = asking(page, one, other, "text/plain", "h\u00e9")
         wish = Wish("c0-7", "1970-01-01T00:00:00Z", delivery=True, display=True)
         self.assertEqual(content(CPIM, envelope), Written(page.text, wish))
+
+    def test_alternatives(self) -> None:
+        """Of alternatives the last one counts that is read here, of a page with its pictures the
+        page."""
+        plain = Part("text/plain;charset=iso-8859-1", b"gr\xfc\xdf")
+        html = Part("text/html", b"<p>gr&uuml;&szlig;</p>")
+        coded = Part(
+            "text/plain", base64.b64encode("gr\u00fc\u00df".encode()), {ENCODING: "base64"}
+        )
+        quoted = Part("text/plain", b"gr=C3=BC=C3=9F", {ENCODING: "quoted-printable"})
+        rich = Part("text/rtf", b"{}")
+        as_html = Written(Text("Html", "<p>gr\u00fc\u00df</p>", "gr\u00fc\u00df"))
+        as_plain = Written(Text("Plain", "gr\u00fc\u00df"))
+        for parts, written in (
+            ((plain, html), as_html),
+            ((plain, rich), as_plain),
+            ((rich, coded), as_plain),
+            ((quoted,), as_plain),
+        ):
+            body = multipart("x", parts)[1]
+            self.assertEqual(content("multipart/alternative;boundary=x", body), written)
+        page = multipart("y", (html, Part("image/gif", b"GIF")))[1]
+        related = Part("multipart/related;boundary=y", page)
+        body = multipart("x", (plain, related))[1]
+        self.assertEqual(content("multipart/related;boundary=y", page), as_html)
+        self.assertEqual(content("multipart/alternative;boundary=x", body), as_html)
+        inner = Part("multipart/alternative;boundary=x", body)
+        for kind, parts in (
+            ("alternative", (rich,)),
+            ("alternative", (inner,)),
+            ("related", (related,)),
+            ("related", (Part("text/plain", b"x", {ENCODING: "x"}),)),
+        ):
+            with self.assertRaises(SipRefusal) as refused:
+                content(f"multipart/{kind};boundary=z", multipart("z", parts)[1])
+            self.assertEqual(refused.exception.status, 415)
+        with self.assertRaises(Malformed):
+            wrong = multipart("x", (Part("text/plain", b"a", {ENCODING: "base64"}),))[1]
+            content("multipart/alternative;boundary=x", wrong)
 
     def test_unread(self) -> None:
         """Other types, charsets and encodings are 415."""

@@ -220,6 +220,34 @@ class SignInTests(RegistrarTestCase):
         self.assertEqual(self.contacts(), ["sip:a@192.0.2.7"])
         self.assertEqual(self.changed, [f"sip:alice@{DOMAIN}"])
 
+    def test_lync(self) -> None:
+        """A client made for Lync is challenged as by a proxy, with MD5 alone, and looks for Expires
+        in the answer; over the connection it has signed in it needs no password again."""
+        event, contact = "Event: registration", "Contact: <sip:a@192.0.2.7>;proxy=replace"
+        challenged = self.ask(self.register(event, contact))
+        self.assertEqual(challenged.status, 407)
+        (value,) = challenged.fields["Proxy-Authenticate"]
+        given = Authorisation.parse(value).parameters
+        self.assertEqual(given["algorithm"], "MD5")
+
+        def h(text: str) -> str:
+            return hashlib.md5(text.encode()).hexdigest()
+
+        one, two = h(f"alice:{DOMAIN}:{PASSWORD}"), h("REGISTER:(null)")
+        answer = h(f"{one}:{given['nonce']}:00000001:c:auth:{two}")
+        credentials = (
+            f'Proxy-Authorization: Digest username="alice", realm="{DOMAIN}", nonce="'
+            f'{given["nonce"]}", uri="(null)", response="{answer}", cnonce="c", nc=00000001, '
+            "qop=auth"
+        )
+        signed = self.ask(self.register(event, contact, credentials))
+        self.assertEqual((signed.status, signed.first("Expires")), (200, "3600"))
+        self.assertEqual(self.contacts(), ["sip:a@192.0.2.7"])
+        out = self.ask(self.register(event, contact, "Expires: 0"))
+        self.assertEqual((out.status, out.first("Expires")), (200, "0"))
+        self.assertEqual(self.contacts(), [])
+        self.assertEqual(self.ask(self.register(event, contact, name="bob")).status, 407)
+
     def test_wrong_password(self) -> None:
         """A wrong password is challenged again and counted; after some, nothing is tried."""
         for _ in range(3):

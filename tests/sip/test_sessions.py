@@ -279,6 +279,16 @@ class IncomingTests(SessionTestCase):
         self.accept()
         self.assertNotIn("ms-text-format", self.lync.answers[-1].tokens("Supported"))
 
+    def test_old_name(self) -> None:
+        """Clients of before 2007, and those that do not know the server, call the messages
+        x-ms-message, and are answered so."""
+        self.invited("Hi", offer=LYNC.replace("m=message", "m=x-ms-message"))
+        self.accept()
+        answer = self.lync.answers[-1].body.decode()
+        self.assertIn("m=x-ms-message 5060 sip null", answer)
+        self.assertTrue(is_session(answer))
+        self.assertEqual(self.read(), ["Hi"])
+
     def test_typing(self) -> None:
         """Typing comes as KeyboardActivity in INFO, or as isComposing."""
         self.invited("Hi")
