@@ -58,6 +58,8 @@ class Voice(SettingBook[VoiceGrant]):
     @property
     def gateways(self) -> tuple[Gateway, ...]:
         """Those that are enabled."""
+        if not self.things("gateways"):  # whom each SIP request is compared with
+            return ()
         found = (cast(Gateway, one.thing) for one in self.all("gateways"))
         return tuple(one for one in found if one.enabled)
 

@@ -17,7 +17,7 @@ from mobility.domain.bindings import Bindings
 from mobility.domain.carriers import Disposition, Page, Received
 from mobility.domain.facts import Reason
 from mobility.domain.outcomes import Outcome
-from mobility.domain.records import DispositionRequest
+from mobility.domain.records import Binding, DispositionRequest
 from mobility.domain.states import Invited
 from mobility.domain.users import Users
 from mobility.events import EventLog
@@ -281,18 +281,21 @@ class SipCarrier:
 
     def request(self, from_uri: str, from_name: str, to_uri: str) -> Request:
         """A MESSAGE that is still to be addressed and filled."""
-        from_ = f"{_named(from_uri, from_name, self._domain)};tag={self._client.new_tag()}"
+        from_ = self.named(from_uri, from_name, "")
         to = _named(to_uri, "", self._domain)
         return self._client.request_as("MESSAGE", to[1:-1], from_, to)
 
-    def ways_to(self, uri: str, request: Request) -> Sequence[Way] | None:
-        """Address a request to the only phone of a user; None if there is none, or several."""
-        bindings = self._bindings.of(uri, self._epoch())
-        return self._registrar.address(request, bindings[0]) if len(bindings) == 1 else None
+    def phones_of(self, uri: str) -> list[Binding]:
+        """The phones of a user that are registered, the one used last first."""
+        return self._bindings.of(uri, self._epoch())
 
-    def send(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> None:
-        """Send a request whose ways are known."""
-        self._client.send(request, ways, on_response)
+    def relay(self, request: Request, phone: Binding, on_response: OnResponse) -> None:
+        """Send somebody's request on to a phone."""
+        self._client.relay(request, self._registrar.address(request, phone), on_response)
+
+    def named(self, uri: str, name: str, tag: str) -> str:
+        """Somebody as the value of a From."""
+        return f"{_named(uri, name, self._domain)};tag={tag or self._client.new_tag()}"
 
     async def to_phone(self, request: Request, phone: NamedPhone) -> Response:
         """Send a request to one phone of a user, which answers; 480 where it is gone."""

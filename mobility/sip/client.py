@@ -48,6 +48,7 @@ from mobility.sip.locating import Locator, Unreachable
 from mobility.sip.message import Request, Response
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.redirects import Redirection, Redirects
+from mobility.sip.relay import Relay
 from mobility.sip.routing import Hop, Target, Way, ways_of
 from mobility.sip.sending import Attempt, OnResponse, Sending, Settled
 from mobility.sip.transaction import LIFETIME_S
@@ -66,11 +67,16 @@ EVENTS: Catalogue = {
         "peer": "where it was to go by UDP",
         "bytes": "its size",
     },
+    "sip.large_datagram": {
+        "method": "of the request, which should have gone over TCP and could not",
+        "peer": "where it went by UDP",
+        "bytes": "its size",
+    },
 }
 
 MAX_DATAGRAM_BYTES = 1_300
 """A larger request goes over TCP (RFC 3261 section 18.1.1).  Where TCP cannot be a MESSAGE does not
-go at all (RFC 3428 section 8), and others go by UDP after all."""
+go at all (RFC 3428 section 8), and others go by UDP after all, which the log says."""
 
 VIA_BYTES = 128
 """What a Via of ours has at most, host names aside (our choice)."""
@@ -156,6 +162,27 @@ class Client:
             return sending
         self._begin(sending, request, ways)
         return sending
+
+    def relay(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> None:
+        """Send a request that somebody else has made, still without a Via of ours.
+
+        It is as with `send`, but for what only requests of our own have: nobody's challenge is
+        answered over the one connection that leads to a phone.
+        """
+        way = ways[0] if len(ways) == 1 else None
+        if way is None or isinstance(way, Target) or _is_too_large(request, way):
+            self.send(request, ways, on_response)
+            return
+        branch = self.core.new_branch()
+        request.fields = {"Via": [_via(way, branch)], **request.fields}
+        relay = Relay(self, request, way, on_response, self.clock.seconds())
+        self.core.transactions.request(request, way, relay, branch)
+
+    def unheard(self, request: Request, status: int) -> Response:
+        """A response that nobody has sent."""
+        response = request.respond(status, self.new_tag())
+        response.heard = False
+        return response
 
     def _begin(self, sending: Sending, request: Request, ways: Sequence[Way]) -> None:
         trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
@@ -284,6 +311,11 @@ class Client:
         """One try."""
         if self.accounts is not None:
             self.accounts.prove(request, flow)
+        if flow.transport == "UDP" and request.method != "MESSAGE":
+            size, peer = _size(request), flow.source[0]
+            if size > MAX_DATAGRAM_BYTES:
+                method = request.method[:MAX_METHOD_SHOWN]
+                self._log.emit("sip.large_datagram", method=method, peer=peer, bytes=size)
         self.begin(Attempt(sending, request, flow, settled), more=more)
 
     def begin(self, attempt: Attempt, *, more: bool) -> None:
@@ -309,8 +341,7 @@ class Client:
         return True
 
     def _with_via(self, request: Request, flow: Flow, branch: str) -> Request:
-        via = f"SIP/2.0/{flow.transport} {sent_by(flow)};branch={branch};rport"
-        fields = {"Via": [via], **request.fields}
+        fields = {"Via": [_via(flow, branch)], **request.fields}
         if request.method in _REACHED and "Contact" not in fields:
             fields["Contact"] = [f"<{contact_over(flow)}>"]
         return Request(fields, request.body, method=request.method, uri=request.uri)
@@ -323,7 +354,7 @@ class Client:
                 if flow is not None and flow.send(bytes(self._with_via(request, flow, branch))):
                     return
 
-    def log_sent(self, sending: Sending, response: Response) -> None:
+    def log_sent(self, sending: Sending | Relay, response: Response) -> None:
         """One line for a request of ours that has been answered."""
         self._log.access(
             "sip.sent",
@@ -345,6 +376,10 @@ def _is_at(hop: Hop | Flow, sources: Set[tuple[str, int]], request: Request) -> 
     if "tag" in request.to.parameters:
         return any(known == address for known, _ in sources)
     return (address, port) in sources
+
+
+def _via(flow: Flow, branch: str) -> str:
+    return f"SIP/2.0/{flow.transport} {sent_by(flow)};branch={branch};rport"
 
 
 def _size(request: Request) -> int:

@@ -107,20 +107,24 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str) -> "CSeq":
-        digits, _, method = text.partition(" ")
-        if len(digits) < 10 and digits.isdecimal() and method.isalpha() and text.isascii():
-            return CSeq(int(digits), method)
-        match = _CSEQ.fullmatch(text)
-        if match is None:
-            raise Malformed("a wrong CSeq")
-        digits, method = match.groups()
-        value = int(digits)
-        if value > MAX_CSEQ:
-            raise Malformed("a CSeq above 2**31 - 1")
-        return CSeq(value, method)
+        return _cached_cseq(text) if len(text) <= MAX_CACHED else _cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+def _cseq(text: str) -> CSeq:
+    match = _CSEQ.fullmatch(text)
+    if match is None:
+        raise Malformed("a wrong CSeq")
+    digits, method = match.groups()
+    value = int(digits)
+    if value > MAX_CSEQ:
+        raise Malformed("a CSeq above 2**31 - 1")
+    return CSeq(value, method)
+
+
+_cached_cseq = lru_cache(CACHED)(_cseq)
 
 
 @attrs.define(slots=True)
@@ -148,11 +152,10 @@ class NameAddr:
 
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
-        if ">;tag=" in text:  # of each request another one, behind an address that is the same
-            address, _, tag = text.partition(">;tag=")
-            if len(address) < MAX_CACHED and _are_token(tag):
-                known = _cached_address(f"{address}>")
-                return NameAddr(known.uri, known.name, {"tag": tag})
+        address, tagged, tag = text.partition(">;tag=")
+        if tagged and len(address) < MAX_CACHED and _are_token(tag):
+            known = _cached_address(f"{address}>")  # of each request another tag behind the same
+            return NameAddr(known.uri, known.name, {"tag": tag})
         return _cached_address(text) if len(text) <= MAX_CACHED else _address(text)
 
     def __str__(self) -> str:

@@ -243,6 +243,9 @@ class Message:
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
 
+_TAKEN_OVER = ("Via", "From", "To", "Call-ID", "CSeq")
+"""What a response has of its request, once each but Via."""
+
 _NEEDED = ("From", "To", "CSeq", "Call-ID", "Via")
 """The first four of them once."""
 
@@ -260,18 +263,22 @@ class Request(Message):
         `to_tag` is put on a To that has no tag yet; the hop's own 100 has none.
         """
         fields = self.fields
-        to = fields.get("To", _NOTHING)
-        if to_tag and len(to) == 1 and not self._has_to_tag():
-            to = [f"{to[0]};tag={to_tag}"]
-        taken = {
-            "Via": fields.get("Via", _NOTHING)[:],
-            "From": fields.get("From", _NOTHING)[:1],
-            "To": to[:1],
-            "Call-ID": fields.get("Call-ID", _NOTHING)[:1],
-            "CSeq": fields.get("CSeq", _NOTHING)[:1],
-        }
+        if self._via is None:  # what nobody has checked may lack some, or have them twice
+            taken = {name: fields.get(name, _NOTHING)[:1] for name in _TAKEN_OVER}
+            taken["Via"] = fields.get("Via", _NOTHING)
+        else:
+            taken = {
+                "Via": fields["Via"],
+                "From": fields["From"],
+                "To": fields["To"],
+                "Call-ID": fields["Call-ID"],
+                "CSeq": fields["CSeq"],
+            }
+        to = taken["To"]
+        if to_tag and to and not self._has_to_tag():
+            taken["To"] = [f"{to[0]};tag={to_tag}"]
         if status < 300 and "Record-Route" in fields:
-            taken["Record-Route"] = fields["Record-Route"][:]
+            taken["Record-Route"] = fields["Record-Route"]
         return Response(taken, status=status, reason=reason or REASONS.get(status, "Unknown"))
 
     def _has_to_tag(self) -> bool:

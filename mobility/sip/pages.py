@@ -7,7 +7,7 @@
 - Users' phones may write to people elsewhere by the routes; others may not write through here.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 import attrs
@@ -17,6 +17,7 @@ from mobility.domain.carriers import Page, Received
 from mobility.domain.correspondence import Correspondence
 from mobility.domain.phones import normalised
 from mobility.domain.reach import Reach
+from mobility.domain.records import Binding
 from mobility.domain.users import Users
 from mobility.errors import Refusal, Unavailable
 from mobility.sip.carrier import AWAY, SipCarrier
@@ -89,8 +90,9 @@ class Pages:
             if sender.user is None or _is_here(uri, self._domains):
                 raise SipRefusal(404)
             return self._route(incoming, sender, uri)
-        if self._is_between_phones(sender, to_uri):
-            return self._pass(incoming, sender, to_uri)
+        phones = self._carrier.phones_of(to_uri)
+        if phones and self._is_between_phones(sender, to_uri):
+            return self._pass(incoming, sender, to_uri, phones)
         return self._take(incoming, sender, to_uri, phones=True)
 
     async def _route(self, incoming: Incoming, sender: Caller, uri: Uri) -> None:
@@ -140,14 +142,13 @@ class Pages:
             not applications(to_uri)
             and not (sender.user is not None and applications(sender.user.uri))
             and self._reach.obstacle(to_uri, sender.uri) is None
-            and self._carrier.leads_to(to_uri)
         )
 
-    def _pass(self, incoming: Incoming, sender: Caller, to_uri: str) -> Awaitable[None] | None:
+    def _pass(
+        self, incoming: Incoming, sender: Caller, to_uri: str, phones: Sequence[Binding]
+    ) -> Awaitable[None] | None:
         """Most users have one phone, and then nothing has to be waited for here."""
-        request = self._passed_on(incoming.request, sender)
-        ways = self._carrier.ways_to(to_uri, request)
-        if ways is None:
+        if len(phones) > 1:
             return self._pass_to_all(incoming, sender, to_uri)
 
         def answered(response: Response) -> None:
@@ -157,7 +158,8 @@ class Pages:
             elif response.is_final:
                 _answer(incoming, response)
 
-        self._carrier.send(request, ways, answered)
+        request = self._passed_on(incoming.request, sender)
+        self._carrier.relay(request, phones[0], answered)
         return None
 
     async def _pass_to_all(self, incoming: Incoming, sender: Caller, to_uri: str) -> None:
@@ -170,18 +172,24 @@ class Pages:
             _answer(incoming, response)
 
     def _passed_on(self, request: Request, sender: Caller) -> Request:
-        """The same message, from here (a request of our own with a Call-ID of our own)."""
+        """The same message, still without a way to go: with the Call-ID, CSeq and tag that it came
+        with, so that what refers to it does so at both ends, and from whom it is known to be."""
+        fields = request.fields
         left = int(request.first("Max-Forwards") or DEFAULT_FORWARDS) - 1
         if left < 0:
             raise SipRefusal(483)
-        made = self._carrier.request(sender.uri, sender.name, request.to.sip.aor)
-        made.uri = request.uri
-        made.set("Max-Forwards", str(left))
+        to = request.to
+        passed = {
+            "Max-Forwards": [str(left)],
+            "From": [self._carrier.named(sender.uri, sender.name, request.from_.tag)],
+            "To": [str(attrs.evolve(to, parameters={}))] if to.parameters else fields["To"],
+            "Call-ID": fields["Call-ID"],
+            "CSeq": fields["CSeq"],
+        }
         for name in PASSED_ON:
-            if name in request.fields:
-                made.fields[name] = request.fields[name][:]
-        made.body = request.body
-        return made
+            if name in fields:
+                passed[name] = fields[name]
+        return Request(passed, request.body, method=request.method, uri=request.uri)
 
     # -- to the domain ----------------------------------------------------------------------------
 
@@ -233,6 +241,8 @@ def _answer(incoming: Incoming, response: Response) -> None:
     3261 section 16.7)."""
     status = {401: 502, 407: 502, 503: 500}.get(response.status, response.status)
     status = 480 if 300 <= status < 400 else status
+    if response.heard:
+        incoming.tag = response.to.tag
     incoming.respond(
         status,
         ()

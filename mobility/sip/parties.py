@@ -34,9 +34,12 @@ ANONYMOUS = "sip:anonymous@anonymous.invalid"
 """How it is named to others (RFC 3323 section 4.1.1.3)."""
 
 
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class Caller:
-    """Who calls: a user here, or somebody beyond under a SIP or tel URI and a name."""
+    """Who calls: a user here, or somebody beyond under a SIP or tel URI and a name.
+
+    It is not to be changed, and not frozen only because making it costs less so.
+    """
 
     uri: str = attrs.field(repr=False)
     name: str = attrs.field(repr=False)
@@ -82,13 +85,14 @@ class Parties:
         from_ = request.from_
         if self._admission.trusts(incoming.flow) or self._is_gateway(incoming.flow):
             return self._asserted(request, from_)
-        host = from_.sip.host
+        uri = from_.sip
+        host = uri.host
         if host not in self._domains:
             if self._speaks_for is not None and self._speaks_for(host, incoming.flow.names):
                 return Caller(_of_domain(from_), readable(from_.name)[:MAX_NAME] or from_.sip.user)
             raise SipRefusal(403, "Forbidden: a domain that is not served here")
-        user = self._admission.caller(incoming, from_.sip.host)
-        if user.uri != from_.sip.aor:
+        user = self._admission.caller(incoming, host)
+        if user.uri != uri.aor:
             raise SipRefusal(403, "Forbidden: another user's address")
         return Caller(user.uri, user.name, user)
 

@@ -79,7 +79,7 @@ class Questions:
         """A handler of MESSAGE that takes answers, and leaves everything else to `handler`."""
 
         def message(incoming: Incoming) -> Awaitable[None] | None:
-            return None if self._heard(incoming) else handler(incoming)
+            return None if self._open and self._heard(incoming) else handler(incoming)
 
         return message
 

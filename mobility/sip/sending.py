@@ -66,9 +66,7 @@ class Sending:
 
     def made(self, status: int) -> Response:
         """A response that nobody has sent."""
-        response = self.request.respond(status, self.client.new_tag())
-        response.heard = False
-        return response
+        return self.client.unheard(self.request, status)
 
     def settled(self, last: Response | None) -> None:
         """The only way there is has led to `last`; None if that was handed on."""

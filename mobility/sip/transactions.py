@@ -126,15 +126,17 @@ class Transactions:
             self.start(transaction, Event.UNSENT, 0.0)
 
     def start(self, transaction: Transaction, timer: Event, seconds: float) -> None:
-        if transaction.timers is None:
-            transaction.timers = {}
-        self.stop(transaction, timer)
+        timers = transaction.timers
+        if timers is None:
+            timers = transaction.timers = {}
+        elif timer in timers:
+            timers[timer].cancel()
 
         def fire() -> None:
-            transaction.timers.pop(timer, None)
+            timers.pop(timer, None)
             transaction.feed(timer)
 
-        transaction.timers[timer] = self._call_later(seconds, fire)
+        timers[timer] = self._call_later(seconds, fire)
 
     def stop(self, transaction: Transaction, timer: Event) -> None:
         started = transaction.timers.pop(timer, None) if transaction.timers else None

@@ -185,7 +185,8 @@ class SendTests(ClientTestCase):
         self.assertEqual(self.statuses, [200])
 
     def test_no_fragments(self) -> None:
-        """Where there is no TCP it is refused, and the log says so; other requests go by UDP."""
+        """Where there is no TCP it is refused, and the log says so; other requests go by UDP, and
+        the log says that."""
         phone = self.peer(transport="UDP", reliable=False)
         self.large(phone)
         self.large(Target("a", None, "UDP"))
@@ -193,8 +194,13 @@ class SendTests(ClientTestCase):
         line, _ = self.log.named("sip.too_large")
         self.assertEqual((line["method"], line["peer"]), ("MESSAGE", "a"))
         self.assertGreater(cast(int, line["bytes"]), 1_300)
+        self.assertEqual(self.log.named("sip.large_datagram"), [])
         self.large(phone, method="INVITE")
-        self.assertEqual(phone.methods, ["INVITE"])
+        self.large(phone, method="INVITE", size=100)
+        self.assertEqual(phone.methods, ["INVITE", "INVITE"])
+        (line,) = self.log.named("sip.large_datagram")
+        self.assertEqual((line["method"], line["peer"]), ("INVITE", phone.host))
+        self.assertGreater(cast(int, line["bytes"]), 1_300)
 
     def test_large_elsewhere(self) -> None:
         """Another target that is reached by TCP gets what does not fit into a datagram."""

@@ -37,6 +37,16 @@ BOB = "sip:bob@partner.test"
 ROUTE = SipRouteConfig("partner", (SipTargetConfig(PROXY, transport="tcp"),), ("partner.test",))
 
 
+class KeptRegistrar(Registrar):
+    """Knows connections that phones keep open without having seen their REGISTER."""
+
+    kept: dict[str, Flow]
+    """By the id of the binding."""
+
+    def flow_of(self, binding: Binding) -> Flow | None:
+        return self.kept.get(binding.id)
+
+
 class PagesTestCase(ClientTestCase):
     mode = "page"
     """How messages begin with people of the partner."""
@@ -61,9 +71,10 @@ class PagesTestCase(ClientTestCase):
         gruus = Gruus(
             world.users, self.bindings, ["example.test"], b"secret", self.random, self.epoch
         )
-        self.registrar = Registrar(
+        self.registrar = KeptRegistrar(
             world.users, self.bindings, self.admission, settings, self.epoch, gruus=gruus
         )
+        self.registrar.kept = {}
         self.core.departures.append(self.registrar.broken)
         routes = self.routes = StaticRoutes(settings, list, lambda target: False, self.random)
         carrier = self.carrier = SipCarrier(
@@ -490,7 +501,7 @@ class PhoneTests(PagesTestCase):
         (passed,) = two.got
         self.assertEqual((passed.body, passed.first("Subject")), (b"Hi", "lunch"))
         self.assertEqual(passed.first("Max-Forwards"), "69")
-        self.assertEqual(passed.from_.sip.aor, uri("carol"))
+        self.assertEqual((passed.from_.sip.aor, passed.from_.name), (uri("carol"), "Carol"))
         two.answer(488)
         self.assertEqual([answer.status for answer in one.answers], [488])
         self.assertEqual(self.kept, [])
@@ -530,3 +541,136 @@ CSeq: 1 MESSAGE""",
         head, _, body = bytes(message).partition(b"\r\n\r\n")
         self.core.frame(Frame(head, body), cast(Flow, one))
         self.assertEqual(one.answers[-1].status, 483)
+
+
+class RelayTests(PagesTestCase):
+    """Between two phones that keep their connections open."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.one, self.two = self.kept_open("carol", "c"), self.kept_open("dave", "d")
+
+    def kept_open(self, name: str, host: str) -> Peer:
+        peer = self.phone(name, host)
+        self.registrar.kept[host] = cast(Flow, peer)
+        return peer
+
+    def relay(self, body: bytes = b"Hi", *more: str, to_uri: str = "") -> int:
+        return self.write(self.one, uri("carol"), to_uri or uri("dave"), body, *more)
+
+    @property
+    def statuses(self) -> list[int]:
+        return [answer.status for answer in self.one.answers]
+
+    def test_passed(self) -> None:
+        """The message is the sender's own, with Call-ID, CSeq and tag, since replies and notices
+        refer to it; from whom it is says the directory, and where it came from nobody."""
+        self.assertEqual(self.relay(b"Hi", "In-Reply-To: m0", "User-Agent: x"), 0)
+        (passed,) = self.two.got
+        self.assertEqual((passed.uri, passed.body), ("sip:dave@d:5060", b"Hi"))
+        self.assertEqual((passed.call_id, str(passed.cseq)), ("m1", "1 MESSAGE"))
+        self.assertEqual(passed.first("From"), f'"Carol" <{uri("carol")}>;tag=f1')
+        self.assertEqual(passed.first("To"), f"<{uri('dave')}>")
+        self.assertEqual(passed.first("Max-Forwards"), "69")
+        self.assertEqual(passed.first("In-Reply-To"), "m0")
+        self.assertEqual(len(passed.values("Via")), 1)
+        self.assertEqual(passed.via.host, "192.0.2.1")
+        self.assertNotIn("User-Agent", passed.fields)
+
+    def test_answered(self) -> None:
+        """The final answer is the phone's, with its tag; the header fields that are for the sender
+        come along, and those that are for us do not."""
+        self.relay()
+        self.two.answer(100)
+        self.two.answer(183)
+        self.assertEqual(self.statuses, [])
+        response = self.two.got[0].respond(415, "dave")
+        response.set("Accept", "text/plain")
+        response.set("Contact", "<sip:dave@d>")
+        self.two.come(response)
+        self.two.answer(200)
+        (answer,) = self.one.answers
+        self.assertEqual((answer.status, answer.to.tag), (415, "dave"))
+        self.assertEqual(answer.via.branch, "z9hG4bKm1")
+        self.assertEqual(answer.first("Accept"), "text/plain")
+        self.assertNotIn("Contact", answer.fields)
+        self.assertEqual(self.kept, [])
+
+    def test_logged(self) -> None:
+        """The log has both ends of it under one Call-ID."""
+        self.relay()
+        self.two.answer(200)
+        (sent,), (came,) = self.log.named("sip.sent"), self.log.named("sip.request")
+        self.assertEqual((sent["call"], sent["status"], sent["peer"]), ("m1", 200, "d"))
+        self.assertEqual((sent["method"], sent["tries"]), ("MESSAGE", 1))
+        self.assertEqual((came["call"], came["status"], came["peer"]), ("m1", 200, "c"))
+
+    def test_silent(self) -> None:
+        """A phone that does not answer leaves the message as missed."""
+        self.relay()
+        self.clock.advance(LIFETIME_S)
+        self.assertEqual((self.statuses, len(self.kept)), ([202], 1))
+        self.assertEqual(self.log.named("sip.sent")[0]["status"], 408)
+
+    def test_gone(self) -> None:
+        """So does one whose connection breaks, before the message is sent or after."""
+        self.relay()
+        self.core.broken(cast(Flow, self.two))
+        self.two.alive = False
+        self.relay(b"again")
+        self.clock.advance(0)
+        self.assertEqual(self.statuses, [202, 202])
+        self.assertEqual([one["status"] for one in self.log.named("sip.sent")], [503, 503])
+
+    def test_challenged(self) -> None:
+        """A phone that asks who we are has answered nothing that its sender could do."""
+        for status, told in ((401, 502), (407, 502), (302, 480)):
+            self.relay()
+            self.two.answer(status)
+            self.assertEqual(self.statuses[-1], told)
+
+    def test_again(self) -> None:
+        """What comes again while the phone is silent is one message."""
+        self.relay()
+        self.number -= 1
+        self.relay()
+        self.assertEqual(self.two.methods, ["MESSAGE"])
+
+    def test_dialog(self) -> None:
+        """A message cannot be put into a dialog of the receiver's by its tag."""
+        message = request(
+            f"""MESSAGE {uri("dave")} SIP/2.0
+Via: SIP/2.0/TCP c;branch=z9hG4bKdialog
+Max-Forwards: 70
+From: <{uri("carol")}>
+To: Dave <{uri("dave")}>;tag=known
+Call-ID: known
+CSeq: 7 MESSAGE
+Content-Type: text/plain""",
+            b"Hi",
+        )
+        self.one.come(message)
+        (passed,) = self.two.got
+        self.assertEqual(passed.first("To"), f'"Dave" <{uri("dave")}>')
+        self.assertNotEqual(passed.from_.tag, "")
+
+    def test_large(self) -> None:
+        """What does not fit into a datagram to a phone goes over TCP, or not at all."""
+        datagrams = self.peer("u", transport="UDP", reliable=False)
+        self.registrar.kept["d"] = cast(Flow, datagrams)
+        self.relay()
+        self.assertEqual(datagrams.methods, ["MESSAGE"])
+        self.relay(b"x" * 1_300)
+        self.assertEqual((datagrams.methods, self.statuses), (["MESSAGE"], [513]))
+
+    def test_all(self) -> None:
+        """To several phones it goes as one message, too, and the first to take it answers."""
+        other = self.kept_open("dave", "d2")
+        self.relay()
+        one, two = self.two.got[0], other.got[0]
+        self.assertEqual((one.call_id, one.from_, one.cseq), (two.call_id, two.from_, two.cseq))
+        self.assertNotEqual(one.via.branch, two.via.branch)
+        self.two.answer(486)
+        other.answer(200, "second")
+        self.assertEqual(self.statuses, [200])
+        self.assertEqual(self.one.answers[0].to.tag, "second")
