@@ -13,6 +13,10 @@ class Fitting(Protocol):
         stream ended.  `said` is what its side has described before."""
         ...
 
+    def silent(self, description: Description) -> Description:
+        """A description with nothing that flows."""
+        ...
+
     def audio_alone(self, description: str) -> str:
         """A description with its audio and nothing else."""
         ...

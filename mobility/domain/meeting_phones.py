@@ -28,9 +28,11 @@ from mobility.domain.facts import (
     NegotiationChanged,
     RenegotiationChanged,
 )
+from mobility.domain.fitting import Fitting
 from mobility.domain.handsets import not_a_number, showing, why
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Line
+from mobility.domain.meeting_holds import Hold, MeetingHolds
 from mobility.domain.meetings import Meetings
 from mobility.domain.outcomes import CANCELLED, LOST, OVER, Outcome
 from mobility.domain.phone_audio import OWN_PHONE, OWN_PHONE_UNANSWERED, PhoneCall
@@ -71,6 +73,7 @@ class MeetingPhone:
     """Whether a new offer of the telephone waits for the mixer."""
     replaces: bool = False
     """Whether it takes the place of the application's own audio."""
+    hold: Hold = attrs.Factory(Hold)
 
     @property
     def key(self) -> Key:
@@ -90,6 +93,7 @@ class MeetingPhones:
         conversations: Conversations,
         conferences: Conferences,
         calls: ConferenceCalls,
+        fitting: Fitting,
         shown: str = "",
     ) -> None:
         """`shown` is the number that the telephones are shown as the caller's, "" for what the
@@ -103,6 +107,7 @@ class MeetingPhones:
         self._conferences = conferences
         self.calls = calls
         self._shown = shown
+        self._holds = MeetingHolds(conversations, calls.offers, fitting)
         self._phones: dict[Key, MeetingPhone] = {}
         conversations.phones = self._withdrawn
         conversations.partings.append(self._parted)
@@ -121,7 +126,9 @@ class MeetingPhones:
     def shown(self, conversation: ActiveConversation, leg: Leg) -> CallChanged:
         """The telephone audio of an application in a conference."""
         one = self._phones.get((conversation.id, leg.application_id))
-        return _changed(conversation, leg, one.state if one is not None else "Disconnected")
+        if one is None:
+            return _changed(conversation, leg, "Disconnected")
+        return _changed(conversation, leg, one.state, one.hold.session)
 
     def __len__(self) -> int:
         return len(self._phones)
@@ -190,6 +197,20 @@ class MeetingPhones:
         if one is None:
             raise Refusal("Conflict", None, "There is no telephone call.")
         await self._end(one, CANCELLED, now)
+
+    async def hold(
+        self, endpoint: Endpoint, conversation_id: str, now: float, *, held: bool
+    ) -> None:
+        """UCWA holdPhoneAudio and resumePhoneAudio in a conference.
+
+        409 without a telephone that is mixed, when it is so already, and while another offer is
+        open.  The application is told once the mixer has answered.
+        """
+        self._conversations.find(endpoint, conversation_id)
+        one = self._phones.get((conversation_id, endpoint.id))
+        if one is None or one.line is None or one.state != "Connected":
+            raise Refusal("Conflict", None, "There is no telephone call that goes on.")
+        await self._holds.ask(one.hold, one.line, conversation_id, now, held=held)
 
     # Whom to call
 
@@ -275,9 +296,8 @@ class MeetingPhones:
         if not renegotiation_id or one.line is None:
             return
         if happening is Happening.AGREED and call.description is not None:
-            await self.calls.offers.answer(
-                one.line, one.conversation_id, renegotiation_id, call.description
-            )
+            answer = self._holds.kept(one.hold, call.description)
+            await self.calls.offers.answer(one.line, one.conversation_id, renegotiation_id, answer)
         else:
             await self.calls.offers.dismiss(
                 one.line, one.conversation_id, renegotiation_id, "MediaNegotiationFailure"
@@ -307,12 +327,33 @@ class MeetingPhones:
             case RenegotiationChanged(change="started", direction="Incoming"):
                 one.renegotiation_id = fact.id
                 call.offer(Description(fact.offer, ()))
+            case RenegotiationChanged(change="completed") if one.hold.wanted is not None:
+                answer = self._holds.answered(one.hold, fact)
+                if answer is not None:
+                    call.connect(answer)
+                    await self._held(one)
             case RenegotiationChanged(change="completed") if one.offers:
                 one.offers = False
                 answered = fact.state == "Answered"
                 call.answer(Description(fact.answer, ()) if answered else None)
+                if answered and one.hold.described is not None:
+                    one.hold.described = None
+                    await self._held(one)
             case ConversationChanged(change="deleted"):
                 await self._end(one, OVER, now)
+
+    async def _held(self, one: MeetingPhone) -> None:
+        """The application is told that its telephone is held, or goes on."""
+        conversations = self._conversations
+        if one.conversation_id not in one.endpoint.conversations:
+            return
+        async with conversations.lock(one.conversation_id):
+            conversation, leg = conversations.find(one.endpoint, one.conversation_id)
+            unit = Unit()
+            unit.append(
+                leg.application_id, _changed(conversation, leg, one.state, one.hold.session)
+            )
+            await conversations.change(unit, conversation, conversation.draft())
 
     async def _connected(self, one: MeetingPhone) -> None:
         """The telephone is mixed: the application is told so."""
@@ -442,6 +483,10 @@ class MeetingPhones:
                 await self._conversations.withdraw(conversation, invitation, LOST, now)
 
 
-def _changed(conversation: ActiveConversation, leg: Leg, state: str) -> CallChanged:
+def _changed(
+    conversation: ActiveConversation, leg: Leg, state: str, session: str = ""
+) -> CallChanged:
     may_add = state == "Disconnected" and leg.state == CONFERENCED
-    return CallChanged(conversation.id, PHONE_AUDIO, state, may_add=may_add, mixed=True)
+    return CallChanged(
+        conversation.id, PHONE_AUDIO, state, may_add=may_add, session=session, mixed=True
+    )

@@ -109,6 +109,7 @@ def telephony(
             conversations,
             mixed.conferences,
             mixed.calls,
+            fitting,
             mixed.shown,
         )
         phones.load()

@@ -7,7 +7,7 @@ others, which stay in their order in every later description (RFC 3264 section 8
 import attrs
 
 from mobility.domain.descriptions import AUDIO, Description
-from mobility.media.held import continued
+from mobility.media.held import continued, silenced
 from mobility.media.offers import read_description
 from mobility.media.sdp import Media, SdpError, Session, parse, serialise
 
@@ -31,6 +31,18 @@ def in_place(layout: str, own: Description, said: str) -> Description:
     media = tuple(audio if at == place else _ended(one) for at, one in enumerate(old.media))
     made = serialise(attrs.evolve(new, media=media))
     return read_description(continued(said, made))
+
+
+def silent(description: Description) -> Description:
+    """A description with nothing that flows, as the next one of its session.
+
+    It is as it is where it cannot be read; what is wrong with it is then for who takes it to say.
+    """
+    try:
+        parse(description.text)
+    except SdpError:
+        return description
+    return read_description(continued(description.text, silenced(description.text)))
 
 
 def audio_alone(description: str) -> str:

@@ -141,7 +141,12 @@ def holds(*, held: bool) -> Handler:
 
     async def hold(ucwa: Ucwa, call: Call) -> Response:
         conversation_id = call.parameter("conversation")
-        await _telephones(ucwa).phone_audio.hold(call.endpoint, conversation_id, held=held)
+        conversation, _ = ucwa.conversations.find(call.endpoint, conversation_id)
+        if conversation.is_conference:
+            phones = _in_meetings(ucwa)
+            await phones.hold(call.endpoint, conversation_id, call.now, held=held)
+        else:
+            await _telephones(ucwa).phone_audio.hold(call.endpoint, conversation_id, held=held)
         return Response(204)
 
     return hold

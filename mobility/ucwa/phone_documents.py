@@ -31,7 +31,7 @@ def phone_audio(hrefs: Hrefs, fact: CallChanged, policy: CallPolicy) -> Document
     acts = []
     if fact.may_add and (policy.joins_by_phone if fact.mixed else policy.phone):
         acts.append("addPhoneAudio")
-    if fact.state == "Connected" and not fact.mixed:
+    if fact.state == "Connected":
         acts.append("resumePhoneAudio" if fact.session == "Suspended" else "holdPhoneAudio")
     if fact.state != "Disconnected":
         acts.append("stopPhoneAudio")

@@ -33,6 +33,9 @@ class PlainFitting:
         text = "+".join((own.text.partition("+")[0], *others))
         return Description(text, (*own.streams, *closed)) if others else own
 
+    def silent(self, description: Description) -> Description:
+        return description
+
     def audio_alone(self, description: str) -> str:
         return description.partition("+")[0]
 

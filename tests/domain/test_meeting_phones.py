@@ -13,7 +13,9 @@ from mobility.domain.meetings import conference_uri
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation, User
 from mobility.errors import PeerFault, Refusal
+from mobility.media import fitted
 from mobility.media.offers import read_description
+from mobility.media.sdp import parse
 from mobility.testing_mixer import MemoryMixer, MemoryMixerLeg
 from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import MOBILE, OUTSIDE, WORK, PhoneWorld
@@ -65,6 +67,7 @@ class MeetingPhoneTestCase(SynchronousTestCase):
             world.conversations,
             world.conferences,
             calls,
+            fitted,
             SHOWN,
         )
         phones.load()
@@ -324,6 +327,113 @@ class TalkingTests(MeetingPhoneTestCase):
         answer = self.world.telephone(MOBILE["carol"]).answers_got[-1]
         assert answer is not None
         self.assertEqual(answer.text, sdp("mixer", "recvonly"))
+
+    def holds(self, *, held: bool) -> Deferred[None]:
+        """Carol's application holds its telephone, or lets it go on."""
+        phones, where = self.phones, self.conversation.id
+        holding = running(phones.hold(self.carol, where, self.world.now, held=held))
+        self.world.settle()
+        return holding
+
+    def sessions(self) -> list[str]:
+        """What Carol's application was told of the telephone's session."""
+        facts = (entry.fact for entry in self.world.entries(self.carol))
+        return [
+            one.session
+            for one in facts
+            if isinstance(one, CallChanged) and one.modality == "phoneAudio" and one.session
+        ]
+
+    def test_held_by_the_application(self) -> None:
+        """The mixer is offered that nothing flows, and its answer goes to the telephone; to go on
+        what the telephone had described is offered again."""
+        leg = self.mixed()
+        telephone = self.world.telephone(MOBILE["carol"])
+        done(self.holds(held=True))
+        self.assertIn("a=inactive", leg.offered[-1].text)
+        self.assertEqual(parse(leg.offered[-1].text).origin.version, "2")
+        self.assertEqual(self.sessions(), [])
+        leg.agrees()
+        self.world.settle()
+        assert telephone.connected is not None
+        self.assertIn("a=inactive", telephone.connected.text)
+        self.assertEqual(self.sessions(), ["Suspended"])
+        own = self.conversation.legs[self.carol.id]
+        self.assertEqual(self.phones.shown(self.conversation, own).session, "Suspended")
+        done(self.holds(held=False))
+        self.assertEqual(leg.offered[-1].text, sdp("mobile"))
+        leg.agrees(read_description(sdp("mixer")))
+        self.world.settle()
+        self.assertEqual(telephone.connected.text, sdp("mixer"))
+        self.assertEqual(self.sessions(), ["Suspended", "Established"])
+
+    def test_so_already(self) -> None:
+        """Nothing is held or resumed twice, nor while the mixer has not answered, nor without a
+        telephone that is mixed."""
+        self.rung()
+        for held in (True, False):
+            error = self.failureResultOf(self.holds(held=held), Refusal).value
+            self.assertEqual(error.code, "Conflict")
+        self.world.lets(MOBILE["carol"], "answers", read_description(sdp("mobile")))
+        leg = self.mixer.of(uri("carol"))
+        leg.answers(read_description(sdp("mixer")))
+        self.world.settle()
+        self.failureResultOf(self.holds(held=False), Refusal)
+        done(self.holds(held=True))
+        self.failureResultOf(self.holds(held=True), Refusal)
+        leg.agrees()
+        self.world.settle()
+        self.failureResultOf(self.holds(held=True), Refusal)
+
+    def test_another_offer_is_open(self) -> None:
+        """It is not held while the telephone offers itself, and can be afterwards."""
+        leg = self.mixed()
+        self.world.lets(MOBILE["carol"], "offers", read_description(sdp("mobile", "sendonly")))
+        error = self.failureResultOf(self.holds(held=True), Refusal).value
+        self.assertEqual((error.code, error.subcode), ("Conflict", "AlreadyExists"))
+        leg.agrees(read_description(sdp("mixer", "recvonly")))
+        self.world.settle()
+        done(self.holds(held=True))
+
+    def test_mixer_does_not_hold(self) -> None:
+        """A mixer that does not agree leaves the telephone as it was."""
+        leg = self.mixed()
+        telephone = self.world.telephone(MOBILE["carol"])
+        done(self.holds(held=True))
+        leg.disagrees()
+        self.world.settle()
+        assert telephone.connected is not None
+        self.assertEqual((telephone.connected.text, self.sessions()), (sdp("mixer"), []))
+        done(self.holds(held=True))
+
+    def test_telephone_offers(self) -> None:
+        """What a telephone that is held offers itself takes the place of the hold."""
+        leg = self.mixed()
+        done(self.holds(held=True))
+        leg.agrees()
+        self.world.settle()
+        again = read_description(sdp("mobile", video=False).replace("o=mobile 1 1", "o=mobile 1 5"))
+        self.world.lets(MOBILE["carol"], "offers", again)
+        leg.agrees(read_description(sdp("mixer")))
+        self.world.settle()
+        self.assertEqual(self.sessions(), ["Suspended", "Established"])
+
+    def test_mixer_offers_meanwhile(self) -> None:
+        """A mixer that offers anew is answered with silence, and what the telephone has said is
+        offered when it goes on."""
+        leg = self.mixed()
+        done(self.holds(held=True))
+        leg.agrees()
+        self.world.settle()
+        leg.offers(read_description(sdp("mixer")))
+        self.world.settle()
+        answer = read_description(sdp("mobile").replace("4000", "4004"))
+        self.world.lets(MOBILE["carol"], "agrees", answer)
+        got = leg.answers_got[-1]
+        assert got is not None
+        self.assertIn("a=inactive", got.text)
+        done(self.holds(held=False))
+        self.assertEqual(leg.offered[-1].text, answer.text)
 
     def test_not_agreed(self) -> None:
         """What the mixer does not take is refused to the telephone."""

@@ -84,6 +84,26 @@ class MeetingPhoneTests(MixedTestCase):
         self.refused(await self.bob.post(f"{self.audio}/stopPhoneAudio"), 409, "Conflict")
         self.refused(await self.bob.post(f"{self.audio}/holdPhoneAudio"), 409, "Conflict")
 
+    async def test_held(self) -> None:
+        """holdPhoneAudio and resumePhoneAudio: one of them is linked, and phoneAudio is updated
+        when the mixer has agreed."""
+        await self.mixed_by_phone()
+        await self.bob.events()
+        leg = self.mixer.of(uri("bob"))
+        for act, other in (
+            ("holdPhoneAudio", "resumePhoneAudio"),
+            ("resumePhoneAudio", "holdPhoneAudio"),
+        ):
+            shown = await self.bob.document(self.audio)
+            self.assertEqual(self.links(shown), {"self", "conversation", act, "stopPhoneAudio"})
+            self.refused(await self.bob.post(f"{self.audio}/{other}"), 409, "Conflict")
+            self.accepted(await self.bob.post(f"{self.audio}/{act}"), 204)
+            leg.agrees()
+            await self.service.follow()
+            self.assertIn(("phoneAudio", "updated"), briefly(await self.bob.events()))
+        self.assertIn("inactive", leg.offered[0].text)
+        self.assertNotIn("inactive", leg.offered[1].text)
+
     async def test_cancelled(self) -> None:
         """The invitation can be cancelled while the telephone rings."""
         invitation = await self.bob.document(await self.add())

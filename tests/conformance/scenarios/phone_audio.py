@@ -235,8 +235,8 @@ async def replaced(stage: Stage) -> None:
 
 
 async def in_meeting(stage: Stage) -> None:
-    """A meeting calls the telephone of who has joined it: it is mixed, hung up, called again and
-    given up, and leaves with the application."""
+    """A meeting calls the telephone of who has joined it: it is mixed, held and resumed, hung up,
+    called again and given up, and leaves with the application."""
     alice = await stage.person(0)
     operation = {"operationId": "by phone", "subject": "Plans"}
     await alice.post(alice.part("communication"), "startOnlineMeeting", operation)
@@ -252,6 +252,9 @@ async def in_meeting(stage: Stage) -> None:
     await alice.hears("started", "phoneAudioInvitation", operationId="in a meeting")
     await alice.hears("updated", "phoneAudio", state="Connected")
     await alice.hears("completed", "phoneAudioInvitation", operationId="in a meeting")
+    for act in ("holdPhoneAudio", "resumePhoneAudio"):
+        await alice.post(await alice.get(audio), act)
+        await alice.hears("updated", "phoneAudio", state="Connected")
     await alice.post(await alice.get(audio), "stopPhoneAudio")
     await alice.hears("updated", "phoneAudio", state="Disconnected")
     wrong = {"to": uri, "phoneNumber": "none"}
