@@ -124,6 +124,10 @@ class PushOutbox:
         """When the next one is to be looked at."""
         return self._shelf.due_at()
 
+    def set_back(self, seconds: float, now: float) -> None:
+        """The clock was set back to `now`: nothing waits so much longer for that."""
+        self._shelf.set_back(seconds, now)
+
     # What is put into units of work
 
     def wake(self, draft: Draft, device: PushSubscription, wake: Wake) -> str:

@@ -4,9 +4,15 @@ import heapq
 from collections.abc import Collection, Iterator
 from itertools import count
 
+import attrs
+
 from mobility.domain.push_notices import WAITING, Kept
 from mobility.domain.push_rules import CALL, LOWEST_RANK, MEETING, rank
 from mobility.domain.records import PushNotice
+
+NEAR_S = 10.0
+"""What comes within it when the clock was set back may have been planned since: it stays as it is
+(our choice: longer than any grace)."""
 
 
 class Shelf:
@@ -81,6 +87,22 @@ class Shelf:
         """Look at it then, and not when it was to be before."""
         kept.at = at
         heapq.heappush(self._heaps[rank(kept.notice.kind)], (at, next(self._order), kept))
+
+    def set_back(self, seconds: float, now: float) -> None:
+        """The clock was set back: what was to be looked at long from `now` comes so much sooner.
+
+        It is looked at again then, so nothing is lost where that is too early.
+        """
+        for kept in self.waiting.values():
+            if kept.said:
+                kept.said = [
+                    attrs.evolve(said, until=said.until - seconds)
+                    if said.until > now + NEAR_S
+                    else said
+                    for said in kept.said
+                ]
+            if kept.at > now + NEAR_S and not kept.taken:
+                self.schedule(kept, max(now, kept.at - seconds))
 
     def insert(self, kept: Kept) -> None:
         notice = kept.notice

@@ -50,6 +50,10 @@ SOON_S = 0.005
 DEAD_TOKEN = "dead_token"  # noqa: S105  # a reason
 """The clearing house knows that the device is gone."""
 
+JUMP_S = 1.0
+"""What the time of day lags behind a clock that does not jump when it was set back, and not just
+slowed down (our choice)."""
+
 Compose = Callable[[list[PushNotice]], Awaitable[list[Notification | None]]]
 """What notifications say; None for one whose device is gone."""
 
@@ -96,6 +100,8 @@ class Deliveries(Service):
         self._epoch = epoch
         self._log = log
         self._chance = chance
+        self._ahead_s = epoch() - clock.seconds()
+        """How far the time of day is ahead of the clock that does not jump."""
         self._timer: IDelayedCall | None = None
         self._looking = False
         self._again = False
@@ -162,9 +168,10 @@ class Deliveries(Service):
         """Start as many requests as there may be."""
         delay_s = RETRY_S
         try:
+            self._look_at_the_clock()
             while self.running and (lowest := self._room()) is not None:
                 now = self._epoch()
-                if not self.breaker.allows(now):
+                if not self.breaker.allows(self._clock.seconds()):
                     break
                 notices = await self._take(now, lowest)
                 if not notices:
@@ -182,6 +189,14 @@ class Deliveries(Service):
             self._again = False
             self._rest()
 
+    def _look_at_the_clock(self) -> None:
+        """Times of notifications are times of day: when that was set back, they are too late."""
+        now = self._epoch()
+        ahead_s = now - self._clock.seconds()
+        if ahead_s < self._ahead_s - JUMP_S:
+            self._outbox.set_back(self._ahead_s - ahead_s, now)
+        self._ahead_s = ahead_s
+
     def _start(self, notices: list[PushNotice]) -> None:
         self.under_way += 1
         ensureDeferred(self._send(notices))
@@ -196,10 +211,10 @@ class Deliveries(Service):
             )
         except BaseException:
             if probing:
-                self.breaker.failed(now)
+                self._breaker_failed()
             raise
         if probing and not notices:  # there is nothing to try it with
-            self.breaker.failed(now)
+            self._breaker_failed()
         return notices
 
     def _room(self) -> int | None:
@@ -213,12 +228,12 @@ class Deliveries(Service):
         due_at = self._outbox.due_at()
         if due_at is None or self._room() is None or self.breaker.state == PROBING:
             return -1.0
-        now = self._epoch()
+        wait_s = due_at - self._epoch()
         if self.breaker.state == OPEN:
-            due_at = max(due_at, self.breaker.until)
-        if self._room() == URGENT and due_at <= now:
+            wait_s = max(wait_s, self.breaker.until - self._clock.seconds())
+        if self._room() == URGENT and wait_s <= 0:
             return -1.0  # an answer makes room
-        return max(due_at - now, SOON_S)
+        return max(wait_s, SOON_S)
 
     async def _send(self, notices: list[PushNotice]) -> None:
         try:
@@ -276,7 +291,10 @@ class Deliveries(Service):
     def _not_tried(self) -> None:
         """Nothing went out: if it was to show whether the house is back, the next one does."""
         if self.breaker.state == PROBING:
-            self.breaker.failed(self._epoch())
+            self._breaker_failed()
+
+    def _breaker_failed(self, wait_s: float = 0.0) -> None:
+        self.breaker.failed(self._clock.seconds(), wait_s)
 
     async def _result(self, notice: PushNotice, told: Notification, result: WireResult) -> Result:
         if result.outcome in (ACCEPTED, DUPLICATE):
@@ -301,7 +319,7 @@ class Deliveries(Service):
             reason=failed.reason,
             notifications=len(told),
         )
-        self.breaker.failed(now, failed.retry_after_s)
+        self._breaker_failed(failed.retry_after_s)
         results: list[tuple[str, Result]] = []
         for one in told:
             wait_s = max(self._backoff_s(one.id), failed.retry_after_s)
@@ -315,7 +333,7 @@ class Deliveries(Service):
 
     def _changed(self, state: str) -> None:
         if state == OPEN:
-            wait_s = round(max(0.0, self.breaker.until - self._epoch()), 3)
+            wait_s = round(max(0.0, self.breaker.until - self._clock.seconds()), 3)
             self._log.emit("push.house_left_alone", house=self._house.name, wait_s=wait_s)
         elif state == CLOSED:
             self._log.emit("push.house_back", house=self._house.name)

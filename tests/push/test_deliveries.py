@@ -11,7 +11,8 @@ from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Hops, Wake
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.push_rules import MESSAGE, PushSettings
 from mobility.domain.records import PushNotice, PushSubscription
-from mobility.push.breaker import CLOSED
+from mobility.push.breaker import CLOSED, OPEN
+from mobility.push.clearing_house import HouseFailed
 from mobility.push.deliveries import Deliveries, DeliverySettings
 from mobility.push.wire import Device, Notification
 from tests.domain.doubles import START, MemoryLedger
@@ -47,6 +48,7 @@ class DeliveriesTestCase(SynchronousTestCase):
             Hops(),
         )
         clock = Clock()
+        self.set_back_s = 0.0
         self.deliveries = Deliveries(
             self.outbox,
             self.house,
@@ -54,13 +56,17 @@ class DeliveriesTestCase(SynchronousTestCase):
             given_up,
             DeliverySettings(),
             clock=clock,
-            epoch=lambda: START,
+            epoch=self.epoch,
             log=self.log,
         )
         draft = Draft(Unit(), START)
         self.outbox.wake(draft, PHONE, Wake(MESSAGE, "c", "c", 1, "sip:alice@example.test"))
         self.successResultOf(Deferred.fromCoroutine(self.outbox.commit(draft)))
         self.clock = clock
+
+    def epoch(self) -> float:
+        """The time of day, which stands still but for how far it was set back."""
+        return START - self.set_back_s
 
     def state(self) -> str:
         (notice,) = self.outbox.of_user(BOB)
@@ -107,3 +113,40 @@ class StopTests(DeliveriesTestCase):
         self.deliveries.startService()
         self.clock.advance(1)
         self.assertEqual((len(self.house.requests), self.state()), (2, ACCEPTED))
+
+
+class SetBackTests(DeliveriesTestCase):
+    """The time of day goes on, and is set back by an hour while the clearing house is away."""
+
+    def epoch(self) -> float:
+        return START + (self.clock.seconds() if hasattr(self, "clock") else 0.0) - self.set_back_s
+
+    def test_while_the_house_is_away(self) -> None:
+        """What waits is handed over as soon as it would have been: neither the breaker nor the
+        next attempt waits for the hour to come again."""
+        self.house.fail = HouseFailed("away")
+        self.deliveries.startService()
+        for _ in range(60):
+            self.clock.advance(0.5)
+        self.assertEqual(self.deliveries.breaker.state, OPEN)
+        self.set_back_s = 3_600.0
+        self.house.fail = None
+        for _ in range(200):
+            self.clock.advance(0.5)
+        self.assertEqual(self.state(), ACCEPTED)
+
+    def test_grace(self) -> None:
+        """What waits for an application to fetch it waits no longer than that."""
+        draft = Draft(Unit(), self.epoch())
+        wake = Wake(MESSAGE, "d", "d", 1, "sip:alice@example.test", near=True)
+        self.outbox.wake(draft, PHONE, wake)
+        self.successResultOf(Deferred.fromCoroutine(self.outbox.commit(draft)))
+        self.deliveries.startService()
+        self.clock.advance(1)
+        self.set_back_s = 3_600.0
+        for _ in range(12):
+            self.clock.advance(1)
+        self.assertEqual(
+            [one.id for one in self.house.taken], [one.id for one in self.outbox.of_user(BOB)]
+        )
+        self.assertEqual(len(self.house.taken), 2)
