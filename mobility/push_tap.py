@@ -252,6 +252,7 @@ class ClearingHouseService(MultiService):
             log=self.log,
             clock=self._reactor,
             connections=connections,
+            epoch=self._epoch,
             certificates=certificates,
         )
         self._sites.append(site)

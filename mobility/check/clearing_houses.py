@@ -46,7 +46,7 @@ async def ask(settings: PushConfig, where: str, reactor: Any) -> Asked | None:
         return Asked(url, leaf, refusal=failed.reason, refused=refused)
     finally:
         await house.close()
-    return Asked(url, leaf, providers=health.providers)
+    return Asked(url, leaf, providers=health.providers, ahead_s=house.ahead_s)
 
 
 async def ask_through_edge(house: MessageClearingHouse) -> Asked:

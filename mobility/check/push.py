@@ -16,6 +16,10 @@ from mobility.push.wire import ProviderHealth
 CREDENTIAL_SOON_DAYS = 14.0
 """From when on the end of a provider's credential is told (our choice)."""
 
+CLOCKS_S = 60.0
+"""From which difference on it is told (our choice: the tokens are good for much longer, but none
+from the future)."""
+
 BAD_STATES = ("refused", "failing")
 
 CERTIFICATE = Rule(
@@ -80,6 +84,14 @@ CREDENTIAL = Rule(
     "the clearing house's credential at a provider ends soon",
     "From then on phones of this platform are not woken.",
     "Let the operator of the clearing house renew it.",
+)
+CLOCKS = Rule(
+    "push.clocks",
+    Severity.WARNING,
+    "the clocks of this front end and of the clearing house differ",
+    "Providers refuse the tokens of a clearing house whose clock is wrong, and then phones of "
+    "their platforms are not woken.",
+    "Let both be set by NTP; `mobility check host` looks at the clock of this front end.",
 )
 NO_EDGE = Rule(
     "push.no-edge",
@@ -148,6 +160,7 @@ RULES = (
     NOT_ALLOWED,
     OTHER_SERVICE,
     NO_PROVIDER,
+    CLOCKS,
     PROVIDER,
     CREDENTIAL,
 )
@@ -170,7 +183,8 @@ class Asked:
     `unusable` says why the files of push.certificate and push.key cannot be used, `unreachable`
     why no connection opens, `handshake` why TLS fails.  Over SIP `hop` is where it ended
     (`mobility.push.message_house`) and `refusal` why.  `refusal` is what was answered instead,
-    `refused` whether it means that we are not known.
+    `refused` whether it means that we are not known.  `ahead_s` is how far its clock is ahead of
+    ours, as far as it says.
     """
 
     url: str
@@ -182,6 +196,7 @@ class Asked:
     refused: bool = False
     hop: str = ""
     providers: Sequence[ProviderHealth] = ()
+    ahead_s: float = 0.0
 
 
 @attrs.frozen(slots=True)
@@ -246,6 +261,10 @@ def _hops(asked: Asked) -> Iterator[Finding]:
         if what:
             yield Finding(rule, asked.url, f"{asked.url}: {what}")
             return
+    if abs(asked.ahead_s) >= CLOCKS_S:
+        where = "ahead of" if asked.ahead_s > 0 else "behind"
+        what = f"the clock of {asked.url} is {abs(asked.ahead_s):.0f} s {where} this one's"
+        yield Finding(CLOCKS, asked.url, what)
     if not asked.providers:
         yield Finding(NO_PROVIDER, asked.url, f"{asked.url} has no provider for us")
     for one in asked.providers:

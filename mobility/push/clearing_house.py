@@ -1,6 +1,8 @@
 """The client of a clearing house: mutual TLS, one pool of connections, the federation format."""
 
 import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -150,6 +152,8 @@ class HttpsClearingHouse:
         self._clock = reactor
         self._url = url
         self._timeout_s = timeout_s
+        self.ahead_s = 0.0
+        """How far its clock was ahead of ours when it answered last, as far as it said."""
         self._http = HTTPClient(Agent(reactor, policy, connectTimeout=timeout_s, pool=pool))
 
     @property
@@ -202,6 +206,7 @@ class HttpsClearingHouse:
             raise
         except Exception as error:  # refused, broken, a name that does not fit, too slow
             raise HouseFailed(_reason(error)) from error
+        self.ahead_s = _ahead_s(response.headers.getRawHeaders("Date"))
         if response.code != 200:
             values = response.headers.getRawHeaders("Retry-After") or [None]
             wait_s = retry_after(values[-1], time.time()) or 0.0
@@ -224,6 +229,17 @@ async def _content(response: Any) -> bytes:
         return await read_body(response, ANSWER_BYTES)
     except BodyTooLong as error:
         raise HouseFailed("its answer is too long") from error
+
+
+def _ahead_s(dates: list[str] | None) -> float:
+    """How far ahead of our clock that of a Date field is (RFC 9110 section 6.6.1)."""
+    try:
+        when = parsedate_to_datetime(dates[-1]) if dates else None
+        if when is None:
+            return 0.0
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def _subcode(content: bytes) -> str:

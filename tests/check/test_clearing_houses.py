@@ -142,3 +142,13 @@ class RealHouseTests(RunningCase):
         """One that is stopped is found out of reach."""
         await self.stop()
         self.assertEqual(["push.unreachable"], await self.found(ORGANISATION))
+
+
+class ClockTests(RealHouseTests):
+    """A clearing house whose clock is two hours ahead."""
+
+    ahead_s = 7_200.0
+
+    async def test_known(self) -> None:
+        """It is told, beside what providers do not take of it."""
+        self.assertIn("push.clocks", await self.found(ORGANISATION))

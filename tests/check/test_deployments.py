@@ -378,6 +378,10 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
         house(hop=ANSWER, refusal="it answered 504 Server Time-out"),
     ),
     "push.no-provider": (house(providers=()),),
+    "push.clocks": (
+        house(providers=PROVIDERS, ahead_s=90.0),
+        house(providers=PROVIDERS, ahead_s=-7200.0),
+    ),
     "push.provider": (
         house(providers=(attrs.evolve(PROVIDERS[0], state="refused"), PROVIDERS[1])),
         house(providers=(attrs.evolve(PROVIDERS[0], state="failing", reason="503"),)),

@@ -61,6 +61,8 @@ class RunningCase(TestCase):
 
     timeout = 300
     more_config = ""
+    ahead_s = 0.0
+    """How far the clock of the clearing house is ahead of everybody else's."""
 
     async def setUp(self) -> None:
         self.directory = Path(self.mktemp())
@@ -86,7 +88,9 @@ class RunningCase(TestCase):
 
     async def start(self) -> None:
         file = LogFile(str(self.directory / "log"), "test")
-        service = ClearingHouseService(load(self.config), file, reactor)
+        service = ClearingHouseService(
+            load(self.config), file, reactor, lambda: time.time() + self.ahead_s
+        )
         self.service = service
         service.privilegedStartService()
         service.startService()
