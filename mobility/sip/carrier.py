@@ -99,6 +99,14 @@ def outcome_of(status: int) -> Outcome | Received:
     return _OUTCOMES.get(status, outcomes.UNABLE)
 
 
+def status_back(status: int) -> int:
+    """How an answer is passed back: a server that is busy is not this one, one that does not know
+    us does not ask who has sent the request, and where none is followed a redirect leads nobody on
+    (RFC 3261 section 16.7)."""
+    status = {401: 502, 407: 502, 503: 500}.get(status, status)
+    return 480 if 300 <= status < 400 else status
+
+
 class SipCarrier:
     """Brings messages to phones and to other servers."""
 

@@ -166,7 +166,7 @@ class Core:
         """The value of Allow."""
         self.offers: dict[str, str] = {}
         """Further header fields that say what can be done, as Allow-Events and Accept."""
-        self.serve("OPTIONS", self._options)
+        self.serve("OPTIONS", self.options)
         self.serve("CANCEL", self._cancel)
         self.dialogs: dict[DialogId, Conversant] = {}
         self.departures: list[Callable[[Flow], None]] = []
@@ -326,7 +326,7 @@ class Core:
             return 400 if known or error.method == "ACK" else 501
         return 416 if isinstance(error, UnknownScheme) else 400
 
-    def _options(self, incoming: Incoming) -> None:
+    def options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
         fields = [("Allow", self.allow), ("Supported", _SUPPORTED), *self.offers.items()]
         incoming.respond(200, fields)

@@ -20,7 +20,7 @@ from mobility.domain.reach import Reach
 from mobility.domain.records import Binding
 from mobility.domain.users import Users
 from mobility.errors import Refusal, Unavailable
-from mobility.sip.carrier import AWAY, SipCarrier
+from mobility.sip.carrier import AWAY, SipCarrier, status_back
 from mobility.sip.core import Incoming
 from mobility.sip.flow import Flow
 from mobility.sip.gruu import NamedPhone
@@ -236,15 +236,11 @@ _TOLD = frozenset(_TOLD_ON)
 
 
 def _answer(incoming: Incoming, response: Response) -> None:
-    """Pass an answer back; a server that is busy is not this one, one that does not know us does
-    not ask who has sent the message, and where none is followed a redirect leads nobody on (RFC
-    3261 section 16.7)."""
-    status = {401: 502, 407: 502, 503: 500}.get(response.status, response.status)
-    status = 480 if 300 <= status < 400 else status
+    """Pass an answer back."""
     if response.heard:
         incoming.tag = response.to.tag
     incoming.respond(
-        status,
+        status_back(response.status),
         ()
         if _TOLD.isdisjoint(response.fields)
         else [(name, one) for name in _TOLD_ON for one in response.fields.get(name, ())],

@@ -122,6 +122,10 @@ class Parties:
                 return self._numbered(dialled, caller)
         raise SipRefusal(404)
 
+    def is_gruu(self, uri: Uri) -> bool:
+        """Whether a URI is a GRUU of a domain here, of a phone that there is or not."""
+        return self._gruus is not None and self._gruus.is_one(uri)
+
     def phone(self, uri: Uri) -> NamedPhone | None:
         """The phone that a GRUU names, None for another URI.  Raises SipRefusal (404, 480)."""
         return None if self._gruus is None else self._gruus.find(uri)

@@ -28,6 +28,7 @@ from mobility.sip.admission import Admission
 from mobility.sip.call_line import Domain
 from mobility.sip.call_messages import ACCEPT as CALL_BODIES
 from mobility.sip.calls import Reaching, SipCalls
+from mobility.sip.capabilities import Capabilities
 from mobility.sip.carrier import SipCarrier
 from mobility.sip.challenges import Account
 from mobility.sip.client import Client
@@ -219,6 +220,8 @@ class SipSide:
             log,
         )
         self.pages = Pages(services.pages, domains, parties, carrier, epoch)
+        capabilities = Capabilities(self.client, carrier, parties, services.pages.reach, domains[0])
+        self.core.serve("OPTIONS", capabilities.before(self.core.options))
         self.questions = Questions(self.core, self.client, self.outgoing, locator)
         self.core.serve("MESSAGE", self.questions.before(self.pages.message))
         carrier.sessions = Sessions(

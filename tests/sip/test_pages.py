@@ -17,6 +17,7 @@ from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import Outcome
 from mobility.domain.records import Binding, Message
 from mobility.sip.admission import Admission
+from mobility.sip.capabilities import Capabilities
 from mobility.sip.carrier import SipCarrier
 from mobility.sip.flow import Flow
 from mobility.sip.framing import Frame
@@ -106,6 +107,9 @@ class PagesTestCase(ClientTestCase):
             self.epoch,
         )
         self.core.serve("MESSAGE", pages.message)
+        reach = world.conversations.reach
+        asking = Capabilities(self.client, carrier, self.parties, reach, "example.test")
+        self.core.serve("OPTIONS", asking.before(self.core.options))
         self.proxy = self.peer(PROXY, names=frozenset({PROXY}))
         self.number = 0
 
@@ -286,6 +290,72 @@ class GruuTests(PagesTestCase):
         blocking = self.world.privacy.assign(uri("alice"), uri("carol"), "Blocked", "Colleagues")
         done(running(blocking))
         self.assertEqual((self.write_to("a1"), self.one.got), (480, []))
+
+
+class OptionsTests(PagesTestCase):
+    """OPTIONS to a GRUU asks the phone itself."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.one, self.carol = self.phone("alice", "a1"), self.phone("carol", "c")
+
+    def ask(self, peer: Peer, to_uri: str, *more: str) -> int:
+        """The status of the answer, 0 while there is none."""
+        self.number += 1
+        before = len(peer.answers)
+        peer.come(
+            request(
+                "\n".join(
+                    (
+                        f"OPTIONS {to_uri} SIP/2.0",
+                        f"Via: SIP/2.0/TCP {peer.host};branch=z9hG4bKo{self.number}",
+                        f"From: <{uri('carol')}>;tag=f{self.number}",
+                        f"To: <{to_uri}>",
+                        f"Call-ID: o{self.number}",
+                        "CSeq: 1 OPTIONS",
+                        *more,
+                    )
+                )
+            )
+        )
+        return peer.answers[-1].status if len(peer.answers) > before else 0
+
+    def test_asked(self) -> None:
+        """The phone says what it can do, in its header fields and in a description."""
+        gruu = f"{uri('alice')};gr=urn:x:a1"
+        self.assertEqual(self.ask(self.carol, gruu, "Accept: application/sdp"), 0)
+        (asked,) = self.one.got
+        self.assertEqual((asked.method, asked.uri), ("OPTIONS", "sip:alice@a1:5060"))
+        self.assertEqual(asked.first("Accept"), "application/sdp")
+        answer = asked.respond(200, "p")
+        for name, value in (("Allow", "INVITE"), ("Content-Type", "application/sdp")):
+            answer.set(name, value)
+        answer.body = b"v=0\r\n"
+        self.one.come(answer)
+        told = self.carol.answers[-1]
+        self.assertEqual((told.status, told.first("Allow"), told.body), (200, "INVITE", b"v=0\r\n"))
+
+    def test_not_asked(self) -> None:
+        """Strangers are challenged, a phone that is not there is 480 and one that never was 404."""
+        gruu = f"{uri('alice')};gr=urn:x:a1"
+        self.assertEqual(self.ask(self.peer("x"), gruu), 407)
+        self.assertEqual(self.ask(self.carol, f"{uri('alice')};gr=urn:x:a2"), 480)
+        self.assertEqual(self.ask(self.carol, "sip:tgruu.x@example.test;gr"), 404)
+        self.assertEqual(self.ask(self.carol, gruu, "Max-Forwards: 0"), 483)
+        blocking = self.world.privacy.assign(uri("alice"), uri("carol"), "Blocked", "Colleagues")
+        done(running(blocking))
+        self.assertEqual(self.ask(self.carol, gruu), 480)
+        self.assertEqual(self.one.got, [])
+
+    def test_others(self) -> None:
+        """Any other URI is answered here, to whoever asks."""
+        self.assertEqual(self.ask(self.peer("x"), uri("alice")), 200)
+        self.assertIn("gruu", self.ask_supported())
+
+    def ask_supported(self) -> str:
+        peer = self.peer("y")
+        self.ask(peer, "sip:example.test")
+        return peer.answers[-1].first("Supported") or ""
 
 
 class IncomingTests(PagesTestCase):
