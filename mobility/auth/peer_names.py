@@ -16,10 +16,11 @@ def sip_domains(certificate: x509.Certificate) -> frozenset[str]:
 
 def sip_names(certificate: x509.Certificate) -> frozenset[str]:
     """The SIP domains and hosts that a certificate is for: those of its `sip:` URIs, and its DNS
-    names only where it has none of these."""
-    hosts = (name.lower() for name in _names(certificate, x509.DNSName))
-    found = sip_domains(certificate) or frozenset(hosts)
-    return frozenset(name for name in found if not is_address(name))
+    names and addresses only where it has none of these."""
+    domains = sip_domains(certificate)
+    named = domains or {name.lower() for name in _names(certificate, x509.DNSName)}
+    hosts = frozenset(name for name in named if not is_address(name))
+    return hosts if domains else hosts.union(_names(certificate, x509.IPAddress))
 
 
 def is_address(name: str) -> bool:
@@ -32,7 +33,8 @@ def is_address(name: str) -> bool:
 
 
 def _names(
-    certificate: x509.Certificate, kind: type[x509.UniformResourceIdentifier | x509.DNSName]
+    certificate: x509.Certificate,
+    kind: type[x509.UniformResourceIdentifier | x509.DNSName | x509.IPAddress],
 ) -> list[str]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)

@@ -168,7 +168,7 @@ class TelephoneLines:
         now: float,  # noqa: ARG002  # an Action
     ) -> None:
         """The other end offers anew, or has answered what the number offered."""
-        if one.call is None:
+        if one.line.closed or one.call is None:
             return
         if fact.change == "started" and fact.direction == "Incoming":
             conversation, _ = self._conversations.find(one.line, one.conversation_id)

@@ -17,12 +17,15 @@ class PeerNameTests(SynchronousTestCase):
         return sip_domains(made), sip_names(made)
 
     def test_hosts(self) -> None:
-        """Without SIP URIs the DNS names count, and addresses are nobody's name."""
-        self.assertEqual(self.names("One.test", "192.0.2.1"), (frozenset(), {"one.test"}))
+        """Without SIP URIs the DNS names and the addresses count."""
+        named = self.names("One.test", "192.0.2.1", "2001:db8::1")
+        self.assertEqual(named, (frozenset(), {"one.test", "192.0.2.1", "2001:db8::1"}))
 
     def test_domains(self) -> None:
-        """With them nothing else does."""
-        self.assertEqual(self.names("sip:A.test", "host.test"), ({"a.test"}, {"a.test"}))
+        """With them nothing else does, and an address is no domain."""
+        domains = self.names("sip:A.test", "host.test", "192.0.2.1")
+        self.assertEqual(domains, ({"a.test"}, {"a.test"}))
+        self.assertEqual(self.names("sip:192.0.2.1", "192.0.2.1")[1], frozenset())
 
     def test_people(self) -> None:
         """The URI of a person is no domain."""

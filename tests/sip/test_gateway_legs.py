@@ -195,6 +195,16 @@ class OutgoingTests(GatewayTestCase):
         self.assertEqual(self.gateway.statuses[-1], 200)
         self.assertEqual(self.gateway.answers[-1].body.decode(), answer.text)
 
+    def test_hung_up_while_offered(self) -> None:
+        """A call that ends while what the gateway offers anew waits for its answer is over for
+        both: the gateway is answered 487 and gets BYE."""
+        invitation = self.connected()
+        self.gateway.sends("INVITE", body=sdp("gw", "sendonly"))
+        self.sip.settle()
+        self.hang_up(self.alice, invitation.conversation_id)
+        self.assertEqual(self.gateway.methods[-1], "BYE")
+        self.assertEqual(self.gateway.statuses[-1], 487)
+
     def test_user_dials(self) -> None:
         """A phone of a user dials a number, by the user's dial plan and routes."""
         phone = self.sip.telephone("alice", "192.0.2.30")
