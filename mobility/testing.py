@@ -26,6 +26,7 @@ from zope.interface import implementer
 from mobility.config import WebConfig
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
+from mobility.domain.tones import Told, Tone
 from mobility.http.body_reader import BodyReader, ChunkedBody, SizedBody
 from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
@@ -330,6 +331,8 @@ class MemoryTelephone:
         """What it offers where nothing is offered to it."""
         self.connected: Description | None = None
         """The answer to an offer of its own."""
+        self.tones: list[Tone] = []
+        """The keys that it has heard beside the media."""
         self._hear = hear
 
     # What its owner does.
@@ -409,6 +412,10 @@ class MemoryTelephone:
 
     def answer(self, description: Description | None) -> None:
         self.answers_got.append(description)
+
+    def press(self, tone: Tone, told: Told) -> None:
+        self.tones.append(tone)
+        told(True)
 
     def join(self, other: "TelephoneLeg") -> None:
         if not isinstance(other, MemoryTelephone):

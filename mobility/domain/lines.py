@@ -14,6 +14,7 @@ import attrs
 from mobility.domain.facts import Fact
 from mobility.domain.ledger import Unit
 from mobility.domain.records import Message
+from mobility.domain.tones import Take
 from mobility.errors import Refusal
 
 PREFIX = "line-"
@@ -56,6 +57,8 @@ class Line:
     conversations: set[str] = attrs.Factory(set)
     closed: bool = False
     read: Callable[[Fact, Message | None], None] | None = None
+    take: Take | None = None
+    """Takes the tones that the other end of a call sends beside the media, if it can."""
 
     def must_live(self) -> None:
         if self.closed:

@@ -14,6 +14,7 @@ import attrs
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.descriptions import Description
 from mobility.domain.diversions import Diversion
+from mobility.domain.tones import Told, Tone
 from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import Itinerary
 
@@ -154,6 +155,10 @@ class TelephoneLeg(Protocol):
         """Answer what was OFFERED, None for refusing it."""
         ...
 
+    def press(self, tone: Tone, told: Told) -> None:
+        """Let the number hear a key that was told beside the media."""
+        ...
+
 
 class TelephoneNetwork(Protocol):
     """What reaches gateways."""
@@ -246,6 +251,13 @@ class TelephoneCall:
         """Answer what was OFFERED, None for refusing it."""
         if self._leg is not None and not self.over:
             self._leg.answer(description)
+
+    def press(self, tone: Tone, told: Told) -> None:
+        """Let the number hear a key that was told beside the media."""
+        if self._leg is not None and self.answered and not self.over:
+            self._leg.press(tone, told)
+        else:
+            told(False)
 
     def _next(self, now: float) -> None:
         order = self._orders.pop(0)

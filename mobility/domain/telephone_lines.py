@@ -29,6 +29,7 @@ from mobility.domain.outcomes import DECLINED, UNANSWERED, Outcome
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.states import Invited
 from mobility.domain.telephone import Happening, Location, TelephoneCall, TelephoneNetwork
+from mobility.domain.tones import Told, Tone
 from mobility.domain.voice_routing import Itinerary
 from mobility.errors import Refusal, Unavailable
 
@@ -128,6 +129,7 @@ class TelephoneLines:
             uri, name or itinerary.number, lambda fact: self._hear(heard[0], fact)
         )
         one = TelephoneLine(itinerary, line, waiting, location)
+        line.take = partial(self._press, one)
         heard.append(one)
         self._open[line.id] = one
         return one
@@ -138,6 +140,13 @@ class TelephoneLines:
             one.call.hang_up()
         self._open.pop(one.line.id, None)
         self._conversations.lines.close(one.line)
+
+    def _press(self, one: TelephoneLine, tone: Tone, told: Told) -> None:
+        """The other end presses a key."""
+        if one.call is not None:
+            one.call.press(tone, told)
+        else:
+            told(False)
 
     def find(self, line_id: str) -> TelephoneLine | None:
         return self._open.get(line_id)

@@ -11,6 +11,7 @@ from mobility.domain.telephone import (
     TelephoneLeg,
     TelephoneNetwork,
 )
+from mobility.domain.tones import Told, Tone
 from mobility.events import Catalogue, EventLog
 
 EVENTS: Catalogue = {
@@ -116,3 +117,6 @@ class _LoggedLeg:
 
     def answer(self, description: Description | None) -> None:
         self.raw.answer(description)
+
+    def press(self, tone: Tone, told: Told) -> None:
+        self.raw.press(tone, told)

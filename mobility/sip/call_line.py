@@ -27,6 +27,7 @@ from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
 from mobility.domain.records import Binding, Invitation
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.telephone_lines import refuse
+from mobility.domain.tones import Told, Tone
 from mobility.errors import Answerable, Refusal, Unavailable
 from mobility.media.offers import read_description
 from mobility.media.placeholder import ANSWER, silence
@@ -168,6 +169,24 @@ class CallLine(OfferingLine):
 
     def refused(self, leg: Leg, refused: Refused) -> None:
         """An Owner's."""
+
+    def pressed(self, leg: object, tone: Tone, told: Told) -> None:  # noqa: ARG002
+        """A key is for the other end of the call: a telephone, wherever it is."""
+        conversations = self.domain.conversations
+        try:
+            conversation, _ = conversations.find(self.line, self.conversation_id)
+        except Refusal:  # the call is over
+            told(False)
+            return
+        other = conversations.lines.find(conversation.other_in_call(self.line.id))
+        if other is not None and other.take is not None:
+            other.take(tone, told)
+        else:
+            told(False)
+
+    def take(self, tone: Tone, told: Told) -> None:
+        """The line's: the other end presses a key."""
+        self.leg.press(tone, told)
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         """It transfers the call."""

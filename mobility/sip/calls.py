@@ -170,6 +170,7 @@ class SipCalls:
         leg = one.leg = CalledLeg(self._reaching.core, path, one, incoming)
         one.late = not leg.offer
         one.line = self._domain.conversations.lines.open(uri, name, one.hear)
+        one.line.take = one.take
         self._lines.add(one)
         try:
             one.began(await start())
@@ -273,6 +274,7 @@ class SipCalls:
         """The device of a line that may ring; one that nobody rings is forgotten."""
         name = self._domain.conversations.name_of(uri) or uri.partition(":")[2]
         one.line = self._domain.conversations.lines.open(uri, name, one.hear)
+        one.line.take = one.take
         self._lines.add(one)
 
         async def forget(now: float) -> None:  # noqa: ARG001

@@ -8,6 +8,7 @@ to the other end of the other one, and its answer comes back.
 from collections.abc import Callable
 from typing import Protocol
 
+from mobility.domain.tones import Told, Tone
 from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
 
@@ -33,6 +34,8 @@ class Joined(Protocol):
     def answer_offer(self, description: str) -> None: ...
 
     def refuse_offer(self, status: int = 488) -> None: ...
+
+    def press(self, tone: Tone, told: Told) -> None: ...
 
     def hang_up(self, *reasons: str) -> None: ...
 
@@ -89,6 +92,13 @@ class CrossLeg:
         if asked is not None and asked._then is not None:
             asked._then = None
             asked.owner.disagreed(asked, status)
+
+    def press(self, tone: Tone, told: Told) -> None:
+        other = self.other
+        if self.is_over or other is None:
+            told(False)
+        else:
+            other.owner.pressed(other, tone, told)
 
     def hang_up(self, *reasons: str) -> None:  # noqa: ARG002  # there is no message to say it
         if self.is_over:

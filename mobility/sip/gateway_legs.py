@@ -15,6 +15,7 @@ import attrs
 
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Location, Order, TelephoneLeg
+from mobility.domain.tones import Told, Tone
 from mobility.media.held import silenced, silent_answer
 from mobility.sip.call_reasons import happening_of_status
 from mobility.sip.calling_leg import CallingLeg, Invitation
@@ -155,6 +156,12 @@ class GatewayLeg(PlacedLeg):
             self.leg.answer_offer(description.text)
         else:
             self.leg.refuse_offer()
+
+    def press(self, tone: Tone, told: Told) -> None:
+        if self._over:
+            told(False)
+        else:
+            self.leg.press(tone, told)
 
     def _reoffer(self, description: str | None, then: Callable[[str], None]) -> None:
         if not self._over:

@@ -8,6 +8,7 @@ INVITEs, `mobility.sip.calling_leg` sends them.
 
 from functools import partial
 
+from mobility.domain.tones import Told, Tone
 from mobility.media.held import continued, flows_alike
 from mobility.media.placeholder import agree
 from mobility.sip import session_timer
@@ -25,6 +26,7 @@ from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import LEG, Legged
 from mobility.sip.message import Request, Response
 from mobility.sip.mid_dialog import ends_call
+from mobility.sip.pressing import informed, press
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.reoffer import Path, Reoffer
 from mobility.sip.session_keeping import SessionKeeping
@@ -145,6 +147,10 @@ class Leg:
             incoming.respond(status)
             self._offer_next()
 
+    def press(self, tone: Tone, told: Told) -> None:
+        """Let the peer hear a key; `told` hears whether it has taken that."""
+        press(self, tone, told)
+
     def hang_up(self, *reasons: str) -> None:
         """End the leg, answered or not; `reasons` are values of Reason.  Once more does nothing."""
         raise NotImplementedError
@@ -169,10 +175,8 @@ class Leg:
                     raise SipRefusal(481)
                 self.dialog.refresh(request)
                 self.owner.referred(self, incoming)
-            case "INFO":  # no package of it is taken (RFC 6086); tones go with the media
-                if "Info-Package" in request.fields:
-                    raise SipRefusal(469, fields={"Recv-Info": [""]})
-                incoming.respond(200)
+            case "INFO":
+                informed(self, incoming)
             case "OPTIONS":
                 incoming.respond(200, [("Allow", self.core.allow), ("Supported", SUPPORTED)])
             case _:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from mobility.domain.tones import Told, Tone
 from mobility.sip.core import Incoming
 from mobility.sip.headers import Parametrised
 from mobility.sip.leg_states import Legged
@@ -71,6 +72,10 @@ class Owner(Protocol):
 
     def referred(self, leg: "Leg", incoming: Incoming) -> None:
         """REFER within the dialog: to be answered.  May raise SipRefusal and Malformed."""
+
+    def pressed(self, leg: object, tone: Tone, told: Told) -> None:
+        """The peer has pressed a key, and says so beside the media; `told` hears, once, whether
+        the other end has taken it."""
 
     def ended(self, leg: object, ending: Ending) -> None:
         """The leg is over, and it was not this end that ended it."""

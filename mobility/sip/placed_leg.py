@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening
+from mobility.domain.tones import Told, Tone
 from mobility.errors import PeerFault
 from mobility.media.offers import read_description
 from mobility.sip.calling_leg import CallingLeg
@@ -50,6 +51,10 @@ class PlacedLeg:
 
     def withdrawn(self, leg: object) -> None:
         """What is answered all the same is offered to the peer."""
+
+    def pressed(self, leg: object, tone: Tone, told: Told) -> None:  # noqa: ARG002
+        """Whoever is called presses keys: callers hear them with the media alone."""
+        told(False)
 
     def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
         self._ends(Happening.HUNG_UP)

@@ -5,6 +5,7 @@ from typing import Protocol
 import attrs
 from twisted.internet.defer import Deferred
 
+from mobility.domain.tones import Told, Tone
 from mobility.sip import session_bodies
 from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg
@@ -120,6 +121,10 @@ class Session:
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)
+
+    def pressed(self, leg: object, tone: Tone, told: Told) -> None:  # noqa: ARG002
+        """There is nothing to hear."""
+        told(False)
 
     def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
         self.keeper.left(self)

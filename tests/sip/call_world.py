@@ -119,7 +119,9 @@ class Telephone(Peer):
         self.come(invite)
         return invite
 
-    def within(self, method: str, *lines: str, body: str = "", number: int = 0) -> Request:
+    def within(
+        self, method: str, *lines: str, body: str = "", number: int = 0, kind: str = SDP
+    ) -> Request:
         """Send a request within the dialog of the latest call of this telephone's."""
         invite, answer = self.invite, self.answers
         assert invite is not None
@@ -143,7 +145,7 @@ class Telephone(Peer):
             )
         )
         if body:
-            made.set("Content-Type", SDP)
+            made.set("Content-Type", kind)
             made.body = body.encode()
         self.come(made)
         return made
@@ -178,9 +180,9 @@ class Telephone(Peer):
         self.come(response)
         return response
 
-    def sends(self, method: str, *lines: str, body: str = "") -> Request:
+    def sends(self, method: str, *lines: str, body: str = "", kind: str = SDP) -> Request:
         """Send a request within the dialog of the latest INVITE that came."""
-        return self.sends_within(self.last("INVITE"), method, *lines, body=body)
+        return self.sends_within(self.last("INVITE"), method, *lines, body=body, kind=kind)
 
     def sends_within(
         self,
