@@ -36,6 +36,7 @@ class ClockedFrontEnd(FrontEndProcess):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.socket = directory / "clock"
+        self.phones = self.listen_for_phones("tcp")
         elsewhere = f"https://127.0.0.1:{self.port(4443)}/"
         secret = self.directory / RELAY_SECRET
         secret.write_text("a secret of the tests")

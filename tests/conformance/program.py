@@ -46,6 +46,7 @@ async def judge_own(only: str = "") -> Record:
                 record,
                 ours=True,
                 operate=front_end.operate,
+                phones=front_end.phones,
             )
             await play(theatre, only)
             await wire.hang_up()

@@ -10,6 +10,8 @@ from tests.conformance.record import Record
 from tests.conformance.shown import Form, Shown
 from tests.conformance.signin import Account, Discovery, Session
 from tests.conformance.wire import Wire
+from tests.interop.child import free_port
+from tests.interop.scripted_phone import ScriptedPhone
 
 
 @attrs.define
@@ -27,6 +29,8 @@ class Theatre:
     record: Record
     ours: bool = False
     operate: Callable[..., Awaitable[str]] | None = None
+    phones: int = 0
+    """The port at which users' SIP phones register over TCP, 0 for none."""
     sessions: dict[tuple[Form, str], Session] = attrs.Factory(dict)
 
 
@@ -39,6 +43,7 @@ class Stage:
         self.record = theatre.record
         self.clock = theatre.clock
         self._people: list[Person] = []
+        self._phones: list[ScriptedPhone] = []
 
     @property
     def accounts(self) -> list[Account]:
@@ -83,6 +88,16 @@ class Stage:
         self._people.append(person)
         return person
 
+    async def phone(self, number: int) -> ScriptedPhone:
+        """A SIP phone of the user of this number, who has no application; it has registered."""
+        if not self.theatre.phones:
+            raise Unplayable("needs a listener for SIP phones")
+        name = self.accounts[number].address.partition("@")[0]
+        phone = ScriptedPhone(name, self.theatre.phones, free_port())
+        await phone.register()
+        self._phones.append(phone)
+        return phone
+
     async def operate(self, *arguments: str, text: str = "") -> str:
         """Do what an operator does, with a `mobility` command and its input; what it prints."""
         if self.theatre.operate is None:
@@ -107,6 +122,8 @@ class Stage:
         """Everybody leaves."""
         for person in self._people:
             await person.leave()
+        for phone in self._phones:
+            await phone.sign_out()
 
 
 @attrs.frozen

@@ -13,6 +13,9 @@ from twisted.internet.task import deferLater
 from tests.interop.child import RETRY_S
 from tests.interop.front_end_process import PASSWORD
 
+WAIT_S = 120.0
+"""How long a message is waited for."""
+
 
 class Heard:
     """A message that came: its first line, header fields by their names in lower case, and body."""
@@ -88,8 +91,10 @@ class ScriptedPhone:
         return await self._next(lambda one: one.method == method)
 
     async def _next(self, wanted: Callable[[Heard], bool]) -> Heard:
-        connection = self._connection
+        connection, until = self._connection, reactor.seconds() + WAIT_S
         while not (found := [one for one in connection.heard if wanted(one)]):
+            if reactor.seconds() > until:
+                raise RuntimeError(f"waited in vain, and heard {self.unheard}")
             await deferLater(reactor, RETRY_S)
         connection.heard.remove(found[0])
         return found[0]
@@ -100,7 +105,13 @@ class ScriptedPhone:
         refused = await self._register()
         return await self._register(self._credentials(refused))
 
-    async def _register(self, *lines: str) -> Heard:
+    async def sign_out(self) -> None:
+        """Register no more."""
+        refused = await self._register(expires_s=0)
+        await self._register(self._credentials(refused), expires_s=0)
+        self.sleep()
+
+    async def _register(self, *lines: str, expires_s: int = 600) -> Heard:
         self._number += 1
         number = self._number
         text = "\r\n".join(
@@ -112,7 +123,7 @@ class ScriptedPhone:
                 f"Call-ID: {self._call_id}",
                 f"CSeq: {number} REGISTER",
                 f"Contact: {self._contact}",
-                "Expires: 600",
+                f"Expires: {expires_s}",
                 "Max-Forwards: 70",
                 *lines,
                 "Content-Length: 0",
@@ -137,6 +148,25 @@ class ScriptedPhone:
             f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, '
             f'cnonce="{cnonce}"'
         )
+
+    def refer(self, invite: Heard, to_uri: str) -> None:
+        """Send who has called on to somebody else (RFC 3515)."""
+        self._number += 1
+        text = "\r\n".join(
+            (
+                f"REFER {invite['contact'].partition('<')[2].partition('>')[0]} SIP/2.0",
+                f"Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK{secrets.token_hex(8)};rport",
+                f"From: {invite['to']};tag={self.tag}",
+                f"To: {invite['from']}",
+                f"Call-ID: {invite['call-id']}",
+                f"CSeq: {self._number} REFER",
+                f"Contact: {self._contact}",
+                f"Refer-To: <{to_uri}>",
+                "Max-Forwards: 70",
+                "Content-Length: 0",
+            )
+        )
+        self._connection.transport.write(f"{text}\r\n\r\n".encode())
 
     def answer(self, asked: Heard, status: int, reason: str, body: str = "") -> None:
         """Answer a request."""

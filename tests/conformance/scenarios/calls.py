@@ -332,6 +332,23 @@ async def relays(stage: Stage) -> None:
         await alice.get(relay)
 
 
+async def transferred(stage: Stage) -> None:
+    """Carol's phone sends Alice on to Bob, who is told who did."""
+    alice, bob = await stage.people(2, *MODALITIES)
+    phone = await stage.phone(2)
+    values = {"to": stage.accounts[2].uri, "operationId": "transferred"}
+    await alice.post(alice.part("communication"), "startAudio", values, offer("audio"))
+    invite = await phone.hears("INVITE")
+    phone.answer(invite, 200, "OK", sdp("audio"))
+    await phone.hears("ACK")
+    await alice.hears("completed", "audioVideoInvitation", operationId="transferred")
+    phone.refer(invite, bob.uri)
+    ringing = await bob.hears("started", "audioVideoInvitation", direction="Incoming")
+    await bob.get(embedded(ringing), "transferredBy")
+    await describe(bob, embedded(ringing), "acceptWithAnswer", "audio")
+    await bob.hears("completed", "audioVideoInvitation", state="Connected")
+
+
 SCENARIOS = (
     Scenario("calls: a call", conversation),
     Scenario("calls: audio alone and video alone", kinds),
@@ -343,6 +360,7 @@ SCENARIOS = (
     Scenario("calls: taken up again", again),
     Scenario("calls: for a delegator", on_behalf),
     Scenario("calls: sent on", sent_on),
+    Scenario("calls: transferred", transferred, ours_only=True),
     Scenario("calls: reported on", reported),
     Scenario("calls: media relays", relays),
 )
