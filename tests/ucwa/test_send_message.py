@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from mobility.testing import MemoryResponse
 from mobility.ucwa.messaging import MAX_MESSAGE_BYTES, MAX_OPERATION_ID
-from tests.ucwa.service import Told, UcwaTestCase, converted, uri
+from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
 
 
 def text_of(event: Told) -> str:
@@ -343,3 +343,43 @@ class FailedDeliveryTests(ConnectedTestCase):
         self.assertNotIn("failedDeliveryParticipant", shown["_links"])
         read = await self.bob.document(converted(sent, self.alice, self.bob))
         self.assertNotIn("status", read)
+
+    async def test_one_of_three(self) -> None:
+        """Of three in a conference one signs out: a message that comes before the conference knows
+        reaches the other one, and fails for that one alone.
+
+        Who signs out leaves the earlier conversation first.
+        """
+        carol = await self.service.sign_in("carol")
+        body = {"to": carol.uri, "operationId": "earlier", "subject": ""}
+        await self.alice.post("communication/messagingInvitations", body)
+        (asked,) = [one for one in await carol.events() if one.rel == "messagingInvitation"]
+        await carol.post(asked.resource["_links"]["accept"]["href"])
+        conference = await self.conference(self.alice, self.bob, carol)
+        for client in (self.alice, self.bob):
+            await client.events()
+        ending = carol.delete()
+        sent = self.accepted(await self.alice.send(f"{conference}/messaging", "Still there?"), 201)
+        self.assertEqual((await ending).status, 204)
+        event = next(one for one in await self.alice.events() if one.rel == "message")
+        self.assertEqual((event.type, event.status), ("completed", "Failure"))
+        missing = {"href": f"{conference}/participants/carol@example.test", "title": "Carol Çelik"}
+        for shown in (event.resource, await self.alice.document(sent)):
+            self.assertEqual(shown["status"], "Failed")
+            self.assertEqual(shown["_links"]["failedDeliveryParticipant"], [missing])
+        heard = [one for one in await self.bob.events() if one.rel == "message"]
+        self.assertEqual([one.resource["direction"] for one in heard], ["Incoming"])
+        self.assertNotIn("failedDeliveryParticipant", heard[0].resource["_links"])
+
+    async def conference(self, *clients: Client) -> str:
+        """They all write in a meeting of the first one; its conversation there."""
+        made = await clients[0].post("onlineMeetings/myOnlineMeetings", {"subject": "Plans"})
+        body = {"onlineMeetingUri": made.json()["onlineMeetingUri"]}
+        for client in clients:
+            joining = "communication/onlineMeetingInvitations"
+            self.accepted(await client.post(joining, body), 201)
+            *_, added = [one for one in await client.events() if one.rel == "conversation"]
+            links = (await client.document(f"{added.href}/messaging"))["_links"]
+            await client.post(links["addMessaging"]["href"], {"operationId": "1"})
+            own = added.href
+        return converted(own, clients[-1], clients[0])
