@@ -52,7 +52,9 @@ def meeting_page(door: Door) -> bytes:
         f'<h1 dir="auto">{escape(name)}</h1>{organizer}'
         f'<a class="button" href="{escape(door.account_href)}">Join with your account</a>'
         '<p class="soft">Opens the client on this device that you are signed in with.</p>'
-        f"{guest}{_phones(door.conference_id, door.numbers)}{_coordinates(door)}",
+        f'{guest}<p class="soft">If nothing happens, there is no client on this device that opens '
+        "meetings.</p>"
+        f"{_phones(door.conference_id, door.numbers)}{_coordinates(door)}",
     )
 
 

@@ -30,6 +30,9 @@ ROOT_PATH = "/Autodiscover/AutodiscoverService.svc/root"
 APPLICATIONS_PATH = "/ucwa/oauth/v1/applications"
 """Where the two are that a client needs next; its discovery tells it the same."""
 
+APPENDED = "/.,;:!?)]}>'\" \u00a0"
+"""What programs take for a part of an address that a sentence ends with."""
+
 RANGES = 32
 """Media ranges of an Accept header that are looked at; browsers send about eight."""
 
@@ -71,7 +74,7 @@ class Doors:
         if not request.site.secure:
             return self._moved(request)
         form = form_of(request.headers.get("accept", ""))
-        key = request.path_parameters["meeting"]
+        key = request.path_parameters["meeting"].rstrip(APPENDED)
         wait_s = self._keys.wait_s(key, request)
         if wait_s > 0:
             return _busy(form, retry_after_s(wait_s))
@@ -84,9 +87,15 @@ class Doors:
         write = {Form.PAGE: page.meeting_page, Form.JSON: documents.json, Form.XML: documents.xml}
         return _answer(200, form, write[form](door))
 
+    def cut(self, request: Request) -> Response:
+        """404 for an address of which the end is missing, as it comes out of a wrapped line."""
+        if not request.site.secure:
+            return self._moved(request)
+        return _gone(form_of(request.headers.get("accept", "")))
+
     def _moved(self, request: Request) -> Response:
         """308 to the same place over TLS, whether there is such a meeting or not."""
-        named = (request.path_parameters[name] for name in ("organizer", "meeting"))
+        named = (request.path_parameters.get(name, "") for name in ("organizer", "meeting"))
         place = "/".join(quote(name, safe="") for name in named)
         secure = self._join_url.startswith("https:")
         start = self._join_url if secure else self._web.external_url + PATH
@@ -122,9 +131,13 @@ class Doors:
 
 
 def routes(doors: Doors) -> list[Route]:
-    """The one route of join URLs."""
-    path = f"{PATH}/{{organizer}}/{{meeting}}"
-    return [Route("meet", "GET", path, doors.get, Authorisation.OWN, plain=True)]
+    """The route of join URLs, and those of the beginning of one."""
+    one = f"{PATH}/{{organizer}}"
+    return [
+        Route("meet", "GET", f"{one}/{{meeting}}", doors.get, Authorisation.OWN, plain=True),
+        Route("meet.cut", "GET", one, doors.cut, Authorisation.OWN, plain=True),
+        Route("meet.cut", "GET", PATH, doors.cut, Authorisation.OWN, plain=True),
+    ]
 
 
 def form_of(accept: str) -> Form:

@@ -108,6 +108,21 @@ class JoinUrlTests(UcwaTestCase):
         self.clock.advance(8 * 3600)
         self.assertEqual((await self.knock(path)).status, 404)
 
+    async def test_end_of_a_sentence(self) -> None:
+        """What a mail program takes into the address from the text around it does no harm."""
+        path = await self.scheduled()
+        for end in (".", ",", ")", "%3E", "%20", "%22.", "/"):
+            self.assertEqual((await self.knock(path + end)).status, 200, end)
+
+    async def test_cut_off(self) -> None:
+        """An address that ends too early gets the page that says so, and programs an error."""
+        path = await self.scheduled()
+        organizer = path.rpartition("/")[0]
+        for start in (organizer, f"{organizer}/", "/meet", "/meet/"):
+            response = await self.knock(start)
+            self.assertEqual((response.status, b"incomplete" in response.body), (404, True), start)
+            self.assertEqual((await self.knock(start, JSON)).json()["code"], "NotFound")
+
     async def test_plain_http(self) -> None:
         """Over plain HTTP a browser is sent to TLS, for a meeting that exists as for any other."""
         path = await self.scheduled()
