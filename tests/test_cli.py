@@ -518,6 +518,11 @@ class RunningTests(UserTestCase):
         self.assertTrue(status["ready"])
         self.assertEqual((3, __version__), (status["users"], status["version"]))
         self.assertEqual(5, len(status["listeners"]))
+        shown = command("status", "--config", str(self.front_end.config)).stdout.splitlines()
+        for kind in ("listeners", "sip_listeners"):
+            for name, address in status[kind].items():
+                self.assertIn(f"{name}: {address}", shown)
+        self.assertIn(f"sip-primary: 127.0.0.1:{self.front_end.port(5089)}", shown)
 
     async def test_other_certificate(self) -> None:
         """A listener with another certificate than the file's is not told the secret."""

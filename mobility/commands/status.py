@@ -33,7 +33,11 @@ def status(config: Config, as_json: bool) -> int:
         ),
         *_directory(content.get("directory")),
         _mcx(content["mcx"]),
-        *(f"{name}: {address or 'closed'}" for name, address in content["listeners"].items()),
+        *(
+            f"{name}: {address or 'closed'}"
+            for kind in ("listeners", "sip_listeners")
+            for name, address in content[kind].items()
+        ),
         *(f"{one['route']}: {one['peer']} is {one['state']}" for one in content["sip_peers"]),
     ]
     show(content, "\n".join(lines), as_json=as_json)
