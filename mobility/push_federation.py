@@ -30,7 +30,7 @@ from mobility.reactor import IReactor
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Entropy, Pool
-from mobility.sip.locating import DnsLocator, Service, in_order, system_records
+from mobility.sip.locating import DnsLocator, Service, Silence, in_order, system_records
 from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.questions import Question, Questions, Unanswered
 from mobility.sip.refusal import SipRefusal
@@ -46,7 +46,7 @@ NOT_FEDERATED = "it is not configured and does not appear to belong to a federat
 
 
 class Services(Protocol):
-    """The SRV records of a name, none where there are none (`mobility.sip.locating.Records`)."""
+    """The SRV records of a name (`mobility.sip.locating.Records`).  Raises Silence."""
 
     def services(self, name: str) -> Awaitable[Sequence[Service]]: ...
 
@@ -94,7 +94,10 @@ class Federation:
     async def _partner(self, around: Surroundings) -> list[Target]:
         """What the DNS says, as far as it is to be believed."""
         name = FEDERATION + self._domain
-        found = in_order(await around.records.services(name), around.entropy)
+        try:
+            found = in_order(await around.records.services(name), around.entropy)
+        except Silence as error:
+            raise HopFailed(PARTNER, f"no name server answers for {name}", 504) from error
         if not found:
             raise HopFailed(PARTNER, f"there is no {name}", 504)
         proxies = {one.proxy.lower() for one in self._topology.providers if one.proxy}

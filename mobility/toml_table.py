@@ -1,5 +1,6 @@
 """Reading one table of a TOML file so that every fault names file, dotted key, value and rule."""
 
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,9 @@ T = TypeVar("T")
 
 _RANGE = "range"
 _CHOICES = "choices"
+_INDEX = re.compile(r"\[\d+\]")
+"""Which table of an array is meant, in a dotted key; the file itself has no such thing."""
+
 _SHOWN_CHARACTERS = 80
 """How much of a wrong value a message quotes."""
 
@@ -120,7 +124,7 @@ class Table:
         self._known.append(name)
         value = self._values.get(name, {})
         if not isinstance(value, dict):
-            raise self.fault(name, f"must be a table, [{self.dotted(name)}]")
+            raise self.fault(name, f"must be a table, [{_written(self.dotted(name))}]")
         return Table(self.file, value, self.dotted(name))
 
     def tables(self, name: str) -> list["Table"]:
@@ -128,7 +132,8 @@ class Table:
         self._known.append(name)
         value = self._values.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.fault(name, f"must be an array of tables, [[{self.dotted(name)}]]")
+            written = _written(self.dotted(name))
+            raise self.fault(name, f"must be an array of tables, [[{written}]]")
         return [
             Table(self.file, item, f"{self.dotted(name)}[{number}]")
             for number, item in enumerate(value)
@@ -173,3 +178,8 @@ class Table:
                 raise OperatorFault(
                     str(self.file), f"is not a key this program knows{hint}", self.dotted(name)
                 )
+
+
+def _written(dotted: str) -> str:
+    """A dotted key as the file has it."""
+    return _INDEX.sub("", dotted)

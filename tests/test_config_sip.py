@@ -80,6 +80,13 @@ class SipConfigTests(ConfigTestCase):
             [("one.partner.test", 5071, "tls", 0), ("192.0.2.1", 0, "udp", 1)],
         )
 
+    def test_target_that_is_no_table(self) -> None:
+        """What is said of a table within a table can be written so."""
+        text = ROUTE.partition("[[sip.route.target")[0]
+        fault = self.fault(f'{GOOD}{text}target = "one.partner.test"\n')
+        self.assertEqual("sip.route[0].target", fault.key)
+        self.assertIn("an array of tables, [[sip.route.target]]", fault.rule)
+
     def test_accounts(self) -> None:
         """A route names its account, whose password is in a file that others cannot read."""
         text = ROUTE.replace('name = "partner"', 'name = "partner"\naccount = "trunk"')

@@ -35,6 +35,7 @@ from collections.abc import Callable, Sequence, Set
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from mobility.events import Catalogue, EventLog
 from mobility.sip.accounts import Accounts, credentials_of
@@ -186,7 +187,12 @@ class Client:
 
     def _begin(self, sending: Sending, request: Request, ways: Sequence[Way]) -> None:
         trying = Deferred.fromCoroutine(self._try(sending, request, list(ways[:MAX_WAYS])))
-        trying.addErrback(lambda failure: self._log.failure("sip.failed", failure, method="send"))
+        trying.addErrback(self._failed, sending)
+
+    def _failed(self, failure: Failure, sending: Sending) -> None:
+        """A fault of ours: it is told, and whoever waits for an answer gets one."""
+        self._log.failure("sip.failed", failure, method="send")
+        sending.finish(sending.made(500))
 
     def redirected(self, sending: Sending, response: Response) -> bool:
         """Whether a request that was answered so is sent on to another URI."""

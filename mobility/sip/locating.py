@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any, Protocol, cast
 
 import attrs
+from twisted.internet import defer
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -41,6 +42,10 @@ SRV = {"TLS": "_sips._tcp.", "TCP": "_sip._tcp.", "UDP": "_sip._udp."}
 
 class Unreachable(Exception):
     """Nobody can be asked: no address, no connection, or none that proves who it is."""
+
+
+class Silence(Exception):
+    """No name server has said anything of a name."""
 
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
@@ -125,12 +130,15 @@ class DnsLocator:
         if target.port is not None:
             return await self._by_address(target, target.transport or self._plain)
         found: list[Hop] = []
-        for transport, name in await self._names(target):
-            for service in in_order(await self._records.services(name), self._entropy):
-                found += [
-                    Hop(transport, address, service.port, target.name, target.gateway)
-                    for address in await self._records.addresses(service.host)
-                ]
+        try:
+            for transport, name in await self._names(target):
+                for service in in_order(await self._records.services(name), self._entropy):
+                    found += [
+                        Hop(transport, address, service.port, target.name, target.gateway)
+                        for address in await self._records.addresses(service.host)
+                    ]
+        except Silence:
+            pass  # further questions would take as long, and tell as little
         if found:
             return found
         return await self._by_address(target, target.transport or self._plain)
@@ -167,7 +175,8 @@ class DnsRecords:
     """Records from name servers, kept as long as they say, and not longer than `MAX_KEPT_S`.
 
     Addresses come from the system's resolver where there is one, so that its other sources count
-    too.  `resolver` makes what asks the servers when it is asked first.
+    too.  `resolver` makes what asks the servers when it is asked first.  Each question raises
+    Silence when none of them answers.
     """
 
     TIMEOUTS_S = (1, 2, 3)
@@ -232,8 +241,8 @@ class DnsRecords:
             answers, _, _ = await getattr(self._resolver, kind)(name, self.TIMEOUTS_S)
         except (DomainError, AuthoritativeDomainError, ResolverError):
             answers = []  # no such name, or no such record
-        except (DNSQueryTimeoutError, OSError):
-            return []  # nobody who knows; to be asked again
+        except (DNSQueryTimeoutError, defer.TimeoutError, OSError) as error:
+            raise Silence(name) from error  # and nothing is kept: to be asked again
         answers = answers[:MAX_RECORDS]
         kept_s = min([one.ttl for one in answers], default=self.NOTHING_KEPT_S)
         while len(self._kept) >= self.MAX_NAMES:
@@ -284,7 +293,10 @@ async def addresses(lookup: Lookup, host: str) -> Sequence[str]:
     literal = host.strip("[]")
     if is_address(literal):
         return [literal]
-    found = await lookup(host.rstrip("."))
+    try:
+        found = await lookup(host.rstrip("."))
+    except Silence as error:
+        raise Unreachable(f"no name server answers for {host}") from error
     if not found:
         raise Unreachable(f"{host} has no address")
     return found

@@ -16,7 +16,7 @@ from mobility.push.message_house import HopFailed, MessageClearingHouse
 from mobility.push.wire import Verdict
 from mobility.push.wire_sip import MEDIA_TYPE, MESSAGE_BYTES
 from mobility.push_federation import Federation, Surroundings, around_nobody
-from mobility.sip.locating import Service
+from mobility.sip.locating import Service, Silence
 from mobility.sip.questions import Question, Unanswered
 from mobility.sip.routing import Target
 from mobility.sip.server import ConnectionTable
@@ -38,8 +38,11 @@ class MemoryServices:
 
     def __init__(self) -> None:
         self.found: dict[str, list[Service]] = {}
+        self.silent = False
 
     async def services(self, name: str) -> list[Service]:
+        if self.silent:
+            raise Silence(name)
         return self.found.get(name, [])
 
 
@@ -236,6 +239,11 @@ class RefusedTests(MessagesCase):
         self.assertEqual(failed.hop, "SRV")
         name = f"_sipfederationtls._tcp.{DOMAIN}"
         self.assertIn(name, failed.reason)
+        self.records.silent = True
+        failed = await self.refusal(self.house_as(ORGANISATION, self.topology(edge=own)))
+        self.assertEqual(failed.hop, "SRV")
+        self.assertIn(f"no name server answers for {name}", failed.reason)
+        self.records.silent = False
         self.records.found[name] = [Service(0, 0, self.sip_port, "localhost")]
         failed = await self.refusal(self.house_as(ORGANISATION, self.topology(edge=own)))
         self.assertEqual(failed.hop, "hosting provider")

@@ -113,6 +113,14 @@ class SendTests(ClientTestCase):
         self.assertEqual(self.statuses, [503])
         self.assertTrue(sending.local)
 
+    def test_fault(self) -> None:
+        """A fault of ours is told in the log, and answered: nobody waits for ever."""
+        self.places.waiting = Deferred()
+        self.send("MESSAGE", Target("there"))
+        self.places.waiting.errback(RuntimeError("a fault"))
+        self.assertEqual(self.statuses, [500])
+        self.assertEqual(len(self.log.named("sip.failed")), 1)
+
     def test_last_refusal(self) -> None:
         """A 503 of the last target is its answer."""
         peer = self.peer()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorUDP
+from twisted.internet.protocol import DatagramProtocol
 from twisted.names import dns
 from twisted.names.authority import FileAuthority
 from twisted.names.client import Resolver
@@ -20,6 +21,7 @@ from mobility.sip.locating import (
     DnsRecords,
     Pointer,
     Service,
+    Silence,
     Unreachable,
     in_order,
     weighted,
@@ -174,6 +176,33 @@ class DnsTests(TestCase):
         hops = await locator.hops(Target("a.test"))
         self.assertEqual([hop.address for hop in hops], ["192.0.2.1", "2001:db8::1"])
         self.assertEqual({hop.port for hop in hops}, {5071})
+
+    async def test_silence(self) -> None:
+        """Where no name server answers nobody waits for more than one question, nothing of it is
+        kept, and there are no hops."""
+        asked: list[bytes] = []
+
+        class Silent(DatagramProtocol):
+            noisy = False
+
+            def datagramReceived(self, datagram: bytes, addr: object) -> None:
+                asked.append(datagram)
+
+        class Hasty(DnsRecords):
+            TIMEOUTS_S = (1,)  # type: ignore[assignment]  # fewer than it has
+
+        protocol = Silent()
+        port = cast(IReactorUDP, reactor).listenUDP(0, protocol, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        servers = [("127.0.0.1", port.getHost().port)]
+        records = Hasty(lambda: Resolver(None, servers, reactor=reactor), None, lambda: 0.0)
+        for question in (records.pointers, records.services, records.addresses):
+            with self.assertRaises(Silence):
+                await question("a.test")
+        asked.clear()
+        with self.assertRaisesRegex(Unreachable, "no name server answers"):
+            await DnsLocator(records, ALL, zeros).hops(Target("a.test"))
+        self.assertEqual(2, len(asked))
 
     async def test_nothing(self) -> None:
         """A name that is not there has no records."""
