@@ -135,8 +135,8 @@ def routes(doors: Doors) -> list[Route]:
     one = f"{PATH}/{{organizer}}"
     return [
         Route("meet", "GET", f"{one}/{{meeting}}", doors.get, Authorisation.OWN, plain=True),
-        Route("meet.cut", "GET", one, doors.cut, Authorisation.OWN, plain=True),
-        Route("meet.cut", "GET", PATH, doors.cut, Authorisation.OWN, plain=True),
+        Route("meet", "GET", one, doors.cut, Authorisation.OWN, plain=True),
+        Route("meet", "GET", PATH, doors.cut, Authorisation.OWN, plain=True),
     ]
 
 
