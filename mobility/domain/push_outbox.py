@@ -83,7 +83,7 @@ class PushOutbox:
         self.settings = settings
         self._hops = hops
         self._shelf = Shelf()
-        self.changed: Callable[[], None] = _nobody
+        self.changed: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
 
     def load(self, notices: list[PushNotice]) -> None:
@@ -198,6 +198,11 @@ class PushOutbox:
         for kept in self._shelf.of_user(uri):
             if kept.notice.subscription_id == subscription_id:
                 self._end(draft, kept, "device gone")
+
+    def look_again(self, device: PushSubscription, now: float) -> None:
+        """The quiet hours of a device may be others now."""
+        self._shelf.look_again(device.user_uri, device.id, now)
+        self.changed()
 
     # What the sending side does
 
@@ -491,7 +496,3 @@ def _frugal(notice: PushNotice) -> PushNotice:
         rule=intern(notice.rule),
         conversation_id=cause if notice.conversation_id == cause else notice.conversation_id,
     )
-
-
-def _nobody() -> None:
-    """Nothing is sent."""

@@ -88,6 +88,13 @@ class Shelf:
         kept.at = at
         heapq.heappush(self._heaps[rank(kept.notice.kind)], (at, next(self._order), kept))
 
+    def look_again(self, uri: str, subscription_id: str, now: float) -> None:
+        """Look now at what waits for a device and was never tried: it need not wait any more."""
+        for kept in self.of_user(uri):
+            idle = kept.notice.state == WAITING and not (kept.taken or kept.attempts)
+            if idle and kept.notice.subscription_id == subscription_id:
+                self.schedule(kept, now)
+
     def set_back(self, seconds: float, now: float) -> None:
         """The clock was set back: what was to be looked at long from `now` comes so much sooner.
 

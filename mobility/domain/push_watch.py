@@ -54,6 +54,7 @@ class PushWatch:
             ReadMark: self._read_mark,
             ConversationLog: self._log,
             VoicemailCount: self._voicemail,
+            PushSubscription: self._device,
         }
 
     def plan(self, unit: Unit, now: float) -> Draft | None:
@@ -177,6 +178,10 @@ class PushWatch:
         elif counted.unread > self.voicemails(uri).unread:
             entries = self._entries_of(draft, uri)
             self._wake(draft, uri, VOICEMAIL, VOICEMAILS, entries, slowly=True)
+
+    def _device(self, draft: Draft, device: PushSubscription) -> None:
+        """A device is renewed, perhaps with other quiet hours."""
+        draft.effects.append(partial(self._outbox.look_again, device, draft.now))
 
     # What calms
 

@@ -67,6 +67,11 @@ class PushTests(UcwaTestCase):
         await self.bob.events()
         return links[-1], converted(links[-1], self.alice, self.bob)
 
+    async def prefer(self, preferences: dict[str, str]) -> None:
+        """Bob's phone wants to be woken otherwise."""
+        changed = await self.bob.request("PUT", self.subscription, preferences)
+        self.assertEqual(changed.status, 200)
+
     async def sleep(self) -> None:
         """Bob's phone goes to sleep: nothing was heard of it for a while."""
         await self.pass_time(20)
@@ -159,6 +164,21 @@ class PushTests(UcwaTestCase):
         await parked
         await self.pass_time(10)
         self.assertEqual(self.house.taken, [])
+
+    async def test_quiet_hours_change(self) -> None:
+        """What waits for the end of quiet hours goes once the device has none any more."""
+        quiet = {"quietFrom": "00:00", "quietUntil": "23:59", "timeZone": "UTC"}
+        await self.prefer(quiet)
+        messaging, _ = await self.talk()
+        await self.sleep()
+        await self.alice.send(messaging, "Good night")
+        await self.pass_time(20)
+        await self.prefer({"deviceName": "x"})
+        await self.pass_time(20)
+        self.assertEqual(self.house.taken, [])
+        loud = {"quietFrom": "", "quietUntil": ""}
+        await self.prefer(loud)
+        await self.notified("message", "Good night")
 
     async def test_switched_off(self) -> None:
         """With its platform's switch off a device is not woken."""
