@@ -157,7 +157,7 @@ class CallingLeg(Leg):
 
     def reoffer(self, description: str | None) -> None:
         """Offer anew; before the 2xx in the early dialog whose media were told last."""
-        if description is None or self.state not in ("Calling", "Proceeding"):
+        if description is None or not self.calls:
             super().reoffer(description)
         elif (early := self._latest) is None or not early.may_offer:
             self.owner.disagreed(self, 488)
@@ -167,15 +167,22 @@ class CallingLeg(Leg):
             early.offer(description, self._answered_early)
 
     def take_back(self) -> bool:
-        if self._waiting is None:
-            return super().take_back()
-        self._waiting = None
-        return True
+        if self._waiting is not None:
+            self._waiting = None
+            return True
+        if self._latest is not None and self._latest.take_back():
+            return True
+        return super().take_back()
+
+    @property
+    def calls(self) -> bool:
+        """Whether the INVITE is not answered for good."""
+        return self.state in ("Calling", "Proceeding")
 
     def _answered_early(self, status: int, answer: str) -> None:
         """An offer before the 2xx was answered, perhaps after it."""
         if answer:
-            if self.state not in ("Calling", "Proceeding"):
+            if not self.calls:
                 self.remote = answer
             self.owner.agreed(self, answer)
         else:

@@ -6,8 +6,8 @@ that is there, or a target) until one answers:
 
 - Each try is a transaction of its own, with all its timers and, over UDP, its retransmissions.  The
   next way is tried on 503, unless it leads to the same place, on a transport error, and when
-  nothing was heard for `ATTEMPT_S` while there is a next one.  If all are in vain a 503 that was
-  heard is the answer.
+  nothing was heard for `ATTEMPT_S` while there is a next one, but for INVITE and UPDATE within
+  dialogs.  If all are in vain a 503 that was heard is the answer.
 - `on_response` is called with each provisional response but 100, and with the final one.  Where
   there is none it is called with one made here: 408 for silence, 503 where nobody could be
   reached (RFC 3261 section 8.1.3.1), 487 for what was cancelled first; it was not `heard`, and
@@ -264,6 +264,7 @@ class Client:
                     break
                 if flow is not None:
                     more = place + 1 < len(hops) or number + 1 < len(ways)
+                    more = more and not _has_one_answer(request)
                     done: Deferred[Response | None] = Deferred()
                     self._attempt(sending, request, flow, done.callback, more=more)
                     answer = await done
@@ -386,6 +387,13 @@ def _is_at(hop: Hop | Flow, sources: Set[tuple[str, int]], request: Request) -> 
 
 def _via(flow: Flow, branch: str) -> str:
     return f"SIP/2.0/{flow.transport} {sent_by(flow)};branch={branch};rport"
+
+
+def _has_one_answer(request: Request) -> bool:
+    """Whether a request must not be tried again while one that was sent may be answered: one that
+    offers within a dialog, where the next try has the same number, and what is given up is not
+    undone without the call."""
+    return request.method in ("INVITE", "UPDATE") and "tag" in request.to.parameters
 
 
 def _size(request: Request) -> int:

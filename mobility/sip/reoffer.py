@@ -101,6 +101,25 @@ class Offering(Protocol):
         """It does not know the dialog any more, or does not answer."""
 
 
+class Glaring(Protocol):
+    """A leg whose offers may cross others."""
+
+    def glare_s(self) -> float:
+        """How long to wait after 491."""
+        ...
+
+
+def again_after(response: Response, leg: Glaring) -> float | None:
+    """In how many seconds a new offer that was refused so is made again, None where it is not (RFC
+    3261 section 14, RFC 3311 section 5)."""
+    if response.status == 491:
+        return leg.glare_s()
+    wait_s = retry_after(response) if response.status >= 300 else None
+    if wait_s is None or wait_s > MAX_WAIT_S:
+        return None
+    return max(wait_s, LEAST_WAIT_S)
+
+
 class Reoffer:
     """A re-INVITE of ours, until it is answered for good."""
 
@@ -162,18 +181,14 @@ class Reoffer:
 
     def _again_s(self, response: Response) -> float | None:
         """In how many seconds it is sent again after a refusal, None where it is not."""
-        leg = self._leg
-        if response.status == 491:
-            return leg.glare_s()
         if response.status == 422:
             try:
-                return 0.0 if leg.keeping.lengthen(response) else None
+                return 0.0 if self._leg.keeping.lengthen(response) else None
             except Malformed:
                 return None
-        wait_s = None if self.refreshes else retry_after(response)
-        if wait_s is None or wait_s > MAX_WAIT_S:
+        if self.refreshes and response.status != 491:
             return None
-        return max(wait_s, LEAST_WAIT_S)
+        return again_after(response, self._leg)
 
     def acknowledge(self, answer: str = "") -> None:
         """Send the ACK."""

@@ -152,6 +152,17 @@ class SendTests(ClientTestCase):
         busy.answer(503)
         self.assertEqual(busy.methods.count("UPDATE"), 1)
 
+    def test_slow_answer(self) -> None:
+        """A re-INVITE waits for its answer, however long that takes, and is not sent twice."""
+        slow, other = self.peer(), self.peer("b")
+        again = self.made("INVITE")
+        again.set("To", "<sip:them@a>;tag=1")
+        ways = cast(Sequence[Flow | Target], [slow, Target("b")])
+        self.client.send(again, ways, self.responses.append)
+        self.clock.advance(LIFETIME_S - 1)
+        slow.answer(200)
+        self.assertEqual((self.statuses, slow.methods, other.methods), ([200], ["INVITE"], []))
+
     def test_bounded(self) -> None:
         """However many targets are silent, it is over after twice the life of a transaction."""
         for number in range(16):

@@ -257,7 +257,7 @@ class PhoneTests(EarlyTestCase):
 
     def test_refused(self) -> None:
         """What the phone refuses, or answers with nothing, is 488 for the caller."""
-        for status in (488, 491, 200):
+        for status in (488, 500, 200):
             self.rings_early()
             self.updates()
             self.bob.responds(self.bob.last("UPDATE"), status)
@@ -267,6 +267,43 @@ class PhoneTests(EarlyTestCase):
             self.sip.settle()
             self.assertEqual(self.streams(), [sdp("alice"), sdp("bob")])
             self.setUp()
+
+    def test_later(self) -> None:
+        """A phone that wants it later, or has crossed it, gets it again."""
+        for status, lines in ((491, ()), (500, (("Retry-After", "3"),))):
+            self.rings_early()
+            self.updates()
+            self.bob.responds(self.bob.last("UPDATE"), status, "", *lines)
+            count = len(self.bob.got)
+            self.sip.settle(4.1)
+            self.assertEqual(len(self.bob.got), count + 1)
+            self.bob.responds(self.bob.last("UPDATE"), 200, sdp("bob", "recvonly"))
+            self.sip.settle()
+            self.assertEqual(self.last("UPDATE").status, 200)
+            self.setUp()
+
+    def test_given_up_while_it_waits(self) -> None:
+        """One that waits to be sent again is not when the caller waits no longer, nor when the
+        phone has been picked up."""
+        self.rings_early()
+        self.updates()
+        self.bob.responds(self.bob.last("UPDATE"), 491)
+        self.bob.answers_with(200)
+        self.sip.settle()
+        self.assertEqual(self.last("UPDATE").status, 500)
+        self.sip.settle(4.1)
+        self.assertEqual(self.bob.methods, ["INVITE", "PRACK", "UPDATE", "ACK"])
+
+    def test_never(self) -> None:
+        """One that is always wanted later is refused after five times."""
+        self.rings_early()
+        self.updates()
+        for _ in range(5):
+            self.bob.responds(self.bob.last("UPDATE"), 500, "", ("Retry-After", "0"))
+            self.sip.settle(1.1)
+        self.sip.settle()
+        self.assertEqual(self.last("UPDATE").status, 488)
+        self.assertEqual(self.bob.methods.count("UPDATE"), 5)
 
     def test_no_update(self) -> None:
         """A phone that takes no UPDATE is not asked: 488."""
