@@ -59,12 +59,15 @@ class Rendered:
 
 
 def events_href(endpoint: Endpoint, instance_id: str, number: int, cursor: Cursor) -> str:
-    """The link of answer `number` of an instance, which begins at `cursor`."""
+    """The link of answer `number` of an instance, which begins at `cursor`.
+
+    It ends with the number: deployed clients take the digits at its end for that.
+    """
     href = f"{Hrefs(endpoint.id).application}/events?ack={number}"
     if instance_id:
         href += f"&instanceId={quote(instance_id, safe='')}"
     if number > 1 or cursor != ORIGIN:
-        href += f"&of={number}&p={cursor.position}&n={cursor.number}"
+        href += f"&p={cursor.position}&n={cursor.number}&of={number}"
     return href
 
 

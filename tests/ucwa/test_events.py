@@ -79,7 +79,8 @@ class WaitTests(ChannelTestCase):
         self.assertTrue(await self.alice.nothing_more())
 
     async def test_links(self) -> None:
-        """The application shows `?ack=1`; each answer has its own link as self, and the next."""
+        """The application shows `?ack=1`; each answer has its own link as self, and the next, which
+        begins and ends with its number, as clients look for it at either place."""
         bob = await self.service.sign_in("bob", available=False)
         self.assertEqual(bob.next, f"{bob.href}/events?ack=1")
         for number in (1, 2, 3):
@@ -88,7 +89,8 @@ class WaitTests(ChannelTestCase):
             links = (await parked).json()["_links"]
             self.assertEqual(links["self"]["href"], bob.next)
             bob.next = links["next"]["href"]
-            self.assertTrue(bob.next.startswith(f"{bob.href}/events?ack={number + 1}"), bob.next)
+            self.assertTrue(bob.next.startswith(f"{bob.href}/events?ack={number + 1}&"), bob.next)
+            self.assertTrue(bob.next.endswith(f"={number + 1}"), bob.next)
 
     async def test_short_timeout(self) -> None:
         """Who asks for less than the shortest time waits for that, as clients do that ask for 60 s
