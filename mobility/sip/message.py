@@ -214,9 +214,10 @@ class Message:
         """Read what every message must have, all of it once but Via.  Raises Malformed."""
         fields = self.fields
         try:
-            (from_,), (to,), (cseq,), (_,), via = map(fields.__getitem__, _NEEDED)
+            (from_,), (to,), (cseq,) = fields["From"], fields["To"], fields["CSeq"]
+            (_,), via = fields["Call-ID"], fields["Via"]
         except (KeyError, ValueError):
-            for name in _NEEDED[:4]:
+            for name in _NEEDED:
                 self.need(name)
             raise Malformed("no Via") from None
         self._from = NameAddr.parse(from_)
@@ -246,8 +247,8 @@ class Message:
 _TAKEN_OVER = ("Via", "From", "To", "Call-ID", "CSeq")
 """What a response has of its request, once each but Via."""
 
-_NEEDED = ("From", "To", "CSeq", "Call-ID", "Via")
-"""The first four of them once."""
+_NEEDED = ("From", "To", "CSeq", "Call-ID")
+"""What each message has once, and a Via."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -321,9 +322,10 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     """
     text = head.decode("utf-8", "surrogateescape")
     start, *lines = text.split("\r\n")
-    if len(lines) > MAX_HEADERS:
+    count = len(lines)
+    if count > MAX_HEADERS:
         raise Malformed("too many header fields")
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+    if text.count("\n") != count or text.count("\r") != count:
         raise Malformed("a bare CR or LF")
     if "\0" in text and _BARE_NUL.search(text):
         raise Malformed("a NUL")

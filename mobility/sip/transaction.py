@@ -329,7 +329,8 @@ NON_INVITE_SERVER: Table = {
 
 def _without_waiting(table: Table, *idle: Action) -> Table:
     """The table of the same machine over a reliable transport: Timers J and K are zero there, and
-    nothing is sent again (`idle`), so that the final response ends it at once."""
+    nothing is sent again, so that the final response ends it at once, and with it its timers
+    (`idle` are actions that this makes needless)."""
     return {
         when: (
             (State.TERMINATED, (*(one for one in actions[:-1] if one not in idle), _end))
@@ -340,7 +341,7 @@ def _without_waiting(table: Table, *idle: Action) -> Table:
     }
 
 
-RELIABLE_CLIENT = _without_waiting(NON_INVITE_CLIENT, _stop_repeating)
+RELIABLE_CLIENT = _without_waiting(NON_INVITE_CLIENT, _stop_repeating, _stop_timeout)
 RELIABLE_SERVER = _without_waiting(NON_INVITE_SERVER)
 
 

@@ -133,7 +133,7 @@ class Transactions:
             timers[timer].cancel()
 
         def fire() -> None:
-            timers.pop(timer, None)
+            transaction.timers.pop(timer, None)
             transaction.feed(timer)
 
         timers[timer] = self._call_later(seconds, fire)

@@ -73,13 +73,17 @@ class SendTests(ClientTestCase):
         self.assertEqual(len(self.core.transactions), 0)
 
     def test_nothing_left(self) -> None:
-        """A request that was answered leaves nothing that only the garbage collector frees."""
+        """A request that was answered leaves nothing that only the garbage collector frees, nor
+        does one whose connection has broken."""
         peer = self.peer()
         gc.collect()
         for _ in range(3):
             self.send("MESSAGE", peer)
             peer.answer(200)
         self.assertEqual((self.statuses, gc.collect()), ([200] * 3, 0))
+        self.client.send(self.made("MESSAGE"), [cast(Flow, peer)], lambda response: None)
+        self.core.broken(cast(Flow, peer))
+        self.assertEqual(gc.collect(), 0)
 
     def test_next_target(self) -> None:
         """No address, a refused connection, a broken one and 503 lead to the next target, each with

@@ -1,5 +1,6 @@
 """MESSAGE requests, from phones and other servers to people here, and out to them."""
 
+import gc
 from typing import cast
 
 import attrs
@@ -674,6 +675,14 @@ class RelayTests(PagesTestCase):
         self.assertEqual((sent["call"], sent["status"], sent["peer"]), ("m1", 200, "d"))
         self.assertEqual((sent["method"], sent["tries"]), ("MESSAGE", 1))
         self.assertEqual((came["call"], came["status"], came["peer"]), ("m1", 200, "c"))
+
+    def test_nothing_left(self) -> None:
+        """One that was answered leaves nothing that only the garbage collector frees."""
+        gc.collect()
+        for _ in range(3):
+            self.relay()
+            self.two.answer(200)
+        self.assertEqual((self.statuses, gc.collect()), ([200] * 3, 0))
 
     def test_silent(self) -> None:
         """A phone that does not answer leaves the message as missed."""
