@@ -184,7 +184,11 @@ def set_up(
     """
     for name in FILES:
         if (directory / name).exists():
-            raise OperatorFault(str(directory / name), "is there already; init overwrites nothing")
+            rule = (
+                "is there already; init overwrites nothing: name another directory, "
+                "or remove what an interrupted init has left of this one"
+            )
+            raise OperatorFault(str(directory / name), rule)
     hosts = [
         parts.hostname or "" for url in (external_url, internal_url) if (parts := published(url))
     ]

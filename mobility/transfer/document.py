@@ -128,8 +128,12 @@ class Transfer:
     def _given(self, document: Mapping[str, Any]) -> dict[str, list[object]]:
         if document.get("format") != FORMAT:
             raise validation_failure(Parameter("format", f"must be {FORMAT!r}"))
-        if document.get("version") != VERSION:
-            raise validation_failure(Parameter("version", f"must be {VERSION}"))
+        version = document.get("version")
+        if version != VERSION:
+            rule = f"must be {VERSION}"
+            if isinstance(version, int) and version > VERSION:
+                rule = f"is {version}, which a newer mobility has written; this one takes {VERSION}"
+            raise validation_failure(Parameter("version", rule))
         given = document.get("sections")
         if not isinstance(given, dict):
             raise validation_failure(Parameter("sections", "must be an object"))

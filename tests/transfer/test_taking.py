@@ -119,6 +119,13 @@ class RefusalTests(SynchronousTestCase):
             self.failureResultOf(case.taking(wrong), PeerFault)
         self.failureResultOf(case.taking(document(), existing="drop"), PeerFault)
 
+    def test_newer(self) -> None:
+        """A document of a newer version is told apart from one without a version."""
+        for version, told in ((2, "a newer mobility"), (None, "must be 1"), ("2", "must be 1")):
+            wrong = {**document(), "version": version}
+            fault = self.failureResultOf(Case(World()).taking(wrong), PeerFault).value
+            self.assertIn(told, fault.parameters[0].reason)
+
     def test_many(self) -> None:
         """Beyond a thousand refusals the rest is counted."""
         outcome = Case(World()).take(document(users=[{}] * 1_200))
