@@ -24,7 +24,7 @@ from mobility.domain.facts import (
 )
 from mobility.domain.mixed_offers import MixedOffers
 from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
-from mobility.domain.records import Binding, Invitation
+from mobility.domain.records import Invitation
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.telephone_lines import refuse
 from mobility.domain.tones import Told, Tone
@@ -45,6 +45,7 @@ from mobility.sip.leg import Leg
 from mobility.sip.leg_owner import Ending, Refused
 from mobility.sip.leg_states import Legged
 from mobility.sip.line_offers import OfferingLine
+from mobility.sip.phones import Phone
 
 
 @attrs.frozen(slots=True)
@@ -305,12 +306,12 @@ class PhoneLine(CallLine):
         self,
         domain: Domain,
         register: Register,
-        binding: Binding | None,
+        phone: Phone,
         begin: Callable[["PhoneLine", InvitationChanged], Leg],
     ) -> None:
-        """`binding` is that of a user's phone, None for somebody elsewhere."""
+        """`phone` is that of a user, of no flows for somebody elsewhere."""
         super().__init__(domain, register)
-        self.binding = binding
+        self.phone = phone
         self._begin = begin
         self._reasons: tuple[str, ...] = ()
 
@@ -384,7 +385,7 @@ class PhoneLine(CallLine):
 
     def _refuse(self, status: int) -> None:
         worst = self.register.worst(self.invitation_id, status)
-        outcome = outcome_of_status(worst, elsewhere=self.binding is None)
+        outcome = outcome_of_status(worst, elsewhere=not self.phone)
 
         async def no(now: float) -> None:
             if is_for_all(status):

@@ -19,7 +19,6 @@ from mobility.domain.facts import InvitationChanged
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.lines import Device
 from mobility.domain.outside_calls import OutsideCalls
-from mobility.domain.records import Binding
 from mobility.domain.records import Invitation as DomainInvitation
 from mobility.domain.ringing import Plan, Stage
 from mobility.errors import Answerable, PeerFault, Unavailable
@@ -39,9 +38,11 @@ from mobility.sip.meeting_calls import MeetingCalls
 from mobility.sip.message import Request
 from mobility.sip.parties import Callee, Caller, Parties, address
 from mobility.sip.path import ClientPath
+from mobility.sip.phones import Phone, new_phones, phones_of
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.replacing_leg import ReplacingLeg
+from mobility.sip.routing import PhoneFlow, Way
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.transfers import Transferring, Transfers, replaced
 from mobility.sip.uri import SipUri, parse_uri
@@ -249,7 +250,7 @@ class SipCalls:
         """The registered phones of a user, as devices (an `OtherDevices`)."""
         now = self._domain.epoch()
         found = self._reaching.bindings.of(user_uri, now)
-        return [self._phone(binding, now) for binding in found]
+        return [self._phone(one, now) for one in phones_of(found)]
 
     def plan(self, callee: Callee, caller_uri: str) -> Plan | None:
         """Who rings for a GRUU: that phone alone, over one of its flows (RFC 5627 section 6.1, RFC
@@ -259,16 +260,16 @@ class SipCalls:
             return None
 
         def devices() -> Sequence[Device]:
-            binding = self._reaching.registrar.phone(named)
-            if binding is None or reach.obstacle(named.user_uri, caller_uri) is not None:
+            phone = self._reaching.registrar.phone(named)
+            if not phone or reach.obstacle(named.user_uri, caller_uri) is not None:
                 return []
-            return [self._phone(binding, self._domain.epoch())]
+            return [self._phone(phone, self._domain.epoch())]
 
         return Plan((Stage(0.0, devices),), self._domain.conversations.limits.invitation_timeout_s)
 
-    def _phone(self, binding: Binding, now: float) -> Device:
-        one = PhoneLine(self._domain, self, binding, self._ring)
-        return self._opened(one, binding.user_uri, now)
+    def _phone(self, phone: Phone, now: float) -> Device:
+        one = PhoneLine(self._domain, self, phone, self._ring)
+        return self._opened(one, phone[0].user_uri, now)
 
     def _opened(self, one: PhoneLine, uri: str, now: float) -> Device:
         """The device of a line that may ring; one that nobody rings is forgotten."""
@@ -293,7 +294,7 @@ class SipCalls:
         """Somebody elsewhere to whom a route leads, for callers of this system."""
         if self._parties.user(caller_uri) is None or not self._leads(uri):
             return []
-        one = PhoneLine(self._domain, self, None, self._ring)
+        one = PhoneLine(self._domain, self, (), self._ring)
         return [self._opened(one, uri, self._domain.epoch())]
 
     def _leads(self, uri: str) -> bool:
@@ -305,10 +306,11 @@ class SipCalls:
 
     def _ring(self, one: PhoneLine, fact: InvitationChanged) -> CallingLeg:
         """Send the INVITE of a call to a phone, or by a route to somebody elsewhere."""
-        reaching, binding, callee = self._reaching, one.binding, one.line.user_uri
+        reaching, phone, callee = self._reaching, one.phone, one.line.user_uri
         request = Request(method="INVITE", uri=callee)
-        if binding is not None:
-            ways = reaching.registrar.address(request, binding)
+        ways: Sequence[Way]
+        if phone:
+            ways = reaching.registrar.ways(request, phone)
         else:
             ways = reaching.routes.ways(parse_uri(callee))
         terms = fact.call
@@ -325,6 +327,11 @@ class SipCalls:
             name, voicemail = self._name_of(diversion.by), callee == reaching.voicemail
             uri, more = diverted(diversion, uri, name, reaching.domain, voicemail=voicemail)
             fields += more
+            told = uri.removeprefix(request.uri)
+            ways = [
+                attrs.evolve(one, uri=one.uri + told) if isinstance(one, PhoneFlow) else one
+                for one in ways
+            ]
         invitation = Invitation(
             uri=uri,
             caller=address(fact.from_uri, fact.from_name, reaching.domain),
@@ -332,7 +339,7 @@ class SipCalls:
             offer=terms.offer if terms is not None and not one.late else "",
             fields=tuple(fields),
         )
-        path = ClientPath(reaching.client, ways, follows=binding is None)
+        path = ClientPath(reaching.client, ways, follows=not phone)
         leg = CallingLeg(reaching.core, path, one, invitation)
         one.leg = leg
         leg.invite()
@@ -346,8 +353,8 @@ class SipCalls:
         self._domain.agenda.at(0.0, partial(self._ring_too, user_uri))
 
     async def _ring_too(self, user_uri: str, now: float) -> None:
-        rung = {one.binding.id for one in self._lines_of_phones(user_uri) if one.binding}
-        new = [one for one in self._reaching.bindings.of(user_uri, now) if one.id not in rung]
+        rung = [one.phone for one in self._lines_of_phones(user_uri)]
+        new = new_phones(self._reaching.bindings.of(user_uri, now), rung)
         if new:
             await self._late.ring(user_uri, lambda: [self._phone(one, now) for one in new])
 

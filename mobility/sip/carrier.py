@@ -17,7 +17,7 @@ from mobility.domain.bindings import Bindings
 from mobility.domain.carriers import Disposition, Page, Received
 from mobility.domain.facts import Reason
 from mobility.domain.outcomes import Outcome
-from mobility.domain.records import Binding, DispositionRequest
+from mobility.domain.records import DispositionRequest
 from mobility.domain.states import Invited
 from mobility.domain.users import Users
 from mobility.events import EventLog
@@ -28,6 +28,7 @@ from mobility.sip.gruu import NamedPhone
 from mobility.sip.headers import NameAddr
 from mobility.sip.message import Request, Response
 from mobility.sip.parties import address
+from mobility.sip.phones import Phone, phones_of
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.registrar import Registrar
 from mobility.sip.routing import Way
@@ -293,13 +294,13 @@ class SipCarrier:
         to = _named(to_uri, "", self._domain)
         return self._client.request_as("MESSAGE", to[1:-1], from_, to)
 
-    def phones_of(self, uri: str) -> list[Binding]:
+    def phones_of(self, uri: str) -> list[Phone]:
         """The phones of a user that are registered, the one used last first."""
-        return self._bindings.of(uri, self._epoch())
+        return phones_of(self._bindings.of(uri, self._epoch()))
 
-    def relay(self, request: Request, phone: Binding, on_response: OnResponse) -> None:
+    def relay(self, request: Request, phone: Phone, on_response: OnResponse) -> None:
         """Send somebody's request on to a phone."""
-        self._client.relay(request, self._registrar.address(request, phone), on_response)
+        self._client.relay(request, self._registrar.ways(request, phone), on_response)
 
     def named(self, uri: str, name: str, tag: str) -> str:
         """Somebody as the value of a From."""
@@ -307,10 +308,10 @@ class SipCarrier:
 
     async def to_phone(self, request: Request, phone: NamedPhone) -> Response:
         """Send a request to one phone of a user, which answers; 480 where it is gone."""
-        binding = self._registrar.phone(phone)
-        if binding is None:
+        flows = self._registrar.phone(phone)
+        if not flows:
             return request.respond(480)
-        return await self._client.ask(request, self._registrar.address(request, binding))
+        return await self._client.ask(request, self._registrar.ways(request, flows))
 
     async def deliver(self, make: Make, uri: str) -> Response:
         """Send a request to all phones of a user, or on to somebody else; the best answer."""
@@ -318,9 +319,9 @@ class SipCarrier:
         if user is None:
             return await self.route(make, parse_uri(uri))
         sent: list[tuple[Request, Sequence[Way]]] = []
-        for binding in self._bindings.of(user.uri, self._epoch()):
+        for phone in self.phones_of(user.uri):
             request = make()
-            sent.append((request, self._registrar.address(request, binding)))
+            sent.append((request, self._registrar.ways(request, phone)))
         if not sent:
             return make().respond(480)
         if len(sent) == 1:

@@ -8,6 +8,8 @@ that is there, or a target) until one answers:
   next way is tried on 503, unless it leads to the same place, on a transport error, and when
   nothing was heard for `ATTEMPT_S` while there is a next one, but for INVITE and UPDATE within
   dialogs.  If all are in vain a 503 that was heard is the answer.
+- Where the ways are the flows of one phone, the next one is tried on 408 and 430 instead of 503,
+  and the request is then addressed to that (RFC 5626 section 5.3).
 - `on_response` is called with each provisional response but 100, and with the final one.  Where
   there is none it is called with one made here: 408 for silence, 503 where nobody could be
   reached (RFC 3261 section 8.1.3.1), 487 for what was cancelled first; it was not `heard`, and
@@ -26,7 +28,7 @@ that is there, or a target) until one answers:
 
 For a request within a dialog: `client.send(request, ways_of(request, flow), on_response)`, where
 `flow` is the one the other side was last heard on.  For a registered phone:
-`registrar.address(request, binding)` gives the ways.
+`registrar.ways(request, phone)` gives the ways.
 """
 
 import os
@@ -50,7 +52,7 @@ from mobility.sip.message import Request, Response
 from mobility.sip.outgoing import Outgoing
 from mobility.sip.redirects import Redirection, Redirects
 from mobility.sip.relay import Relay
-from mobility.sip.routing import Hop, Target, Way, ways_of
+from mobility.sip.routing import Hop, PhoneFlow, Target, Way, ways_of
 from mobility.sip.sending import Attempt, OnResponse, Sending, Settled
 from mobility.sip.transaction import LIFETIME_S
 
@@ -81,6 +83,9 @@ go at all (RFC 3428 section 8), and others go by UDP after all, which the log sa
 
 VIA_BYTES = 128
 """What a Via of ours has at most, host names aside (our choice)."""
+
+_FLOW_FAILED = frozenset({408, 430})
+"""Upon which a phone is tried over the next of its flows (RFC 5626 section 5.3)."""
 
 _REACHED = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
 """Requests that say at which Contact their sender is reached; who gives none gets that of the
@@ -156,12 +161,14 @@ class Client:
         sending = Sending(self, request, on_response, self.clock.seconds())
         if follows:
             sending.redirection = Redirection(ways)
+        if len(ways) > 1 and isinstance(ways[0], PhoneFlow):
+            sending.next_on = _FLOW_FAILED
         sending.plain = request
         way = ways[0] if len(ways) == 1 else None  # what most requests have
-        if way is not None and not isinstance(way, Target) and not _is_too_large(request, way):
+        if way is None or isinstance(way, Target | PhoneFlow) or _is_too_large(request, way):
+            self._begin(sending, request, ways)
+        else:
             self._attempt(sending, request, way, sending.settled, more=False)
-            return sending
-        self._begin(sending, request, ways)
         return sending
 
     def relay(self, request: Request, ways: Sequence[Way], on_response: OnResponse) -> None:
@@ -171,7 +178,7 @@ class Client:
         answered over the one connection that leads to a phone.
         """
         way = ways[0] if len(ways) == 1 else None
-        if way is None or isinstance(way, Target) or _is_too_large(request, way):
+        if way is None or isinstance(way, Target | PhoneFlow) or _is_too_large(request, way):
             self.send(request, ways, on_response)
             return
         branch = self.core.new_branch()
@@ -248,7 +255,8 @@ class Client:
         deadline = self.clock.seconds() + LIFETIME_S
         last: Response | None = None
         unavailable: set[tuple[str, int]] = set()
-        for number, way in enumerate(ways):
+        for number, one in enumerate(ways):
+            way = one.address(request) if isinstance(one, PhoneFlow) else one
             hops = await self._hops(way, request)
             if request.method == "MESSAGE":
                 fitting = [hop for hop in hops if not self._is_too_large(request, hop)]
@@ -270,13 +278,13 @@ class Client:
                     answer = await done
                     if answer is None:
                         return
-                    if answer.heard:
+                    if answer.heard and answer.status == 503:
                         unavailable.add(flow.source)
                     if answer.heard or last is None or not last.heard:
                         last = answer
         sending.finish(last or sending.made(513 if sending.too_large else 503))
 
-    async def _hops(self, way: Way, request: Request) -> Sequence[Hop | Flow]:
+    async def _hops(self, way: Flow | Target, request: Request) -> Sequence[Hop | Flow]:
         """What a way stands for; large requests try TCP before UDP, at the same port."""
         if not isinstance(way, Target):
             if not _is_too_large(request, way):
@@ -301,7 +309,7 @@ class Client:
         self._log.emit("sip.too_large", method=request.method, peer=peer, bytes=size)
         return True
 
-    async def _flow(self, hop: Hop | Flow, way: Way) -> Flow | None:
+    async def _flow(self, hop: Hop | Flow, way: Flow | Target) -> Flow | None:
         if not isinstance(hop, Hop):
             return hop
         try:
@@ -354,7 +362,8 @@ class Client:
         return Request(fields, request.body, method=request.method, uri=request.uri)
 
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:
-        for way in ways:
+        for one in ways:
+            way = one.address(request) if isinstance(one, PhoneFlow) else one
             for hop in await self._hops(way, request):
                 flow = await self._flow(hop, way)
                 branch = self.core.new_branch()

@@ -17,7 +17,6 @@ from mobility.domain.carriers import Page, Received
 from mobility.domain.correspondence import Correspondence
 from mobility.domain.phones import normalised
 from mobility.domain.reach import Reach
-from mobility.domain.records import Binding
 from mobility.domain.users import Users
 from mobility.errors import Refusal, Unavailable
 from mobility.sip.carrier import AWAY, SipCarrier, status_back
@@ -28,6 +27,7 @@ from mobility.sip.imdn import Notice
 from mobility.sip.message import Request, Response
 from mobility.sip.message_bodies import Typing, Written, read_content
 from mobility.sip.parties import Caller, Parties
+from mobility.sip.phones import Phone
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.uri import SipUri, TelUri, Uri, parse_uri
 
@@ -145,7 +145,7 @@ class Pages:
         )
 
     def _pass(
-        self, incoming: Incoming, sender: Caller, to_uri: str, phones: Sequence[Binding]
+        self, incoming: Incoming, sender: Caller, to_uri: str, phones: Sequence[Phone]
     ) -> Awaitable[None] | None:
         """Most users have one phone, and then nothing has to be waited for here."""
         if len(phones) > 1:

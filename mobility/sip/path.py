@@ -65,7 +65,7 @@ class ClientPath:
     def acknowledge(self, ack: Request) -> None:
         self._client.pass_on(ack, self._onward(ack))
 
-    def _onward(self, request: Request) -> list[Way]:
+    def _onward(self, request: Request) -> Sequence[Way]:
         try:
             return ways_of(request, self.flow)
         except Malformed:  # a target that leads nowhere; the peer is where it was

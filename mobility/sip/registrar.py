@@ -25,9 +25,10 @@ from mobility.sip.grammar import (
 from mobility.sip.gruu import GR, Gruus, NamedPhone, new_handle, plain_instance
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
+from mobility.sip.phones import Phone
 from mobility.sip.push_parameters import asks, capabilities, device_of
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.routing import Target, Way, ways_of
+from mobility.sip.routing import PhoneFlow, Target, Way, ways_of
 from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri, parse_uri
 
 DEFAULT_EXPIRES_S = 3_600
@@ -121,7 +122,7 @@ class Registrar:
         """The connection over which a phone can be reached, None where it has to be opened."""
         return self._flows.get((binding.user_uri, binding.id))
 
-    def address(self, request: Request, binding: Binding) -> list[Way]:
+    def address(self, request: Request, binding: Binding) -> list[Flow | Target]:
         """Make `request` one to a phone, and say how it gets there (RFC 3261 section 16.5): over
         the connection that it keeps open (RFC 5626 section 5.3), if there is one.
 
@@ -138,10 +139,25 @@ class Registrar:
         except UnknownScheme:
             return []
 
-    def phone(self, named: NamedPhone) -> Binding | None:
-        """Where a phone that a GRUU names is reached: by the last of its flows that there is."""
-        found = [] if self._gruus is None else self._gruus.bindings_of(named)
-        return next((one for one in found if self.flow_of(one)), found[0] if found else None)
+    def ways(self, request: Request, phone: Phone) -> Sequence[Way]:
+        """Make `request` one to a phone, and say how it gets there: over one of its flows after
+        the other (RFC 5626 section 5.3), those first that are known to be there."""
+        if len(phone) == 1:
+            return self.address(request, phone[0])
+        there = sorted(phone, key=lambda one: self.flow_of(one) is None and not one.path)
+        found = []
+        for binding in there:
+            made = Request(method=request.method, uri=request.uri)
+            ways = self.address(made, binding)
+            route = tuple(made.fields.get("Route", ()))
+            found += [PhoneFlow(one, made.uri, route) for one in ways]
+        if found:
+            found[0].address(request)
+        return found
+
+    def phone(self, named: NamedPhone) -> Phone:
+        """The flows of a phone that a GRUU names, none where it is not registered."""
+        return () if self._gruus is None else self._gruus.bindings_of(named)
 
     def onward(self, request: Request, ways: Sequence[Way]) -> Sequence[Way]:
         """The ways of a request of ours; one to a GRUU, which a phone gives as its Contact, becomes
@@ -152,15 +168,16 @@ class Registrar:
             named = self._gruus.find(parse_uri(request.uri))
         except SipRefusal:  # it has signed out and may still be where it was
             return ways
-        binding = self.phone(named) if named is not None else None
-        if binding is None:
+        phone = self.phone(named) if named is not None else ()
+        if not phone:
             return ways
-        if "Route" in request.fields and not binding.path:
-            request.uri = binding.contact
+        if "Route" in request.fields and not any(one.path for one in phone):
+            request.uri = phone[0].contact
             return ways
-        address = self.address(request, binding)
-        flows = [one for one in ways if not isinstance(one, Target) and one not in address]
-        return [*address, *flows]
+        address = self.ways(request, phone)
+        known = [one.way if isinstance(one, PhoneFlow) else one for one in address]
+        flows = [one for one in ways if not isinstance(one, Target | PhoneFlow)]
+        return [*address, *(one for one in flows if one not in known)]
 
     def broken(self, flow: Flow) -> None:
         """A connection is gone: phones behind it are reached some other way, or not."""

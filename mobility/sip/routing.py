@@ -51,7 +51,23 @@ class Hop:
     gateway: bool = attrs.field(default=False, eq=False)
 
 
-Way = Flow | Target
+@attrs.frozen(slots=True)
+class PhoneFlow:
+    """One of several flows of a phone (RFC 5626): where it leads, and what a request that goes
+    there has as its Request-URI and its Route."""
+
+    way: Flow | Target
+    uri: str = attrs.field(repr=False)
+    route: tuple[str, ...] = attrs.field(repr=False, default=())
+
+    def address(self, request: Request) -> Flow | Target:
+        """Make `request` one that goes over this flow."""
+        request.uri = self.uri
+        request.set("Route", *self.route)
+        return self.way
+
+
+Way = Flow | Target | PhoneFlow
 """A connection that is there, or a host that one can be opened to."""
 
 
@@ -73,7 +89,7 @@ def next_hop(request: Request) -> SipUri:
     return parse_sip_uri(request.uri)
 
 
-def ways_of(request: Request, flow: Flow | None = None) -> list[Way]:
+def ways_of(request: Request, flow: Flow | None = None) -> list[Flow | Target]:
     """How a request reaches the element that its Route or Request-URI names.
 
     `flow` is the connection over which the other side has been heard.  A phone behind NAT can be

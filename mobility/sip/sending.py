@@ -48,6 +48,8 @@ class Sending:
     """Where it was sent so far, if it may be redirected."""
     plain: Request = attrs.field(init=False, repr=False)
     """The request without a Via."""
+    next_on: frozenset[int] = frozenset({503})
+    """The answers upon which the next way is tried."""
     too_large: bool = False
     """Whether it is not sent by UDP, where it might have gone."""
 
@@ -119,7 +121,7 @@ class Attempt:
                 sending.on_response(response)
         elif is_invite and response.status < 300:
             self._accepted(response)
-        elif response.status == 503 and sending.cancelled is None:
+        elif response.status in sending.next_on and sending.cancelled is None:
             self._settle(response)
         elif not self.given_up and not self._proven(response):
             sending.finish(response)

@@ -2,7 +2,9 @@
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.facts import InvitationChanged
+from mobility.sip.limits import ATTEMPT_S
 from mobility.sip.message import Response
+from mobility.sip.transaction import cancellation
 from tests.domain.doubles import done, running, uri
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.samples import request
@@ -65,6 +67,134 @@ class GruuTestCase(CallTestCase):
         contacts = self.register(name, host, telephone).fields["Contact"]
         (own,) = [one for one in contacts if f"@{host}" in one]
         return own.partition('temp-gruu="')[2].partition('"')[0]
+
+
+class FlowTests(GruuTestCase):
+    """A phone of Bob's that has registered over two flows (RFC 5626)."""
+
+    EDGE = "192.0.2.31"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.end_two()
+        self.sip.settle()
+        self.later = self.sip.telephone("bob", self.EDGE)
+        self.flow(self.EDGE, self.later)
+
+    def end_two(self) -> None:
+        """Bob's other phone signs out."""
+        gone = f"Contact: <sip:bob@{THERE}:5060;transport=tcp>;expires=0"
+        self.register("bob", THERE, self.two, contact=gone)
+
+    def flow(self, host: str, telephone: Telephone, *lines: str) -> None:
+        """Another flow of the phone that is HERE."""
+        contact = f"Contact: <sip:bob@{host}:5060;transport=tcp>;reg-id=2"
+        self.register("bob", HERE, telephone, *lines, contact=contact)
+
+    def test_one_invite(self) -> None:
+        """It rings over the flow that has registered last, and over no other."""
+        self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.assertEqual((self.one.methods, self.later.methods), ([], ["INVITE"]))
+        self.assertEqual(self.later.got[0].uri, f"sip:bob@{self.EDGE}:5060;transport=tcp")
+        self.later.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.assertEqual(self.alice.statuses[-1], 200)
+        self.assertEqual(self.one.methods, [])
+
+    def test_next_flow(self) -> None:
+        """Where the flow has failed it rings over the next one, at the Contact of that."""
+        for to in (uri("bob"), self.gruu(HERE)):
+            for status in (430, 408):
+                del self.one.got[:], self.later.got[:]
+                self.alice.calls(to, sdp("alice"), call=f"{to[4:12]}{len(to)}{status}")
+                self.sip.settle()
+                self.assertEqual(self.one.methods, [])
+                self.later.answers_with(status)
+                self.sip.settle()
+                self.assertEqual(self.one.got[0].uri, f"sip:bob@{HERE}:5060;transport=tcp")
+                self.one.answers_with(486)
+                self.sip.settle()
+        self.assertEqual(self.alice.statuses[-1], 486)
+
+    def test_lost_flow(self) -> None:
+        """A connection that is gone is passed over at once, a silent one after a while; what still
+        comes of that is cancelled."""
+        self.later.alive = False
+        self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(self.one.methods, ["INVITE"])
+        self.one.answers_with(486)
+        self.sip.settle()
+        self.later.alive = True
+        self.alice.calls(uri("bob"), sdp("alice"), call="silent")
+        self.sip.settle(ATTEMPT_S - 1)
+        self.assertEqual((self.one.methods.count("INVITE"), self.later.methods), (1, ["INVITE"]))
+        self.sip.settle(1.5)
+        self.assertEqual(self.one.methods.count("INVITE"), 2)
+        self.later.answers_with(180)
+        self.sip.settle()
+        self.assertEqual(self.later.methods, ["INVITE", "CANCEL"])
+
+    def test_refused(self) -> None:
+        """What the phone says it says for all of its flows, also that it has no time."""
+        for status in (486, 503, 480):
+            self.alice.calls(uri("bob"), sdp("alice"), call=f"r{status}")
+            self.sip.settle()
+            self.later.answers_with(status)
+            self.sip.settle()
+            self.assertEqual(self.one.methods, [])
+
+    def test_given_up(self) -> None:
+        """A call that is given up rings over no further flow."""
+        invite = self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.later.answers_with(180)
+        self.sip.settle()
+        self.alice.come(cancellation(invite))
+        self.sip.settle()
+        self.later.answers_with(430)
+        self.sip.settle()
+        self.assertEqual(self.one.methods, [])
+
+    def test_flow_while_it_rings(self) -> None:
+        """A further flow of a phone that rings brings no second INVITE; another phone rings too."""
+        self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        third = self.sip.telephone("bob", "192.0.2.32")
+        contact = "Contact: <sip:bob@192.0.2.32:5060;transport=tcp>;reg-id=3"
+        self.register("bob", HERE, third, contact=contact)
+        self.register("bob", THERE, self.two)
+        self.sip.settle()
+        self.assertEqual((third.methods, self.two.methods), ([], ["INVITE"]))
+
+    def test_without_instance(self) -> None:
+        """Phones that do not say which they are ring each, beside the one that does."""
+        others = [self.sip.phone("bob", host) for host in ("192.0.2.41", "192.0.2.42")]
+        self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.assertEqual([one.methods for one in others], [["INVITE"], ["INVITE"]])
+        self.assertEqual((self.one.methods, self.later.methods), ([], ["INVITE"]))
+
+    def test_edge_proxies(self) -> None:
+        """Flows by edge proxies go by the Path of each (RFC 3327)."""
+        self.sip.settle()
+        proxies = [self.sip.telephone("edge", host) for host in ("192.0.2.51", "192.0.2.52")]
+        for number, proxy in enumerate(proxies, 1):
+            path = f"<sip:{proxy.host};transport=tcp;lr;ob>"
+            contact = f"Contact: <sip:bob@10.0.0.1:506{number};transport=tcp>;reg-id={number}"
+            self.register("bob", HERE, proxy, f"Path: {path}", contact=contact)
+        self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        rung = [one for one in proxies if one.got]
+        self.assertEqual(len(rung), 1)
+        invite = rung[0].got[0]
+        self.assertEqual(invite.fields["Route"], [f"<sip:{rung[0].host};transport=tcp;lr;ob>"])
+        rung[0].answers_with(430)
+        self.sip.settle()
+        (other,) = [one for one in proxies if one is not rung[0]]
+        self.assertEqual(other.got[0].fields["Route"], [f"<sip:{other.host};transport=tcp;lr;ob>"])
+        self.assertNotEqual(other.got[0].uri, invite.uri)
 
 
 class CallTests(GruuTestCase):

@@ -121,7 +121,7 @@ class PagesTestCase(ClientTestCase):
     def epoch(self) -> float:
         return self.world.now
 
-    def phone(self, name: str, host: str) -> Peer:
+    def phone(self, name: str, host: str, instance: str = "", reg_id: int = 0) -> Peer:
         """A phone of a user, registered over a connection that has proven whose it is."""
         peer = self.peer(host)
         binding = Binding(
@@ -132,7 +132,8 @@ class PagesTestCase(ClientTestCase):
             cseq=1,
             registered_at=self.epoch(),
             expires_at=self.epoch() + 3_600,
-            instance=f"<urn:x:{host}>",
+            instance=f"<urn:x:{instance or host}>",
+            reg_id=reg_id,
         )
         saved = Registering(saved=[binding])
         done(running(self.bindings.register(uri(name), lambda live: saved, self.epoch())))
@@ -576,6 +577,27 @@ class PhoneTests(PagesTestCase):
         two.answer(488)
         self.assertEqual([answer.status for answer in one.answers], [488])
         self.assertEqual(self.kept, [])
+
+    def test_flows(self) -> None:
+        """A phone with two flows (RFC 5626) gets a message over one of them, and over the next if
+        that fails, whoever has written and to whatever address."""
+        alice = self.world.sign_in("alice")
+        one, two = (self.phone("carol", f"c{n}", "c", n) for n in (1, 2))
+        dave = self.phone("dave", "d")
+        self.start(alice, uri("carol"))
+        for to in ("", uri("carol"), f"{uri('carol')};gr=urn:x:c"):
+            if to:
+                del one.got[:], two.got[:]
+                self.assertEqual(self.write(dave, uri("dave"), to), 0)
+            (first,) = (peer for peer in (one, two) if peer.got)
+            other = two if first is one else one
+            first.answer(430)
+            self.assertEqual((first.methods, other.methods), (["MESSAGE"], ["MESSAGE"]))
+            self.assertEqual(other.got[0].uri, f"sip:carol@{other.host}:5060")
+            other.answer(200)
+            self.settle()
+        self.assertEqual(self.outcome(alice)[0], "Connected")
+        self.assertEqual([answer.status for answer in dave.answers], [200, 200])
 
     def test_between_away(self) -> None:
         """A phone that is not there leaves the message as missed: 202."""
