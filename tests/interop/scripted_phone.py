@@ -62,12 +62,16 @@ class Connection(Protocol):
 
 
 class ScriptedPhone:
-    """The phone of `user`, whose Contact is one at which nobody listens, with `parameters`."""
+    """The phone of `user`, whose Contact is one at which nobody listens, with `parameters` of its
+    URI, and which says `about` it what else it is."""
 
-    def __init__(self, user: str, port: int, contact_port: int, parameters: str = "") -> None:
+    def __init__(
+        self, user: str, port: int, contact_port: int, parameters: str = "", about: str = ""
+    ) -> None:
         self.user = user
         self.tag = secrets.token_hex(4)
         self._contact = f"<sip:{user}@127.0.0.1:{contact_port};transport=tcp{parameters}>"
+        self._about = about
         self._port = port
         self._call_id = secrets.token_hex(8)
         self._number = 0
@@ -122,7 +126,7 @@ class ScriptedPhone:
                 f"To: <sip:{self.user}@example.test>",
                 f"Call-ID: {self._call_id}",
                 f"CSeq: {number} REGISTER",
-                f"Contact: {self._contact}",
+                f"Contact: {self._contact}{self._about}",
                 f"Expires: {expires_s}",
                 "Max-Forwards: 70",
                 *lines,
