@@ -15,10 +15,11 @@ from mobility.domain.voicemail import Voicemail
 from mobility.sip import dialog_info, message_summary, pidf
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog_info import DialogInfo
-from mobility.sip.grammar import Malformed
+from mobility.sip.grammar import Malformed, is_token
 from mobility.sip.headers import Parametrised
 from mobility.sip.identity import Identity, Sender
 from mobility.sip.limits import BUSY_RETRY_S
+from mobility.sip.message import Request
 from mobility.sip.message_summary import MessageSummary
 from mobility.sip.pidf import Pidf
 from mobility.sip.presence_mapping import meaning_of
@@ -120,7 +121,7 @@ class Publisher:
             if kind != compositor.state.kind or request.first("Content-Encoding"):
                 raise SipRefusal(415, fields={"Accept": [compositor.state.kind]})
         content = compositor.read(request.body)
-        etag = request.first("SIP-If-Match") or ""
+        etag = _entity_tag(request)
         if not etag and len(self) >= MAX_PUBLICATIONS:
             raise SipRefusal(503, fields={"Retry-After": [str(BUSY_RETRY_S)]})
         now = self._clock.seconds()
@@ -150,6 +151,17 @@ class Publisher:
                 one.tell(uri, now)
         if len(self):
             self._sweeping = self._clock.callLater(SWEEP_S, self._sweep)
+
+
+def _entity_tag(request: Request) -> str:
+    """What SIP-If-Match says, "" without it.  Raises Malformed where that is not one entity-tag
+    (RFC 3903 section 6 step 3)."""
+    if "SIP-If-Match" not in request.fields:
+        return ""
+    etag = request.need("SIP-If-Match").strip()
+    if not is_token(etag):
+        raise Malformed("a SIP-If-Match that is not one entity-tag")
+    return etag
 
 
 def _must_be_own(uri: str, sender: Sender) -> None:

@@ -130,6 +130,9 @@ class PresenceTests(PublishTestCase):
         good = Pidf(ALICE, open=True)
         for lines, document, about, status in (
             (("SIP-If-Match: x",), good, ALICE, 412),
+            (("SIP-If-Match: x, y",), good, ALICE, 400),
+            (("SIP-If-Match: x", "SIP-If-Match: y"), good, ALICE, 400),
+            (("SIP-If-Match:",), good, ALICE, 400),
             (("Expires: 5",), good, ALICE, 423),
             ((), None, ALICE, 400),
             ((), good, f"sip:nobody@{DOMAIN}", 404),
