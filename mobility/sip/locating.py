@@ -40,6 +40,10 @@ SERVICES = {"SIPS+D2T": "TLS", "SIP+D2T": "TCP", "SIP+D2U": "UDP"}
 SRV = {"TLS": "_sips._tcp.", "TCP": "_sip._tcp.", "UDP": "_sip._udp."}
 
 
+MAX_NAME = 254
+"""Octets of a name, with its last dot (RFC 1035 section 2.3.4 has 255 as they are sent)."""
+
+
 class Unreachable(Exception):
     """Nobody can be asked: no address, no connection, or none that proves who it is."""
 
@@ -231,6 +235,8 @@ class DnsRecords:
         ]
 
     async def _payloads(self, kind: str, name: str) -> list[Any]:
+        if not is_name(name):
+            return []
         key = kind, name.lower()
         until, payloads = self._kept.get(key, (0.0, []))
         if until > self._now():
@@ -324,11 +330,22 @@ def system_lookup(reactor: IReactorPluggableNameResolver) -> Lookup:
     """Asks whomever the reactor asks: the system."""
 
     async def lookup(host: str) -> Sequence[str]:
+        if not is_name(host):
+            return []
         found = _Found()
         reactor.nameResolver.resolveHostName(found, host)
         return await found.done
 
     return lookup
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be a name in the DNS (RFC 1035 section 2.3.4); nobody is asked for another."""
+    try:
+        encoded = text.encode("idna")
+    except UnicodeError:  # an empty label, or one of more than 63 octets
+        return False
+    return 0 < len(encoded) <= MAX_NAME and 0 not in encoded
 
 
 def is_address(text: str) -> bool:

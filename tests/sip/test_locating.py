@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorUDP
+from twisted.internet.interfaces import IReactorPluggableNameResolver, IReactorUDP
 from twisted.internet.protocol import DatagramProtocol
 from twisted.names import dns
 from twisted.names.authority import FileAuthority
@@ -23,7 +23,9 @@ from mobility.sip.locating import (
     Service,
     Silence,
     Unreachable,
+    addresses,
     in_order,
+    system_lookup,
     weighted,
 )
 from mobility.sip.routing import Hop, Target
@@ -203,6 +205,15 @@ class DnsTests(TestCase):
         with self.assertRaisesRegex(Unreachable, "no name server answers"):
             await DnsLocator(records, ALL, zeros).hops(Target("a.test"))
         self.assertEqual(2, len(asked))
+
+    async def test_no_name(self) -> None:
+        """What can be no name, as a URI may have it, has no addresses, and nobody is asked."""
+        asked = system_lookup(cast(IReactorPluggableNameResolver, reactor))
+        for host in ("a" * 64 + ".test", "a..test", ".".join(["a" * 60] * 5), "a" * 254, "", "."):
+            with self.assertRaises(Unreachable):
+                await addresses(asked, host)
+            self.assertEqual(await self.records.addresses(host), [])
+            self.assertEqual(await self.records.services(f"_sip._tcp.{host}"), [])
 
     async def test_nothing(self) -> None:
         """A name that is not there has no records."""
