@@ -14,6 +14,7 @@ import attrs
 
 from mobility.events import Catalogue, EventLog
 from mobility.sip.challenges import MAX_COUNT, Account, Challenge, challenges_of
+from mobility.sip.core import peer_of
 from mobility.sip.dialog import Entropy
 from mobility.sip.flow import Flow
 from mobility.sip.message import Request, Response
@@ -146,7 +147,7 @@ class Accounts:
         self._log.emit(
             "sip.credentials_refused",
             account=name,
-            peer=min(flow.names) if flow.names else flow.source[0],
+            peer=peer_of(flow),
             realm=asked[0].realm[:MAX_REALM_SHOWN] if asked else "",
             status=response.status,
             reason=reason,

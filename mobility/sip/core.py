@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from mobility.auth.peer_names import is_address
 from mobility.errors import Refusal, Unavailable
 from mobility.events import Catalogue, EventLog
 from mobility.sip.dialog import (
@@ -380,7 +381,7 @@ class Core:
                 "listener": flow.listener,
                 "method": request.method[:MAX_METHOD_SHOWN],
                 "status": status,
-                "peer": min(flow.names) if flow.names else flow.source[0],
+                "peer": peer_of(flow),
                 "call": request.fields["Call-ID"][0][:MAX_CALL_ID_SHOWN],
                 "ms": round((self.now() - incoming.began_at) * 1000, 3),
             },
@@ -397,8 +398,11 @@ _KNOWN_METHODS = _DIALOG_METHODS | {"INVITE", "MESSAGE", "PUBLISH", "REGISTER", 
 
 
 def peer_of(flow: Flow) -> str:
-    """Who is at the other end, for the log."""
-    return min(flow.names) if flow.names else flow.source[0]
+    """Who is at the other end, for the log: the first name of its certificate that is no address
+    where it has one, else its address."""
+    if not flow.names:
+        return flow.source[0]
+    return min(flow.names, key=lambda name: (is_address(name), name))
 
 
 def _mark_source(request: Request, flow: Flow) -> None:

@@ -92,6 +92,19 @@ class RequestTests(CoreTestCase):
         host, port = self.wire.source
         return host, str(port)
 
+    def test_peer(self) -> None:
+        """The log calls a peer by a host of its certificate, by an address that this is for where
+        it has no host, and without one by where it is."""
+        for number, (names, peer) in enumerate(
+            (
+                (("10.0.0.1", "b.test", "a.test"), "a.test"),
+                (("10.0.0.1",), "10.0.0.1"),
+                ((), "192.0.2.7"),
+            )
+        ):
+            self.come(made(branch=f"z9hG4bK{number}"), Wire(names=frozenset(names)))
+            self.assertEqual(self.log.named("sip.request")[-1]["peer"], peer)
+
     def test_unknown_methods(self) -> None:
         """A method nobody knows is 501, one that nobody serves 405, one of dialogs 481."""
         for method, status in (("FROBNICATE", 501), ("PUBLISH", 405), ("BYE", 481)):
