@@ -329,7 +329,7 @@ class SipCalls:
             fields += more
             told = uri.removeprefix(request.uri)
             ways = [
-                attrs.evolve(one, uri=one.uri + told) if isinstance(one, PhoneFlow) else one
+                attrs.evolve(one, suffix=told) if isinstance(one, PhoneFlow) else one
                 for one in ways
             ]
         invitation = Invitation(

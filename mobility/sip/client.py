@@ -257,6 +257,8 @@ class Client:
         unavailable: set[tuple[str, int]] = set()
         for number, one in enumerate(ways):
             way = one.address(request) if isinstance(one, PhoneFlow) else one
+            if way is None:
+                continue
             hops = await self._hops(way, request)
             if request.method == "MESSAGE":
                 fitting = [hop for hop in hops if not self._is_too_large(request, hop)]
@@ -282,6 +284,9 @@ class Client:
                         unavailable.add(flow.source)
                     if answer.heard or last is None or not last.heard:
                         last = answer
+                    again = isinstance(one, PhoneFlow) and not answer.heard and one.moved(flow)
+                    if again and len(ways) < MAX_WAYS:  # the phone has come back over another
+                        ways.insert(number + 1, one)
         sending.finish(last or sending.made(513 if sending.too_large else 503))
 
     async def _hops(self, way: Flow | Target, request: Request) -> Sequence[Hop | Flow]:
@@ -364,6 +369,8 @@ class Client:
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:
         for one in ways:
             way = one.address(request) if isinstance(one, PhoneFlow) else one
+            if way is None:
+                continue
             for hop in await self._hops(way, request):
                 flow = await self._flow(hop, way)
                 branch = self.core.new_branch()

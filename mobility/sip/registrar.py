@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 
 import attrs
 
@@ -145,15 +146,16 @@ class Registrar:
         if len(phone) == 1:
             return self.address(request, phone[0])
         there = sorted(phone, key=lambda one: self.flow_of(one) is None and not one.path)
-        found = []
-        for binding in there:
-            made = Request(method=request.method, uri=request.uri)
-            ways = self.address(made, binding)
-            route = tuple(made.fields.get("Route", ()))
-            found += [PhoneFlow(one, made.uri, route) for one in ways]
-        if found:
-            found[0].address(request)
-        return found
+        ways = [PhoneFlow(partial(self._over, one.user_uri, one.id)) for one in there]
+        ways[0].address(request)
+        return ways
+
+    def _over(self, user_uri: str, binding_id: str, request: Request) -> list[Flow | Target]:
+        """Make `request` one by a binding, if there still is one."""
+        for one in self._bindings.of(user_uri, self._epoch()):
+            if one.id == binding_id:
+                return self.address(request, one)
+        return []
 
     def phone(self, named: NamedPhone) -> Phone:
         """The flows of a phone that a GRUU names, none where it is not registered."""
@@ -175,7 +177,7 @@ class Registrar:
             request.uri = phone[0].contact
             return ways
         address = self.ways(request, phone)
-        known = [one.way if isinstance(one, PhoneFlow) else one for one in address]
+        known = [self.flow_of(one) for one in phone]
         flows = [one for one in ways if not isinstance(one, Target | PhoneFlow)]
         return [*address, *(one for one in flows if one not in known)]
 

@@ -4,6 +4,8 @@ Sans-IO.  A `Target` is what a URI says of the next element; `mobility.sip.locat
 `Hop`s that it stands for: addresses that can be connected to.
 """
 
+from collections.abc import Callable, Sequence
+
 import attrs
 
 from mobility.sip.flow import Flow
@@ -53,18 +55,26 @@ class Hop:
 
 @attrs.frozen(slots=True)
 class PhoneFlow:
-    """One of several flows of a phone (RFC 5626): where it leads, and what a request that goes
-    there has as its Request-URI and its Route."""
+    """One of several flows of a phone (RFC 5626), which may come back over another connection.
 
-    way: Flow | Target
-    uri: str = attrs.field(repr=False)
-    route: tuple[str, ...] = attrs.field(repr=False, default=())
+    `find` makes a request one to the phone's Contact and Path of this flow, and says where that
+    leads by now, if it does.  `suffix` is what its Request-URI has beside.
+    """
 
-    def address(self, request: Request) -> Flow | Target:
-        """Make `request` one that goes over this flow."""
-        request.uri = self.uri
-        request.set("Route", *self.route)
-        return self.way
+    find: Callable[[Request], Sequence[Flow | Target]] = attrs.field(repr=False)
+    suffix: str = attrs.field(repr=False, default="")
+
+    def address(self, request: Request) -> Flow | Target | None:
+        """Make `request` one that goes over this flow; where to, None where there is none."""
+        request.set("Route")
+        found = self.find(request)
+        request.uri += self.suffix
+        return found[0] if found else None
+
+    def moved(self, way: Flow | Target) -> bool:
+        """Whether the phone has come back over another connection than this one."""
+        found = self.find(Request(method="OPTIONS", uri=""))
+        return bool(found) and found[0] is not way and not isinstance(found[0], Target)
 
 
 Way = Flow | Target | PhoneFlow

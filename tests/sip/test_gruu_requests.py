@@ -168,6 +168,38 @@ class FlowTests(GruuTestCase):
         self.sip.settle()
         self.assertEqual((third.methods, self.two.methods), ([], ["INVITE"]))
 
+    def test_woken(self) -> None:
+        """A phone whose connections are dead rings as soon as it has come back over a new one, in
+        whatever order, and once."""
+        admission, bob = self.sip.registrar._admission, self.world.users.find(uri("bob"))
+        self.patch(admission, "trusts", lambda flow: flow is self.alice)
+        self.patch(admission, "registrant", lambda incoming, domain: bob)
+        contacts = [
+            f"Contact: <sip:bob@{HERE}:5060;transport=tcp>",
+            f"Contact: <sip:bob@{self.EDGE}:5060;transport=tcp>;reg-id=2",
+        ]
+        for number, order in enumerate(((0, 1), (1, 0), (1,))):
+            dead, fresh = (
+                [self.sip.telephone("bob", f"192.0.2.{at + number}") for at in (first, first + 10)]
+                for first in (100, 150)
+            )
+            for telephone, contact in zip(dead, contacts, strict=True):
+                self.register("bob", HERE, telephone, contact=contact)
+                self.sip.settle()
+            self.alice.calls(uri("bob"), sdp("alice"), call=f"woken{number}")
+            self.sip.settle()
+            self.assertEqual(dead[1].methods, ["INVITE"])
+            for at in order:
+                self.register("bob", HERE, fresh[at], contact=contacts[at])
+                self.sip.settle()
+            invites = [one for one in fresh if "INVITE" in one.methods]
+            self.assertEqual(len(invites), 1, order)
+            invites[0].answers_with(180)
+            self.sip.settle(ATTEMPT_S + 1)
+            self.assertEqual([one.methods.count("INVITE") for one in invites], [1])
+            invites[0].answers_with(603)
+            self.sip.settle()
+
     def test_without_instance(self) -> None:
         """Phones that do not say which they are ring each, beside the one that does."""
         others = [self.sip.phone("bob", host) for host in ("192.0.2.41", "192.0.2.42")]
