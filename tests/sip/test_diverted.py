@@ -48,6 +48,22 @@ class DivertedTests(CallTestCase):
         self.assertIn(";target=sip:bob%40example.test;cause=408", invite.uri)
         self.assertIn("reason=no-answer", invite.first("Diversion") or "")
 
+    def test_to_voicemail_unavailable(self) -> None:
+        """One to which a call goes because the phone that rang has refused it soon is told that
+        nobody answered, not that all calls go there."""
+        self.voicemail(VOICEMAIL)
+        gateway, phone = self.sip.gateway(), self.sip.phone("bob")
+        done(running(self.world.forwarding.send_unanswered(self.bob, "Voicemail", 20)))
+        done(running(self.world.applications.end(self.bob, self.world.now)))
+        self.start(self.alice, "bob", sdp("alice"))
+        phone.answers_with(180)
+        self.sip.settle()
+        phone.answers_with(480)
+        self.sip.settle()
+        invite = gateway.last("INVITE")
+        self.assertIn(";target=sip:bob%40example.test;cause=408", invite.uri)
+        self.assertIn("reason=no-answer", invite.first("Diversion") or "")
+
     def test_to_a_number(self) -> None:
         """Another number is told who sent the call on, and its URI is left alone."""
         gateway = self.sip.gateway()
