@@ -43,11 +43,6 @@ endpoint = "tcp:{{port}}:interface=127.0.0.1"
 domain = "{EDGE_DOMAIN}"
 """
 SIP_PUSH = f"""
-[push]
-transport = "sip"
-clearing_house = "sip:push@{EDGE_DOMAIN}"
-content = "text"
-
 [topology.edge]
 name = "edge.example.test"
 allowed_domains = ["{EDGE_DOMAIN}"]
@@ -60,6 +55,11 @@ probe_s = 0.0
 [[sip.route.target]]
 host = "localhost"
 port = {{port}}
+
+[push]
+transport = "sip"
+clearing_house = "sip:push@{EDGE_DOMAIN}"
+content = "text"
 """
 DEVELOPMENT_CA = 'peer_ca = "tls/ca.pem"'
 SIP_IDENTITY = f"""peer_ca = "push/ca.pem"

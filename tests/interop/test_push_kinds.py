@@ -1,25 +1,23 @@
 """Everything that wakes a device, each by the road that it takes in life."""
 
-import signal
 import ssl
 from pathlib import Path
 from urllib.parse import quote
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from mobility.demo import Person
-from mobility.push_doubles.providers import APP, Providers
+from mobility.push_doubles.providers import APP
 from mobility.push_doubles.web_push import WebMessage
-from tests.interop.child import RETRY_S, Child, free_port
-from tests.interop.front_end_process import PASSWORD, TWISTD, FrontEndProcess, command
+from tests.interop.child import RETRY_S
+from tests.interop.front_end_process import PASSWORD, FrontEndProcess, command
+from tests.interop.push_house import PushHouse
 from tests.interop.test_sip_calls import sdp
 from tests.interop.test_sip_listeners import Caller
 from tests.interop.test_voicemail import notify
-from tests.interop.test_waking_kill import ORGANISATION, PUSH
 
 
 class KindTests(TestCase):
@@ -29,27 +27,14 @@ class KindTests(TestCase):
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))
-        place = self.process.directory / "push"
-        place.mkdir()
-        providers = Providers(place, reactor)
-        await providers.start()
-        self.addCleanup(providers.stop)
-        port = free_port()
-        house = providers.write_config(
-            ORGANISATION, federation_port=port, operator_port=free_port()
-        )
-        with self.process.config.open("a") as config:
-            config.write(PUSH.format(port=port, name=ORGANISATION))
-        allowed = command("push", "enable", "webpush", "--config", str(self.process.config))
-        self.assertEqual(allowed.returncode, 0, allowed.stderr)
-        arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
-        child = self.house = Child([*arguments, str(house)], self.process.directory)
-        self.addCleanup(lambda: Deferred.fromCoroutine(child.stop(signal.SIGKILL)))
+        self.house = PushHouse(self.process)
+        await self.house.prepare(self, "webpush")
+        self.house.start()
         self.process.start()
         self.addCleanup(self.process.kill)
         await self.process.ready()
         self.alice, self.bob = await self.application("alice"), await self.application("bob")
-        self.browser = providers.web_push.subscribe()
+        self.browser = self.house.providers.web_push.subscribe()
         subscription = {
             "platform": "webpush",
             "appId": APP,
@@ -132,7 +117,7 @@ class KindTests(TestCase):
 
     async def house_gone(self) -> None:
         """The operator sends a test, and asks why it does not arrive."""
-        await self.house.stop(signal.SIGKILL)
+        await self.house.kill()
         config = ("--config", str(self.process.config))
         while True:
             test = ("push", "send-test", self.bob.uri, "--wait", "2", *config)

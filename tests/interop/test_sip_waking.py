@@ -1,22 +1,20 @@
 """Phones that sleep (RFC 8599): they are woken for calls and messages, register, and get them."""
 
-import signal
 from pathlib import Path
 from urllib.parse import quote
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mobility.demo import Person
 from mobility.push_doubles.fcm import FcmPush
-from mobility.push_doubles.providers import APP, Providers
-from tests.interop.child import RETRY_S, Child, free_port
-from tests.interop.front_end_process import TWISTD, FrontEndProcess, command
+from mobility.push_doubles.providers import APP
+from tests.interop.child import RETRY_S, free_port
+from tests.interop.front_end_process import FrontEndProcess
+from tests.interop.push_house import PushHouse
 from tests.interop.scripted_phone import Heard, ScriptedPhone
 from tests.interop.test_sip_calls import sdp
-from tests.interop.test_waking_kill import ORGANISATION, PUSH
 
 TOKEN = "phone-of-bob-0123456789"
 SLEEPER = f";pn-provider=fcm;pn-param={APP};pn-prid={TOKEN}"
@@ -29,23 +27,11 @@ class WakingTests(TestCase):
 
     async def setUp(self) -> None:
         self.process = FrontEndProcess(Path(self.mktemp()))
-        place = self.process.directory / "push"
-        place.mkdir()
-        self.providers = Providers(place, reactor)
-        await self.providers.start()
-        self.addCleanup(self.providers.stop)
-        port = free_port()
-        house = self.providers.write_config(
-            ORGANISATION, federation_port=port, operator_port=free_port()
-        )
         sip = self.process.listen_for_phones("tcp")
-        with self.process.config.open("a") as config:
-            config.write(PUSH.format(port=port, name=ORGANISATION))
-        allowed = command("push", "enable", "fcm", "--config", str(self.process.config))
-        self.assertEqual(allowed.returncode, 0, allowed.stderr)
-        arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
-        child = Child([*arguments, str(house)], self.process.directory)
-        self.addCleanup(lambda: Deferred.fromCoroutine(child.stop(signal.SIGKILL)))
+        house = PushHouse(self.process)
+        self.providers = house.providers
+        await house.prepare(self, "fcm")
+        house.start()
         await self.process.run_for(self)
         self.alice = await self.application("alice")
         self.phone = ScriptedPhone("bob", sip, free_port(), SLEEPER)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -13,13 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from mobility.push_doubles.providers import APP, Providers
-from tests.interop.child import RETRY_S, Child, free_port
+from mobility.push_doubles.providers import APP
+from tests.interop.child import RETRY_S
 from tests.interop.correspondent import Correspondent
-from tests.interop.front_end_process import TWISTD, FrontEndProcess, command
+from tests.interop.front_end_process import FrontEndProcess
+from tests.interop.push_house import PushHouse
 from tests.interop.test_kill import Persistent
 
-ORGANISATION = "fe.example.test"
 ROUNDS = int(os.environ.get("MOBILITY_CHAOS_ROUNDS", "5"))
 """`tox -e chaos` asks for 200."""
 MESSAGES = 25
@@ -27,18 +26,6 @@ MESSAGES = 25
 
 ARRIVAL_S = 180.0
 """How long the last ones may take after the last kill; then they are missing."""
-
-PUSH = """
-[push]
-clearing_house = "https://localhost:{port}"
-certificate = "push/{name}.pem"
-key = "push/{name}.key"
-ca = "push/ca.pem"
-content = "text"
-grace_s = 0.5
-retry_base_s = 0.2
-retry_max_s = 2.0
-"""
 
 
 class Writer(Persistent):
@@ -59,21 +46,9 @@ class PushKillTests(TestCase):
         """Alice writes to a phone that sleeps while both programs are killed and started again:
         each message that was acknowledged reaches the phone, under one id however often."""
         self.process = FrontEndProcess(Path(self.mktemp()))
-        place = self.process.directory / "push"
-        place.mkdir()
-        providers = Providers(place, reactor)
-        await providers.start()
-        self.addCleanup(providers.stop)
-        port = free_port()
-        self.house_config = providers.write_config(
-            ORGANISATION, federation_port=port, operator_port=free_port()
-        )
-        config = self.process.config
-        config.write_text(config.read_text() + PUSH.format(port=port, name=ORGANISATION))
-        allowed = command("push", "enable", "webpush", "--config", str(config))
-        self.assertEqual(allowed.returncode, 0, allowed.stderr)
-        self._start_house()
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.house.stop(signal.SIGKILL)))
+        house = PushHouse(self.process)
+        await house.prepare(self, "webpush")
+        house.start()
         self.process.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.process.kill()))
         await self.process.ready()
@@ -81,7 +56,7 @@ class PushKillTests(TestCase):
         alice, bob = (Correspondent(http, self.process.external, name) for name in ("alice", "bob"))
         for person in (alice, bob):
             await person.sign_in()
-        phone = providers.web_push.subscribe()
+        phone = house.providers.web_push.subscribe()
         subscription = {
             "platform": "webpush",
             "appId": APP,
@@ -98,8 +73,8 @@ class PushKillTests(TestCase):
             sending = Deferred.fromCoroutine(self._send(writer, MESSAGES))
             await deferLater(reactor, random.random() * 0.5)
             if number % 2:
-                await self.house.stop(signal.SIGKILL)
-                self._start_house()
+                await house.kill()
+                house.start()
                 kills["clearing house"] += 1
             kills["front end"] += 1
             await self.process.kill()
@@ -130,10 +105,6 @@ class PushKillTests(TestCase):
         self.assertEqual(len(writer.acknowledged), ROUNDS * MESSAGES)
         self.assertEqual((times[0], times[2]), (0, 0), line)
         self.assertGreater(min(kills.values()), 0 if ROUNDS > 1 else -1)
-
-    def _start_house(self) -> None:
-        arguments = [*TWISTD, "-n", "--pidfile=", "mobility-push", "--config"]
-        self.house = Child([*arguments, str(self.house_config)], self.process.directory)
 
     async def _meet(self, alice: Correspondent, bob: Correspondent) -> None:
         """They converse, and bob's application stops asking for events."""
