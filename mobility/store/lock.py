@@ -54,7 +54,9 @@ def remembered(path: Path) -> str:
 def remember(path: Path, schema: str) -> None:
     """Keep for the next process that the database at `path` has this schema.  Raises OSError."""
     if remembered(path) != schema:
-        lock_of(path).write_text(f"{schema}\n", "ascii")
+        how = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+        with os.fdopen(os.open(lock_of(path), how, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{schema}\n")
 
 
 def exclusive_lock(path: Path) -> ExclusiveLock:
