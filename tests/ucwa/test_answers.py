@@ -51,9 +51,9 @@ class WatchersTests(UcwaTestCase):
         person = b"/ucwa/oauth/v1/applications/own/people/alice@example.test"
         self.assertIn(b'{"link":{"rel":"contactPresence","href":"%b/presence"}' % person, in_json)
         self.assertIn(b'<updated rel="contactPresence" href="%b/presence">' % person, in_xml)
-        following = b"events?ack=3%binstanceId=an%%20instance%bof=3%bp="
-        self.assertIn(following % (b"&", b"&", b"&"), in_json)
-        self.assertIn(following % (b"&amp;", b"&amp;", b"&amp;"), in_xml)
+        following = b'events?ack=3%binstanceId=an%%20instance%bp=2%bn=2%bof=3"'
+        self.assertIn(following % ((b"&",) * 4), in_json)
+        self.assertIn(following % ((b"&amp;",) * 4), in_xml)
 
     async def test_as_alone(self) -> None:
         """One who is told of other things too hears the same of the change."""
