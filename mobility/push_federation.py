@@ -30,7 +30,7 @@ from mobility.reactor import IReactor
 from mobility.sip.client import Client
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Entropy, Pool
-from mobility.sip.locating import DnsLocator, Service, Silence, in_order, system_records
+from mobility.sip.locating import NOWHERE, DnsLocator, Service, Silence, in_order, system_records
 from mobility.sip.outgoing import ClientTls, Outgoing
 from mobility.sip.questions import Question, Questions, Unanswered
 from mobility.sip.refusal import SipRefusal
@@ -95,7 +95,8 @@ class Federation:
         """What the DNS says, as far as it is to be believed."""
         name = FEDERATION + self._domain
         try:
-            found = in_order(await around.records.services(name), around.entropy)
+            named = [one for one in await around.records.services(name) if one.host != NOWHERE]
+            found = in_order(named, around.entropy)
         except Silence as error:
             raise HopFailed(PARTNER, f"no name server answers for {name}", 504) from error
         if not found:

@@ -44,6 +44,10 @@ MAX_NAME = 254
 """Octets of a name, with its last dot (RFC 1035 section 2.3.4 has 255 as they are sent)."""
 
 
+NOWHERE = "."
+"""The host of a service that is not there, and is not to be looked for elsewhere (RFC 2782)."""
+
+
 class Unreachable(Exception):
     """Nobody can be asked: no address, no connection, or none that proves who it is."""
 
@@ -134,9 +138,13 @@ class DnsLocator:
         if target.port is not None:
             return await self._by_address(target, target.transport or self._plain)
         found: list[Hop] = []
+        refuses = False
         try:
             for transport, name in await self._names(target):
                 for service in in_order(await self._records.services(name), self._entropy):
+                    if service.host == NOWHERE:
+                        refuses = True
+                        continue
                     found += [
                         Hop(transport, address, service.port, target.name, target.gateway)
                         for address in await self._records.addresses(service.host)
@@ -145,6 +153,8 @@ class DnsLocator:
             pass  # further questions would take as long, and tell as little
         if found:
             return found
+        if refuses:
+            raise Unreachable(f"{target.host} takes no SIP")
         return await self._by_address(target, target.transport or self._plain)
 
     async def _names(self, target: Target) -> list[tuple[str, str]]:
@@ -215,12 +225,11 @@ class DnsRecords:
         ]
 
     async def services(self, name: str) -> Sequence[Service]:
-        found = [
-            Service(one.priority, one.weight, one.port, _text(one.target.name))
+        return [
+            Service(one.priority, one.weight, one.port, _text(one.target.name) or NOWHERE)
             for one in await self._payloads("lookupService", name)
             if isinstance(one, dns.Record_SRV)
         ]
-        return [one for one in found if one.host not in ("", ".")]
 
     async def addresses(self, host: str) -> Sequence[str]:
         if is_address(host):

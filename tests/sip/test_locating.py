@@ -17,6 +17,7 @@ from twisted.names.server import DNSServerFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mobility.sip.locating import (
+    NOWHERE,
     DnsLocator,
     DnsRecords,
     Pointer,
@@ -114,6 +115,19 @@ class DnsLocatorTests(SynchronousTestCase):
             target = Target("a.test", None, "TLS")
             self.failureResultOf(Deferred.fromCoroutine(locator.hops(target))).raiseException()
 
+    def test_service_that_is_not_there(self) -> None:
+        """A domain may say that it has no such service; then its addresses are not asked, and
+        where it has another that one is."""
+        self.records.addresses_of["a.test"] = ["192.0.2.1"]
+        self.records.services_of["_sip._udp.a.test"] = [Service(0, 0, 0, NOWHERE)]
+        with self.assertRaises(Unreachable):
+            locator = DnsLocator(self.records, ALL, zeros)
+            self.failureResultOf(
+                Deferred.fromCoroutine(locator.hops(Target("a.test")))
+            ).raiseException()
+        self.records.services_of["_sip._tcp.a.test"] = [Service(0, 0, 5070, "a.test")]
+        self.assertEqual(self.hops(Target("a.test")), [Hop("TCP", "192.0.2.1", 5070, "a.test")])
+
     def test_no_services(self) -> None:
         """Without any of these the host itself is asked, at the usual port."""
         self.records.addresses_of["a.test"] = ["192.0.2.1"]
@@ -153,6 +167,7 @@ class DnsTests(TestCase):
                 dns.Record_NAPTR(10, 2, b"u", b"SIP+D2T", b"!x!y!", b"", ttl=60),
             ],
             b"_sips._tcp.a.test": [dns.Record_SRV(1, 2, 5071, b"one.a.test", ttl=60)],
+            b"_sip._udp.a.test": [dns.Record_SRV(0, 0, 0, b".", ttl=60)],
             b"one.a.test": [
                 dns.Record_A("192.0.2.1", ttl=60),
                 dns.Record_AAAA("2001:db8::1", ttl=60),
@@ -178,6 +193,11 @@ class DnsTests(TestCase):
         hops = await locator.hops(Target("a.test"))
         self.assertEqual([hop.address for hop in hops], ["192.0.2.1", "2001:db8::1"])
         self.assertEqual({hop.port for hop in hops}, {5071})
+
+    async def test_service_that_is_not_there(self) -> None:
+        """It is told apart from one of which nothing is said."""
+        (found,) = await self.records.services("_sip._udp.a.test")
+        self.assertEqual(found.host, NOWHERE)
 
     async def test_silence(self) -> None:
         """Where no name server answers nobody waits for more than one question, nothing of it is
