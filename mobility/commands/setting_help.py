@@ -9,6 +9,7 @@ HELP = {
     "transport": "tls or tcp.",
     "enabled": "Whether calls are routed there.",
     "account": "The [[sip.account]] that answers the gateway's challenges.",
+    "foreign_caller_ids": "Whether it takes numbers of nobody here as the caller's.",
     # voice routes
     "number_pattern": "A regular expression of the numbers in E.164 that it leads to.",
     "priority": "The lowest comes first.",

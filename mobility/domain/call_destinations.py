@@ -10,17 +10,18 @@ import attrs
 from mobility.domain.addresses import user_uri
 from mobility.domain.call_routing import is_number
 from mobility.domain.delegates import Delegates
+from mobility.domain.diversions import Diverter
 from mobility.domain.lines import Device
 from mobility.domain.records import User
 from mobility.domain.users import Users
-from mobility.domain.voice import Voice
+from mobility.domain.voice import Voice, number_of
 from mobility.domain.voice_objects import VoicePolicy
-from mobility.domain.voice_routing import Itinerary
+from mobility.domain.voice_routing import Itinerary, showing
 from mobility.domain.working_hours import WorkingHours
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 
-Numbers = Callable[[Itinerary], Device]
-"""Makes the device that rings at the number of an itinerary."""
+Numbers = Callable[[Itinerary, Diverter], Device]
+"""Makes the device that rings at the number of an itinerary, for who lets calls ring there."""
 
 
 @attrs.frozen(slots=True)
@@ -90,6 +91,17 @@ class CallDestinations:
         if owner is None or not is_number(voicemail):
             return voicemail or None
         return self._voice.route(owner, voicemail.removeprefix("tel:"))
+
+    def number(
+        self, owner_uri: str, way: Itinerary | None, caller_uri: str, *, beside: bool
+    ) -> list[Device]:
+        """What rings where a user lets its calls ring, with the number of who calls; nothing where
+        no way leads there."""
+        if self.numbers is None or way is None or way.failure:
+            return []
+        foreign = self._users.find(caller_uri) is None
+        shown = showing(way, number_of(self._users, caller_uri), foreign=foreign)
+        return [self.numbers(shown, Diverter(owner_uri, number_of(self._users, owner_uri), beside))]
 
     @property
     def has_voicemail(self) -> bool:

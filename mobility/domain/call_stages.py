@@ -11,11 +11,12 @@ from mobility.domain.call import AUDIO_VIDEO, CallEnd, call_of, call_over, tell_
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversation_facts import tell_ended
 from mobility.domain.conversations import Conversations
+from mobility.domain.diversions import Cause, cause_after
 from mobility.domain.facts import Reason
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device, is_line
 from mobility.domain.outcomes import UNABLE, Outcome
-from mobility.domain.records import Invitation, Leg
+from mobility.domain.records import Call, Invitation, Leg
 from mobility.domain.ringing import Incoming, OwnDevices, Plan, RingingPlan, Stage
 from mobility.domain.states import Invited, invitation_after
 
@@ -43,6 +44,8 @@ class CallStages:
         """The stages of such a call that last."""
         self._outcomes: dict[str, Outcome] = {}
         """Why nothing rang any more for such a call, the last time that was so."""
+        self._causes: dict[str, Cause] = {}
+        """Why such a call was sent on the last time."""
         conversations.silences.append(self._silent)
         conversations.call_endings.append(self._over)
 
@@ -116,12 +119,20 @@ class CallStages:
         call = conversation.call
         if call is not None and (stages := self._stages.get(call.id)):
             self._outcomes[call.id] = outcome
-            self._agenda.at(0.0, partial(self._begin_stage, conversation, stages[0]))
+            begin = partial(self._begin_stage, conversation, stages[0], after=outcome)
+            self._agenda.at(0.0, begin)
 
     async def _begin_stage(
-        self, conversation: ActiveConversation, stage: Stage, now: float
+        self,
+        conversation: ActiveConversation,
+        stage: Stage,
+        now: float,
+        after: Outcome | None = None,
     ) -> None:
-        """Others ring for a call, unless it is answered or the stage has begun already."""
+        """Others ring for a call, unless it is answered or the stage has begun already.
+
+        It begins before its time where nothing rings any more because of `after`.
+        """
         conversations = self._conversations
         async with conversations.lock(conversation.id):
             call = conversation.call
@@ -144,6 +155,8 @@ class CallStages:
                     facts = call_over(conversation, leg, name_of)
                     tell_ended(unit, conversation, leg, name_of, failed, FORWARDED, facts)
             if devices or waits:
+                if stage.forwarded_by:
+                    self._causes[call.id] = stage.cause or _cause(call, after)
                 draft.call = attrs.evolve(
                     call,
                     progress=stage.progress or call.progress,
@@ -177,6 +190,11 @@ class CallStages:
         self._stages.pop(call_id, None)
         self._ringing.pop(call_id, None)
         self._outcomes.pop(call_id, None)
+        self._causes.pop(call_id, None)
+
+    def cause_of(self, call: Call | None) -> Cause:
+        """Why a call that rings was sent on, if it was; after a restart that is known no more."""
+        return self._causes.get(call.id if call is not None else "", Cause.UNANSWERED)
 
     def lasting(self, user_uri: str) -> list[tuple[str, Stage]]:
         """The calls that ring the user's devices now, by their ids, and the stages that do."""
@@ -235,8 +253,11 @@ class CallStages:
             waits = self._may_wake(conversation, stage)
             if not devices and not waits:
                 continue
-            begun = begun or stage
             call = call_of(conversation)
+            if begun is None and stage.forwarded_by:
+                known = Cause.AWAY if number else Cause.UNCONDITIONAL
+                self._causes[call.id] = stage.cause or known
+            begun = begun or stage
             if waits:
                 conversation.invitations[call.id] = attrs.evolve(
                     conversation.invitations[call.id], awaited=True
@@ -250,6 +271,13 @@ class CallStages:
                 leg = self.ringing_leg(invitation, device, stage.on_behalf_of)
                 legs.setdefault(device.id, leg)
         return list(legs.values()), ()
+
+
+def _cause(call: Call, after: Outcome | None) -> Cause:
+    """Why a call goes on to its next stage: at the time of that, or because of an outcome."""
+    if after is None:
+        return Cause.UNANSWERED
+    return cause_after(after, rang=call.state == "Alerting")
 
 
 def _no_phone(device_id: str) -> bool:  # noqa: ARG001  # the same for all

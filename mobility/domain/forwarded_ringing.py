@@ -13,6 +13,7 @@ from mobility.domain import call_routing
 from mobility.domain.call_routing import VOICEMAIL, Ring, follow, is_number, route
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import AUDIO
+from mobility.domain.diversions import Cause
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.lines import Device
 from mobility.domain.outcomes import DO_NOT_DISTURB
@@ -43,12 +44,15 @@ class ForwardedRinging:
         stages: list[Stage] = []
         offset = 0.0
         plans = list(self._plans(call))
+        cause: Cause | None = None
         if obstacle is DO_NOT_DISTURB and plans[0].rings[0].role == "callee":
             plans = plans[1:]  # who is not to be disturbed does not answer
+            cause = Cause.DO_NOT_DISTURB
             if not plans:
                 return self._own(call)
         for number, plan in enumerate(plans):
-            stages += self._stages(call, plan, offset, alone=number > 0)
+            stages += self._stages(call, plan, offset, cause, alone=number > 0)
+            cause = None
             offset += plan.lasts_s(self._ringing_s)
         return Plan(tuple(stages), offset)
 
@@ -63,7 +67,13 @@ class ForwardedRinging:
             plan = follow(call.caller_uri, plan, directory, now)
 
     def _stages(
-        self, call: Incoming, plan: call_routing.Plan, offset: float, *, alone: bool
+        self,
+        call: Incoming,
+        plan: call_routing.Plan,
+        offset: float,
+        cause: Cause | None,
+        *,
+        alone: bool,
     ) -> Iterator[Stage]:
         """Who rings at the same time for the same reason is a stage of its own."""
         for (after_s, by, behalf, team), rings in groupby(plan.rings, _reason):
@@ -76,6 +86,7 @@ class ForwardedRinging:
                 forwarded_by=by,
                 on_behalf_of=behalf,
                 users=tuple(one for one in places if one != VOICEMAIL and not is_number(one)),
+                cause=cause,
             )
             alone = False
 
@@ -86,7 +97,8 @@ class ForwardedRinging:
                 found += self._voicemail(call, plan.callee)
             elif is_number(place):
                 beside = any(one.place == plan.callee for one in plan.rings)
-                found += self._number(self._destinations.way(plan.callee, place, beside=beside))
+                way = self._destinations.way(plan.callee, place, beside=beside)
+                found += self._destinations.number(plan.callee, way, call.caller_uri, beside=beside)
             else:
                 found += self._own.devices(place, call.media, call.caller_uri)
         return found
@@ -95,13 +107,9 @@ class ForwardedRinging:
         way = self._destinations.way_to_voicemail(callee)
         if isinstance(way, Itinerary):
             if not way.user_uri:
-                return self._number(way)
+                return self._destinations.number(callee, way, call.caller_uri, beside=False)
             way = way.user_uri
         return self._own.devices(way, call.media, call.caller_uri) if way else []
-
-    def _number(self, way: Itinerary | None) -> list[Device]:
-        numbers = self._destinations.numbers
-        return [numbers(way)] if numbers is not None and way is not None and not way.failure else []
 
 
 def _reason(ring: Ring) -> tuple[int, str, str, bool]:

@@ -8,8 +8,6 @@ calls that have one end with the process.
 from collections.abc import Callable
 from functools import partial
 
-import attrs
-
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Applications, Endpoint
@@ -28,8 +26,8 @@ from mobility.domain.records import User
 from mobility.domain.telephone import Happening, TelephoneCall, TelephoneNetwork
 from mobility.domain.telephone_lines import REFUSALS, TelephoneLines, offer_of, refuse
 from mobility.domain.users import Users
-from mobility.domain.voice import Voice
-from mobility.domain.voice_routing import FAILURES, Itinerary
+from mobility.domain.voice import Voice, number_of
+from mobility.domain.voice_routing import FAILURES, Itinerary, showing
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
 
 
@@ -231,13 +229,10 @@ class Handsets:
         except Refusal:
             return
         hear = partial(self._heard, endpoint, conversation_id, invitation_id)
-        self.call(endpoint, conversation, showing(itinerary, self._caller(conversation)), hear, now)
-
-    def _caller(self, conversation: ActiveConversation) -> str:
-        """The number of who calls, "" for none."""
-        uri = call_of(conversation).caller_uri
-        user = self._users.find(uri)
-        return user.work_phone if user is not None else uri.removeprefix("tel:")
+        caller = call_of(conversation).caller_uri
+        foreign = self._users.find(caller) is None
+        shown = showing(itinerary, number_of(self._users, caller), foreign=foreign)
+        self.call(endpoint, conversation, shown, hear, now)
 
     def _heard(
         self, endpoint: Endpoint, conversation_id: str, invitation_id: str, happening: Happening
@@ -322,14 +317,3 @@ def not_a_number() -> Refusal:
 def why(itinerary: Itinerary) -> str:
     """Why a call leads nowhere, in words."""
     return FAILURES[itinerary.failure]
-
-
-def showing(itinerary: Itinerary, number: str) -> Itinerary:
-    """The same ways with another number shown as the caller's, where the route lets it be."""
-    return attrs.evolve(
-        itinerary,
-        attempts=tuple(
-            one if one.suppressed else attrs.evolve(one, caller_id=number)
-            for one in itinerary.attempts
-        ),
-    )

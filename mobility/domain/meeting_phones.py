@@ -29,7 +29,7 @@ from mobility.domain.facts import (
     RenegotiationChanged,
 )
 from mobility.domain.fitting import Fitting
-from mobility.domain.handsets import not_a_number, showing, why
+from mobility.domain.handsets import not_a_number, why
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Line
 from mobility.domain.meeting_holds import Hold, MeetingHolds
@@ -41,7 +41,7 @@ from mobility.domain.states import Invited, invitation_after
 from mobility.domain.telephone import Happening, TelephoneCall, TelephoneNetwork
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
-from mobility.domain.voice_routing import Itinerary, dialled_in
+from mobility.domain.voice_routing import Itinerary, dialled_in, showing
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
 
 Key = tuple[str, str]
@@ -233,7 +233,7 @@ class MeetingPhones:
             raise validation_failure(Parameter("phoneNumber", rule))
         if found.failure:
             raise Refusal("Forbidden", None, f"No call to your telephone: {why(found)}.")
-        return showing(found, self._shown) if self._shown else found
+        return showing(found, self._shown, foreign=False) if self._shown else found
 
     # What becomes of the telephone
 

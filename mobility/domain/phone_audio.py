@@ -28,7 +28,7 @@ from mobility.domain.descriptions import (
     holds,
 )
 from mobility.domain.facts import Reason
-from mobility.domain.handsets import Handsets, not_a_number, showing, why
+from mobility.domain.handsets import Handsets, not_a_number, why
 from mobility.domain.ledger import Unit
 from mobility.domain.locations import Locations
 from mobility.domain.outcomes import UNABLE, Outcome
@@ -39,7 +39,7 @@ from mobility.domain.telephone import Happening, TelephoneCall
 from mobility.domain.telephone_lines import TelephoneLine, TelephoneLines
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
-from mobility.domain.voice_routing import Itinerary, dialled_in
+from mobility.domain.voice_routing import Itinerary, dialled_in, showing
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
 
 
@@ -279,7 +279,9 @@ class PhoneAudio:
             if itinerary.emergency:
                 return _Target(f"tel:{itinerary.number}", itinerary.number, itinerary)
             if not itinerary.user_uri:
-                way = showing(itinerary, shown.work_phone) if shown is not user else itinerary
+                way = itinerary
+                if shown is not user:
+                    way = showing(itinerary, shown.work_phone, foreign=False)
                 self._must_call_out(user)
                 return _Target(f"tel:{itinerary.number}", itinerary.number, way)
             uri = itinerary.user_uri

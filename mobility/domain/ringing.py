@@ -10,6 +10,7 @@ import attrs
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.conversations import Conversations
+from mobility.domain.diversions import Cause
 from mobility.domain.lines import Device
 
 
@@ -37,7 +38,8 @@ class Stage:
     With `alone` those stop ringing who rang before; they are told that the call was forwarded.
     `users` are those whose devices ring: who signs in or wakes while the stage lasts rings too.
     `progress` is the InvitationState the caller is shown (Forwarded, TeamRing), "" for none,
-    `forwarded_by` who sent the call on, and `on_behalf_of` the delegator whose delegates ring.
+    `forwarded_by` who sent the call on, `cause` why, where that is known beforehand, and
+    `on_behalf_of` the delegator whose delegates ring.
     """
 
     after_s: float
@@ -47,6 +49,7 @@ class Stage:
     forwarded_by: str = ""
     on_behalf_of: str = ""
     users: tuple[str, ...] = ()
+    cause: Cause | None = None
 
 
 @attrs.frozen(slots=True)

@@ -16,7 +16,7 @@ from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description, decoded
-from mobility.domain.diversions import diversion_of
+from mobility.domain.diversions import Diverter, diversion_of
 from mobility.domain.facts import (
     ConversationChanged,
     Fact,
@@ -78,13 +78,14 @@ REFUSALS = {
 class TelephoneLine:
     """One number that rings in a call; `line` is its device.
 
-    While `waiting` it does not call the number though it rings.
+    While `waiting` it does not call the number though it rings.  `by` is who lets calls ring there.
     """
 
     itinerary: Itinerary
     line: Line
     waiting: bool = False
     location: Location | None = None
+    by: Diverter | None = None
     conversation_id: str = ""
     invitation_id: str = ""
     call: TelephoneCall | None = None
@@ -122,13 +123,15 @@ class TelephoneLines:
         name: str = "",
         waiting: bool = False,
         location: Location | None = None,
+        by: Diverter | None = None,
     ) -> TelephoneLine:
-        """A device for the number of an itinerary, shown to others under `uri` and `name`."""
+        """A device for the number of an itinerary, shown to others under `uri` and `name`; `by` is
+        who lets calls ring there."""
         heard: list[TelephoneLine] = []
         line = self._conversations.lines.open(
             uri, name or itinerary.number, lambda fact: self._hear(heard[0], fact)
         )
-        one = TelephoneLine(itinerary, line, waiting, location)
+        one = TelephoneLine(itinerary, line, waiting, location, by)
         line.take = partial(self._press, one)
         heard.append(one)
         self._open[line.id] = one
@@ -202,6 +205,7 @@ class TelephoneLines:
         if one.line.closed or one.call is not None:
             return
         conversation, _ = self._conversations.find(one.line, one.conversation_id)
+        cause = self._calls.stages.cause_of(conversation.call)
         one.call = TelephoneCall(
             self._network,
             self._agenda,
@@ -209,7 +213,7 @@ class TelephoneLines:
             partial(self._happened, one),
             offer=offer_of(conversation),
             location=one.location,
-            diversion=diversion_of(conversation.call, now),
+            diversion=diversion_of(conversation.call, cause, one.by),
         )
         one.placed_at = now
         one.call.place(now)

@@ -82,7 +82,7 @@ def telephony(
     on.
     """
     lines = TelephoneLines(network, agenda, conversations, calls)
-    destinations.numbers = lambda way: lines.open(f"tel:{way.number}", way).line
+    destinations.numbers = lambda way, by: lines.open(f"tel:{way.number}", way, by=by).line
     via_work = CallViaWork(voice, mobility)
     handsets = Handsets(
         network, agenda, users, voice, applications, conversations, calls, lines, via_work, fitting

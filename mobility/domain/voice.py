@@ -219,6 +219,14 @@ class Voice(SettingBook[VoiceGrant]):
         return cast("Gateway | None", self.named("gateways", name))
 
 
+def number_of(users: Users, uri: str) -> str:
+    """The number by which somebody is shown who calls, a user here or not; "" for none."""
+    user = users.find(uri)
+    if user is not None:
+        return caller_id_of(user)
+    return uri[4:] if uri.startswith("tel:") else ""
+
+
 def caller_id_of(user: User) -> str:
     """The number that a user's calls show."""
     return user.work_phone

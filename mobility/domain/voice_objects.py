@@ -89,6 +89,9 @@ class Gateway:
     account: str = field("", _account)
     """The account with which its challenges are answered (`[[sip.account]]` of the
     configuration, which has the password); "" for none."""
+    foreign_caller_ids: bool = field(True, flag)
+    """Whether it takes numbers of nobody here as the caller's: else a call that a user sends on
+    shows the user's own there."""
     description: str = field("", text(MAX_DESCRIPTION))
 
 

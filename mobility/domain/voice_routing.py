@@ -152,6 +152,22 @@ def without_extension(number: str) -> str:
     return number.partition(_EXTENSION)[0]
 
 
+def showing(itinerary: Itinerary, number: str, *, foreign: bool) -> Itinerary:
+    """The same ways with another number shown as the caller's, where the route lets it be.
+
+    A `foreign` one is that of nobody here, and not every gateway takes it.
+    """
+    return attrs.evolve(
+        itinerary,
+        attempts=tuple(
+            one
+            if one.suppressed or (foreign and not one.gateway.foreign_caller_ids)
+            else attrs.evolve(one, caller_id=number)
+            for one in itinerary.attempts
+        ),
+    )
+
+
 def _whole(number: str, extension: str) -> str:
     """The number with its extension, "" for what is no number (RFC 3966, local ones included)."""
     digits = number.removeprefix("+")

@@ -18,12 +18,11 @@ from functools import partial
 
 import attrs
 
-from mobility.domain.handsets import showing
 from mobility.domain.records import User, VoiceGrant
 from mobility.domain.users import Users
 from mobility.domain.voice import Voice
 from mobility.domain.voice_objects import MAX_DIALLED, VoicePolicy, VoiceRoute
-from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary, dialled_in
+from mobility.domain.voice_routing import FAILURES, Attempt, Itinerary, dialled_in, showing
 from mobility.errors import Parameter, validation_failure
 from mobility.events import Catalogue, EventLog
 from mobility.http.message import Request, Response
@@ -131,7 +130,7 @@ def _joining(voice: Voice, user: User, number: str, meetings: MeetingCalls) -> I
     """By which way a meeting rings the user's telephone."""
     made = voice.joining(user, dialled_in(number))
     if meetings.shown:
-        made = showing(made, meetings.shown)
+        made = showing(made, meetings.shown, foreign=False)
     if not meetings.mixer:
         return attrs.evolve(made, failure="NoConferenceServer")
     return attrs.evolve(made, failure="NumberOfUser") if made.user_uri else made

@@ -322,7 +322,8 @@ class SipCalls:
             fields.append(("Priority", fact.importance.lower()))
         uri = request.uri
         conversation, _ = self._domain.conversations.find(one.line, one.conversation_id)
-        diversion = diversion_of(conversation.call, self._domain.epoch())
+        cause = self._domain.calls.stages.cause_of(conversation.call)
+        diversion = diversion_of(conversation.call, cause)
         if diversion is not None:
             name, voicemail = self._name_of(diversion.by), callee == reaching.voicemail
             uri, more = diverted(diversion, uri, name, reaching.domain, voicemail=voicemail)

@@ -11,6 +11,7 @@ from mobility.domain.applications import Availability, Endpoint
 from mobility.domain.call_destinations import ForwardingSettings
 from mobility.domain.calls import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, VIDEO, Description, Stream
+from mobility.domain.diversions import Cause, Diversion
 from mobility.domain.facts import CallTerms, Fact, InvitationChanged
 from mobility.domain.lines import Device
 from mobility.domain.privacy import BLOCKED
@@ -128,11 +129,13 @@ class ForwardTests(RingingTestCase):
         self.do(self.accept(mailbox, invitation))
 
     def test_to_number(self) -> None:
-        """A telephone rings through Bob's gateway with Bob's number, and answers."""
+        """A telephone rings through Bob's gateway with Alice's number, for Bob, and answers."""
         self.do(self.forwarding.forward(self.bob, "Contact", f"tel:{MOBILE['bob']}"))
         self.call()
         self.assertEqual([MOBILE["bob"]], self.world.live)
-        self.assertEqual(WORK["bob"], self.world.telephone(MOBILE["bob"]).order.caller_id)
+        order = self.world.telephone(MOBILE["bob"]).order
+        self.assertEqual(WORK["alice"], order.caller_id)
+        self.assertEqual(Diversion(BOB, Cause.UNCONDITIONAL, WORK["bob"]), order.diversion)
         self.world.lets(MOBILE["bob"], "answers", ANSWER)
         (conversation,) = self.world.conversations
         self.assertEqual({"Connected"}, {leg.call for leg in conversation.legs.values()})
@@ -378,7 +381,9 @@ class UnansweredTests(RingingTestCase):
         self.call()
         self.after(21)
         self.assertEqual(["+14255550190"], self.world.live)
-        self.assertEqual(WORK["bob"], self.world.telephone("+14255550190").order.caller_id)
+        order = self.world.telephone("+14255550190").order
+        self.assertEqual(WORK["alice"], order.caller_id)
+        self.assertEqual(Diversion(BOB, Cause.UNANSWERED, WORK["bob"]), order.diversion)
 
 
 class CallViaWorkTests(RingingTestCase):
