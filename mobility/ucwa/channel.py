@@ -14,6 +14,7 @@ two cursors: stream entries by position, presence by number.
     Owed   -- something is due: event, interval, time-out ----> Sent
     Owed   -- parked request disconnects ---------------------> Owed, nothing consumed
     Sent   -- link of N (the reply was lost) -----------------> Sent, the same bytes again
+    Sent   -- the number N alone, and more has come ----------> Owed, made anew with all of it
     Sent   -- link of N+1 ------------------------------------> Owed (N+1), parked; N is confirmed
     Owed, Sent -- link further on that only another process can have made --> as from Fresh
     any    -- any other link ---------------------------------> unchanged, `Resync` to N
@@ -249,7 +250,11 @@ class Channel:
         changes nothing.  Of two requests for one answer the one with the larger `priority` is
         kept, of equals the later: a phone that moved to another network wins over its own dead
         connection.  The other is refused, and its intervals do not count.
+
+        Deployed clients ask for one number again and again until what they wait for is in its
+        answer; so one without a cursor gets what has come since with what it got before.
         """
+        counts = cursor is None
         if cursor is None:
             cursor = self._place_of(ack)
         if cursor is None or ack < 1:
@@ -257,8 +262,10 @@ class Channel:
         if ack == self._number and cursor == self._start:
             if self._request is not None and priority < self._priority:
                 return [_replaced(request)]
-            if self._end is not None and self._body is None:
-                self._adopt(now, ack, cursor)
+            if self._end is not None:
+                grown = counts and self._head > self._end.position
+                if grown or self._body is None:
+                    self._adopt(now, ack, cursor)
         elif ack == self._number + 1 and cursor == self._end:
             self._number, self._start = ack, cursor
             self._end = self._body = None

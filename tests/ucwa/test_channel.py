@@ -77,8 +77,27 @@ class PollTests(SynchronousTestCase):
         answered(channel, 0.0, upto=1)
         channel.arrived(1.0, entry(2))
         for request in ("again", "and again"):
-            self.assertEqual(channel.poll(2.0, 1, None, request), [Resend(request, b"bytes of 1")])
+            again = channel.poll(2.0, 1, ORIGIN, request)
+            self.assertEqual(again, [Resend(request, b"bytes of 1")])
         self.assertEqual(channel.confirmed, ORIGIN)
+
+    def test_number_alone_again(self) -> None:
+        """A repeat of the number alone gets the same bytes while there is no more, and then
+        everything; whoever has received the shorter answer goes on from where that ended."""
+        channel = Channel()
+        answer = answered(channel, 0.0, upto=1)
+        self.assertEqual(channel.poll(1.0, 1, None, "x"), [Resend("x", b"bytes of 1")])
+        channel.arrived(1.0, entry(2))
+        (fetch,) = channel.poll(2.0, 1, None, "y")
+        self.assertEqual(fetch, Fetch(0, 2, BATCH_ENTRIES))
+        (longer,) = channel.fetched(2.1, fetch, [entry(1), entry(2)])
+        self.assertEqual((longer.number, positions(longer)), (1, [1, 2]))
+        channel.sent(1, b"longer")
+        self.assertEqual(channel.poll(3.0, 1, None, "z"), [Resend("z", b"longer")])
+        self.assertEqual(channel.confirmed, ORIGIN)
+        (fetch,) = channel.poll(4.0, 2, answer.cursor, "next")
+        (following,) = channel.fetched(4.1, fetch, [entry(2)])
+        self.assertEqual((following.number, positions(following)), (2, [2]))
 
     def test_queued_while_away(self) -> None:
         """What came between an answer and the next P-GET is answered at once, without the store."""

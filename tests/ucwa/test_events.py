@@ -218,6 +218,27 @@ class LossTests(ChannelTestCase):
             self.alice.next = f"{self.alice.href}/events?ack={number}"
             self.assertTrue(self.is_note(await self.alice.events()))
 
+    async def test_waiting_with_one_number(self) -> None:
+        """A client that asks for the same number until what it waits for is there gets to see it,
+        with all that it has got before; the number after that goes on from there."""
+        carol = await self.service.sign_in("carol", available=False)
+        await self.service.sign_in("bob")
+        href = f"{carol.href}/events?ack="
+        invited = await carol.post(
+            "communication/messagingInvitations", {"to": uri("bob"), "operationId": "1"}
+        )
+        self.accepted(invited, 201)
+        seen = [event.brief for event in told((await carol.get(f"{href}1")).json())]
+        self.assertIn(("communication", "messagingInvitation", "started"), seen)
+        self.assertEqual((await carol.get(f"{href}1")).json()["sender"][0]["rel"], "communication")
+        self.accepted(await carol.post(invited.header("Location") + "/cancel"), 204)
+        more = [event.brief for event in told((await carol.get(f"{href}1")).json())]
+        self.assertLessEqual({brief for brief in seen if brief[2] != "updated"}, {*more})
+        self.assertIn(("communication", "messagingInvitation", "completed"), more)
+        parked = carol.get(f"{href}2")
+        self.clock.advance(180)
+        self.assertEqual((await parked).json()["sender"], [])
+
     async def test_application_link(self) -> None:
         """The `events` link of the application leads to the first answer not confirmed."""
         await self.confirm()
