@@ -393,8 +393,9 @@ class Conversations(ConversationBook):
             await self.drop(conversation, [leg], outcome_of(leg, outcomes.DECLINED), now)
 
     async def leave(self, endpoint: Device, now: float) -> None:
-        """The application ends: it leaves each of its conversations, and the others are told."""
-        for conversation_id in sorted(endpoint.conversations):
+        """The application ends: it leaves each of its conversations, the oldest first, and the
+        others are told."""
+        for conversation_id in [conversation.id for conversation, _ in self.of(endpoint)]:
             async with self.lock(conversation_id):
                 conversation = self._conversations.get(conversation_id)
                 leg = conversation.legs.get(endpoint.id) if conversation is not None else None

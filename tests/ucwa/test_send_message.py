@@ -348,13 +348,14 @@ class FailedDeliveryTests(ConnectedTestCase):
         """Of three in a conference one signs out: a message that comes before the conference knows
         reaches the other one, and fails for that one alone.
 
-        Who signs out leaves the earlier conversation first.
+        Who signs out leaves the conversation first that began earlier.
         """
         carol = await self.service.sign_in("carol")
         body = {"to": carol.uri, "operationId": "earlier", "subject": ""}
         await self.alice.post("communication/messagingInvitations", body)
         (asked,) = [one for one in await carol.events() if one.rel == "messagingInvitation"]
         await carol.post(asked.resource["_links"]["accept"]["href"])
+        self.clock.advance(1)
         conference = await self.conference(self.alice, self.bob, carol)
         for client in (self.alice, self.bob):
             await client.events()
