@@ -10,6 +10,7 @@ from mobility.domain.facts import (
     ParticipantMessagingChanged,
 )
 from mobility.domain.ledger import Unit
+from mobility.domain.outcomes import REMOVED
 from mobility.domain.records import Invitation, Leg
 
 
@@ -43,7 +44,8 @@ def tell_messaging_over(
 ) -> None:
     """Two parties end their messages and go on with a call: what `leg` is told."""
     stream = leg.application_id
-    unit.append(stream, MessagingChanged(before.id, "Disconnected", may_add=True))
+    over = MessagingChanged(before.id, "Disconnected", may_add=True, reason=REMOVED)
+    unit.append(stream, over)
     for uri in (leg.user_uri, *before.peers(leg)):
         own = uri == leg.user_uri
         unit.append(stream, _messaging_of(before, uri, name_of, "deleted", own=own))

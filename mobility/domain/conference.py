@@ -29,7 +29,7 @@ from mobility.domain.facts import (
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Device
 from mobility.domain.meeting_policy import ENABLED
-from mobility.domain.outcomes import Outcome
+from mobility.domain.outcomes import REMOVED, Outcome
 from mobility.domain.records import Invitation, Leg, Meeting, Participant
 from mobility.domain.states import (
     Invited,
@@ -45,16 +45,19 @@ DENIED = Outcome(
     Invited.DENIED,
     Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
     Reason("RemoteFailure", "Denied", "A leader of the meeting did not admit the person."),
+    ending=Reason("Informational", "Denied", "A leader of the meeting did not admit the person."),
 )
 EJECTED = Outcome(
     Invited.EJECTED,
     Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
     Reason("RemoteFailure", "Ejected", "A leader removed the person from the meeting."),
+    ending=Reason("Informational", "Ejected", "A leader removed the person from the meeting."),
 )
 OVER = Outcome(
     Invited.MEETING_OVER,
     Reason("RemoteFailure", "Ended", "The meeting is over."),
     Reason("RemoteFailure", "Ended", "The meeting is over."),
+    ending=Reason("Informational", "Ended", "The meeting is over."),
 )
 
 
@@ -349,7 +352,7 @@ def tell_added(
 def tell_stopped(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:
     """`leg` takes no part in the messages any more."""
     stream = leg.application_id
-    unit.append(stream, messaging_fact(conversation, leg))
+    unit.append(stream, attrs.evolve(messaging_fact(conversation, leg), reason=REMOVED))
     unit.append(stream, ConversationChanged("updated", conversation.snapshot(leg)))
     if not conversation.writes(leg.user_uri):
         participant = conversation.participants[leg.user_uri]

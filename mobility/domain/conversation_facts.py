@@ -23,7 +23,7 @@ from mobility.domain.facts import (
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import is_line
 from mobility.domain.message_facts import tell_message
-from mobility.domain.outcomes import Outcome
+from mobility.domain.outcomes import ENDED, Outcome
 from mobility.domain.records import Invitation, Leg, Message
 from mobility.domain.states import Involved, invitation_after, leg_after
 
@@ -124,12 +124,12 @@ def tell_ended(
     leg: Leg,
     name_of: NameOf,
     invitation: Invitation | None = None,
-    reason: Reason | None = None,
+    reason: Reason = ENDED,
     call_over: Iterable[Fact] = (),
 ) -> None:
     """The conversation is over for `leg`; with `invitation`, that completed first, failed.
 
-    `call_over` is what it is told of a call that goes on or rings.
+    `reason` is why.  `call_over` is what it is told of a call that goes on or rings.
     """
     stream = leg.application_id
     if invitation is not None:
@@ -137,7 +137,7 @@ def tell_ended(
             stream, invitation_fact(conversation, invitation, leg, "completed", name_of, reason)
         )
     if leg.messaging != "Disconnected":
-        unit.append(stream, MessagingChanged(conversation.id, "Disconnected"))
+        unit.append(stream, MessagingChanged(conversation.id, "Disconnected", reason=reason))
     for fact in call_over:
         unit.append(stream, fact)
     own = leg.user_uri
@@ -152,8 +152,8 @@ def tell_ended(
     gone = leg_after(leg, Involved.LEFT)
     if leg.call != "Disconnected":
         gone = calling_after(gone, Calling.LEFT)
-    unit.append(stream, ConversationChanged("updated", conversation.snapshot(gone)))
-    unit.append(stream, ConversationChanged("deleted", conversation.snapshot(gone)))
+    for change in ("updated", "deleted"):
+        unit.append(stream, ConversationChanged(change, conversation.snapshot(gone), reason))
 
 
 def tell_gone(
@@ -165,11 +165,11 @@ def tell_gone(
     call_over: Iterable[Fact] = (),
 ) -> None:
     """`leg` is no more; the invitation it waited for, if any, ended in `outcome` for it."""
-    invitation = conversation.awaited_by(leg)
+    invitation, reason = conversation.awaited_by(leg), outcome.ending
     if invitation is not None:
+        calling = invitation.from_application_id == leg.application_id
+        reason = outcome.caller if calling else outcome.callee
         invitation = invitation_after(invitation, outcome.event)
-    calling = invitation is not None and invitation.from_application_id == leg.application_id
-    reason = outcome.caller if calling else outcome.callee
     tell_ended(unit, conversation, leg, name_of, invitation, reason, call_over)
 
 

@@ -6,6 +6,9 @@ from mobility.domain.facts import Reason
 from mobility.domain.records import Leg
 from mobility.domain.states import Invited
 
+ENDED = Reason("Informational", "Ended", "The conversation is over.")
+REMOVED = Reason("Informational", "Removed", "The conversation goes on without messages.")
+
 
 @attrs.frozen(slots=True)
 class Outcome:
@@ -16,6 +19,8 @@ class Outcome:
     callee: Reason
     outcome: str = "Completed"
     """How a call that was answered is remembered to have ended."""
+    ending: Reason = ENDED
+    """Why a conversation is over for who was in it (UCWA "Asynchronous informational messages")."""
 
 
 CANCELLED = Outcome(
@@ -42,6 +47,7 @@ LOST = Outcome(
     Invited.UNREACHABLE,
     Reason("RemoteFailure", "Unreachable", "The other end was lost."),
     Reason("RemoteFailure", "Unreachable", "The other end was lost."),
+    ending=Reason("RemoteFailure", "Unreachable", "The other end was lost."),
 )
 OVER = Outcome(
     Invited.CANCELLED,

@@ -266,10 +266,11 @@ class Renderer:
             case facts.InvitationChanged():
                 yield _communication(hrefs, self._invitation(hrefs, fact, entry.message))
             case facts.ConversationChanged():
-                yield _communication(hrefs, self._conversation(hrefs, fact))
+                event = _explained(self._conversation(hrefs, fact), fact.reason)
+                yield _communication(hrefs, event)
             case facts.MessagingChanged():
-                document = conversations.messaging(hrefs, fact)
-                yield _conversation(hrefs, fact, _shown("messaging", document, "updated"))
+                event = _shown("messaging", conversations.messaging(hrefs, fact), "updated")
+                yield _conversation(hrefs, fact, _explained(event, fact.reason))
             case (
                 facts.CallChanged()
                 | facts.NegotiationChanged()
@@ -313,8 +314,7 @@ class Renderer:
         event = _shown(document["rel"], document, fact.change)
         if fact.change == "completed":
             event["status"] = "Success" if fact.reason is None else "Failure"
-            if fact.reason is not None:
-                event["reason"] = reason_document(fact.reason)
+            _explained(event, fact.reason)
         return event
 
     def _conversation(self, hrefs: Hrefs, fact: facts.ConversationChanged) -> Document:
@@ -348,8 +348,15 @@ def part_event(hrefs: Hrefs, uri: str, rel: str) -> Sent:
 
 
 def reason_document(reason: Reason) -> Document:
-    """Why an operation failed, in the common error structure."""
+    """Why an operation failed or a state changed, in the common error structure."""
     return {"code": reason.code, "subcode": reason.subcode, "message": reason.message}
+
+
+def _explained(event: Document, reason: Reason | None) -> Document:
+    """The event with its reason, if it has one (UCWA "Event channel details")."""
+    if reason is not None:
+        event["reason"] = reason_document(reason)
+    return event
 
 
 def _event(rel: str, href: str, kind: str, title: str = "") -> Document:

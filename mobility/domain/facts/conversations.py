@@ -33,11 +33,24 @@ class ConversationSnapshot:
 
 
 @attrs.frozen(slots=True)
+class Reason:
+    """Why an operation failed or a state changed: a UCWA code and subcode."""
+
+    code: str
+    subcode: str
+    message: str = ""
+
+
+@attrs.frozen(slots=True)
 class ConversationChanged:
-    """A conversation was added, updated or deleted, or its messaging changed state."""
+    """A conversation was added, updated or deleted, or its messaging changed state.
+
+    `reason` says why it is over, None while it is not.
+    """
 
     change: str
     conversation: ConversationSnapshot
+    reason: Reason | None = None
 
 
 @attrs.frozen(slots=True)
@@ -45,6 +58,7 @@ class MessagingChanged:
     """The messaging modality of a conversation is now in `state` (a CallState).
 
     `may_send` is false while attendees may not send; `may_add` says messaging can be added.
+    `reason` says why it was disconnected, None while it is not or never was connected.
     """
 
     conversation_id: str
@@ -52,6 +66,7 @@ class MessagingChanged:
     formats: tuple[str, ...] = ()
     may_send: bool = True
     may_add: bool = False
+    reason: Reason | None = None
 
 
 @attrs.frozen(slots=True)
@@ -114,15 +129,6 @@ class TypingChanged:
     uri: str
     name: str
     change: str
-
-
-@attrs.frozen(slots=True)
-class Reason:
-    """Why an operation failed: a UCWA code and subcode."""
-
-    code: str
-    subcode: str
-    message: str = ""
 
 
 @attrs.frozen(slots=True)

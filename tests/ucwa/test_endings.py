@@ -1,0 +1,124 @@
+"""Why a conversation is over, as its events say (UCWA "Asynchronous informational messages")."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
+
+JOIN = "communication/onlineMeetingInvitations"
+MINE = "onlineMeetings/myOnlineMeetings"
+XML = {"Accept": "application/vnd.microsoft.com.ucwa+xml"}
+
+
+def reasons(events: Iterable[Told]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Code and subcode of the events that have a reason, by rel and type."""
+    return {
+        (event.rel, event.type): (event.event["reason"]["code"], event.event["reason"]["subcode"])
+        for event in events
+        if "reason" in event.event
+    }
+
+
+def over(code: str, subcode: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """What is told of a conversation that is over, without its messaging."""
+    return {("conversation", kind): (code, subcode) for kind in ("updated", "deleted")}
+
+
+class TwoPartiesTests(UcwaTestCase):
+    """Alice and Bob write to one another."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.alice = await self.service.sign_in("alice")
+        self.bob = await self.service.sign_in("bob")
+
+    async def test_ended(self) -> None:
+        """Whoever ends it, both sides are told that messaging and conversation have ended."""
+        ended = ("Informational", "Ended")
+        expected = {("messaging", "updated"): ended, **over(*ended)}
+        for ends in (self.alice, self.bob):
+            hers = await self.talk(self.alice, self.bob)
+            messaging = hers if ends is self.alice else converted(hers, self.alice, self.bob)
+            self.accepted(await ends.post(f"{messaging}/terminate"), 204)
+            for client in (self.alice, self.bob):
+                self.assertEqual(reasons(await client.events()), expected)
+
+    async def test_nothing_ended(self) -> None:
+        """While it begins and goes on, nothing has a reason."""
+        invited = await self.alice.post(
+            "communication/messagingInvitations", {"to": uri("bob"), "operationId": "1"}
+        )
+        self.accepted(invited, 201)
+        told = await self.bob.events()
+        self.accepted(await self.bob.post(told[0].resource["_links"]["accept"]["href"]), 204)
+        told += await self.bob.events() + await self.alice.events()
+        self.assertEqual(reasons(told), {})
+
+    async def test_declined(self) -> None:
+        """What ends with its invitation has the reason of that."""
+        invited = await self.alice.post(
+            "communication/messagingInvitations", {"to": uri("bob"), "operationId": "1"}
+        )
+        self.accepted(invited, 201)
+        (started, *_) = await self.bob.events()
+        self.accepted(await self.bob.post(started.resource["_links"]["decline"]["href"]), 204)
+        for client, code in ((self.alice, "RemoteFailure"), (self.bob, "LocalFailure")):
+            told = reasons(await client.events())
+            declined = (code, "Declined")
+            expected = {("messaging", "updated"): declined, **over(*declined)}
+            self.assertEqual(
+                told, {("messagingInvitation", "completed"): declined, **expected}, client.name
+            )
+
+    async def test_xml(self) -> None:
+        """In XML the event has the reason as an element."""
+        messaging = await self.talk(self.alice, self.bob)
+        self.accepted(await self.alice.post(f"{messaging}/terminate"), 204)
+        answer = await self.bob.request("GET", self.bob.next, headers=XML)
+        self.assertIn(b"<reason><code>Informational</code><subcode>Ended</subcode>", answer.body)
+
+
+class ConferenceTests(UcwaTestCase):
+    """Alice's meeting, in which Bob takes part."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.alice = await self.service.sign_in("alice")
+        self.bob = await self.service.sign_in("bob")
+        made = await self.alice.post(MINE, {"subject": "Plans", "attendees": [uri("bob")]})
+        self.meeting: dict[str, Any] = made.json()
+        self.hers = await self.join(self.alice)
+        self.his = await self.join(self.bob)
+        self.accepted(
+            await self.bob.post(f"{self.his}/messaging/addMessaging", {"operationId": "2"}), 201
+        )
+        await self.alice.events()
+        await self.bob.events()
+
+    async def join(self, client: Client) -> str:
+        body = {"onlineMeetingUri": self.meeting["onlineMeetingUri"], "operationId": "1"}
+        self.accepted(await client.post(JOIN, body), 201)
+        (href,) = {one.href for one in await client.events() if one.rel == "conversation"}
+        return href
+
+    async def told(self, client: Client, code: str, subcode: str) -> None:
+        """The client is told that conversation and messaging are over for this reason."""
+        expected = {("messaging", "updated"): (code, subcode), **over(code, subcode)}
+        self.assertEqual(reasons(await client.events()), expected)
+
+    async def test_over(self) -> None:
+        """The meeting is over."""
+        await self.alice.delete(self.meeting["_links"]["self"]["href"])
+        await self.told(self.bob, "Informational", "Ended")
+
+    async def test_ejected(self) -> None:
+        """A leader removes somebody."""
+        participant = f"{self.hers}/participants/bob@example.test"
+        self.accepted(await self.alice.post(f"{participant}/eject"), 204)
+        await self.told(self.bob, "Informational", "Ejected")
+
+    async def test_messaging_removed(self) -> None:
+        """Who leaves the messages of a conference is told that these alone are over."""
+        self.accepted(await self.bob.post(f"{self.his}/messaging/terminate"), 204)
+        removed = {("messaging", "updated"): ("Informational", "Removed")}
+        self.assertEqual(reasons(await self.bob.events()), removed)
