@@ -13,7 +13,7 @@ from mobility.domain.history import History
 from mobility.domain.ledger import Ledger, Snapshot, Unit
 from mobility.domain.message_states import MessageStates
 from mobility.domain.reach import Reach
-from mobility.domain.records import User
+from mobility.domain.records import PushNotice, User
 from mobility.domain.unread import Unread
 from mobility.domain.users import Users
 from mobility.store.archive import SqliteArchive
@@ -54,6 +54,7 @@ class Past:
 
     def follow(self, conversations: Conversations, agenda: Agenda, stored: Snapshot) -> None:
         """Remember what ends of these conversations from now on."""
+        self._conversations = conversations
         conversations.partings.append(self.history.parted)
         conversations.call_endings.append(self.history.called)
         self.unread = Unread(
@@ -76,6 +77,14 @@ class Past:
         self.states = MessageStates(self._archive, self._applications, channels.received)
         self.dispositions.states = self.states
         channels.confirmed = self.dispositions.changed
+
+    async def receipt(self, notice: PushNotice) -> str:
+        """Whether who was to be woken for a message has it, or has read it, as far as is known
+        while the conversation goes on (`mobility.domain.message_states`)."""
+        conversation = self._conversations.get(notice.conversation_id)
+        if conversation is None or not notice.number:
+            return ""
+        return await self.states.receipt(conversation, notice.user_uri, notice.number)
 
     async def purge(self) -> None:
         """Forget what is old, and what nobody needs any more."""

@@ -90,6 +90,8 @@ class Standing:
                 waking.hops,
                 lambda: waking.outbox.waiting,
                 lambda: waking.oldest_s() or 0.0,
+                lambda: waking.outbox.unanswered,
+                lambda: waking.unanswered_s() or 0.0,
                 lambda: waking.reachable,
             )
         )

@@ -43,6 +43,10 @@ from mobility.store.open import Store
 WOKEN = (Showing(AWAY, "Mobile", frozenset({"Messaging"})),)
 """What a user shows whose device can be woken, if nothing else is there."""
 
+UNANSWERED_S = 60.0
+"""From when on it is told that no provider takes what the clearing house has (our choice: as long
+as FCM lets one wait that asks too often)."""
+
 
 class Waking(MultiService):
     """Push notifications of one front end.  Raises OperatorFault for files that are no use.
@@ -72,6 +76,7 @@ class Waking(MultiService):
         self._agenda = agenda
         self._epoch = epoch
         self._store = store
+        self._past = past
         self._trace_s = config.push.trace_days * DAY_S
         self.settings = config.push
         self.devices = past.devices
@@ -167,8 +172,14 @@ class Waking(MultiService):
     # What operators ask
 
     def oldest_s(self) -> float | None:
-        """How long the oldest notification waits, None when none does."""
-        oldest = self.outbox.oldest()
+        """How long the oldest notification that is due waits, None when none does."""
+        now = self._epoch()
+        oldest = self.outbox.oldest(now)
+        return None if oldest is None else max(0.0, now - oldest)
+
+    def unanswered_s(self) -> float | None:
+        """How long the clearing house has what waits longest for a provider, None for nothing."""
+        oldest = self.outbox.oldest_unanswered()
         return None if oldest is None else max(0.0, self._epoch() - oldest)
 
     @property
@@ -179,17 +190,23 @@ class Waking(MultiService):
     def standing(self) -> dict[str, Any]:
         """How it stands, as JSON shows it."""
         sending, hops = self.deliveries, self.hops
-        oldest_s = self.oldest_s()
+        oldest_s, unanswered_s = self.oldest_s(), self.unanswered_s()
         problem = ""
         if self.house is None and self.outbox.waiting:
             problem = "there is no clearing house (push.clearing_house)"
         elif sending is not None and not self.reachable:
             problem = f"nothing gets through to the clearing house: {sending.last_failure}"
+        elif self.verdicts is not None and self.verdicts.failure:
+            problem = f"what providers say cannot be heard: {self.verdicts.failure}"
+        elif (unanswered_s or 0.0) >= UNANSWERED_S:
+            problem = "the clearing house has notifications that no provider takes"
         return {
             "oldest_s": oldest_s,
             "problem": problem,
             "waiting": self.outbox.waiting,
-            "shown": len(self.outbox) - self.outbox.waiting,
+            "unanswered_s": unanswered_s,
+            "unanswered": self.outbox.unanswered,
+            "shown": len(self.outbox) - self.outbox.waiting - self.outbox.unanswered,
             "devices": len(self.devices),
             "queued": hops.queued,
             "handed": hops.handed,
@@ -249,6 +266,10 @@ class Waking(MultiService):
         if notice is not None:
             return [notice]
         return list(await self.archive.push_notices(key))
+
+    async def receipt(self, notice: PushNotice) -> str:
+        """What who was to be woken has of what a notification tells: "delivered" or "read"."""
+        return await self._past.receipt(notice)
 
     async def test(self, uri: str) -> list[str]:
         """Notify the devices of a user; the ids of the notifications."""

@@ -46,6 +46,10 @@ ENDINGS = {
 }
 """Why a notification is over, in words."""
 
+RECEIPTS = {
+    "delivered": "an application of the user has the message",
+    "read": "the user has read the message",
+}
 
 HOUSE_STATES = {
     "closed": "is in use",
@@ -124,8 +128,13 @@ def status(config: Config, as_json: bool) -> int:
 
 
 def _standing(found: Mapping[str, Any]) -> Iterator[str]:
-    oldest = found["oldest_s"]
-    yield "nothing waits" if oldest is None else f"the oldest waits for {oldest:.1f} s"
+    here, there = found["oldest_s"], found["unanswered_s"]
+    if here is None and there is None:
+        yield "nothing waits"
+    elif (here or 0.0) >= (there or 0.0):
+        yield f"the oldest waits for {here or 0.0:.1f} s, to be taken by the clearing house"
+    else:
+        yield f"the oldest waits for {there:.1f} s, at the clearing house for its provider"
     if found["problem"]:
         yield f"problem: {found['problem']}"
     house = found["house"]
@@ -135,7 +144,8 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"last failure: {house['last_failure']}"
     if found["problem"]:
         yield HINT
-    yield f"{found['waiting']:>8} wait, {found['shown']} may be on screens"
+    yield f"{found['waiting']:>8} wait here, {found['unanswered']} at the clearing house"
+    yield f"{found['shown']:>8} may be on screens"
     yield f"{found['handed']:>8} taken by the clearing house, {found['sent']} by providers"
     yield f"{found['devices']:>8} devices"
     for title in ("rejected", "skipped"):
@@ -169,14 +179,19 @@ def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
         after = notice["handed_at"] - began
         yield f"  {_time(notice['handed_at'])}  clearing house: taken after {after:.2f} s"
     changed, state = _time(notice["changed_at"]), notice["state"]
+    answered, said = _time(notice["answered_at"]), notice["answer"]
+    if notice["taken"]:
+        yield f"  {answered}  provider: taken" + (f" ({said})" if said else "")
+    elif notice["answered_at"]:
+        yield f"  {answered}  provider: not taken" + (f": {said}" if said else "")
     if state == "waiting":
         why = f": {notice['obstacle']}" if notice["obstacle"] else ""
         yield f"  {'':12}  clearing house: not yet{why}"
     elif state == "accepted":
         yield f"  {'':12}  provider: no answer yet"
-    elif state == "sent":
-        yield f"  {changed}  provider: taken"
-    else:
+    if receipt := RECEIPTS.get(notice["receipt"], ""):
+        yield f"  {'':12}  receipt: {receipt}"
+    if state == "ended":
         reason = notice["reason"]
         meaning = ENDINGS.get(reason.partition(":")[0], "")
         yield f"  {changed}  over: {reason}" + (f" ({meaning})" if meaning else "")

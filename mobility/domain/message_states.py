@@ -3,6 +3,7 @@
 For each recipient a message is
 
     waiting --- a provider or clearing house has a notification ---> pushed
+    pushed --- no provider took any notification of it ---> waiting
     waiting, pushed --- an application has received it ---> delivered
     any --- the recipient has read it ---> read
 
@@ -54,6 +55,15 @@ class MessageStates:
         pushed = all(_is_pushed(notices, uri, message.number) for uri in missing)
         return PUSHED if pushed else WAITING
 
+    async def receipt(self, conversation: ActiveConversation, uri: str, number: int) -> str:
+        """DELIVERED or READ, once one recipient has a message or has read it; else ""."""
+        if conversation.readings.upto(uri) >= number:
+            return READ
+        message = await self._archive.message(conversation.id, number)
+        if message is None or not await self.has_received(conversation, uri, message):
+            return ""
+        return DELIVERED
+
     async def has_received(
         self, conversation: ActiveConversation, uri: str, message: Message
     ) -> bool:
@@ -75,8 +85,12 @@ class MessageStates:
 
 
 def _is_pushed(notices: Sequence[PushNotice], uri: str, number: int) -> bool:
-    """Whether a notification that stands for a message was handed over for a user."""
+    """Whether a notification that stands for a message was handed over for a user, and no provider
+    has refused it since."""
     return any(
-        notice.user_uri == uri and notice.first <= number <= notice.number and notice.handed_at
+        notice.user_uri == uri
+        and notice.first <= number <= notice.number
+        and notice.handed_at
+        and (notice.taken or not notice.answered_at)
         for notice in notices
     )

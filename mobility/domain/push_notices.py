@@ -1,6 +1,7 @@
 """What the outbox of push notifications is made of."""
 
 from collections.abc import Callable, Sequence
+from sys import intern
 
 import attrs
 
@@ -109,6 +110,17 @@ class Refused:
 Result = Accepted | Later | Refused
 
 
+@attrs.frozen(slots=True)
+class Heard:
+    """The last word on a notification that the clearing house has: the provider's `answer`, and
+    why it was not taken, "" if it was.  `hop` is "refused", or "ended" where no provider has
+    refused it."""
+
+    answer: str
+    reason: str = ""
+    hop: str = "refused"
+
+
 class Hops:
     """Hears what becomes of notifications; the outbox's default listens to nothing."""
 
@@ -117,6 +129,21 @@ class Hops:
 
     def skipped(self, device: PushSubscription, wake: Wake, reason: str) -> None:
         """A device is not woken for what happened."""
+
+
+def frugal(notice: PushNotice) -> PushNotice:
+    """The same, with the texts that many have alike in memory once."""
+    cause = notice.cause
+    return attrs.evolve(
+        notice,
+        user_uri=intern(notice.user_uri),
+        subscription_id=intern(notice.subscription_id),
+        kind=intern(notice.kind),
+        from_uri=intern(notice.from_uri),
+        rule=intern(notice.rule),
+        answer=intern(notice.answer),
+        conversation_id=cause if notice.conversation_id == cause else notice.conversation_id,
+    )
 
 
 def remember(kept: Kept, wake: Wake, until: float) -> None:

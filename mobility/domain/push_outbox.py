@@ -12,6 +12,7 @@ was handed over is kept as long as it may be on a screen, so that reading it els
 
 import secrets
 from collections.abc import Callable, Iterable
+from functools import partial
 from sys import intern
 
 import attrs
@@ -22,12 +23,14 @@ from mobility.domain.push_notices import (
     WAITING,
     Accepted,
     Draft,
+    Heard,
     Hops,
     Kept,
     Refused,
     Result,
     Said,
     Wake,
+    frugal,
     remember,
 )
 from mobility.domain.push_rules import (
@@ -94,7 +97,7 @@ class PushOutbox:
         notices.sort(key=lambda one: one.created_at, reverse=True)
         while notices:
             notice = notices.pop()
-            self._shelf.insert(Kept(_frugal(notice), cleared=notice.reason))
+            self._shelf.insert(Kept(frugal(notice), cleared=notice.reason))
 
     # What is asked of it
 
@@ -106,9 +109,18 @@ class PushOutbox:
         """How many were not handed over yet."""
         return len(self._shelf.waiting)
 
-    def oldest(self) -> float | None:
-        """When the notification came that has waited longest, None without one that waits."""
-        return self._shelf.oldest()
+    def oldest(self, now: float) -> float | None:
+        """Since when the notification is due that has waited longest, None without one that is."""
+        return self._shelf.oldest(now)
+
+    @property
+    def unanswered(self) -> int:
+        """How many the clearing house has of which no provider has said anything."""
+        return len(self._shelf.unanswered)
+
+    def oldest_unanswered(self) -> float | None:
+        """When the one of them was handed over that waits longest, None without one."""
+        return self._shelf.oldest_unanswered()
 
     def of_user(self, uri: str) -> list[PushNotice]:
         """What waits for a user's devices or may be on their screens, oldest first."""
@@ -271,27 +283,28 @@ class PushOutbox:
             raise
 
     def attempts_of(self, notice_id: str) -> int:
-        """How often it was tried in vain."""
+        """How often one that waits was tried in vain."""
         kept = self._shelf.waiting.get(notice_id)
         return 0 if kept is None else kept.attempts
 
-    def heard(self, draft: Draft, notice_id: str, reason: str) -> PushNotice | None:
-        """What a provider said of a notification: it took it ("") or refused it, and why."""
+    def heard(self, draft: Draft, notice_id: str, word: Heard) -> PushNotice | None:
+        """The last word on a notification, for it if it was not heard of before."""
         kept = self._shelf.find(notice_id)
         if kept is None or kept.notice.state == SENT:
             return None
-        notice = kept.notice
+        answer, taken = intern(word.answer), not word.reason
+        notice = attrs.evolve(kept.notice, answered_at=draft.now, answer=answer, taken=taken)
         if not notice.handed_at:  # this has overtaken the answer that it was taken
-            notice = attrs.evolve(notice, handed_at=draft.now)
-            self._hops.passed("handed", notice)
-        if reason:
-            self._end(draft, kept, reason, hop="refused", notice=notice)
+            notice = attrs.evolve(notice, handed_at=draft.now, attempts=kept.attempts)
+            draft.effects.append(partial(self._hops.passed, "handed", notice))
+        if word.reason:
+            self._end(draft, kept, word.reason, hop=word.hop, notice=notice)
         elif kept.cleared:
             self._clear(draft, kept, kept.cleared, notice)
         elif is_loud(notice.kind):
             self._save(draft, kept, notice_after(notice, Noticed.SENT, draft.now), "sent")
         else:
-            self._hops.passed("sent", notice)
+            draft.effects.append(partial(self._hops.passed, "sent", notice))
             self._end(draft, kept, "sent", notice=notice)
         return notice
 
@@ -388,13 +401,11 @@ class PushOutbox:
                 return
 
     def _accepted(self, draft: Draft, kept: Kept) -> None:
-        notice = kept.notice
+        notice = attrs.evolve(kept.notice, handed_at=draft.now, attempts=kept.attempts)
         if kept.cleared:
-            handed = attrs.evolve(notice, handed_at=draft.now)
-            self._clear(draft, kept, kept.cleared, handed)
+            self._clear(draft, kept, kept.cleared, notice)
             return
-        taken = notice_after(notice, Noticed.TAKEN, draft.now)
-        after = attrs.evolve(taken, handed_at=draft.now)
+        after = notice_after(notice, Noticed.TAKEN, draft.now)
         for other in list(self._shelf.about(notice.user_uri, notice.cause)):
             same = other.notice.subscription_id, other.notice.topic
             if (
@@ -434,7 +445,8 @@ class PushOutbox:
         notice: PushNotice | None = None,
     ) -> None:
         over = notice_after(notice or kept.notice, Noticed.OVER, draft.now)
-        after = attrs.evolve(over, reason=reason)
+        attempts = max(over.attempts, kept.attempts)
+        after = attrs.evolve(over, reason=reason, attempts=attempts)
         draft.unit.save(after)
         draft.touch(kept)
 
@@ -482,17 +494,3 @@ class PushOutbox:
             draft.failed()
             raise
         draft.stored()
-
-
-def _frugal(notice: PushNotice) -> PushNotice:
-    """The same, with the texts that many have alike in memory once."""
-    cause = notice.cause
-    return attrs.evolve(
-        notice,
-        user_uri=intern(notice.user_uri),
-        subscription_id=intern(notice.subscription_id),
-        kind=intern(notice.kind),
-        from_uri=intern(notice.from_uri),
-        rule=intern(notice.rule),
-        conversation_id=cause if notice.conversation_id == cause else notice.conversation_id,
-    )

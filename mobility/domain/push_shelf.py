@@ -6,7 +6,7 @@ from itertools import count
 
 import attrs
 
-from mobility.domain.push_notices import WAITING, Kept
+from mobility.domain.push_notices import ACCEPTED, WAITING, Kept
 from mobility.domain.push_rules import CALL, LOWEST_RANK, MEETING, rank
 from mobility.domain.records import PushNotice
 
@@ -19,12 +19,13 @@ class Shelf:
     """All that are not over.
 
     `waiting` are those that were not handed over, oldest first, `shown` those that were, in the
-    order in which it was done.
+    order in which it was done, and `unanswered` those of them that no provider has yet.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, Kept] = {}
         self.shown: dict[str, Kept] = {}
+        self.unanswered: dict[str, Kept] = {}
         self._of: dict[str, dict[str, list[Kept]]] = {}
         """By user and cause."""
         self._ringing: dict[str, set[str]] = {}
@@ -38,10 +39,22 @@ class Shelf:
     def find(self, notice_id: str) -> Kept | None:
         return self.waiting.get(notice_id) or self.shown.get(notice_id)
 
-    def oldest(self) -> float | None:
-        """When the one came that has waited longest."""
-        first = next(iter(self.waiting.values()), None)
-        return None if first is None else first.notice.created_at
+    def oldest(self, now: float) -> float | None:
+        """Since when the one is due that has waited longest.  What is not due yet, such as in the
+        quiet hours of its device, waits for nobody."""
+        return min(
+            (
+                kept.notice.due_at if kept.attempts or kept.taken else kept.at
+                for kept in self.waiting.values()
+                if kept.attempts or kept.taken or kept.at <= now
+            ),
+            default=None,
+        )
+
+    def oldest_unanswered(self) -> float | None:
+        """When the one was handed over that has waited longest for its provider."""
+        first = next(iter(self.unanswered.values()), None)
+        return None if first is None else first.notice.handed_at
 
     def about(self, uri: str, cause: str) -> list[Kept]:
         """What is about one thing, for the devices of a user."""
@@ -120,14 +133,22 @@ class Shelf:
             self.waiting[notice.id] = kept
             self.schedule(kept, notice.due_at)
         else:
-            self.shown[notice.id] = kept
+            self._show(kept)
 
     def handed(self, kept: Kept, after: PushNotice) -> None:
         """It is `after` now, and does not wait any more."""
         self.waiting.pop(after.id, None)
         kept.notice, kept.taken, kept.at = after, False, -1.0
         kept.said.clear()
-        self.shown[after.id] = kept
+        self._show(kept)
+
+    def _show(self, kept: Kept) -> None:
+        notice = kept.notice
+        self.shown[notice.id] = kept
+        if notice.state == ACCEPTED:
+            self.unanswered[notice.id] = kept
+        else:
+            self.unanswered.pop(notice.id, None)
 
     def forget(self, kept: Kept) -> None:
         """It is over."""
@@ -135,6 +156,7 @@ class Shelf:
         kept.gone = True
         self.waiting.pop(notice.id, None)
         self.shown.pop(notice.id, None)
+        self.unanswered.pop(notice.id, None)
         causes = self._of.get(notice.user_uri, {})
         several = causes.get(notice.cause, [])
         if kept in several:

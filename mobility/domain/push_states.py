@@ -53,4 +53,8 @@ def renewed(notice: PushNotice, notice_id: str, now: float) -> PushNotice:
         changed_at=now,
         handed_at=0.0,
         reason="",
+        attempts=0,
+        answered_at=0.0,
+        answer="",
+        taken=False,
     )

@@ -83,6 +83,10 @@ class PushSide(Protocol):
         """The notification of this id, or those about a conversation of this id."""
         ...
 
+    async def receipt(self, notice: PushNotice) -> str:
+        """Whether what it tells has arrived: "delivered", "read", or "" as far as is known."""
+        ...
+
     async def test(self, uri: str) -> list[str]:
         """Notify the devices of a user; the ids of the notifications."""
         ...
@@ -166,7 +170,8 @@ def routes(
         found = await push.trace(request.path_parameters["id"])
         if not found:
             raise Refusal("NotFound", None, "No notification of this id is remembered.")
-        return json_response(200, {"notices": [notice_of(one, push) for one in found]})
+        traced = [{**notice_of(one, push), "receipt": await push.receipt(one)} for one in found]
+        return json_response(200, {"notices": traced})
 
     async def house(request: Request) -> Response:  # noqa: ARG001  # a Handler
         return json_response(200, await push.house_health())
@@ -245,7 +250,10 @@ def notice_of(notice: PushNotice, push: PushSide) -> dict[str, Any]:
         "handed_at": notice.handed_at,
         "changed_at": notice.changed_at,
         "expires_at": notice.expires_at,
-        "attempts": push.attempts_of(notice.id),
+        "attempts": notice.attempts or push.attempts_of(notice.id),
+        "answered_at": notice.answered_at,
+        "answer": notice.answer,
+        "taken": notice.taken,
         "obstacle": push.obstacle(notice),
     }
 
@@ -274,9 +282,13 @@ class PushCollector(Collector):
         numbers: PushNumbers,
         waiting: Callable[[], int],
         oldest_s: Callable[[], float],
+        unanswered: Callable[[], int],
+        unanswered_s: Callable[[], float],
         reachable: Callable[[], bool],
     ) -> None:
         self._numbers = numbers
+        self._unanswered = unanswered
+        self._unanswered_s = unanswered_s
         self._waiting = waiting
         self._oldest_s = oldest_s
         self._reachable = reachable
@@ -287,6 +299,16 @@ class PushCollector(Collector):
             "mobility_push_oldest_seconds", "How long the oldest one waits.", self._oldest_s()
         )
         yield GaugeMetricFamily("mobility_push_waiting", "Not handed over yet.", self._waiting())
+        yield GaugeMetricFamily(
+            "mobility_push_unanswered",
+            "The clearing house has them, and no provider.",
+            self._unanswered(),
+        )
+        yield GaugeMetricFamily(
+            "mobility_push_unanswered_oldest_seconds",
+            "How long the clearing house has had the oldest of them.",
+            self._unanswered_s(),
+        )
         yield GaugeMetricFamily(
             "mobility_push_house_up", "1 if the clearing house answers.", int(self._reachable())
         )

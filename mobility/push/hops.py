@@ -103,10 +103,10 @@ class CountedHops(Hops):
             self.sent += 1
             self._log.emit("push.sent", id=notice.id, ms=ms)
         elif hop == "refused":
-            _count(self.refused, reason.partition(":")[0])
+            _count(self.refused, _kind_of(reason, notice.answer))
             self._log.emit("push.refused", id=notice.id, reason=reason, ms=ms)
         else:
-            _count(self.ended, reason)
+            _count(self.ended, reason.partition(":")[0])
             self._log.emit("push.ended", id=notice.id, reason=reason, ms=ms)
 
     def skipped(self, device: PushSubscription, wake: Wake, reason: str) -> None:
@@ -119,6 +119,12 @@ class CountedHops(Hops):
             about=wake.cause,
             reason=reason,
         )
+
+
+def _kind_of(reason: str, answer: str) -> str:
+    """A reason without its details, but with the number of a provider's answer."""
+    kind, number = reason.partition(":")[0], answer.partition(" ")[0]
+    return f"{kind} {number}" if number.isascii() and number.isdigit() else kind
 
 
 def _count(counts: dict[str, int], name: str) -> None:

@@ -13,14 +13,21 @@ from twisted.internet.task import deferLater
 
 from mobility.domain.devices import Devices
 from mobility.domain.ledger import Archive, Unit
-from mobility.domain.push_notices import Draft
+from mobility.domain.push_notices import Draft, Heard
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.records import PushCursor, PushNotice
 from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
 from mobility.push.breaker import Random, backoff_s
 from mobility.push.clearing_house import ClearingHouse, HouseFailed
-from mobility.push.wire import DEAD, DELIVERED, VERDICTS_PAGE, Verdict, VerdictPage
+from mobility.push.wire import (
+    DEAD,
+    DELIVERED,
+    EXPIRED,
+    VERDICTS_PAGE,
+    Verdict,
+    VerdictPage,
+)
 
 EVENTS: Catalogue = {
     "push.device_dropped": {
@@ -43,6 +50,9 @@ BASE_S, MOST_S = 1.0, 60.0
 TOGETHER_S = 0.2
 """Verdicts that come within it are heard together (our choice: a question costs more than many of
 its answers, and nobody waits for them)."""
+
+TAKEN_BACK = ("withdrawn", "superseded")
+"""Why something was not sent that nobody wants any more."""
 
 
 class Verdicts(Service):
@@ -74,6 +84,8 @@ class Verdicts(Service):
         self._chance = chance
         self._asking: Deferred[None] | None = None
         self._failed = 0
+        self.failure = ""
+        """Why the last question came to nothing, "" for one that was answered."""
 
     def startService(self) -> None:
         super().startService()
@@ -90,7 +102,7 @@ class Verdicts(Service):
             try:
                 page = await self._house.verdicts(self.cursor.stream, self.cursor.after)
                 await self.hear(page)
-                self._failed = 0
+                self._failed, self.failure = 0, ""
                 if 0 < len(page.verdicts) < VERDICTS_PAGE:  # a full one is not the last
                     await deferLater(self._clock, TOGETHER_S)
                 continue
@@ -99,8 +111,8 @@ class Verdicts(Service):
             except HouseFailed as failed:
                 if not self.running:
                     return
+                self.failure = reason = failed.reason
                 if not self._failed:
-                    reason = failed.reason
                     self._log.emit("push.verdicts_failed", house=self._house.name, reason=reason)
             except Unavailable:
                 pass  # the store says so itself
@@ -123,11 +135,7 @@ class Verdicts(Service):
             if verdict.sequence <= last:
                 continue
             last = verdict.sequence
-            good = verdict.outcome == DELIVERED
-            reason = "" if good else verdict.reason or verdict.outcome
-            if verdict.status and not good:
-                reason = f"{reason}: {verdict.status}"
-            notice = self._outbox.heard(draft, verdict.id, reason)
+            notice = self._outbox.heard(draft, verdict.id, _heard(verdict))
             if verdict.outcome == DEAD:
                 notice = notice or await self._archive.push_notice(verdict.id)
                 await self._dead(draft, verdict, notice)
@@ -175,3 +183,16 @@ class Verdicts(Service):
         draft.unit.save(cursor)
         await commit(draft)
         self.cursor = cursor
+
+
+def _heard(verdict: Verdict) -> Heard:
+    """What a verdict means for its notification."""
+    if verdict.outcome == DELIVERED:
+        return Heard(verdict.status)
+    late = verdict.outcome == EXPIRED
+    reason = verdict.reason or verdict.outcome
+    if late and reason not in TAKEN_BACK:
+        reason = EXPIRED  # what kept it there is the status
+    if verdict.status:
+        reason = f"{reason}: {verdict.status}"
+    return Heard(verdict.status, reason, "ended" if late else "refused")

@@ -10,8 +10,10 @@ from mobility.http.message import Site
 from mobility.operate.access import OperatorAccess
 from mobility.operate.push import PATH, PushCollector, routes
 from mobility.push.clearing_house import HouseFailed
-from mobility.push.wire import DEAD, DELIVERED
+from mobility.push.verdicts import TOGETHER_S
+from mobility.push.wire import DEAD, DELIVERED, EXPIRED, FAILED
 from mobility.testing import MemoryClient, MemoryResponse, memory_site
+from mobility.waking import UNANSWERED_S
 from tests.push.doubles import MemoryHouse
 from tests.ucwa.service import Service
 
@@ -176,6 +178,55 @@ class PushApiTests(TestCase):
         self.assertEqual(traced["reason"], "provider: 404 UNREGISTERED")
         self.assertEqual((await self.ask("GET", "/notices/nothing")).status, 404)
 
+    async def test_expired_there(self) -> None:
+        """What expired at the clearing house was not refused: it ended, and the trace has what kept
+        it from its provider.  What was withdrawn there says so."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        for word, reason in (
+            ({"reason": "provider", "status": "503 UNAVAILABLE"}, "expired: 503 UNAVAILABLE"),
+            ({"reason": "already_expired"}, "expired"),
+            ({"reason": "withdrawn"}, "withdrawn"),
+        ):
+            (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+            await self.pass_time(0.1)
+            self.house.say(notice_id, EXPIRED, **word)
+            await self.pass_time(TOGETHER_S + 0.1)
+            (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+            self.assertEqual((traced["reason"], traced["taken"]), (reason, False))
+        standing = (await self.ask("GET", "")).json()
+        self.assertEqual(
+            (standing["rejected"], standing["ended"]), ({}, {"expired": 2, "withdrawn": 1})
+        )
+
+    async def test_rejections_are_told_apart(self) -> None:
+        """What is counted of refusals has the number of the provider's answer, and no more of its
+        words than that."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        for status in ("403 SENDER_ID_MISMATCH", "400 INVALID_ARGUMENT", "400 other words"):
+            (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+            await self.pass_time(0.1)
+            self.house.say(notice_id, FAILED, reason="provider", status=status)
+            await self.pass_time(TOGETHER_S + 0.1)
+        rejected = (await self.ask("GET", "")).json()["rejected"]
+        self.assertEqual(rejected, {"provider 403": 1, "provider 400": 2})
+
+    async def test_unanswered(self) -> None:
+        """What the clearing house has and no provider takes is told, and is a problem once it is
+        too long; so is it when nothing can be heard of providers."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        await self.ask("POST", f"/users/{quote(BOB)}/test")
+        await self.pass_time(0.1)
+        await self.pass_time(UNANSWERED_S - 1)
+        shown = (await self.ask("GET", "")).json()
+        self.assertEqual((shown["waiting"], shown["unanswered"], shown["problem"]), (0, 1, ""))
+        await self.pass_time(2)
+        shown = (await self.ask("GET", "")).json()
+        self.assertIsNone(shown["oldest_s"])
+        self.assertGreaterEqual(shown["unanswered_s"], UNANSWERED_S)
+        self.assertIn("no provider takes", shown["problem"])
+        await self.service.restart()
+        self.assertEqual(self.service.front_end.waking.standing()["unanswered"], 1)
+
     async def test_standing(self) -> None:
         """What stands out first is how long the oldest one waits, and why."""
         await self.ask("PUT", "/switches/fcm", {"enabled": True})
@@ -199,7 +250,9 @@ class PushApiTests(TestCase):
         await self.ask("POST", f"/users/{quote(BOB)}/test")
         await self.pass_time(0.1)
         hops = self.waking.hops
-        collector = PushCollector(hops, lambda: 3, lambda: 12.5, lambda: True)
+        collector = PushCollector(
+            hops, lambda: 3, lambda: 12.5, lambda: 2, lambda: 7.5, lambda: True
+        )
         found = {
             (sample.name, *sample.labels.values()): sample.value
             for family in collector.collect()
@@ -207,6 +260,8 @@ class PushApiTests(TestCase):
         }
         self.assertEqual(found["mobility_push_oldest_seconds",], 12.5)
         self.assertEqual(found["mobility_push_waiting",], 3)
+        self.assertEqual(found["mobility_push_unanswered",], 2)
+        self.assertEqual(found["mobility_push_unanswered_oldest_seconds",], 7.5)
         self.assertEqual(found["mobility_push_queued_total", "test"], 1)
         self.assertEqual(found["mobility_push_handed_total",], 1)
         self.assertEqual(found["mobility_push_latency_seconds_bucket", "+Inf"], 1)

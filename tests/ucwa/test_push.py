@@ -7,7 +7,16 @@ from twisted.python.filepath import FilePath
 from mobility.config.push import PushConfig
 from mobility.domain.records import Presence
 from mobility.push.clearing_house import HouseFailed
-from mobility.push.wire import DEAD, REJECTED, RETRY, Notification, Result
+from mobility.push.wire import (
+    DEAD,
+    DELIVERED,
+    EXPIRED,
+    FAILED,
+    REJECTED,
+    RETRY,
+    Notification,
+    Result,
+)
 from tests.push.doubles import MemoryHouse
 from tests.ucwa.service import Service, UcwaTestCase, converted
 
@@ -112,6 +121,72 @@ class PushTests(UcwaTestCase):
         self.service.clock.advance(10)
         await parked
 
+    async def test_no_provider_took_it(self) -> None:
+        """A message of which providers take no notification waits: its sender does not see it as
+        pushed, until one is taken for another device."""
+        await self.bob.post("me/pushSubscriptions", {**PHONE, "token": "B" * 40})
+        messaging, _ = await self.talk()
+        await self.sleep()
+        sent = await self.alice.send(messaging, "Wake up")
+        href = sent.header("Location") or ""
+
+        async def state() -> object:
+            return (await self.alice.document(href)).get("mobility:delivery")
+
+        while len(self.house.taken) < 2:
+            await self.pass_time(0.1)
+        await self.pass_time(0.1)
+        self.assertEqual(await state(), "pushed")
+        first, second = self.house.taken
+        self.house.say(first.id, FAILED, reason="provider", status="403")
+        await self.pass_time(1)
+        self.assertEqual(await state(), "pushed")
+        self.house.say(second.id, EXPIRED, reason="provider", status="503")
+        await self.pass_time(1)
+        self.assertEqual(await state(), "waiting")
+        await self.alice.send(messaging, "Still there?")
+        while len(self.house.taken) < 4:
+            await self.pass_time(0.1)
+        self.house.say(self.house.taken[2].id, DELIVERED, status="200")
+        await self.pass_time(1)
+        last = href.rpartition("/")[0] + "/2"
+        self.assertEqual((await self.alice.document(last))["mobility:delivery"], "pushed")
+
+    async def test_trace_remembers(self) -> None:
+        """A trace tells how often a notification was tried in vain, what the provider said and
+        whether the user has the message, also when it is over and after a restart."""
+        waking = self.service.front_end.waking
+        messaging, own = await self.talk()
+        await self.sleep()
+        self.house.fail = HouseFailed("it answered 503")
+        await self.alice.send(messaging, "Wake up")
+        while len(self.house.requests) < 2:
+            await self.pass_time(0.5)
+        self.house.fail = None
+        told = await self.notified("message", "Wake up")
+        (traced,) = await waking.trace(told.id)
+        self.assertEqual((traced.state, await waking.receipt(traced)), ("accepted", ""))
+        self.assertEqual(waking.standing()["unanswered"], 1)
+        self.house.say(told.id, DELIVERED, status="200")
+        await self.pass_time(1)
+        self.assertIsNone(waking.unanswered_s())
+        await self.bob.events()
+        parked = self.bob.park()
+        (traced,) = await waking.trace(told.id)
+        self.assertEqual(await waking.receipt(traced), "delivered")
+        await self.bob.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        await self.service.settle()
+        self.service.clock.advance(10)
+        await parked
+        await self.service.restart()
+        waking = self.service.front_end.waking
+        (traced,) = await waking.trace(told.id)
+        self.assertEqual((traced.state, traced.reason), ("ended", "read"))
+        self.assertGreaterEqual(traced.attempts, 2)
+        self.assertEqual((traced.taken, traced.answer), (True, "200"))
+        self.assertGreater(traced.answered_at, traced.handed_at)
+        self.assertEqual(await waking.receipt(traced), "read")
+
     async def test_fetched_in_time(self) -> None:
         """What an application fetches within three seconds wakes nothing."""
         messaging, _ = await self.talk()
@@ -176,6 +251,9 @@ class PushTests(UcwaTestCase):
         await self.prefer({"deviceName": "x"})
         await self.pass_time(20)
         self.assertEqual(self.house.taken, [])
+        waking = self.service.front_end.waking
+        self.assertEqual(waking.outbox.waiting, 1)
+        self.assertIsNone(waking.oldest_s(), "nobody keeps it but the wish of the device")
         loud = {"quietFrom": "", "quietUntil": ""}
         await self.prefer(loud)
         await self.notified("message", "Good night")

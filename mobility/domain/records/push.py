@@ -17,7 +17,11 @@ class PushNotice:
     `state` is "waiting" until the clearing house has it, "accepted" until a provider has it, then
     "sent"; "ended" is one of which nothing is to be done any more, and `reason` says why.  It is
     sent at `due_at` and not after `expires_at`.  `handed_at` is when the clearing house took it, 0
-    before, and `changed_at` when its state last changed.  `rule` says what decided that it is sent.
+    before, after so many `attempts` in vain; and `changed_at` when its state last changed.  `rule`
+    says what decided that it is sent.
+
+    `answered_at` is when the provider's last word on it was heard, 0 before: `answer` in its own
+    words, and whether it has `taken` the notification.
     """
 
     KEY: ClassVar = ("id",)
@@ -39,6 +43,10 @@ class PushNotice:
     reason: str = ""
     rule: str = ""
     handed_at: float = 0.0
+    attempts: int = 0
+    answered_at: float = 0.0
+    answer: str = ""
+    taken: bool = False
 
 
 @attrs.frozen(slots=True)

@@ -25,6 +25,10 @@ push_notices = Table(
     column("reason", Text),
     column("rule", Text),
     column("handed_at", Double),
+    column("attempts", BigInteger),
+    column("answered_at", Double),
+    column("answer", Text),
+    column("taken", Boolean),
     Index("push_notices_conversation_id", "conversation_id"),
 )
 
