@@ -8,7 +8,7 @@ filled in for each.
 import re
 import secrets
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 import attrs
@@ -18,6 +18,7 @@ from mobility.domain.call_policy import CallPolicies
 from mobility.domain.facts import Fact
 from mobility.domain.guests import Guests
 from mobility.domain.ledger import Entry
+from mobility.domain.networks import source_network
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
 from mobility.domain.records import Message
@@ -130,7 +131,8 @@ class Answers:
         user = self._users.find(endpoint.user_uri) or self._guests.user(endpoint.user_uri)
         if user is None:
             return []
-        renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies)
+        network_of = partial(source_network, reader_uri=user.uri, users=self._users)
+        renderer = Renderer(endpoint, user, self._subscriptions, self._call_policies, network_of)
         events = [event for entry in entries for event in renderer.events(entry)]
         return _with_changes(events, Hrefs(endpoint.id), changes)
 

@@ -22,6 +22,7 @@ from mobility.domain.records import Message
 from mobility.http.message import Document
 from mobility.media.offers import without
 from mobility.ucwa import conversation_documents as conversations
+from mobility.ucwa.conversation_documents import NetworkOf
 from mobility.ucwa.documents import link, links, present, revised, tel
 from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
 from mobility.ucwa.phone_documents import phone_links
@@ -69,6 +70,7 @@ def invitation(
     hrefs: Hrefs,
     fact: InvitationChanged,
     message: Message | None,
+    network_of: NetworkOf,
     *,
     html: bool,
     policy: CallPolicy = ANY_CALL,
@@ -79,7 +81,7 @@ def invitation(
     to it: a call with video is one with audio then.
     """
     if fact.kind not in (CALL, MIXED, PHONE):
-        return conversations.invitation(hrefs, fact, message, html=html)
+        return conversations.invitation(hrefs, fact, message, network_of, html=html)
     rel = conversations.invitation_rel(fact)
     own = hrefs.invitation(fact.id, rel)
     conversation = hrefs.conversation(fact.conversation_id)
@@ -100,7 +102,7 @@ def invitation(
             rels["cancel"] = link(f"{own}/cancel")
     else:
         embedded["from"] = conversations.participant(
-            hrefs, conversations.other(fact, fact.from_uri, fact.from_name)
+            hrefs, conversations.other(fact, fact.from_uri, fact.from_name), network_of
         )
         if waiting:
             rels["decline"] = link(f"{own}/decline")
@@ -121,7 +123,9 @@ def invitation(
         rels["customContent"] = link(fact.custom_content)
     if fact.accepted_by is not None and fact.direction == "Outgoing":
         embedded["acceptedByParticipant"] = [
-            conversations.participant(hrefs, conversations.other(fact, *fact.accepted_by))
+            conversations.participant(
+                hrefs, conversations.other(fact, *fact.accepted_by), network_of
+            )
         ]
     document: Document = {
         "rel": rel,

@@ -145,7 +145,8 @@ def view(
 def get_participant(ucwa: Ucwa, call: Call) -> Response:
     conversation, leg, shown = _participant(ucwa, call)
     led = conversation.leads(leg.user_uri)
-    document = conversation_documents.participant(call.hrefs, shown, led=led)
+    network_of = ucwa.network_of(call.endpoint)
+    document = conversation_documents.participant(call.hrefs, shown, network_of, led=led)
     own = call.hrefs.participant(conversation.id, shown.uri)
     if leg.messaging == "Connected" and conversation.writes(shown.uri):
         document["_links"]["participantMessaging"] = documents.link(f"{own}/messaging")

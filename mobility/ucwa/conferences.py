@@ -119,9 +119,10 @@ def get_lobby(ucwa: Ucwa, call: Call) -> Response:
     if not conversation.leads(leg.user_uri):
         raise Refusal("Forbidden", None, "Only leaders of the meeting see its lobby.")
     own = f"{call.hrefs.conversation(conversation.id)}/lobby"
+    network_of = ucwa.network_of(call.endpoint)
     waiting = [
         conversation_documents.participant(
-            call.hrefs, participant_fact(one, leg, "added"), led=True
+            call.hrefs, participant_fact(one, leg, "added"), network_of, led=True
         )
         for one in conversation.participants.values()
         if one.in_lobby

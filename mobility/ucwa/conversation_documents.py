@@ -3,6 +3,8 @@
 A link is a capability: it is there only when its operation would be allowed (UCWA "Hypermedia").
 """
 
+from collections.abc import Callable
+
 from mobility.domain.addresses import is_guest
 from mobility.domain.call_policy import CallPolicy
 from mobility.domain.conversation import CALL, JOIN, LEADER, MESSAGING, MIXED, PARTICIPANT, PHONE
@@ -17,8 +19,11 @@ from mobility.domain.meetings import OnlineMeeting, conference_uri
 from mobility.domain.records import Message
 from mobility.http.message import Document, Instant
 from mobility.ucwa.documents import link, links, present
-from mobility.ucwa.hrefs import Hrefs, data_uri, is_number
+from mobility.ucwa.hrefs import Hrefs, data_uri
 from mobility.ucwa.meeting_documents import expiration, extension, join_href
+
+NetworkOf = Callable[[str], str]
+"""The SourceNetwork of somebody, by its URI (`mobility.domain.networks`)."""
 
 _INCOMING = {MESSAGING: "messagingInvitation", PARTICIPANT: "onlineMeetingInvitation"}
 _OUTGOING = {
@@ -120,13 +125,16 @@ def messaging(hrefs: Hrefs, shown: MessagingChanged) -> Document:
     }
 
 
-def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -> Document:
+def participant(
+    hrefs: Hrefs, shown: ParticipantChanged, network_of: NetworkOf, *, led: bool = False
+) -> Document:
     """A participant; with `led` the application's user leads the conference."""
     own = hrefs.participant(shown.conversation_id, shown.uri)
+    network = network_of(shown.uri)
     rels = links(self=own, conversation=hrefs.conversation(shown.conversation_id))
     if shown.local:
         rels["me"] = link(hrefs.of("me"))
-    elif not (shown.anonymous or hrefs.guest or is_number(shown.uri)):
+    elif not (shown.anonymous or hrefs.guest or network == "Everyone"):
         person = hrefs.person(shown.uri)
         rels |= links(
             contact=person,
@@ -137,9 +145,7 @@ def participant(hrefs: Hrefs, shown: ParticipantChanged, *, led: bool = False) -
         rels |= {rel: link(f"{own}/{rel}") for rel in _powers_over(shown)}
     return {
         "rel": "participant",
-        "sourceNetwork": "Everyone"
-        if shown.anonymous or is_number(shown.uri)
-        else "SameEnterprise",
+        "sourceNetwork": network,
         "anonymous": shown.anonymous,
         **({"inLobby": shown.in_lobby, "organizer": shown.organizer} if shown.role else {}),
         "local": shown.local,
@@ -217,7 +223,12 @@ def participant_messaging(hrefs: Hrefs, conversation_id: str, uri: str, name: st
 
 
 def invitation(
-    hrefs: Hrefs, fact: InvitationChanged, message: Message | None, *, html: bool
+    hrefs: Hrefs,
+    fact: InvitationChanged,
+    message: Message | None,
+    network_of: NetworkOf,
+    *,
+    html: bool,
 ) -> Document:
     """Any invitation, under the rel that `invitation_rel` says; its message as HTML with `html`."""
     rel = invitation_rel(fact)
@@ -241,7 +252,8 @@ def invitation(
                 else f"{own}/cancel"
             )
     else:
-        embedded["from"] = participant(hrefs, other(fact, fact.from_uri, fact.from_name))
+        caller = other(fact, fact.from_uri, fact.from_name)
+        embedded["from"] = participant(hrefs, caller, network_of)
         if open_now:
             rels |= links(accept=f"{own}/accept", decline=f"{own}/decline")
     if fact.custom_content:
@@ -249,7 +261,8 @@ def invitation(
     if message is not None:
         rels["message"] = link(message_uri(message, html=html))
     if fact.accepted_by is not None:
-        embedded["acceptedByParticipant"] = [participant(hrefs, other(fact, *fact.accepted_by))]
+        accepted_by = other(fact, *fact.accepted_by)
+        embedded["acceptedByParticipant"] = [participant(hrefs, accepted_by, network_of)]
     to_meeting = rel == "onlineMeetingInvitation"
     document: Document = {
         "rel": rel,

@@ -212,6 +212,7 @@ class Renderer:
     user: User
     subscriptions: Subscriptions
     call_policies: CallPolicies
+    network_of: conversations.NetworkOf
 
     @property
     def call_policy(self) -> CallPolicy:
@@ -308,6 +309,7 @@ class Renderer:
             hrefs,
             fact,
             message,
+            self.network_of,
             html=self.endpoint.record.shows_html,
             policy=self.call_policy,
         )
@@ -412,7 +414,9 @@ def _participant(hrefs: Hrefs, fact: facts.ParticipantChanged) -> Document:
     rel = "localParticipant" if fact.local else "participant"
     event = _event(rel, href, fact.change, fact.name)
     if fact.local and fact.change == "added":
-        event["_embedded"] = {rel: conversations.participant(hrefs, fact)}
+        network = "Everyone" if fact.anonymous else "SameEnterprise"
+        own = conversations.participant(hrefs, fact, lambda _: network)
+        event["_embedded"] = {rel: own}
     return event
 
 

@@ -100,7 +100,10 @@ def get_invitation(ucwa: Ucwa, call: Call) -> Response:
     first = conversation.first_message if invitation.message_number else None
     html = call.endpoint.record.shows_html
     policy = ucwa.calls.policies.at(call.endpoint)
-    document = call_documents.invitation(call.hrefs, fact, first, html=html, policy=policy)
+    network_of = ucwa.network_of(call.endpoint)
+    document = call_documents.invitation(
+        call.hrefs, fact, first, network_of, html=html, policy=policy
+    )
     return Response(document=document)
 
 

@@ -1,11 +1,12 @@
 """What UCWA's handlers work with: the domain's services and the settings they need."""
 
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
 from mobility.config.meetings import MeetingsConfig
-from mobility.domain.applications import Applications
+from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
 from mobility.domain.conference_calls import ConferenceCalls
@@ -26,6 +27,7 @@ from mobility.domain.meetings import Meetings
 from mobility.domain.message_states import MessageStates
 from mobility.domain.messaging import Messaging
 from mobility.domain.mobility import Mobility
+from mobility.domain.networks import source_network
 from mobility.domain.photos import LocalPhotos, Photos
 from mobility.domain.presence import PresenceBook
 from mobility.domain.privacy import Privacy
@@ -36,6 +38,7 @@ from mobility.domain.unread import Unread
 from mobility.domain.users import Users
 from mobility.events import EventLog
 from mobility.media.relay import Relays
+from mobility.ucwa.conversation_documents import NetworkOf
 from mobility.ucwa.events import EventChannels
 from mobility.ucwa.outstanding import Outstanding
 from mobility.ucwa.ports import Dispatch, PhotoCookies
@@ -92,3 +95,7 @@ class Ucwa:
     conversation_idle_s: int
     """How long a conversation of two parties lasts in which nobody writes."""
     outstanding: Outstanding = attrs.Factory(Outstanding)
+
+    def network_of(self, reader: Endpoint) -> NetworkOf:
+        """In which network people are for an application."""
+        return partial(source_network, reader_uri=reader.user_uri, users=self.users)

@@ -71,6 +71,30 @@ class ForwardedCallTests(CallTestCase):
         contact = await self.bob.document(links["transferredBy"]["href"])
         self.assertEqual(uri("carol"), contact["uri"])
 
+    async def test_networks(self) -> None:
+        """A caller from the telephone network or one that does not say who it is is of no network,
+        somebody of another domain is federated; who is none of these has no contact."""
+        front_end = self.service.front_end
+        for caller, network in (
+            (uri("alice"), "SameEnterprise"),
+            ("sip:dora@partner.test", "Federated"),
+            ("tel:+14255550199", "Everyone"),
+            ("sip:unknown@unknown.invalid", "Everyone"),
+        ):
+            line = front_end.conversations.lines.open(caller, "Caller", lambda _: None)
+            wanted = Wanted(uri("bob"), ("Audio", "Video"), read_description(OFFER))
+            begun = await front_end.calls.start(line, wanted, self.clock.seconds())
+            invitation = await self.rung(self.bob)
+            shown = invitation["_embedded"]["from"]
+            self.assertEqual((caller, network), (shown["uri"], shown["sourceNetwork"]))
+            self.assertEqual("contact" in shown["_links"], network != "Everyone")
+            again = await self.bob.document(shown["_links"]["self"]["href"])
+            self.assertEqual(network, again["sourceNetwork"])
+            read = await self.bob.document(invitation["_links"]["self"]["href"])
+            self.assertEqual(network, read["_embedded"]["from"]["sourceNetwork"])
+            await front_end.conversations.cancel(line, begun.id, self.clock.seconds())
+            await self.bob.events()
+
     async def test_delegate_answers(self) -> None:
         """A delegate is told for whom it rings; who was called, who took the call."""
         await self.set(f"{RING}/simultaneousRingToDelegates")
