@@ -27,6 +27,7 @@ from mobility.config import WebConfig
 from mobility.domain.descriptions import Description
 from mobility.domain.telephone import Happening, Hear, Order, TelephoneLeg
 from mobility.domain.tones import Told, Tone
+from mobility.domain.voice_objects import Gateway
 from mobility.http.body_reader import BodyReader, ChunkedBody, SizedBody
 from mobility.http.channel import HttpChannel
 from mobility.http.connections import Connections
@@ -320,6 +321,8 @@ class MemoryTelephone:
         self.order = order
         self.state = "new"
         """new, ringing, answered or over."""
+        self.elsewhere = False
+        """Whether it was hung up because another device has answered."""
         self.held = False
         self.joined: MemoryTelephone | None = None
         self.offered: list[Description] = []
@@ -395,8 +398,8 @@ class MemoryTelephone:
 
     # The port.
 
-    def hang_up(self) -> None:
-        self.state = "over"
+    def hang_up(self, *, elsewhere: bool = False) -> None:
+        self.state, self.elsewhere = "over", elsewhere
 
     def connect(self, answer: Description) -> None:
         self.connected = answer
@@ -429,7 +432,8 @@ class MemoryTelephones:
     `placed` are all legs in their order.  A number of which `behaviour` says nothing waits for the
     test; for the others it is one of answers, busy, declines, rings (on and on), unreachable, or
     hangs up (soon after it answered).  `later(seconds, action)` makes things happen in their time.
-    `offers` says what a number offers to whom offers it nothing, None for nothing.
+    `offers` says what a number offers to whom offers it nothing, None for nothing.  `away` are the
+    names of gateways that take no calls.
     """
 
     def __init__(
@@ -442,6 +446,10 @@ class MemoryTelephones:
         self._offers = offers
         self._later = later
         self.placed: list[MemoryTelephone] = []
+        self.away: set[str] = set()
+
+    def is_away(self, gateway: Gateway) -> bool:
+        return gateway.name in self.away
 
     def place(self, order: Order, hear: Hear) -> MemoryTelephone:
         telephone = MemoryTelephone(order, hear)

@@ -340,7 +340,8 @@ class Conversations(ConversationBook):
                 draft.invitations[invitation.id] = invitation_after(invitation, outcome.event)
                 message = await self.first_message(draft, invitation)
                 written = [message, *draft.later] if message is not None else draft.later
-                unit.save(*[attrs.evolve(one, missed=True) for one in written])
+                missed = outcome != outcomes.COMPLETED_ELSEWHERE
+                unit.save(*[attrs.evolve(one, missed=missed) for one in written])
 
     async def decline(
         self,
@@ -370,7 +371,13 @@ class Conversations(ConversationBook):
             else:
                 await self.drop(conversation, legs, outcome, now, over)
 
-    async def cancel(self, endpoint: Device, invitation_id: str, now: float) -> None:
+    async def cancel(
+        self,
+        endpoint: Device,
+        invitation_id: str,
+        now: float,
+        outcome: Outcome = outcomes.CANCELLED,
+    ) -> None:
         """UCWA cancel: who sent the invitation gives it up.  409 when it is over."""
         conversation = self.find_invitation(endpoint, invitation_id)[0]
         async with self.lock(conversation.id):
@@ -378,7 +385,7 @@ class Conversations(ConversationBook):
             sent = invitation.from_application_id == endpoint.id
             if not sent or not INVITATION.allows(invitation.state, Invited.CANCELLED):
                 raise Refusal("Conflict", None, "The invitation cannot be cancelled any more.")
-            await self.withdraw(conversation, invitation, outcomes.CANCELLED, now)
+            await self.withdraw(conversation, invitation, outcome, now)
 
     async def terminate(self, endpoint: Device, conversation_id: str, now: float) -> None:
         """UCWA DELETE conversation: the application leaves it.

@@ -39,7 +39,7 @@ from mobility.domain.facts import (
 from mobility.domain.lines import Line, is_line
 from mobility.domain.locks import Locks
 from mobility.domain.messaging import Call, Messaging, Text
-from mobility.domain.outcomes import LOST, UNREACHABLE, Outcome
+from mobility.domain.outcomes import COMPLETED_ELSEWHERE, LOST, UNREACHABLE, Outcome
 from mobility.domain.records import Carriage, DispositionRequest, Message
 from mobility.errors import Refusal, Unavailable
 
@@ -336,16 +336,22 @@ class Correspondence:
             return Rung.NOBODY
         return Rung.ANSWERED if self._is_connected(thread) else Rung.RINGS
 
-    def leaves(self, from_uri: str, to_uri: str) -> None:
-        """Who began a session with `to_uri`, or had one, has left it, or is lost."""
-        self._agenda.at(0.0, partial(self._leave, from_uri, to_uri))
+    def leaves(self, from_uri: str, to_uri: str, *, elsewhere: bool = False) -> None:
+        """Who began a session with `to_uri`, or had one, has left it, or is lost; an invitation
+        that rings was answered `elsewhere`, or given up."""
+        self._agenda.at(0.0, partial(self._leave, from_uri, to_uri, elsewhere))
 
-    async def _leave(self, from_uri: str, to_uri: str, now: float) -> None:
+    async def _leave(self, from_uri: str, to_uri: str, elsewhere: bool, now: float) -> None:
         thread = self._threads.get(_key(from_uri, to_uri))
         if thread is None or not thread.conversation_id:
             return
+        conversations = self._conversations
         try:
-            await self._conversations.terminate(thread.line, thread.conversation_id, now)
+            if elsewhere and not self._is_connected(thread):
+                outcome = COMPLETED_ELSEWHERE
+                await conversations.cancel(thread.line, thread.invitation_id, now, outcome)
+            else:
+                await conversations.terminate(thread.line, thread.conversation_id, now)
         except Unavailable:
             raise
         except Refusal:

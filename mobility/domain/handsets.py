@@ -21,7 +21,7 @@ from mobility.domain.facts import CallChanged, ConversationChanged, InvitationCh
 from mobility.domain.fitting import Fitting
 from mobility.domain.handset_offers import NEGOTIATES, HandsetOffers, Key
 from mobility.domain.ledger import Committed
-from mobility.domain.outcomes import LOST
+from mobility.domain.outcomes import ELSEWHERE, LOST
 from mobility.domain.records import User
 from mobility.domain.telephone import Happening, TelephoneCall, TelephoneNetwork
 from mobility.domain.telephone_lines import REFUSALS, TelephoneLines, offer_of, refuse
@@ -193,6 +193,11 @@ class Handsets:
             if isinstance(entry.fact, CallChanged)
             and (entry.fact.modality, entry.fact.state) == (PHONE_AUDIO, "Connected")
         }
+        elsewhere = {
+            (entry.fact.conversation_id, entry.stream_id)
+            for entry in committed.entries
+            if isinstance(entry.fact, InvitationChanged) and entry.fact.reason == ELSEWHERE
+        }
         for entry in committed.entries:
             key: Key
             match entry.fact:
@@ -209,9 +214,10 @@ class Handsets:
                 case CallChanged(state="Disconnected") as fact:
                     key = fact.conversation_id, entry.stream_id
                     if key not in taken:  # else it is only that the telephone has the call now
-                        self._hang_up(key)
+                        self._hang_up(key, elsewhere=key in elsewhere)
                 case ConversationChanged(change="deleted") as fact:
-                    self._hang_up((fact.conversation.id, entry.stream_id))
+                    key = fact.conversation.id, entry.stream_id
+                    self._hang_up(key, elsewhere=key in elsewhere)
         for stream_id in committed.dropped_streams:
             for key in [one for one in self._handsets if one[1] == stream_id]:
                 self._hang_up(key)
@@ -296,11 +302,11 @@ class Handsets:
         if other is not None:
             handset.join(other)
 
-    def _hang_up(self, key: Key) -> None:
+    def _hang_up(self, key: Key, *, elsewhere: bool = False) -> None:
         handset = self._handsets.pop(key, None)
         self.offers.forget(key)
         if handset is not None:
-            handset.hang_up()
+            handset.hang_up(elsewhere=elsewhere)
 
     def _owner(self, endpoint: Endpoint) -> User:
         user = self._users.find(endpoint.user_uri)

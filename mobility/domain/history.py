@@ -18,7 +18,7 @@ from mobility.domain.conversation_facts import tell_read
 from mobility.domain.facts import MissedItemsChanged, UnreadChanged
 from mobility.domain.ledger import Archive, HistoryCounts, Ledger, Unit
 from mobility.domain.locks import Locks
-from mobility.domain.outcomes import ELSEWHERE, Outcome
+from mobility.domain.outcomes import COMPLETED_ELSEWHERE, ELSEWHERE, Outcome
 from mobility.domain.reach import Reach
 from mobility.domain.readership import others_of, shown, unread
 from mobility.domain.records import (
@@ -136,11 +136,14 @@ class History:
     ) -> None:
         """`unit` leaves `after` of the conversation `before`: who has gone has it in the history.
 
-        What rang and was not answered is missed, but for what was declined; and so is what nobody
-        woke to answer.
+        What rang and was not answered is missed, but for what was declined or answered beyond this
+        system; and so is what nobody woke to answer.
         """
+        elsewhere = outcome == COMPLETED_ELSEWHERE
         waiting = [
-            one for one in before.open_invitations() if one.awaited and one.kind == MESSAGING
+            one
+            for one in before.open_invitations()
+            if one.awaited and one.kind == MESSAGING and not elsewhere
         ]
         for invitation in waiting:
             over = after.invitations[invitation.id].state != "Connecting"
@@ -150,9 +153,9 @@ class History:
         for uri in dict.fromkeys(leg.user_uri for leg in before.legs.values()):
             if not after.legs_of(uri) and uri not in awaited:
                 rang = all(leg.state == "Incoming" for leg in before.legs_of(uri))
-                declined = rang and outcome.event is Invited.DECLINED
-                read = declined or uri in before.readings.leaving
-                self._keep(unit, before, uri, now, missed=rang and not declined, read=read)
+                known = rang and (elsewhere or outcome.event is Invited.DECLINED)
+                read = known or uri in before.readings.leaving
+                self._keep(unit, before, uri, now, missed=rang and not known, read=read)
         for uri, participant in before.participants.items():
             if uri not in after.participants:
                 before.readings.left[uri] = participant.name

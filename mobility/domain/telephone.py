@@ -14,7 +14,8 @@ import attrs
 from mobility.domain.agenda import Agenda, Appointment
 from mobility.domain.descriptions import Description
 from mobility.domain.diversions import Diversion
-from mobility.domain.tones import Told, Tone
+from mobility.domain.lines import Device
+from mobility.domain.tones import Take, Told, Tone
 from mobility.domain.voice_objects import Gateway
 from mobility.domain.voice_routing import Itinerary
 
@@ -95,6 +96,15 @@ def civic_location(said: Mapping[str, str]) -> Location:
 
 
 @attrs.frozen(slots=True)
+class Party:
+    """As what a number takes part in a call: the device that stands for it, and in which
+    conversation."""
+
+    device: Device
+    conversation_id: str
+
+
+@attrs.frozen(slots=True)
 class Order:
     """One number to call through one gateway.
 
@@ -112,6 +122,10 @@ class Order:
     location: Location | None = None
     diversion: Diversion | None = None
     """Who has sent the call there, if somebody has."""
+    party: Party | None = None
+    """None for a number whose end cannot transfer the call."""
+    take: Take | None = None
+    """Takes the keys that the number presses beside the media."""
 
 
 class TelephoneLeg(Protocol):
@@ -131,8 +145,11 @@ class TelephoneLeg(Protocol):
         """Answer the offer that came with the answer (RFC 3725 section 4.1)."""
         ...
 
-    def hang_up(self) -> None:
-        """End it, answered or not; it is told nothing more of.  Once more it does nothing."""
+    def hang_up(self, *, elsewhere: bool = False) -> None:
+        """End it, answered or not; it is told nothing more of.  Once more it does nothing.
+
+        `elsewhere` says that another device has answered.
+        """
         ...
 
     def hold(self) -> None:
@@ -167,9 +184,14 @@ class TelephoneNetwork(Protocol):
         """Call a number.  `hear` is told what becomes of it, never before this has returned."""
         ...
 
+    def is_away(self, gateway: Gateway) -> bool:
+        """Whether a gateway is known to take no calls now: it is tried after all others."""
+        ...
+
 
 class TelephoneCall:
-    """A call to one number: the gateways of an itinerary one after another until one reaches it.
+    """A call to one number: the gateways of an itinerary one after another until one reaches it,
+    those that are known to take no calls now after the others.
 
     `hear` is told what becomes of it; UNREACHABLE only when no gateway is left.
     """
@@ -184,6 +206,8 @@ class TelephoneCall:
         offer: Description | None = None,
         location: Location | None = None,
         diversion: Diversion | None = None,
+        party: Party | None = None,
+        take: Take | None = None,
     ) -> None:
         self._network = network
         self._agenda = agenda
@@ -196,8 +220,10 @@ class TelephoneCall:
                 bool(itinerary.emergency),
                 location if itinerary.emergency else None,
                 diversion,
+                party,
+                take,
             )
-            for attempt in itinerary.attempts
+            for attempt in sorted(itinerary.attempts, key=lambda one: network.is_away(one.gateway))
         ]
         self._hear = hear
         self._leg: TelephoneLeg | None = None
@@ -222,12 +248,13 @@ class TelephoneCall:
         if self._leg is not None and not self.over:
             self._leg.connect(answer)
 
-    def hang_up(self) -> None:
-        """End it; nothing more is told of it."""
+    def hang_up(self, *, elsewhere: bool = False) -> None:
+        """End it; nothing more is told of it.  `elsewhere` says that another device has
+        answered."""
         if not self.over:
             self._end()
             if self._leg is not None:
-                self._leg.hang_up()
+                self._leg.hang_up(elsewhere=elsewhere)
 
     def hold(self) -> None:
         if self._leg is not None and self.answered and not self.over:

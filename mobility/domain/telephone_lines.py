@@ -25,10 +25,16 @@ from mobility.domain.facts import (
     RenegotiationChanged,
 )
 from mobility.domain.lines import Device, Line
-from mobility.domain.outcomes import DECLINED, UNANSWERED, Outcome
+from mobility.domain.outcomes import DECLINED, ELSEWHERE, UNANSWERED, Outcome
 from mobility.domain.renegotiations import Renegotiations
 from mobility.domain.states import Invited
-from mobility.domain.telephone import Happening, Location, TelephoneCall, TelephoneNetwork
+from mobility.domain.telephone import (
+    Happening,
+    Location,
+    Party,
+    TelephoneCall,
+    TelephoneNetwork,
+)
 from mobility.domain.tones import Told, Tone
 from mobility.domain.voice_routing import Itinerary
 from mobility.errors import Refusal, Unavailable
@@ -96,6 +102,8 @@ class TelephoneLine:
     """Those that it was given."""
     offers: bool = False
     """Whether a new offer of the number waits for the other end."""
+    elsewhere: bool = False
+    """Whether another device has answered."""
 
 
 class TelephoneLines:
@@ -140,7 +148,7 @@ class TelephoneLines:
     def close(self, one: TelephoneLine) -> None:
         """Hang up, and do not use the line any more."""
         if one.call is not None:
-            one.call.hang_up()
+            one.call.hang_up(elsewhere=one.elsewhere)
         self._open.pop(one.line.id, None)
         self._conversations.lines.close(one.line)
 
@@ -148,6 +156,17 @@ class TelephoneLines:
         """The other end presses a key."""
         if one.call is not None:
             one.call.press(tone, told)
+        else:
+            told(False)
+
+    def _pressed(self, one: TelephoneLine, tone: Tone, told: Told) -> None:
+        """The number presses a key: the other end hears it, where that is a telephone, too."""
+        other = None
+        if one.conversation_id in one.line.conversations:
+            conversation, _ = self._conversations.find(one.line, one.conversation_id)
+            other = self._conversations.lines.find(conversation.other_in_call(one.line.id))
+        if other is not None and other.take is not None:
+            other.take(tone, told)
         else:
             told(False)
 
@@ -168,6 +187,8 @@ class TelephoneLines:
                 one.conversation_id, one.invitation_id = fact.conversation_id, fact.id
                 if not one.waiting:
                     self._agenda.at(0.0, partial(self._begin, one))
+            case InvitationChanged(change="completed", reason=Reason(subcode=subcode)):
+                one.elsewhere = subcode == ELSEWHERE.subcode
             case RenegotiationChanged():
                 self._agenda.at(0.0, partial(self._renegotiated, one, fact))
             case ConversationChanged(change="deleted"):
@@ -214,6 +235,8 @@ class TelephoneLines:
             offer=offer_of(conversation),
             location=one.location,
             diversion=diversion_of(conversation.call, cause, one.by),
+            party=Party(one.line, one.conversation_id),
+            take=partial(self._pressed, one),
         )
         one.placed_at = now
         one.call.place(now)

@@ -12,6 +12,7 @@ from mobility.domain.telephone import (
     TelephoneNetwork,
 )
 from mobility.domain.tones import Told, Tone
+from mobility.domain.voice_objects import Gateway
 from mobility.events import Catalogue, EventLog
 
 EVENTS: Catalogue = {
@@ -49,6 +50,9 @@ class LoggedTelephones:
         leg.raw = self._network.place(order, leg.heard)
         self._legs.add(leg)
         return leg
+
+    def is_away(self, gateway: Gateway) -> bool:
+        return self._network.is_away(gateway)
 
     def over(self, leg: "_LoggedLeg", outcome: str) -> None:
         """A leg is over; once."""
@@ -99,9 +103,9 @@ class _LoggedLeg:
     def connect(self, answer: Description) -> None:
         self.raw.connect(answer)
 
-    def hang_up(self) -> None:
+    def hang_up(self, *, elsewhere: bool = False) -> None:
         self._telephones.over(self, COMPLETED if self.answered_at else GIVEN_UP)
-        self.raw.hang_up()
+        self.raw.hang_up(elsewhere=elsewhere)
 
     def hold(self) -> None:
         self.raw.hold()

@@ -26,6 +26,7 @@ from mobility.domain.mixed_offers import MixedOffers
 from mobility.domain.outcomes import CANCELLED, COMPLETED_ELSEWHERE, LOST, OVER
 from mobility.domain.records import Invitation
 from mobility.domain.renegotiations import Renegotiations
+from mobility.domain.telephone import Party
 from mobility.domain.telephone_lines import refuse
 from mobility.domain.tones import Told, Tone
 from mobility.errors import Answerable, Refusal, Unavailable
@@ -40,7 +41,7 @@ from mobility.sip.call_reasons import (
     status_of,
 )
 from mobility.sip.core import Incoming
-from mobility.sip.cross_leg import Calling
+from mobility.sip.cross_leg import Calling, CrossLeg, Pending
 from mobility.sip.leg import Leg
 from mobility.sip.leg_owner import Ending, Refused
 from mobility.sip.leg_states import Legged
@@ -58,16 +59,6 @@ class Domain:
     renegotiations: Renegotiations | MixedOffers
     """Those of a conference for lines that are in one."""
     epoch: Callable[[], float]
-
-
-class Pending(Protocol):
-    """A transfer that is under way."""
-
-    def left(self) -> bool:
-        """Who transfers has hung up: whether the other end is kept for the transfer."""
-
-    def abandon(self) -> None:
-        """The other end has hung up."""
 
 
 class Register(Protocol):
@@ -188,6 +179,15 @@ class CallLine(OfferingLine):
     def take(self, tone: Tone, told: Told) -> None:
         """The line's: the other end presses a key."""
         self.leg.press(tone, told)
+
+    @property
+    def party(self) -> Party:
+        """A Transferor's."""
+        return Party(self.line, self.conversation_id)
+
+    def replaced_by(self, leg: CrossLeg) -> None:
+        """A Transferor's."""
+        self.leg = leg
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         """It transfers the call."""

@@ -1,10 +1,13 @@
 """How the ends of calls are said in SIP: status codes and Reasons, and what they mean here."""
 
+from collections.abc import Iterable
+
 from mobility.domain.facts import Reason
 from mobility.domain.outcomes import DECLINED, UNABLE, UNANSWERED, UNKNOWN, Outcome, declined
 from mobility.domain.states import Invited
 from mobility.domain.telephone import Happening
 from mobility.errors import Answerable
+from mobility.sip.headers import Parametrised
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Reason of the CANCEL to a device that rang while another one answered (RFC 3326 section 3.1)."""
@@ -109,6 +112,19 @@ def happening_of_status(status: int, *, rang: bool = False) -> Happening:
     if status in (403, 603, 607):
         return Happening.DECLINED
     return Happening.UNREACHABLE
+
+
+NO_CHANNEL = frozenset({"34", "38", "41", "42", "44", "47"})
+"""Causes of Q.850 by which a gateway is out of channels or of order itself, whatever its status
+(RFC 3398 section 7.2.4.1 makes 503 of them): another gateway may reach the number."""
+
+
+def is_of_gateway(reasons: Iterable[Parametrised]) -> bool:
+    """Whether a gateway that refuses a call says that the reason is with itself."""
+    return any(
+        reason.value.upper() == "Q.850" and reason.parameter("cause") in NO_CHANNEL
+        for reason in reasons
+    )
 
 
 def is_for_all(status: int) -> bool:

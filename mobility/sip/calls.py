@@ -116,7 +116,7 @@ class SipCalls:
         self.meetings: MeetingCalls | None = None
         """Lets callers into meetings, where there is a mixer."""
         needs = Transferring(reaching.core, domain, parties, outside, may_transfer, self.plan, log)
-        self._transfers = Transfers(needs, self._lines, self)
+        self.transfers = Transfers(needs, self._lines, self)
         reaching.core.serve("INVITE", self.invite)
         reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
         domain.calls.stages.own.others.append(self.phones)
@@ -401,7 +401,7 @@ class SipCalls:
         return best
 
     def referred(self, one: CallLine, incoming: Incoming) -> None:
-        self._transfers.refer(one, incoming)
+        self.transfers.refer(one, incoming)
 
 
 def one_line(text: str) -> str:

@@ -8,6 +8,7 @@ to the other end of the other one, and its answer comes back.
 from collections.abc import Callable
 from typing import Protocol
 
+from mobility.domain.telephone import Party
 from mobility.domain.tones import Told, Tone
 from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
@@ -48,6 +49,36 @@ class Calling(Joined, Protocol):
     def answer(self, description: str) -> None: ...
 
     def refuse(self, status: int, *reasons: str) -> None: ...
+
+
+class Pending(Protocol):
+    """A transfer that is under way."""
+
+    def left(self) -> bool:
+        """Who transfers has hung up: whether the other end is kept for the transfer."""
+
+    def abandon(self) -> None:
+        """The other end has hung up."""
+
+
+class Transferor(Owner, Protocol):
+    """Who transfers a call: the owner of the leg by which REFER has come.
+
+    `transfer` is the transfer that is under way, None for none.
+    """
+
+    transfer: Pending | None
+
+    @property
+    def leg(self) -> Joined: ...
+
+    @property
+    def party(self) -> Party:
+        """As what it takes part in the call."""
+        ...
+
+    def replaced_by(self, leg: "CrossLeg") -> None:
+        """Another leg takes the place of its own."""
 
 
 class CrossLeg:

@@ -14,24 +14,37 @@ from weakref import WeakSet
 import attrs
 
 from mobility.domain.descriptions import Description
-from mobility.domain.telephone import Happening, Hear, Location, Order, TelephoneLeg
+from mobility.domain.telephone import Happening, Hear, Location, Order, Party, TelephoneLeg
 from mobility.domain.tones import Told, Tone
+from mobility.domain.voice_objects import Gateway
 from mobility.media.held import silenced, silent_answer
-from mobility.sip.call_reasons import happening_of_status
+from mobility.sip.call_messages import reasons_of
+from mobility.sip.call_reasons import happening_of_status, is_of_gateway
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
-from mobility.sip.core import Core
+from mobility.sip.core import Core, Incoming
+from mobility.sip.cross_leg import CrossLeg, Pending, Transferor
 from mobility.sip.diverted import diverted
 from mobility.sip.geolocation import KIND, pidf_lo
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Leg
-from mobility.sip.leg_owner import Refused
+from mobility.sip.leg_owner import Ending, Refused
+from mobility.sip.mid_dialog import retry_after
 from mobility.sip.multipart import Part
 from mobility.sip.parties import ANONYMOUS, address
 from mobility.sip.path import ClientPath
 from mobility.sip.placed_leg import PlacedLeg
+from mobility.sip.refusal import SipRefusal
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.uri import SipUri, parse_uri
+
+MAX_REST_S = 60.0
+"""For how long a gateway that is busy (503) is tried after all others at most, whatever it asks for
+in Retry-After (our choice)."""
+
+
+Transfer = Callable[[Transferor, Incoming], None]
+"""Begins a transfer that the peer of a leg asks for by REFER.  Raises SipRefusal and Malformed."""
 
 
 class Gateways:
@@ -46,7 +59,11 @@ class Gateways:
         self._voicemail = voicemail
         self._epoch = epoch
         self._sip: tuple[Core, Client, StaticRoutes] | None = None
+        self.transfer: Transfer | None = None
+        """Begins the transfers that gateways ask for; without it there are none."""
         self._legs: WeakSet[GatewayLeg] = WeakSet()
+        self._resting: dict[str, float] = {}
+        """Until when gateways by name want no calls, on the clock of timers."""
 
     def open(self, core: Core, client: Client, routes: StaticRoutes) -> None:
         """The SIP side is there: calls can be placed."""
@@ -56,7 +73,8 @@ class Gateways:
         if self._sip is None:
             raise RuntimeError("the SIP side is not there yet")
         core, client, routes = self._sip
-        leg = GatewayLeg(hear, offers=order.offer is None)
+        rests = partial(self._rests, order.gateway, core)
+        leg = GatewayLeg(hear, rests, order, self.transfer)
         path = ClientPath(client, routes.to_gateway(order.gateway), follows=True)
         invitation = self._invitation(order)
         if order.location is not None:
@@ -65,6 +83,18 @@ class Gateways:
         self._legs.add(leg)
         core.later(0, leg.begin)
         return leg
+
+    def is_away(self, gateway: Gateway) -> bool:
+        if self._sip is None:
+            return False
+        core, _, routes = self._sip
+        return core.now() < self._resting.get(gateway.name, 0.0) or routes.is_away(gateway)
+
+    def _rests(self, gateway: Gateway, core: Core, seconds: int) -> None:
+        """A gateway wants no calls for so long (RFC 3261 section 21.5.4)."""
+        now = core.now()
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
+        self._resting[gateway.name] = now + min(seconds, MAX_REST_S)
 
     def close(self) -> None:
         """The front end stops: nobody rings or talks by a gateway any more."""
@@ -113,10 +143,24 @@ class Gateways:
 class GatewayLeg(PlacedLeg):
     """One leg to a gateway: a `TelephoneLeg`, and the Owner of its call leg."""
 
-    def __init__(self, hear: Hear, *, offers: bool) -> None:
-        """`offers` says that the gateway is to offer."""
+    transfer: Pending | None = None
+    """The transfer that its end has asked for and that is under way."""
+
+    def __init__(
+        self,
+        hear: Hear,
+        rests: Callable[[int], None],
+        order: Order,
+        begin_transfer: Transfer | None,
+    ) -> None:
+        """`rests` is told for how many seconds the gateway wants no calls."""
         super().__init__(hear)
-        self._offers = offers
+        self._rests = rests
+        self._offers = order.offer is None
+        """Whether the gateway is to offer."""
+        self._party = order.party
+        self._take = order.take
+        self._begin_transfer = begin_transfer
         self._before_hold = ""
         self._rang = False
         self._expects: list[Callable[[str], None]] = []
@@ -140,13 +184,14 @@ class GatewayLeg(PlacedLeg):
         """RFC 3725 section 4.3, between two legs that are there."""
         if not isinstance(other, GatewayLeg):
             raise TypeError("a leg of another network")
-        self._reoffer(None, partial(self._join, other))
+        if isinstance(self.leg, CallingLeg):
+            self._reoffer(None, partial(self._join, other, self.leg))
 
-    def _join(self, other: "GatewayLeg", offer: str) -> None:
+    def _join(self, other: "GatewayLeg", leg: CallingLeg, offer: str) -> None:
         if other._over:
-            self.leg.acknowledge(silent_answer(offer))
+            leg.acknowledge(silent_answer(offer))
         else:
-            other._reoffer(offer, self.leg.acknowledge)
+            other._reoffer(offer, leg.acknowledge)
 
     def offer(self, description: Description) -> None:
         self._reoffer(description.text, self._agreed)
@@ -192,7 +237,50 @@ class GatewayLeg(PlacedLeg):
             self._ends(Happening.UNREACHABLE)
 
     def refused(self, leg: Leg, refused: Refused) -> None:  # noqa: ARG002
-        self._ends(happening_of_status(refused.status, rang=self._rang))
+        happening = happening_of_status(refused.status, rang=self._rang)
+        response = refused.response
+        if response is not None and response.heard:
+            wait_s = retry_after(response)
+            if refused.status == 503 and wait_s is not None:
+                self._rests(wait_s)
+            if not self._rang and is_of_gateway(reasons_of(response)):
+                happening = Happening.UNREACHABLE
+        self._ends(happening)
+
+    def pressed(self, leg: object, tone: Tone, told: Told) -> None:  # noqa: ARG002
+        if self._take is not None and not self._over:
+            self._take(tone, told)
+        else:
+            told(False)
+
+    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
+        """Its end transfers the call."""
+        if self._begin_transfer is None or self._party is None or self._over:
+            raise SipRefusal(603)
+        self._begin_transfer(self, incoming)
+
+    def ended(self, leg: object, ending: Ending) -> None:
+        if self.transfer is None or not self.transfer.left():
+            super().ended(leg, ending)
+
+    def _leave(self) -> bool:
+        left = super()._leave()
+        if left and self.transfer is not None:
+            self.transfer.abandon()
+        return left
+
+    # -- a Transferor ----------------------------------------------------------------------------
+
+    @property
+    def party(self) -> Party:
+        if self._party is None:
+            raise SipRefusal(603)
+        return self._party
+
+    def replaced_by(self, leg: CrossLeg) -> None:
+        self.leg = leg
+
+    # -- new offers ------------------------------------------------------------------------------
 
     def offered(self, leg: object, description: str) -> None:  # noqa: ARG002
         if self._read(description):

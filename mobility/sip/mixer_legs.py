@@ -117,6 +117,8 @@ class SipMixer:
 class SipMixerLeg(PlacedLeg):
     """The call of one device with the conference server."""
 
+    leg: CallingLeg
+
     def __init__(
         self, entry: Entry, hear: Hear, log: EventLog, conference: str, watch: ConferenceWatch
     ) -> None:

@@ -7,8 +7,10 @@ from mobility.domain.telephone import Happening
 from mobility.domain.tones import Told, Tone
 from mobility.errors import PeerFault
 from mobility.media.offers import read_description
+from mobility.sip.call_reasons import ELSEWHERE
 from mobility.sip.calling_leg import CallingLeg
 from mobility.sip.core import Incoming
+from mobility.sip.cross_leg import Joined
 from mobility.sip.leg import Leg
 from mobility.sip.leg_owner import Ending
 from mobility.sip.refusal import SipRefusal
@@ -20,7 +22,7 @@ class PlacedLeg:
     Once it is over, whichever end has ended it, nothing more is told of it.
     """
 
-    leg: CallingLeg
+    leg: Joined
 
     def __init__(self, hear: Callable[[Happening], None]) -> None:
         self._hear = hear
@@ -29,7 +31,7 @@ class PlacedLeg:
 
     def begin(self) -> None:
         """Send the INVITE, unless it is over already."""
-        if not self._over:
+        if not self._over and isinstance(self.leg, CallingLeg):
             self.leg.invite()
 
     @property
@@ -38,10 +40,13 @@ class PlacedLeg:
         and AGREED, its offer with OFFERED."""
         return self._description
 
-    def hang_up(self) -> None:
-        """End the call; nothing more is told of it.  Once more it does nothing."""
+    def hang_up(self, *, elsewhere: bool = False) -> None:
+        """End the call; nothing more is told of it.  Once more it does nothing.
+
+        The peer is told whether it was completed `elsewhere`.
+        """
         if self._leave():
-            self.leg.hang_up()
+            self.leg.hang_up(*((ELSEWHERE,) if elsewhere else ()))
 
     def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
         raise SipRefusal(603)

@@ -19,20 +19,31 @@ class ReplacingLeg(CalledLeg):
         super().__init__(core, path, line, incoming)
         self._line = line
         self._old = line.leg
+        self._replaces = False
+        """Whether it has taken the place of the other one."""
         line.leg = self
 
     def answer_offer(self, description: str) -> None:
         if self.state != "Ringing":
             super().answer_offer(description)
             return
-        self.answer(description)
-        self._old.hang_up()
+        self._take_over(description)
 
     def offer_in_answer(self) -> None:
         """Answer an INVITE without an offer: with the media of the other end of the call."""
         self._line.late = True
-        self.answer(resumed(self._old.local))
+        self._take_over(resumed(self._old.local))
+
+    def _take_over(self, description: str) -> None:
+        self._replaces = True
+        self.answer(description)
         self._old.hang_up()
+
+    def hang_up(self, *reasons: str) -> None:
+        """The call is over: for the leg that was to be replaced, too."""
+        super().hang_up(*reasons)
+        if not self._replaces:
+            self._old.hang_up(*reasons)
 
     def refuse_offer(self, status: int = 488) -> None:
         if self.state != "Ringing":

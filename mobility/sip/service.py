@@ -202,6 +202,7 @@ class SipSide:
         )
 
         services.telephones.open(self.core, self.client, self.routes)
+        services.telephones.transfer = self.calls.transfers.refer
         if mixer is not None:
             watch = ConferenceWatch(self.events.watching, domains[0])
             if services.dial_in is not None:

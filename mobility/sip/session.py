@@ -26,8 +26,9 @@ class Keeper(Protocol):
     def forget(self, session: "Session") -> None:
         """It is over."""
 
-    def left(self, session: "Session") -> None:
-        """Who is beyond has ended it, or is lost."""
+    def left(self, session: "Session", *, elsewhere: bool) -> None:
+        """Who is beyond has ended it, because somebody has answered `elsewhere` or for another
+        reason, or is lost."""
 
     def came(self, session: "Session", incoming: Incoming) -> None:
         """MESSAGE or INFO within the dialog.  Raises SipRefusal and Malformed."""
@@ -49,6 +50,7 @@ class Session:
     html: bool = False
     tells: bool = False
     shown: bool = False
+    elsewhere: bool = False
     flow: Flow | None = None
     _waiting: list[Deferred[int]] = attrs.field(factory=list, repr=False)
 
@@ -127,7 +129,8 @@ class Session:
         told(False)
 
     def ended(self, leg: object, ending: Ending) -> None:  # noqa: ARG002
-        self.keeper.left(self)
+        self.elsewhere = ending.elsewhere
+        self.keeper.left(self, elsewhere=self.elsewhere)
 
     def came(self, incoming: Incoming) -> None:
         """MESSAGE or INFO within the dialog.  Raises SipRefusal and Malformed."""

@@ -146,7 +146,7 @@ class Sessions:
         leg = session.leg
         if leg.is_over:
             if self._sessions.get(session.key, session) is session:  # it was given up meanwhile
-                self._letters.leaves(session.beyond, session.user)
+                self._letters.leaves(session.beyond, session.user, elsewhere=session.elsewhere)
         elif rung is Rung.NOBODY:
             self._refuse(session, 480)
         elif isinstance(leg, CalledSession):
@@ -228,13 +228,14 @@ class Sessions:
             raise SipRefusal(404 if refusal.status == 404 else 480) from refusal
         incoming.respond(200 if received is Received.SHOWN else 202)
 
-    def left(self, session: Session) -> None:
-        """Who is beyond has ended it, or is lost."""
+    def left(self, session: Session, *, elsewhere: bool) -> None:
+        """Who is beyond has ended it, because somebody has answered `elsewhere` or for another
+        reason, or is lost."""
         current = self._sessions.get(session.key) is session
         self.forget(session)
         session.settle(487)
         if current:
-            self._letters.leaves(session.beyond, session.user)
+            self._letters.leaves(session.beyond, session.user, elsewhere=elsewhere)
 
     # -- sessions that begin here ----------------------------------------------------------------
 

@@ -97,6 +97,10 @@ class StaticRoutes:
         """How a gateway is reached."""
         return [target_of_gateway(gateway)]
 
+    def is_away(self, gateway: Gateway) -> bool:
+        """Whether a gateway has not answered when it was asked last."""
+        return self._is_down(target_of_gateway(gateway))
+
     def own_ways(self, uri: Uri) -> list[Way]:
         """How requests of this front end's own go on: conferences are reached as well.
 

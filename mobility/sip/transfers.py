@@ -21,7 +21,7 @@ from mobility.media.offers import read_description
 from mobility.sip.call_line import CallerLine, CallLine, Domain, Register
 from mobility.sip.call_reasons import status_of_refusal
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
-from mobility.sip.cross_leg import CrossLeg
+from mobility.sip.cross_leg import CrossLeg, Transferor
 from mobility.sip.grammar import Malformed, parse_parameters
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Leg
@@ -72,15 +72,15 @@ class Transfers:
         self._lines = lines
         self._register = register
 
-    def refer(self, one: CallLine, incoming: Incoming) -> None:
-        """A REFER has come within the dialog of a line.  Raises SipRefusal and Malformed."""
+    def refer(self, one: Transferor, incoming: Incoming) -> None:
+        """A REFER has come within the dialog of a leg.  Raises SipRefusal and Malformed."""
         needs, request = self._needs, incoming.request
         leg = one.leg
         if not isinstance(leg, Leg):
             raise SipRefusal(481)
         if one.transfer is not None:
             raise SipRefusal(491)
-        uri = one.line.user_uri
+        uri = one.party.device.user_uri
         user = needs.parties.user(uri)
         if user is not None and not needs.may_transfer(uri):
             raise SipRefusal(603)
@@ -90,7 +90,9 @@ class Transfers:
         if replaced is None:
             bare = attrs.evolve(target, headers="") if isinstance(target, SipUri) else target
             asked = Request(method="INVITE", uri=str(bare))
-            callee = needs.parties.callee(asked, Caller(uri, one.line.name, user))
+            callee = needs.parties.callee(
+                asked, Caller(uri, needs.domain.conversations.name_of(uri), user)
+            )
         silent = (request.first("Refer-Sub") or "").lower().startswith("false")
         incoming.respond(202, [("Refer-Sub", "false")] if silent else ())
         transfer = Transfer(needs, self, one, leg, 0 if silent else request.cseq.number)
@@ -109,26 +111,28 @@ class Transfers:
     def register(self) -> Register:
         return self._register
 
-    def _replaced(self, one: CallLine, replaces: tuple[str, str, str]) -> CallLine | None:
+    def _replaced(self, one: Transferor, replaces: tuple[str, str, str]) -> CallLine | None:
         """The other call of who transfers."""
         found = self._needs.core.dialogs.get(replaces)
         for line in self._lines:
             same = isinstance(found, Leg) and line.leg is found
             if same and line is not one and line.answered_at:
-                return line if line.line.user_uri == one.line.user_uri else None
+                mine = line.line.user_uri == one.party.device.user_uri
+                return line if mine else None
         return None
 
 
 class Transfer:
-    """One transfer: `one` is the line of who transfers, `leg` its leg."""
+    """One transfer: `one` is who transfers, `leg` its leg."""
 
     def __init__(
-        self, needs: Transferring, transfers: Transfers, one: CallLine, leg: Leg, number: int
+        self, needs: Transferring, transfers: Transfers, one: Transferor, leg: Leg, number: int
     ) -> None:
         """`number` is the CSeq of the REFER, 0 where nobody wants to be told."""
         self._needs = needs
         self._transfers = transfers
         self._one = one
+        self._party = one.party
         self._leg = leg
         self._number = number
         self._stays = CrossLeg(one, resumed(leg.local), leg.call_id)
@@ -145,7 +149,8 @@ class Transfer:
         domain = self._needs.domain
         caller = self._caller = CallerLine(domain, self._transfers.register)
         caller.leg = _Called(self, caller, self._stays.local, self._leg.call_id)
-        uri, name = self._one.line.user_uri, self._one.line.name
+        uri = self._party.device.user_uri
+        name = domain.conversations.name_of(uri)
         if not callee.dialled:  # a number is called at the expense of who transfers
             uri, name = self._other_end()
         caller.line = domain.conversations.lines.open(uri, name, caller.hear)
@@ -153,7 +158,7 @@ class Transfer:
 
         async def start(now: float) -> None:
             offer = read_description(self._stays.local)
-            transferred_by = self._one.line.user_uri if self._is_user else ""
+            transferred_by = self._party.device.user_uri if self._is_user else ""
             wanted = Wanted(
                 callee.uri,
                 media_of(offer.streams),
@@ -188,14 +193,14 @@ class Transfer:
     @property
     def _is_user(self) -> bool:
         """Whether who transfers is a user here."""
-        return self._needs.parties.user(self._one.line.user_uri) is not None
+        return self._needs.parties.user(self._party.device.user_uri) is not None
 
     def _other_end(self) -> tuple[str, str]:
         """Who is transferred, as others are shown it."""
-        conversations = self._needs.domain.conversations
-        conversation, _ = conversations.find(self._one.line, self._one.conversation_id)
-        side = conversation.sides.get(conversation.other_in_call(self._one.line.id))
-        uri = side.user_uri if side is not None else self._one.line.user_uri
+        conversations, device = self._needs.domain.conversations, self._party.device
+        conversation, _ = conversations.find(device, self._party.conversation_id)
+        side = conversation.sides.get(conversation.other_in_call(device.id))
+        uri = side.user_uri if side is not None else device.user_uri
         return uri, conversations.name_of(uri)
 
     def progressed(self, status: int) -> None:
@@ -230,7 +235,7 @@ class Transfer:
         """A Pending's: who transfers hangs up; the other end stays for whom it is to talk to."""
         if self._over or self._one.leg is not self._leg:
             return False
-        self._one.leg = self._stays
+        self._one.replaced_by(self._stays)
         return True
 
     def abandon(self) -> None:
@@ -256,7 +261,7 @@ class Transfer:
     def _done(self, other: CallLine | None) -> None:
         self._over, self._one.transfer = True, None
         self._notify(200)
-        self._one.leg = self._stays
+        self._one.replaced_by(self._stays)
         self._leg.hang_up()
         self._report(200, other.conversation_id if other is not None else "")
 
@@ -276,7 +281,7 @@ class Transfer:
         self._needs.log.emit(
             "sip.transfer",
             call=self._leg.call_id[:MAX_CALL_ID_SHOWN],
-            conversation=self._one.conversation_id,
+            conversation=self._party.conversation_id,
             to=to,
             status=status,
         )

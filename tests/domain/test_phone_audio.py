@@ -266,7 +266,8 @@ class CalleeTests(PhoneTestCase):
         self.nothing_left()
 
     def test_two_telephones(self) -> None:
-        """Of two telephones the one that answers has the call, the other falls silent."""
+        """Of two telephones the one that answers has the call, the other falls silent: somebody
+        has answered elsewhere."""
         self.world.device("bob", by_phone=True)
         self.world.device("bob", "desk", by_phone=True, number="+14255550777")
         self.start(to=uri("bob"))
@@ -274,6 +275,7 @@ class CalleeTests(PhoneTestCase):
         self.assertEqual(3, len(self.world.live))
         self.world.lets("+14255550777", "answers")
         self.assertEqual(self.world.live, [MOBILE["alice"], "+14255550777"])
+        self.assertTrue(self.world.telephone(MOBILE["bob"]).elsewhere)
 
     def test_nobody(self) -> None:
         """Nobody rings who has no device for it, and strangers do not exist."""

@@ -74,6 +74,17 @@ class FailoverTests(TelephoneTestCase):
         self.assertEqual([Happening.UNREACHABLE], self.heard)
         self.assertEqual(3, len(self.network.placed))
 
+    def test_away(self) -> None:
+        """One that is known to take no calls is asked after the others, and when there is none."""
+        self.network.away = {"g0.test", "g2.test"}
+        self.call(*GATEWAYS)
+        asked = []
+        for _ in GATEWAYS:
+            asked.append(self.last.order.gateway.name)
+            self.last.cannot_be_reached()
+            self.advance(0)
+        self.assertEqual(["g1.test", "g0.test", "g2.test"], asked)
+
     def test_silent(self) -> None:
         """One that says nothing is hung up after ten seconds, and can say nothing more."""
         self.call(*GATEWAYS)

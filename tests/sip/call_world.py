@@ -309,6 +309,7 @@ class SipWorld:
         dial_in = DialIn(world.users, world.meetings, world.conferences, self.mixing)
         self.calls.meetings = MeetingCalls(dial_in, domain, ["example.test"], self.core.later)
         self.gateways.open(self.core, client, routes)
+        self.gateways.transfer = self.calls.transfers.refer
         watching = Watching(
             self.core,
             client,

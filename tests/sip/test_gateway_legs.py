@@ -88,11 +88,7 @@ class OutgoingTests(GatewayTestCase):
 
     def test_next_gateway(self) -> None:
         """A gateway that fails is followed by the next one of the routes."""
-        world = self.world
-        done(running(world.voice.add("gateways", "gw2.test", {})))
-        values = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw2.test"]}
-        done(running(world.voice.add("routes", "S", {**values, "priority": 9})))
-        second = self.sip.gateway("gw2.test")
+        second = self.two_gateways()
         self.out()
         self.gateway.answers_with(503)
         self.sip.settle()
@@ -100,6 +96,63 @@ class OutgoingTests(GatewayTestCase):
         second.answers_with(200, sdp("gw2"))
         self.sip.settle()
         self.assertEqual(self.outcome().state, "Connected")
+
+    def two_gateways(self) -> Telephone:
+        """Another gateway after the first one."""
+        world = self.world
+        done(running(world.voice.add("gateways", "gw2.test", {})))
+        values = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw2.test"]}
+        done(running(world.voice.add("routes", "S", {**values, "priority": 9})))
+        return self.sip.gateway("gw2.test")
+
+    def test_out_of_channels(self) -> None:
+        """A gateway that has no channel left hands over to the next one, whatever its status is;
+        a number that is busy is so everywhere."""
+        second = self.two_gateways()
+        handed_over = 0
+        for status, reason, next_one in (
+            (486, "Q.850;cause=34", True),
+            (480, 'Q.850;cause=38;text="Network out of order"', True),
+            (486, "Q.850;cause=17", False),
+            (500, "Q.850;cause=41", True),
+            (408, "", True),
+            (503, "", True),
+            (486, "", False),
+            (600, "", False),
+        ):
+            self.out()
+            lines = [("Reason", reason)] if reason else []
+            self.gateway.answers_with(status, "", *lines)
+            self.sip.settle()
+            handed_over += next_one
+            self.assertEqual(second.methods.count("INVITE"), handed_over, (status, reason))
+            if next_one:
+                second.answers_with(486)
+                self.sip.settle()
+            subcode = self.outcome().reason
+            assert subcode is not None
+            self.assertEqual(subcode.subcode, "Busy")
+
+    def test_wants_a_rest(self) -> None:
+        """A gateway that says for how long it is busy is asked after all others until then."""
+        second = self.two_gateways()
+        self.out()
+        self.gateway.answers_with(503, "", ("Retry-After", "30"))
+        self.sip.settle()
+        second.answers_with(486)
+        self.sip.settle()
+        self.out()
+        self.assertEqual(
+            (self.gateway.methods.count("INVITE"), second.methods.count("INVITE")), (1, 2)
+        )
+        second.answers_with(503)
+        self.sip.settle()
+        self.assertEqual(self.gateway.methods.count("INVITE"), 2)
+        self.gateway.answers_with(486)
+        self.sip.settle()
+        self.sip.clock.advance(31)
+        self.out()
+        self.assertEqual(self.gateway.methods.count("INVITE"), 3)
 
     def test_refused(self) -> None:
         """What becomes of the number is told as the gateway says it."""
@@ -118,11 +171,7 @@ class OutgoingTests(GatewayTestCase):
 
     def test_rang_in_vain(self) -> None:
         """A number that has rung until its gateway gave up is not called by the next gateway."""
-        world = self.world
-        done(running(world.voice.add("gateways", "gw2.test", {})))
-        values = {"number_pattern": r"^\+", "usages": ["All"], "gateways": ["gw2.test"]}
-        done(running(world.voice.add("routes", "S", {**values, "priority": 9})))
-        second = self.sip.gateway("gw2.test")
+        second = self.two_gateways()
         self.out()
         self.gateway.answers_with(180)
         self.sip.settle()
@@ -327,7 +376,8 @@ class SimultaneousRingTests(GatewayTestCase):
     """Single number reach: a user's mobile rings beside its devices."""
 
     def test_mobile_rings(self) -> None:
-        """The mobile is called through the gateway, and CANCELled when a device answers."""
+        """The mobile is called through the gateway, and CANCELled when a device answers: the call
+        was completed elsewhere."""
         bob = self.sip.application("bob")
         mobile = f"tel:{MOBILE['bob']}"
         ring_too = self.world.forwarding.ring_too(bob, "Contact", contact=mobile)
@@ -338,6 +388,8 @@ class SimultaneousRingTests(GatewayTestCase):
         self.gateway.answers_with(180)
         self.accept(bob, invitation.id, sdp("bob"))
         self.assertEqual(self.gateway.methods, ["INVITE", "CANCEL"])
+        reason = self.gateway.last("CANCEL").first("Reason")
+        self.assertEqual(reason, 'SIP;cause=200;text="Call completed elsewhere"')
 
     def test_carriers_voicemail(self) -> None:
         """A mobile that is answered sooner than a person could is its carrier's voicemail: it is

@@ -5,8 +5,9 @@ import base64
 from mobility.domain.carriers import Disposition
 from mobility.domain.correspondence import LIVE_S
 from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
+from mobility.domain.history import MISSED
 from mobility.domain.messaging import Call, Text
-from mobility.domain.records import DispositionRequest, Message
+from mobility.domain.records import ConversationLog, DispositionRequest, Message
 from mobility.sip.core import Incoming
 from mobility.sip.imdn import Notice, notification
 from mobility.sip.message import Request
@@ -23,7 +24,7 @@ from mobility.sip.session_bodies import (
     typing_of,
 )
 from mobility.sip.sessions import RING_S, Sessions
-from mobility.sip.transaction import LIFETIME_S
+from mobility.sip.transaction import LIFETIME_S, cancellation
 from tests.domain.doubles import done, running, uri
 from tests.sip.call_world import Telephone
 from tests.sip.samples import request
@@ -236,18 +237,38 @@ class IncomingTests(SessionTestCase):
         self.assertEqual(self.statuses(), [100, 480, 100, 404])
         self.assertEqual(len(self.sessions), 0)
 
-    def test_cancelled(self) -> None:
-        """CANCEL ends the invitation."""
-        self.invited("Hi")
+    def cancel(self, *reasons: str) -> None:
+        """Bob cancels what he has begun."""
         invite = self.lync.invite
         assert invite is not None
-        cancel = Request(
-            fields={**{k: v[:] for k, v in invite.fields.items()}, "CSeq": ["1 CANCEL"]},
-            method="CANCEL",
-            uri=invite.uri,
-        )
+        cancel = cancellation(invite)
+        cancel.set("Reason", *reasons)
         self.lync.come(cancel)
         self.settle()
+
+    def missed(self) -> list[str]:
+        logs = self.world.stored(ConversationLog)
+        return [one.user_uri for one in logs if one.status == MISSED]
+
+    def test_completed_elsewhere(self) -> None:
+        """CANCEL because somebody has answered elsewhere ends the invitation, and nobody has missed
+        it, nor its text."""
+        self.invited("Hi")
+        self.cancel('SIP;cause=200;text="Call completed elsewhere"')
+        self.assertEqual(self.statuses()[2:], [200, 487])
+        last = self.invitations()[-1]
+        assert last.reason is not None
+        self.assertEqual(last.reason.subcode, "ConnectedElsewhere")
+        self.assertEqual(self.missed(), [])
+        (kept,) = self.world.ledger.all(Message).values()
+        self.assertFalse(kept.missed)
+        self.assertEqual(len(self.sessions), 0)
+
+    def test_cancelled(self) -> None:
+        """CANCEL ends the invitation, which was missed."""
+        self.invited("Hi")
+        self.cancel()
+        self.assertEqual(self.missed(), [uri("alice")])
         self.assertEqual(self.statuses()[2:], [200, 487])
         last = self.invitations()[-1]
         self.assertEqual((last.change, last.state), ("completed", "Cancelled"))

@@ -80,6 +80,9 @@ class StaticRouteTests(SynchronousTestCase):
         self.assertEqual([one.owner for one in watched], ["partner"] * 3 + ["gw.example.net"])
         self.assertEqual(watched[-1].target, Target("gw.example.net", 5067, "TLS"))
         self.assertEqual(self.routes().to_gateway(GATEWAY), [watched[-1].target])
+        self.assertFalse(self.routes().is_away(GATEWAY))
+        self.down.add(watched[-1].target)
+        self.assertTrue(self.routes().is_away(GATEWAY))
 
     def test_trusted_for(self) -> None:
         """A domain is spoken for by its own certificate, and by its route's targets."""

@@ -143,7 +143,7 @@ class OtherEndTests(CallTestCase):
         self.assertEqual(alice.statuses[-1], 415)
 
     def test_gateway(self) -> None:
-        """A gateway is told the keys that a phone presses."""
+        """A gateway is told the keys that a phone presses, and the phone those of the gateway."""
         gateway, alice = self.sip.gateway(), self.sip.telephone("alice")
         alice.calls(f"sip:{OUTSIDE}@example.test;user=phone", sdp("alice"))
         self.sip.settle()
@@ -157,4 +157,8 @@ class OtherEndTests(CallTestCase):
         self.sip.settle()
         self.assertEqual(alice.statuses[-1], 200)
         gateway.sends("INFO", body="Signal=5", kind=RELAY)
-        self.assertEqual(gateway.statuses[-1], 415)
+        self.sip.settle()
+        self.assertIn(b"Signal=5", alice.last("INFO").body)
+        alice.responds(alice.last("INFO"), 200)
+        self.sip.settle()
+        self.assertEqual(gateway.statuses[-1], 200)

@@ -267,6 +267,21 @@ class ReplacingTests(TransferTestCase):
         self.sip.settle()
         self.assertEqual(self.bob.methods[-1], "BYE")
 
+    def test_hung_up_meanwhile(self) -> None:
+        """A call that either end leaves while the other has not answered what it is offered is over
+        at once for all: the device that takes over is refused, the one that it replaces gets
+        BYE."""
+        other = self.replace()
+        self.bob.sends("BYE")
+        self.sip.settle()
+        self.assertEqual((other.statuses, self.alice.methods), ([100, 488], ["BYE"]))
+        self.setUp()
+        other = self.replace()
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual((other.statuses, self.bob.methods[-1]), ([100, 488], "BYE"))
+        self.assertEqual(len(self.sip.calls), 0)
+
     def test_another_user(self) -> None:
         """Nobody takes over another user's part."""
         self.assertEqual(self.replace("carol").statuses, [100, 403])
