@@ -36,7 +36,7 @@ class MeetingBook(Protocol):
 class GuestBook(Protocol):
     """What the grant needs of `mobility.domain.guests.Guests`."""
 
-    def invent(self, meeting_uri: str) -> str:
+    def invent(self, meeting_uri: str, now: float) -> str:
         """The URI of a new guest; 403 LimitExceeded when the meeting has too many."""
         ...
 
@@ -92,7 +92,7 @@ class AnonymousGrant:
         canonical = conference_uri(record)
         known = self._renewed(form, canonical, request)
         try:
-            guest_uri = known or self._guests.invent(canonical)
+            guest_uri = known or self._guests.invent(canonical, request.now)
         except Refusal:
             self._refuse("full", FULL, request, FULL_RETRY_S)
         lifetime_s = self._lifetime_s

@@ -224,8 +224,12 @@ def tell_knocked(
     stream = leg.application_id
     unit.append(stream, invitation_fact(conversation, invitation, leg, "started", name_of))
     unit.append(stream, ConversationChanged("added", conversation.snapshot(leg)))
-    own = ParticipantChanged(conversation.id, leg.user_uri, name_of(leg.user_uri), True, "added")
-    unit.append(stream, own)
+    own = conversation.participants.get(leg.user_uri)
+    if own is not None:
+        unit.append(stream, participant_fact(own, leg, "added"))
+    else:
+        name = name_of(leg.user_uri)
+        unit.append(stream, ParticipantChanged(conversation.id, leg.user_uri, name, True, "added"))
 
 
 def tell_waits(unit: Unit, conversation: ActiveConversation, leg: Leg) -> None:

@@ -389,7 +389,7 @@ class ActiveConversation:
             id=self.record.id,
             state=leg.state,
             thread_id=self.record.thread_id,
-            subject=self.record.subject,
+            subject=self.subject_for(leg),
             importance=self.record.importance,
             created_at=self.record.created_at,
             modalities=(
@@ -401,6 +401,19 @@ class ActiveConversation:
             read=not unread(self, leg.user_uri),
             **self._conference_settings(leg),
         )
+
+    def subject_for(self, leg: Leg) -> str:
+        """The subject, "" for who waits in the lobby."""
+        return "" if self._waits(leg) else self.record.subject
+
+    def _waits(self, leg: Leg) -> bool:
+        """Whether `leg`'s user waits in the lobby, and `leg` is not asked in."""
+        return leg.state != "Incoming" and self.in_lobby(leg.user_uri)
+
+    def in_lobby(self, uri: str) -> bool:
+        """Whether somebody waits in the lobby of the conference."""
+        participant = self.participants.get(uri)
+        return participant is not None and participant.in_lobby
 
     def _modalities(self, leg: Leg) -> tuple[str, ...]:
         rings = leg.state == "Incoming" and leg.messaging == "Connecting"
@@ -418,7 +431,7 @@ class ActiveConversation:
         return {
             "conference": True,
             "leader": self.leads(leg.user_uri),
-            "participants": len(self.roster()),
+            "participants": 0 if self._waits(leg) else len(self.roster()),
             "audience_messaging": self.record.audience_messaging,
             "audience_mute": self.record.audience_mute,
         }

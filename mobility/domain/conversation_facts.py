@@ -55,7 +55,7 @@ def invitation_fact(
         to_name=name_of(invitation.to_uri),
         operation_id=invitation.operation_id if outgoing else "",
         thread_id=conversation.record.thread_id,
-        subject=conversation.record.subject,
+        subject=conversation.subject_for(leg),
         importance=conversation.record.importance,
         message_number=invitation.message_number,
         accepted_by=(accepted_by, name_of(accepted_by)) if shown else None,

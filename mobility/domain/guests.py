@@ -24,6 +24,9 @@ LINGER_S = 60.0
 """How long a guest keeps its application once its conference or meeting is over (our choice: two
 rounds of a client whose connection was cut)."""
 
+COMING_S = 60.0
+"""How long a guest counts whose token has not been stored (our choice: longer than that takes)."""
+
 GUEST_NAME = "Guest"
 """What a guest without a name of its own is called."""
 
@@ -60,6 +63,8 @@ class Guests:
         self._per_meeting = per_meeting
         self._guests: dict[str, Guest] = {}
         self._of_meeting: dict[str, set[str]] = {}
+        self._coming: dict[str, dict[str, float]] = {}
+        """By meeting: guests whose first token is being made, and when they were invented."""
         self.farewells: list[Farewell] = []
         meetings.endings.append(self._meeting_over)
         conversations.closings.append(self._conference_over)
@@ -67,14 +72,21 @@ class Guests:
     def __len__(self) -> int:
         return len(self._guests)
 
-    def invent(self, meeting_uri: str) -> str:
+    def invent(self, meeting_uri: str, now: float) -> str:
         """The URI of a new guest of a meeting; 403 LimitExceeded when it has too many."""
-        if len(self._of_meeting.get(meeting_uri, ())) >= self._per_meeting:
+        recent = self._coming.get(meeting_uri, {}).items()
+        coming = {uri: since for uri, since in recent if 0 <= now - since < COMING_S}
+        if len(self._of_meeting.get(meeting_uri, ())) + len(coming) >= self._per_meeting:
             raise Refusal("Forbidden", "LimitExceeded", "The meeting has too many guests.")
-        return f"sip:{secrets.token_hex(16)}@{GUEST_DOMAIN}"
+        uri = f"sip:{secrets.token_hex(16)}@{GUEST_DOMAIN}"
+        self._coming[meeting_uri] = {**coming, uri: now}
+        return uri
 
     def admit(self, uri: str, meeting_uri: str, until: float) -> None:
         """A guest has a token for a meeting that holds until then."""
+        coming = self._coming.get(meeting_uri, {})
+        if coming.pop(uri, None) is not None and not coming:
+            del self._coming[meeting_uri]
         guest = self._guests.get(uri)
         if guest is not None:
             guest.until = max(guest.until, until)

@@ -355,8 +355,8 @@ class History:
         there is.
 
         It is kept if it was missed, or if an application that took part has its
-        conversationHistory enabled.  Guests have no history, and calls without messages have logs
-        of their own.
+        conversationHistory enabled; who came no further than the lobby took no part.  Guests have
+        no history, and calls without messages have logs of their own.
         """
         if not self._has_history(uri):
             return
@@ -366,9 +366,9 @@ class History:
         if uri in conversation.readings.marked:
             unit.remove(ReadMark(conversation.id, uri, 0))
         wrote = last > after or any(leg.messaging != "Disconnected" for leg in legs)
-        kept = (wrote or conversation.is_conference) and (
-            missed or any(self._keeps(leg.application_id) for leg in legs)
-        )
+        inside = conversation.is_conference and not conversation.in_lobby(uri)
+        kept = missed or any(self._keeps(leg.application_id) for leg in legs)
+        kept = kept and (wrote or inside or (missed and conversation.is_conference))
         if kept:
             others = others_of(conversation, uri)
             named = [

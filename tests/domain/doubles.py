@@ -701,7 +701,7 @@ class World:
 
     def guest(self, meeting_uri: str, life_s: float = 3600) -> Endpoint:
         """An application of somebody without an account, let into a meeting for so long."""
-        address = self.guests.invent(meeting_uri)
+        address = self.guests.invent(meeting_uri, self.now)
         self.guests.admit(address, meeting_uri, self.now + life_s)
         guest = self.guests.user(address)
         assert guest is not None

@@ -85,7 +85,8 @@ class ConferenceTests(UcwaTestCase):
         await super().setUp()
         self.alice = await self.service.sign_in("alice")
         self.bob = await self.service.sign_in("bob")
-        made = await self.alice.post(MINE, {"subject": "Plans", "attendees": [uri("bob")]})
+        invited = {"accessLevel": "Invited", "attendees": [uri("bob")]}
+        made = await self.alice.post(MINE, {"subject": "Plans", **invited})
         self.meeting: dict[str, Any] = made.json()
         self.hers = await self.join(self.alice)
         self.his = await self.join(self.bob)
@@ -116,6 +117,19 @@ class ConferenceTests(UcwaTestCase):
         participant = f"{self.hers}/participants/bob@example.test"
         self.accepted(await self.alice.post(f"{participant}/eject"), 204)
         await self.told(self.bob, "Informational", "Ejected")
+
+    async def test_denied(self) -> None:
+        """A leader sends somebody away from the lobby, who has nothing of it in the history."""
+        carol = await self.service.sign_in("carol")
+        await self.join(carol)
+        participant = f"{self.hers}/participants/carol@example.test"
+        self.accepted(await self.alice.post(f"{participant}/reject"), 204)
+        told = {**reasons(await carol.events())}
+        way_in = ("onlineMeetingInvitation", "completed")
+        self.assertEqual(told.pop(way_in), ("RemoteFailure", "Denied"))
+        self.assertEqual({rel for rel, _ in told}, {"conversation"})
+        logs = await carol.document("communication/conversationLogs")
+        self.assertEqual(logs["_links"]["conversationLog"], [])
 
     async def test_messaging_removed(self) -> None:
         """Who leaves the messages of a conference is told that these alone are over."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred, gatherResults
+
 from mobility.config import UcwaConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.guests import LINGER_S
@@ -186,6 +188,12 @@ class FewGuestsTests(GuestTestCase):
         self.clock.advance(3601)
         await self.service.settle()
         self.assertEqual((await self.service.guest_token(self.meeting)).status, 200)
+
+    async def test_at_once(self) -> None:
+        """Of several who ask at the same time no more get in."""
+        asked = [ensureDeferred(self.service.guest_token(self.meeting)) for _ in range(3)]
+        answers = await gatherResults(asked)
+        self.assertEqual(sorted(answer.status for answer in answers), [200, 400, 400])
 
 
 class NoGuestsTests(GuestTestCase):
@@ -450,6 +458,34 @@ class MeetingTests(GuestTestCase):
         told = await guest.events()
         self.assertIn("completed", {one.type for one in told})
         self.assertEqual((await guest.document(his))["state"], "Conferenced")
+
+    async def test_subject_in_the_lobby(self) -> None:
+        """Who waits is told neither what the meeting is about nor how many are in it, whether the
+        person is admitted then or not; and a guest is one from the beginning."""
+        self.meeting = await self.schedule(accessLevel="SameEnterprise", subject="Secret plans")
+        await self.inside(self.alice)
+        for act in ("reject", "admit"):
+            guest = await self.service.guest(self.meeting)
+            told = await self.join(guest, anonymousDisplayName="Gil")
+            (own,) = [one for one in told if one.brief[1:] == ("localParticipant", "added")]
+            self.assertEqual((own.resource["anonymous"], own.resource["inLobby"]), (True, True))
+            (waiting,) = [
+                one
+                for one in await self.alice.events()
+                if (one.within, one.type) == ("lobby", "added")
+            ]
+            (href,) = {one.href for one in told if one.rel == "conversation"}
+            shown = await guest.document(href)
+            self.accepted(await self.alice.post(f"{waiting.href}/{act}"), 204)
+            before = [shown, *(one.shown for one in told if one.shown)]
+            after = [one.shown for one in await guest.events() if one.shown]
+            seen = before if act == "admit" else before + after
+            self.assertEqual({one["subject"] for one in seen if "subject" in one}, {""})
+            self.assertEqual([one for one in seen if "participantCount" in one], [])
+        (come,) = [one for one in after if one["rel"] == "conversation"]
+        self.assertEqual((come["subject"], come["participantCount"]), ("Secret plans", 2))
+        (way_in,) = [one for one in after if one["rel"] == "onlineMeetingInvitation"]
+        self.assertEqual((way_in["state"], way_in["subject"]), ("Connected", "Secret plans"))
 
     async def test_a_leading_guest_asks_nobody_in(self) -> None:
         """A guest who leads admits people, and cannot ask others in."""
