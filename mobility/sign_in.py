@@ -14,7 +14,9 @@ from mobility.auth.tokens import Caller, Tokens
 from mobility.config import Config
 from mobility.directory.service import LdapDirectory
 from mobility.domain.guests import Guests
+from mobility.domain.ledger import Unit
 from mobility.domain.meetings import Meetings
+from mobility.domain.records import User
 from mobility.domain.service_accounts import ServiceAccounts
 from mobility.domain.users import Users
 from mobility.ground import Ground
@@ -57,6 +59,7 @@ class SignIn(MultiService):
         self.tokens.load(ground.stored.tokens)
         guests.settle(ground.now)
         users.revocations.append(self.tokens.revoke)
+        users.followers.append(self._changed)
         grants: list[Grant] = []
         if config.meetings.anonymous:
             grants.append(self._guests_grant(meetings))
@@ -89,6 +92,15 @@ class SignIn(MultiService):
             ground.log,
             ground.pseudonym,
         )
+
+    async def _changed(self, before: User, after: User, now: float) -> None:  # noqa: ARG002
+        """End the tokens of who signed in while the change that revokes them was being stored: that
+        was with the old password."""
+        if not after.enabled or before.credential_version != after.credential_version:
+            unit = Unit()
+            self.tokens.revoke(after, unit)
+            if unit:
+                await self._ground.ledger.commit(unit)
 
     def _admit_guest(self, caller: Caller) -> None:
         """A token was given out: a guest comes, or stays longer."""

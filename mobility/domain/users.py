@@ -243,14 +243,20 @@ class Users:
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it, with all that is its own and what others keep
-        of it.  404 NotFound for a stranger."""
+        of it.  404 NotFound for a stranger.
+
+        It is disabled first, so that nobody signs in as it while it goes.
+        """
         async with self._locks.of(self._known(uri).uri):
-            user = self._known(uri)
-            for depart in (*self.departures, *self.removals):
+            known = self._known(uri)
+            user, unit = attrs.evolve(known, enabled=False), Unit()
+            self.stage(known, user, unit)
+            await self._ledger.commit(unit)
+            await self.settle(known, user, now)
+            for depart in self.removals:
                 await depart(user, now)
             unit = Unit()
             unit.remove(user, Photo(user.uri, b""))
-            self._revoke(user, unit)
             stored = [await take_leave(user, unit) for take_leave in self.farewells]
             await self._ledger.commit(unit)
             for forget in stored:

@@ -60,8 +60,12 @@ async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | 
     """POST applications: 201 for a new application or instance, 200 for a known instance.
 
     403 for a user of another pool, and where mobility policy keeps the user from having one of this
-    type.
+    type; 404 for one who was removed or disabled since the request came.
     """
+    if not is_guest(user.uri):
+        known = ucwa.users.find(user.uri)
+        if known is None or not known.enabled:
+            raise Refusal("NotFound", None, "This user has no home here.")
     registration = attrs.evolve(
         _registration(request, user), conversation_history=ucwa.history.setting
     )

@@ -22,7 +22,7 @@ from mobility.domain.guests import Guests
 from mobility.domain.ledger import Archive, Committed, Entry
 from mobility.domain.presence import PresenceBook, latest_number
 from mobility.domain.privacy import Privacy
-from mobility.domain.records import Presence
+from mobility.domain.records import Presence, User
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.users import Users
 from mobility.errors import Refusal
@@ -159,6 +159,7 @@ class EventChannels:
         """Invitations that rang applications in this turn: what began them is in memory only once
         who made them goes on."""
         self._ringing: IDelayedCall | None = None
+        users.followers.append(self._changed)
 
     @property
     def parked(self) -> int:
@@ -225,6 +226,14 @@ class EventChannels:
         for seats in list(self._seats.values()):
             for seat in list(seats.values()):
                 self._perform(seat, seat.channel.drain(self._clock.seconds()))
+
+    async def _changed(self, before: User, after: User, now: float) -> None:  # noqa: ARG002
+        """The tokens of a user with another password have ended: what waits with one of them hears
+        nothing more.  With a disabled user its applications end."""
+        if after.enabled and before.credential_version != after.credential_version:
+            for endpoint in self._applications.of_user(after.uri):
+                for seat in self._of(endpoint.id):
+                    self._perform(seat, seat.channel.drain(self._clock.seconds()))
 
     def committed(self, committed: Committed) -> None:
         """A unit of work was stored (a bus listener)."""

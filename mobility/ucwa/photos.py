@@ -45,6 +45,7 @@ async def get_photo(ucwa: Ucwa, call: Call) -> Response:
     headers = [
         ("Cache-Control", f"private, max-age={PHOTO_MAX_AGE_S}"),
         ("ETag", f'"{picture.version}"'),
+        ("Vary", "Origin"),  # what an <img> has loaded is kept for scripts of the page too
     ]
     if has_tag(call.request, picture.version):
         return Response(304, headers=headers)

@@ -48,6 +48,7 @@ class PhotoTests(UcwaTestCase):
         self.assertEqual(response.header("Content-Type"), "image/jpeg")
         self.assertEqual(response.header("X-Content-Type-Options"), "nosniff")
         self.assertTrue((response.header("Cache-Control") or "").startswith("private"))
+        self.assertIn("Origin", response.header_lines("Vary"))
 
     async def test_cookie(self) -> None:
         """The application's cookie alone is enough, also among others."""
