@@ -5,13 +5,13 @@
                 +---- later, when due <--+
 
 Of one device only one push of each priority is under way, so that a newer one never arrives before
-an older one that it replaces; a call waits for no message.
+an older one that it replaces; a call waits for no message.  Organisations take turns within a
+priority.
 """
 
 import heapq
 import random
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol, cast
 
@@ -31,6 +31,7 @@ from mobility.clearing_house.outcome import (
     failed,
     retry,
 )
+from mobility.clearing_house.turns import Turns
 from mobility.events import Catalogue, EventLog
 from mobility.push.wire import EXPIRED, PRIORITIES, Notification
 
@@ -135,7 +136,7 @@ class Destination:
         self._now = now
         self._log = log
         self._jitter = jitter
-        self._ready: tuple[deque[Entry], ...] = tuple(deque() for _ in range(LEVELS))
+        self._ready: tuple[Turns[Entry], ...] = tuple(Turns() for _ in range(LEVELS))
         self._later: list[tuple[float, int, Entry]] = []
         self._order = count()
         self._lanes: dict[tuple[int, int], _Lane] = {}
@@ -235,8 +236,10 @@ class Destination:
     def _load(self, first: Entry) -> None:
         """Read the body of the first that is ready, and of those after it."""
         level = self._ready[PRIORITIES[first.kind]]
-        level.appendleft(first)
-        wanted = [one for one in _first(level) if one.notification is None and not one.over]
+        level.put_back(first)
+        wanted = [
+            one for one in level.first(BODIES_A_LOAD) if one.notification is None and not one.over
+        ]
         self._loading = True
 
         def loaded(result: object) -> None:
@@ -347,7 +350,8 @@ class Destination:
         if lane is not None and lane.holder is entry:
             del self._lanes[key]
             if lane.behind:
-                self._ready[key[1]].extendleft(reversed(lane.behind))
+                for one in reversed(lane.behind):
+                    self._ready[key[1]].appendleft(one)
 
     def _set_alarm(self) -> None:
         """Wake up when the breaker may be tried, or the next retry is due; sweep meanwhile."""
@@ -373,10 +377,3 @@ class Destination:
                 self._end(entry, Outcome(EXPIRED, "", "already_expired"))
         self.pump()
         self._set_alarm()
-
-
-def _first(level: deque[Entry]) -> Iterator[Entry]:
-    for number, entry in enumerate(level):
-        if number == BODIES_A_LOAD:
-            return
-        yield entry

@@ -131,7 +131,7 @@ class ClearingHouse:
             self.queued += 1
             organisation = self.organisations.named(one.organisation)
             if organisation is not None:
-                organisation.queued += 1
+                organisation.waits(one.destination)
             entry = Entry(
                 one.row,
                 _interned(one.organisation),
@@ -328,17 +328,17 @@ class ClearingHouse:
                     token_field=outcome.token_field,
                     dead_since=outcome.dead_since or _dead_since(device, entry),
                 )
-        self._forget(entry)
+        self._forget(destination, entry)
         self._findings.append(finding)
         if not self._telling:
             self._telling = True
             self._reactor.callLater(0, self._tell)
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, destination: str, entry: Entry) -> None:
         self.queued -= 1
         organisation = self.organisations.named(entry.organisation)
         if organisation is not None:
-            organisation.queued -= 1
+            organisation.waits_no_more(destination)
         if entry.collapse:
             same = self._collapsing.get(entry.collapse, [])
             if entry in same:

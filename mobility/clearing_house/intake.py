@@ -146,11 +146,12 @@ class Intake:
             return rejected(f"endpoint_not_allowed: {error}")
         if self._max_queued <= self._house.queued:
             return Result(notification.id, wire.RETRY, "queue_full", FULL_RETRY_S)
-        if organisation.settings.max_queued <= organisation.queued:
+        destination = ":".join(filter(None, (device.platform, device.app_id, host)))
+        if not organisation.has_room(destination):
             return Result(notification.id, wire.RETRY, "quota", FULL_RETRY_S)
         if wait_s := organisation.wait_s():
             return Result(notification.id, wire.RETRY, "quota", int(wait_s) + 1)
-        organisation.queued += 1
+        organisation.waits(destination)
         self._house.queued += 1
         identity = (
             organisation.name,
@@ -164,7 +165,7 @@ class Intake:
         return store.Row(
             organisation=organisation.name,
             id=notification.id,
-            destination=":".join(filter(None, (device.platform, device.app_id, host))),
+            destination=destination,
             kind=notification.kind,
             device=number_of(*identity),
             collapse=number_of(*identity, collapse) if collapse else 0,
@@ -182,12 +183,12 @@ class Intake:
         try:
             numbers = await self._writer.run(lambda cursor: store.insert(cursor, rows))
         except Unavailable as error:
-            self._give_back(organisation, len(taken))
+            self._give_back(organisation, taken)
             for one in taken:
                 results[one.at] = Result(one.row.id, wire.RETRY, "unavailable", error.retry_after_s)
             return
         except BaseException:
-            self._give_back(organisation, len(taken))
+            self._give_back(organisation, taken)
             raise
         touched: dict[str, Destination] = {}
         for one, number in zip(taken, numbers, strict=True):
@@ -196,7 +197,7 @@ class Intake:
                 destination = self._accepted(one, number)
                 touched[destination.name] = destination
                 continue
-            self._give_back(organisation, 1)
+            self._give_back(organisation, [one])
             results[one.at] = (
                 Result(one.row.id, wire.REJECTED, "dead_token")
                 if number == store.BURIED
@@ -218,9 +219,10 @@ class Intake:
         )
         return self._house.queue(number, row, notification)
 
-    def _give_back(self, organisation: Organisation, count: int) -> None:
-        organisation.queued -= count
-        self._house.queued -= count
+    def _give_back(self, organisation: Organisation, taken: Sequence[_Taken]) -> None:
+        for one in taken:
+            organisation.waits_no_more(one.row.destination)
+        self._house.queued -= len(taken)
 
     def _refused(
         self, organisation: Organisation, result: Result, item: Notification | Result

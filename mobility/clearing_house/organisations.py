@@ -8,6 +8,10 @@ from OpenSSL.crypto import X509
 
 from mobility.clearing_house.settings import OrganisationSettings
 
+SHARE = 2
+"""One destination may hold an organisation's queue up to this part of it (a half: our choice), so
+that one provider that is down leaves room for what goes to the others."""
+
 
 def names_of(certificate: X509 | None) -> frozenset[str]:
     """The host names (subject alternative names) of a certificate, in lower case."""
@@ -28,6 +32,7 @@ class Organisation:
     def __init__(self, settings: OrganisationSettings, now: Callable[[], float]) -> None:
         self.settings = settings
         self.queued = 0
+        self._at: dict[str, int] = {}
         self._now = now
         self._tokens = float(settings.burst)
         self._filled_at = now()
@@ -42,6 +47,25 @@ class Organisation:
 
     def may_push_to(self, app_id: str) -> bool:
         return any(fnmatchcase(app_id, pattern) for pattern in self.settings.apps)
+
+    def has_room(self, destination: str) -> bool:
+        """Whether one more push for a destination may wait."""
+        most = self.settings.max_queued
+        return self.queued < most and self._at.get(destination, 0) < max(1, most // SHARE)
+
+    def waits(self, destination: str) -> None:
+        """One more waits for it."""
+        self.queued += 1
+        self._at[destination] = self._at.get(destination, 0) + 1
+
+    def waits_no_more(self, destination: str) -> None:
+        """One of them has come to its end."""
+        self.queued -= 1
+        left = self._at.get(destination, 0) - 1
+        if left > 0:
+            self._at[destination] = left
+        else:
+            self._at.pop(destination, None)
 
     def wait_s(self) -> float:
         """0 when one more push is within the quota, which it then uses; else how long to wait."""

@@ -15,6 +15,16 @@ credential that the destination refuses."""
 STATUS_CHARACTERS = 120
 
 
+def _words(status: str) -> str:
+    """A provider's own words as they may travel on: bounded, and nothing but printable ASCII, so
+    that no word of one provider can keep the verdicts on the others from being stored or read."""
+    if not (status.isascii() and status.isprintable()):
+        status = "".join(
+            c if c.isascii() and c.isprintable() else "?" for c in status[:STATUS_CHARACTERS]
+        )
+    return status[:STATUS_CHARACTERS]
+
+
 @attrs.frozen(slots=True)
 class Outcome:
     """One provider's answer.
@@ -25,7 +35,7 @@ class Outcome:
     """
 
     outcome: str
-    status: str = ""
+    status: str = attrs.field(default="", converter=_words)
     reason: str = ""
     blames: str = PUSH
     retry_after_s: float | None = None
@@ -43,12 +53,12 @@ def retry(
 ) -> Outcome:
     """To be tried again later."""
     reason = "credential" if blames == CREDENTIAL else "provider"
-    return Outcome(RETRY, status[:STATUS_CHARACTERS], reason, blames, retry_after_s, unseen=unseen)
+    return Outcome(RETRY, status, reason, blames, retry_after_s, unseen=unseen)
 
 
 def failed(status: str, reason: str = "provider") -> Outcome:
     """Never to be tried again, and the token is kept."""
-    return Outcome(FAILED, status[:STATUS_CHARACTERS], reason)
+    return Outcome(FAILED, status, reason)
 
 
 @attrs.frozen(slots=True)

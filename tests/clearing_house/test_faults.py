@@ -82,6 +82,12 @@ class ApnsFaults(RunningCase):
             verdict = await self.fate(push(device(token=f"{number + 1:064x}")))
             self.assertEqual((verdict.outcome, verdict.status), (outcome, f"400 {reason}"))
 
+    async def test_strange_words(self) -> None:
+        """Words of a provider that nothing can store keep no verdict back."""
+        self.providers.apns.decide = lambda _: Reply(400, "\ud800\n\u202e")
+        verdict = await self.fate(push(device()))
+        self.assertEqual((verdict.outcome, verdict.status), ("failed", "400 ???"))
+
     async def test_dead_token_once(self) -> None:
         """A dead token is told once with Apple's time, and what follows is refused at the door."""
         since = int(time.time()) - 600
@@ -342,6 +348,13 @@ class WebFaults(RunningCase):
             channel = self.providers.wns.channel()
             verdict = await self.fate(push(device("wns", endpoint=channel)))
             self.assertEqual(verdict.outcome, outcome, status)
+
+    async def test_wns_many_words(self) -> None:
+        """A provider that says much about a dead channel keeps no verdict back."""
+        many = (("X-WNS-Error-Description", "gone " * 200),)
+        self.providers.wns.decide = lambda _: Page(410, headers=many)
+        verdict = await self.fate(push(device("wns", endpoint=self.providers.wns.channel())))
+        self.assertEqual((verdict.outcome, len(verdict.status)), ("dead", 120))
 
     async def test_wns_again(self) -> None:
         """Throttling is waited out, and a token that Entra took back is replaced."""
