@@ -8,6 +8,7 @@ have no phone: it is their messages that are measured.
 import asyncio
 import gc
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -20,9 +21,9 @@ import attrs
 
 from benchmarks.front_end import FrontEnd, Person
 from benchmarks.im import PAIRS, STRAGGLER_S, TEXT, Pair, ucwa_pairs
-from benchmarks.intervals import Quantile
+from benchmarks.intervals import LEAST_PAIRS, Ratio, ratio_of
 from benchmarks.push import ORGANISATION, Doubles
-from benchmarks.report import Effort, Result
+from benchmarks.report import Effort, Result, quantile
 from benchmarks.server import GENERATOR_CORE, Server, free_port
 from benchmarks.waking import subscription
 from mobility import pki
@@ -41,21 +42,22 @@ NOTIFIED_PAIRS = 8
 
 Q = 0.99
 
-BASELINES = 4
-"""Windows without a fault in each cycle of all faults: what all are compared with is to be known
-as well as all of them together."""
+HALF = 0.5
+
+WINDOW_S = 3.0
+"""How long a fault is watched, and, just before or after, that there is none."""
 
 LEAD_S = 0.3
 """Of each window, not counted: what was under way when the fault began."""
 
-SETTLE_S = 1.2
+SETTLE_S = 3.0
 """After a fault: what has waited is sent and told, and breakers close."""
+
+CYCLE_S = 4.0
+"""For so many of `Effort.seconds`, in each turn, all faults are watched once."""
 
 CONFIDENCE, CONFIDENCE_OF_MANY = 0.95, 0.99
 """Of the intervals of each side, and of those of single faults, of which there are many."""
-
-LEAST_WINDOWS = 4
-"""Of fewer windows than these nothing is said with confidence."""
 
 NICE = ("nice", "-n", "19")
 """Clearing house, switchboard and doubles share the generator's core, and give way to it."""
@@ -64,7 +66,6 @@ HOUSE_FAULTS = ("down", "slow", "tls", "429")
 APNS_FAULTS = ("down", "slow", "tls", "429", "410")
 HOUSE, APNS = "clearing house", "APNs"
 NAMES = {"tls": "TLS failure"}
-NONE = ""
 
 PUSH = """
 [push]
@@ -73,11 +74,10 @@ certificate = "{place}/{name}.pem"
 key = "{place}/{name}.key"
 ca = "{place}/ca.pem"
 grace_s = 0.0
-retry_base_s = 0.1
-retry_max_s = 1.0
+retry_max_s = 2.0
 timeout_s = 2.0
 """
-"""Tried again far more often than by default."""
+"""Tried again as soon as by default, and never much later."""
 
 
 @attrs.frozen(slots=True)
@@ -91,26 +91,30 @@ class Arrived:
 
 
 @attrs.define(slots=True)
-class Seen:
-    """What is known of one condition: its messages by windows of time."""
+class Window:
+    """What was seen in one window; `cpu_s` is all processor time of the front end in it."""
 
-    windows: list[list[Arrived]] = attrs.Factory(list)
-    messages: int = 0
-    cpu_s: float = 0.0
-    """Of the front end, for all of them."""
+    found: list[Arrived]
+    cpu_s: float
 
     @property
-    def message_ms(self) -> float:
+    def clock_s(self) -> float:
+        """The p99 by the clock."""
+        return quantile([one.late_s for one in self.found], Q)
+
+    @property
+    def processor_s(self) -> float:
+        """The p99 by the processor's time."""
+        return quantile([one.cpu_s for one in self.found], Q)
+
+    @property
+    def message_s(self) -> float:
         """Processor time of the front end for a measured message, and for what goes on beside."""
-        return self.cpu_s / max(1, self.messages) * 1_000
+        return self.cpu_s / max(1, len(self.found))
 
-    @property
-    def by_clock(self) -> list[list[float]]:
-        return [[one.late_s for one in some] for some in self.windows]
 
-    @property
-    def by_processor(self) -> list[list[float]]:
-        return [[one.cpu_s for one in some] for some in self.windows]
+Pairs = list[tuple[Window, Window]]
+"""Windows with a fault, and without one beside them."""
 
 
 class Switchboard:
@@ -250,11 +254,10 @@ async def _measure(
     people: tuple[Sequence[Person], Sequence[Person]],
     faults: dict[str, Callable[[bool], None]],
     effort: Effort,
-) -> dict[str, Seen]:
-    """In each cycle every fault once, in an order of chance, and BASELINES windows without."""
-    cycles = 1 if effort.quick else effort.turns
-    window_s = effort.seconds / 2
-    found = {name: Seen() for name in (NONE, *faults)}
+) -> dict[str, Pairs]:
+    """In each cycle every fault once, in an order of chance, before or after a window without."""
+    cycles = 1 if effort.quick else max(1, round(effort.turns * effort.seconds / CYCLE_S))
+    found: dict[str, Pairs] = {name: [] for name in faults}
     chance = random.Random(1)  # no secret
     pairs, notified = [await ucwa_pairs(front_end, some) for some in people]
     load = Load(pairs, OFFERED_PER_S, front_end.server)
@@ -265,19 +268,16 @@ async def _measure(
     try:
         load.start()
         other.start()
-        await load.last(window_s + SETTLE_S)
+        await load.last(WINDOW_S + SETTLE_S)
         for _ in range(cycles):
-            order = [*faults, *[NONE] * BASELINES]
-            chance.shuffle(order)
-            for name in order:
-                fail = faults.get(name)
-                if fail is not None:
-                    fail(True)
-                    await load.last(LEAD_S)
-                await _window(front_end, load, found[name], window_s)
-                if fail is not None:
-                    fail(False)
-                    await load.last(SETTLE_S)
+            for name in chance.sample(list(faults), len(faults)):
+                first = [await _window(front_end, load)] if chance.random() < HALF else []
+                faults[name](True)
+                failing = await _window(front_end, load)
+                faults[name](False)
+                await load.last(SETTLE_S)
+                calm = first.pop() if first else await _window(front_end, load)
+                found[name].append((failing, calm))
         await asyncio.gather(load.stop(), other.stop())
     finally:
         gc.enable()
@@ -287,79 +287,73 @@ async def _measure(
     return found
 
 
-async def _window(front_end: FrontEnd, load: Load, seen: Seen, seconds: float) -> None:
-    """Watch for so long, and a little longer for what is on its way."""
+async def _window(front_end: FrontEnd, load: Load) -> Window:
+    await load.last(LEAD_S)
     cpu_s, number = front_end.server.cpu_s(), len(load.found)
-    await load.last(seconds)
-    seen.cpu_s += front_end.server.cpu_s() - cpu_s
-    seen.messages += len(load.found) - number
-    seen.windows.append(load.found[number:])
+    await load.last(WINDOW_S)
+    return Window(load.found[number:], front_end.server.cpu_s() - cpu_s)
 
 
-def _results(found: dict[str, Seen]) -> Iterator[Result]:
+def _results(found: dict[str, Pairs]) -> Iterator[Result]:
     """All faults of each side together, which are judged; then each for itself."""
-    calm = found.pop(NONE)
-    before = Lateness(calm)
     for side in (HOUSE, APNS):
-        faults = [seen for name, seen in found.items() if name.startswith(side)]
-        together = Seen([some for one in faults for some in one.windows])
-        yield before.judged(f"calm: p99 at {OFFERED_PER_S:.0f}/s, {side} fails", together)
-    for name, seen in found.items():
-        yield before.suspected(f"calm: p99, {name}", seen)
-    for name, seen in found.items():
-        yield Result(
+        pairs = [pair for name, some in found.items() if name.startswith(side) for pair in some]
+        yield _judged(f"calm: p99 at {OFFERED_PER_S:.0f}/s, {side} fails", pairs)
+    for name, pairs in found.items():
+        yield _suspected(f"calm: p99, {name}", pairs)
+    for name, pairs in found.items():
+        yield _compared(
             f"calm: all processor time a message, {name}",
-            f"{calm.message_ms:.2f} ms",
-            f"{seen.message_ms:.2f} ms",
-            f"{seen.message_ms / calm.message_ms:.2f}",
+            pairs,
+            (lambda window: window.message_s,),
+            CONFIDENCE,
+        )[0]
+
+
+def _judged(what: str, pairs: Pairs) -> Result:
+    """Reached when the whole interval of the ratio keeps to MOST_RATIO by the processor's time, and
+    that by the clock does not lie above it; missed when one of both lies above; else undecided."""
+    result, *ratios = _compared(what, pairs, LATENESS, CONFIDENCE)
+    known = bool(ratios)
+    missed = any(ratio.least > MOST_RATIO for ratio in ratios)
+    kept = known and ratios[0].most <= MOST_RATIO
+    return attrs.evolve(
+        result,
+        goal=f"<= {MOST_RATIO:.2f}",
+        reached=kept and not missed,
+        undecided=not kept and not missed,
+    )
+
+
+def _suspected(what: str, pairs: Pairs) -> Result:
+    """Of one fault there is too little to be sure of little: it has a goal, and has missed it, when
+    one of the intervals lies above MOST_RATIO."""
+    result, *ratios = _compared(what, pairs, LATENESS, CONFIDENCE_OF_MANY)
+    if all(ratio.least <= MOST_RATIO for ratio in ratios):
+        return result
+    return attrs.evolve(result, goal=f"<= {MOST_RATIO:.2f}", reached=False)
+
+
+Figure = Callable[[Window], float]
+
+LATENESS: tuple[Figure, ...] = (
+    lambda window: window.processor_s,
+    lambda window: window.clock_s,
+)
+
+
+def _compared(
+    what: str, pairs: Pairs, figures: Sequence[Figure], confidence: float
+) -> tuple[Result, *tuple[Ratio, ...]]:
+    """The line, and a ratio by each figure (none where there are too few pairs)."""
+    by_figure = [[(figure(one), figure(other)) for one, other in pairs] for figure in figures]
+    failing, calm = (
+        ", clock ".join(
+            f"{statistics.median(pair[at] for pair in some) * 1_000:.2f} ms" for some in by_figure
         )
-
-
-class Lateness:
-    """The p99 without a fault, by the processor's time and by the clock."""
-
-    def __init__(self, calm: Seen) -> None:
-        self._processor = Quantile(calm.by_processor, Q)
-        self._clock = Quantile(calm.by_clock, Q)
-
-    def judged(self, what: str, seen: Seen) -> Result:
-        """Reached when the whole interval of the ratio keeps to MOST_RATIO by the processor's time,
-        and that by the clock does not lie above it; missed when one of both lies above; else
-        undecided."""
-        result, most, least = self._compared(what, seen, CONFIDENCE)
-        missed = least > MOST_RATIO
-        return attrs.evolve(
-            result,
-            goal=f"<= {MOST_RATIO:.2f}",
-            reached=most <= MOST_RATIO and not missed,
-            undecided=most > MOST_RATIO and not missed,
-        )
-
-    def suspected(self, what: str, seen: Seen) -> Result:
-        """Of one fault there is too little to be sure of little: it has a goal, and has missed it,
-        when one of the intervals lies above MOST_RATIO."""
-        result, _, least = self._compared(what, seen, CONFIDENCE_OF_MANY)
-        if least <= MOST_RATIO:
-            return result
-        return attrs.evolve(result, goal=f"<= {MOST_RATIO:.2f}", reached=False)
-
-    def _compared(self, what: str, seen: Seen, confidence: float) -> tuple[Result, float, float]:
-        """The line, the upper end by the processor's time, and the higher of the lower ends."""
-        processor, clock = Quantile(seen.by_processor, Q), Quantile(seen.by_clock, Q)
-        ratio, least, most = processor.over(self._processor, confidence)
-        by_clock, least_by_clock, most_by_clock = clock.over(self._clock, confidence)
-        known = processor.windows >= LEAST_WINDOWS
-        line = Result(
-            what,
-            f"{_ms(self._processor)}, clock {_ms(self._clock)}",
-            f"{_ms(processor)}, clock {_ms(clock)}",
-            f"{ratio:.2f} ({least:.2f} to {most:.2f}), "
-            f"clock {by_clock:.2f} ({least_by_clock:.2f} to {most_by_clock:.2f})"
-            if known
-            else f"{ratio:.2f}, clock {by_clock:.2f}",
-        )
-        return line, most, max(least, least_by_clock) if known else 0.0
-
-
-def _ms(found: Quantile) -> str:
-    return f"{found.value * 1_000:.2f} ms"
+        for at in (0, 1)
+    )
+    if len(pairs) < LEAST_PAIRS:
+        return (Result(what, calm, failing),)
+    ratios = [ratio_of(some, confidence) for some in by_figure]
+    return (Result(what, calm, failing, ", clock ".join(map(str, ratios))), *ratios)
