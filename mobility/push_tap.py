@@ -26,6 +26,7 @@ from mobility.clearing_house.questions import Desk
 from mobility.clearing_house.routes import CONNECTIONS, known_to, routes
 from mobility.clearing_house.settings import Settings, SipSettings, load
 from mobility.clearing_house.verdicts import Verdicts
+from mobility.clearing_house.whereabouts import Tracer
 from mobility.clearing_house.writer import Writer
 from mobility.config.web import ListenerConfig, WebConfig
 from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
@@ -142,7 +143,7 @@ class ClearingHouseService(MultiService):
         )
         connections = Connections(self._reactor, connection_limit(0))
         self._sites: list[HttpSite] = []
-        federation = routes(self.intake, self.verdicts, self.credentials)
+        federation = routes(self.intake, self.verdicts, self.credentials, self.tracer)
         self.listeners = [
             self._listener(settings.federation, "federation", federation, 0, connections),
             self._listener(
@@ -190,10 +191,11 @@ class ClearingHouseService(MultiService):
         )
         self.verdicts = Verdicts(self.house, self.writer, self._reactor)
         self.credentials = Credentials(self.house, self._reactor, self.log, self._epoch)
+        self.tracer = Tracer(self.house.read, self.house.destinations)
 
     def _listen_sip(self, sip: SipSettings) -> PushMessages:
         """Also take notifications by SIP MESSAGE."""
-        desk = Desk(self.intake, self.verdicts, self.credentials)
+        desk = Desk(self.intake, self.verdicts, self.credentials, self.tracer)
         messages = PushMessages(sip, self.organisations, desk, self._reactor, self.log)
         where, settings = str(self._settings.source), listener_settings(sip)
         tls = ListenerTls(

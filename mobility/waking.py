@@ -1,7 +1,7 @@
 """What wakes sleeping devices, wired together: rules, outbox and the way to the clearing house."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.ledger import Snapshot, Unit
 from mobility.domain.presence import AWAY
 from mobility.domain.presence import Device as Showing
-from mobility.domain.push_notices import WAITING, Draft, Wake
+from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Wake
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.push_rules import TEST, quiet_until
 from mobility.domain.push_switches import PushSwitches
@@ -27,6 +27,7 @@ from mobility.events import EventLog
 from mobility.past import PURGE_INTERVAL_S, Past
 from mobility.push.breaker import CLOSED
 from mobility.push.clearing_house import (
+    MOST_ASKED,
     ClearingHouse,
     HouseFailed,
     HttpsClearingHouse,
@@ -266,6 +267,20 @@ class Waking(MultiService):
         if notice is not None:
             return [notice]
         return list(await self.archive.push_notices(key))
+
+    async def whereabouts(
+        self, notices: Sequence[PushNotice]
+    ) -> tuple[dict[str, dict[str, Any]], str]:
+        """What the clearing house says of those it has that no provider has, by their ids, and why
+        it says nothing."""
+        ids = [one.id for one in notices if one.state == ACCEPTED][:MOST_ASKED]
+        if self.house is None or not ids:
+            return {}, ""
+        try:
+            found = await self.house.whereabouts(ids)
+        except HouseFailed as failed:
+            return {}, failed.reason
+        return {one.id: attrs.asdict(one) for one in found}, ""
 
     async def receipt(self, notice: PushNotice) -> str:
         """What who was to be woken has of what a notification tells: "delivered" or "read"."""

@@ -20,7 +20,8 @@ CLOCKS_S = 60.0
 """From which difference on it is told (our choice: the tokens are good for much longer, but none
 from the future)."""
 
-BAD_STATES = ("refused", "failing")
+BAD_STATES = ("refused", "failing", "probing")
+"""A provider that is tried again has failed, and may be slow to show whether it still does."""
 
 CERTIFICATE = Rule(
     "push.certificate",

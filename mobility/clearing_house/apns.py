@@ -36,6 +36,7 @@ from mobility.clearing_house.outcome import (
     failed,
     retry,
 )
+from mobility.clearing_house.reasons import reason_of
 from mobility.clearing_house.signing import ApnsTokens
 from mobility.events import Catalogue, EventLog
 from mobility.push.answers import retry_after
@@ -110,7 +111,7 @@ class ApnsConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_listening()
-        self.lost = self.lost or self.client.goaway or _short(reason.value)
+        self.lost = self.lost or self.client.goaway or reason_of(reason.value)
         if not self.ready.called:
             self.ready.errback(reason)
         self.client.close(self.lost)
@@ -279,7 +280,7 @@ class Apns:
             try:
                 connection = await self._connect()
             except Exception as error:
-                return retry(f"cannot connect: {_short(error)}")
+                return retry(f"cannot connect: {reason_of(error)}")
         if not connection.client.room:
             # several have waited for the connection, and a server may allow one stream or none
             return retry("no stream is free", unseen=True)
@@ -396,8 +397,3 @@ def _read(body: bytes) -> tuple[str, int]:
         reason[:64] if isinstance(reason, str) else "",
         timestamp if isinstance(timestamp, int) and 0 < timestamp < 2**53 else 0,
     )
-
-
-def _short(error: BaseException | None) -> str:
-    """What went wrong with a connection, without the addresses that Twisted puts into it."""
-    return type(error).__name__ if error is not None else "closed"

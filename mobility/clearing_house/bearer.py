@@ -43,9 +43,10 @@ class AccessTokens:
         self._token: _Token | None = None
         self._waiters: list[Deferred[str]] | None = None
 
-    async def current(self) -> str:
-        """A token that lives.  Raises NoToken."""
-        if self._token is not None and self._epoch() < self._token.until:
+    async def current(self, *, anew: bool = False) -> str:
+        """A token that lives; `anew` has one fetched whether there is one or not, and leaves that
+        if none is to be had.  Raises NoToken."""
+        if not anew and self._token is not None and self._epoch() < self._token.until:
             return self._token.value
         waiter: Deferred[str] = Deferred()
         if self._waiters is not None:

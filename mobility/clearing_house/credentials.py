@@ -65,6 +65,7 @@ class Credentials:
         log: EventLog,
         epoch: Callable[[], float] = time.time,
     ) -> None:
+        self.check_s = CHECK_S
         self._house = house
         self._reactor = reactor
         self._log = log
@@ -93,15 +94,17 @@ class Credentials:
     async def fresh(self, may_see: Callable[[str], bool]) -> list[ProviderHealth]:
         """The health of each provider of which `may_see` says so, its credential tried just now."""
         apps = [app for app in self._house.apps.values() if may_see(app.app_id)]
+        late: set[tuple[str, str]] = set()
         old = [app for app in apps if not self._is_fresh(app)]
         if old:
             waiting = DeferredList([self._check(app) for app in old], consumeErrors=True)
-            waiting.addTimeout(CHECK_S, self._reactor)
+            waiting.addTimeout(self.check_s, self._reactor)
             try:
                 await waiting
             except defer.TimeoutError:
-                pass  # what is known is told: the state says that it is not checked
-        return [self._health(app) for app in apps]
+                pass  # what is known is told, and who is late
+            late = {app.key for app in old if app.key in self._checking}
+        return [self._health(app, late=app.key in late) for app in apps]
 
     def known(self) -> list[ProviderHealth]:
         """The health of all, as far as it is known."""
@@ -116,7 +119,9 @@ class Credentials:
         waiter: Deferred[None] = Deferred()
         checking = self._checking.get(app.key)
         if checking is None:
-            checking = self._checking[app.key] = Deferred.fromCoroutine(self._try(app))
+            checking = Deferred.fromCoroutine(self._try(app))
+            if not checking.called:
+                self._checking[app.key] = checking
         checking.addBoth(lambda _: waiter.callback(None))
         return waiter
 
@@ -131,8 +136,10 @@ class Credentials:
         before = self._checked.get(app.key)
         self._checked[app.key] = _Checked(self._epoch(), outcome)
         if outcome.outcome == DELIVERED:
+            alone = outcome.blames == CREDENTIAL
             for destination in self._house.of_app(app):
-                if destination.last_trouble is not None:
+                trouble = destination.last_trouble
+                if trouble is not None and (trouble.blames == CREDENTIAL or not alone):
                     destination.mended()
         if before is None or before.outcome != outcome:
             self._tell(app, outcome)
@@ -161,11 +168,14 @@ class Credentials:
                 status=outcome.status,
             )
 
-    def _health(self, app: App) -> ProviderHealth:
+    def _health(self, app: App, *, late: bool = False) -> ProviderHealth:
+        """`late` is a provider that who asks has waited for in vain."""
         now = self._epoch()
         destinations = self._house.of_app(app)
         oldest = [one.oldest_at for one in destinations if one.oldest_at is not None]
         state, reason = self._state(app)
+        if late and state in ("ok", "untried"):
+            state, reason = "failing", f"no answer in {self.check_s:g} s"
         checked = self._checked.get(app.key)
         return ProviderHealth(
             platform=app.platform,

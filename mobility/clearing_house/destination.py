@@ -33,7 +33,15 @@ from mobility.clearing_house.outcome import (
 )
 from mobility.clearing_house.turns import Turns
 from mobility.events import Catalogue, EventLog
-from mobility.push.wire import EXPIRED, PRIORITIES, Notification
+from mobility.push.wire import (
+    EXPIRED,
+    LATER,
+    PRIORITIES,
+    QUEUED,
+    SENDING,
+    Notification,
+    Whereabouts,
+)
 
 EVENTS: Catalogue = {
     "clearing.retry": {
@@ -84,6 +92,10 @@ class Entry:
     collapse: int
     notification: Notification | None = None
     attempts: int = 0
+    status: str = ""
+    """What the provider said at the last try in vain."""
+    due: float = 0.0
+    """When it is tried again, 0 while it waits for no time."""
     under_way: bool = False
     withdrawn: str = ""
     """Why it is not to be tried again: withdrawn or superseded."""
@@ -162,6 +174,23 @@ class Destination:
         self.entries[entry.row] = entry
         self._ready[PRIORITIES[entry.kind]].append(entry)
 
+    def whereabouts(self, entry: Entry) -> Whereabouts:
+        """Where one is that is here."""
+        now, trouble = self._clock.seconds(), self.last_trouble
+        if entry.under_way:
+            return Whereabouts(entry.id, SENDING, entry.attempts, entry.status)
+        if entry.due:
+            wait_s = round(max(0.0, entry.due - now, self.breaker.until - now), 1)
+            return Whereabouts(entry.id, LATER, entry.attempts, entry.status, wait_s)
+        lane = self._lanes.get((entry.device, PRIORITIES[entry.kind]))
+        if lane is not None and lane.holder.due:
+            before = self.whereabouts(lane.holder)
+            return Whereabouts(entry.id, QUEUED, entry.attempts, before.status, before.wait_s)
+        if self.breaker.state == "closed" or trouble is None:
+            return Whereabouts(entry.id, QUEUED, entry.attempts, entry.status)
+        wait_s = round(max(0.0, self.breaker.until - now), 1)
+        return Whereabouts(entry.id, QUEUED, entry.attempts, trouble.status, wait_s)
+
     def take_back(self, entry: Entry, why: str) -> None:
         """It is not to be sent, or not again if it is under way."""
         entry.withdrawn = why
@@ -223,7 +252,7 @@ class Destination:
                 if entry.over:
                     continue
                 if entry.expires <= now:
-                    self._end(entry, Outcome(EXPIRED, "", "already_expired"))
+                    self._end(entry, self._too_late(entry))
                     continue
                 lane = self._lanes.get((entry.device, level))
                 if lane is None:
@@ -306,6 +335,7 @@ class Destination:
     def _again(self, entry: Entry, outcome: Outcome) -> None:
         """Try it again, later, if it still matters then; its lane waits with it."""
         entry.attempts += 1
+        entry.status = outcome.status
         if entry.withdrawn:
             self._end(entry, Outcome(EXPIRED, outcome.status, entry.withdrawn))
             return
@@ -324,17 +354,26 @@ class Destination:
             status=outcome.status,
             wait_s=round(wait_s, 3),
         )
-        due = self._clock.seconds() + wait_s
-        heapq.heappush(self._later, (due, next(self._order), entry))
+        entry.due = self._clock.seconds() + wait_s
+        heapq.heappush(self._later, (entry.due, next(self._order), entry))
 
     def _due(self) -> None:
         """What has waited long enough is ready again, before all others of its priority."""
         now = self._clock.seconds()
         while self._later and self._later[0][0] <= now:
             _, _, entry = heapq.heappop(self._later)
+            entry.due = 0.0
             if not entry.over:
                 self._free(entry)
                 self._ready[PRIORITIES[entry.kind]].appendleft(entry)
+
+    def _too_late(self, entry: Entry) -> Outcome:
+        """It has expired here: what kept it from its provider, as far as anything did."""
+        if entry.status:
+            return Outcome(EXPIRED, entry.status, "provider")
+        if self.last_trouble is not None:
+            return Outcome(EXPIRED, self.last_trouble.status, self.last_trouble.reason)
+        return Outcome(EXPIRED, "", "already_expired")
 
     def _end(self, entry: Entry, outcome: Outcome, ms: float = 0.0) -> None:
         entry.over = True
@@ -374,6 +413,6 @@ class Destination:
         now = self._now()
         for entry in [one for one in self.entries.values() if one.expires <= now]:
             if not entry.under_way:
-                self._end(entry, Outcome(EXPIRED, "", "already_expired"))
+                self._end(entry, self._too_late(entry))
         self.pump()
         self._set_alarm()

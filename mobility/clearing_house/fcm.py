@@ -75,9 +75,10 @@ class Fcm:
         return await self._send(payloads.fcm(job.notification, self._epoch()))
 
     async def probe(self) -> Outcome:
-        """Ask FCM to look at, and not send, a message to a device that does not exist."""
+        """Ask FCM to look at, and not send, a message to a device that does not exist, with an
+        access token that Google gives for the account's key now."""
         message = {"validate_only": True, "message": {"token": "none"}}
-        outcome = await self._send(msgspec.json.encode(message))
+        outcome = await self._send(msgspec.json.encode(message), anew=True)
         if outcome.outcome == DEAD:
             return Outcome(DELIVERED, outcome.status)
         return outcome
@@ -85,10 +86,10 @@ class Fcm:
     async def close(self, *, now: bool) -> None:
         """Connections are the app's, for all of its hosts."""
 
-    async def _send(self, body: bytes) -> Outcome:
+    async def _send(self, body: bytes, *, anew: bool = False) -> Outcome:
         self._under_way += 1
         try:
-            token = await self._tokens.current()
+            token = await self._tokens.current(anew=anew)
             headers = [
                 ("Authorization", f"Bearer {token}"),
                 ("Content-Type", "application/json; charset=UTF-8"),

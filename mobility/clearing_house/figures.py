@@ -20,6 +20,12 @@ SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 3
 
 DAY_S = 86_400.0
 
+MOST_LABELS = 1_000
+"""Different labels that one counter has; more count together as `other` (our choice: the words of
+providers are free text, and a push service may be anybody's)."""
+
+OTHER = "other"
+
 Labels = tuple[str, ...]
 
 
@@ -33,6 +39,8 @@ class Counts:
         self._counts: dict[Labels, int] = {}
 
     def add(self, *labels: str) -> None:
+        if labels not in self._counts and len(self._counts) >= MOST_LABELS:
+            labels = (*labels[:-1], OTHER)
         self._counts[labels] = self._counts.get(labels, 0) + 1
 
     def family(self) -> Metric:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 import msgspec
@@ -33,6 +34,8 @@ from mobility.events import Catalogue, EventLog
 from mobility.push.wire import Device, ItemFault, Notification, Verdict
 from mobility.push.wire_json import read_notification
 from mobility.reactor import IReactor
+
+T = TypeVar("T")
 
 EVENTS: Catalogue = {
     "clearing.sent": {
@@ -281,13 +284,6 @@ class ClearingHouse:
     def load(self, entries: Sequence[Entry]) -> Deferred[None]:
         rows = [entry.row for entry in entries]
 
-        def read() -> dict[int, bytes]:
-            reader = self._reader()
-            try:
-                return reader.bodies(rows)
-            finally:
-                reader.close()
-
         def loaded(bodies: dict[int, bytes]) -> None:
             for entry in entries:
                 body = bodies.get(entry.row)
@@ -299,8 +295,20 @@ class ClearingHouse:
                     continue  # the destination ends what it cannot read
                 self._bodies += 1
 
-        reading: Deferred[dict[int, bytes]] = deferToThreadPool(self._reactor, self._pool, read)
-        return reading.addCallback(loaded)
+        return self.read(lambda reader: reader.bodies(rows)).addCallback(loaded)
+
+    def read(self, wanted: Callable[[store.Reader], T]) -> Deferred[T]:
+        """Read the store in a thread."""
+
+        def read() -> T:
+            reader = self._reader()
+            try:
+                return wanted(reader)
+            finally:
+                reader.close()
+
+        reading: Deferred[T] = deferToThreadPool(self._reactor, self._pool, read)
+        return reading
 
     def told(self, destination: str, entry: Entry, outcome: Outcome, ms: float) -> None:
         now = self._epoch()

@@ -83,7 +83,8 @@ class Provider(Protocol):
         ...
 
     async def probe(self) -> Outcome:
-        """Try the credential: `delivered` when the provider takes it."""
+        """Try the credential: `delivered` when the provider takes it, with `blames` CREDENTIAL
+        where that says nothing of the server that takes pushes."""
         ...
 
     async def close(self, *, now: bool) -> None:

@@ -9,6 +9,7 @@ from mobility.clearing_house.credentials import Credentials
 from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisation
 from mobility.clearing_house.verdicts import Gone, Verdicts
+from mobility.clearing_house.whereabouts import Tracer
 from mobility.errors import Answerable
 from mobility.push.wire import Health
 from mobility.push.wire_sip import (
@@ -16,19 +17,24 @@ from mobility.push.wire_sip import (
     HealthWanted,
     Question,
     VerdictsWanted,
+    WhereaboutsWanted,
     decode_question,
     encode_error,
     encode_health_within,
     encode_results_within,
     encode_verdicts_within,
+    encode_whereabouts_within,
 )
 
 
 class Desk:
     """Answers the questions of organisations."""
 
-    def __init__(self, intake: Intake, verdicts: Verdicts, credentials: Credentials) -> None:
+    def __init__(
+        self, intake: Intake, verdicts: Verdicts, credentials: Credentials, tracer: Tracer
+    ) -> None:
         self._intake = intake
+        self._tracer = tracer
         self._verdicts = verdicts
         self._credentials = credentials
 
@@ -54,5 +60,8 @@ class Desk:
                 case HealthWanted():
                     providers = await self._credentials.fresh(organisation.may_push_to)
                     return encode_health_within(Health(organisation.name, tuple(providers)))
+                case WhereaboutsWanted():
+                    found = await self._tracer.find(organisation.name, question.ids)
+                    return encode_whereabouts_within(found)
         except Answerable as fault:
             return encode_error(fault.status, fault.subcode or "", fault.retry_after_s or 0)

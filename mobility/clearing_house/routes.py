@@ -1,4 +1,4 @@
-"""The three routes that front ends speak to (`mobility.push.wire`).
+"""The four routes that front ends speak to (`mobility.push.wire`).
 
 Every request must come with a client certificate that an organisation is known by; nothing is read
 of the body of one that does not.
@@ -14,11 +14,20 @@ from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisation, Organisations
 from mobility.clearing_house.settings import FEDERATION
 from mobility.clearing_house.verdicts import Gone, Verdicts
+from mobility.clearing_house.whereabouts import Tracer
 from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.message import Request, Response
 from mobility.http.route import Authorisation, Route
 from mobility.push import wire
-from mobility.push.wire_json import decode_request, encode_health, encode_results, encode_verdicts
+from mobility.push.wire_json import (
+    decode_request,
+    encode_health,
+    encode_results,
+    encode_verdicts,
+    encode_whereabouts,
+    read_ids,
+    read_message,
+)
 
 SITES = frozenset({FEDERATION})
 
@@ -59,6 +68,7 @@ def routes(
     intake: Intake,
     verdicts: Verdicts,
     credentials: Credentials,
+    tracer: Tracer,
 ) -> list[Route]:
     """The routes of the federation listener."""
 
@@ -87,6 +97,12 @@ def routes(
         providers = await credentials.fresh(organisation.may_push_to)
         return _json(encode_health(wire.Health(organisation.name, tuple(providers))))
 
+    async def whereabouts(request: Request) -> Response:
+        _check_type(request)
+        organisation = whose(request)
+        ids = read_ids(read_message(request.body, wire.BATCH_BYTES))
+        return _json(encode_whereabouts(await tracer.find(organisation.name, ids)))
+
     def unknown_version(_request: Request) -> Response:
         raise wire.WireFault(
             "UnknownVersion", f"This clearing house speaks version {wire.VERSION} only."
@@ -105,11 +121,17 @@ def routes(
         ),
         Route("push.verdicts", "GET", wire.VERDICTS_PATH, news, bearer, SITES, may_park=True),
         Route("push.health", "GET", wire.HEALTH_PATH, health, bearer, SITES),
+        Route("push.whereabouts", "POST", wire.WHEREABOUTS_PATH, whereabouts, bearer, SITES),
         *(
             Route(
                 "push.version", method, f"/push/{{version}}/{rest}", unknown_version, bearer, SITES
             )
-            for method, rest in (("POST", "notifications"), ("GET", "verdicts"), ("GET", "health"))
+            for method, rest in (
+                ("POST", "notifications"),
+                ("GET", "verdicts"),
+                ("GET", "health"),
+                ("POST", "whereabouts"),
+            )
         ),
     ]
 

@@ -13,6 +13,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from mobility.clearing_house.endpoints import EndpointRefused
+from mobility.clearing_house.reasons import reason_of
 from mobility.push.answers import BodyTooLong, read_body
 
 ANSWER_S = 30.0
@@ -106,7 +107,7 @@ class WebClient:
         except defer.TimeoutError as error:
             raise Unreachable(f"no answer in {self._answer_s:g} s") from error
         except Exception as error:  # Twisted has dozens, and OpenSSL its own
-            raise Unreachable(_reason(error)) from error
+            raise Unreachable(reason_of(error)) from error
         finally:
             self._asking.discard(asking)
             if self._closed and not self._asking:
@@ -135,11 +136,3 @@ class WebClient:
             for asking in list(self._asking):
                 asking.cancel()
         await self._pool.closeCachedConnections()
-
-
-def _reason(error: BaseException) -> str:
-    """The kind of trouble, without addresses: of several the last."""
-    reasons = getattr(error, "reasons", None)
-    if reasons:
-        return _reason(reasons[-1].value)
-    return type(error).__name__

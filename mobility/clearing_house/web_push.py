@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mobility.clearing_house import payloads
 from mobility.clearing_house.endpoints import EndpointRefused
 from mobility.clearing_house.outcome import (
+    CREDENTIAL,
     DEAD,
     DELIVERED,
     DESTINATION,
@@ -68,7 +69,7 @@ class WebPush:
     async def probe(self) -> Outcome:
         """A push service asks for no credential but the key that the application was given."""
         self._vapid.authorization("https://push.example", self._epoch())
-        return Outcome(DELIVERED, "")
+        return Outcome(DELIVERED, "", blames=CREDENTIAL)
 
     async def close(self, *, now: bool) -> None:
         """Connections are the app's, for all of its hosts."""

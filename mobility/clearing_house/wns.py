@@ -81,11 +81,12 @@ class Wns:
         return self._judge(answer, token)
 
     async def probe(self) -> Outcome:
+        """Whether Entra takes the secret now: a token that it gave before lives for a day."""
         try:
-            await self._tokens.current()
+            await self._tokens.current(anew=True)
         except NoToken as error:
             return error.outcome
-        return Outcome(DELIVERED, "")
+        return Outcome(DELIVERED, "", blames=CREDENTIAL)
 
     async def close(self, *, now: bool) -> None:
         """Connections are the app's, for all of its hosts."""

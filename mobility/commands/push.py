@@ -37,14 +37,24 @@ ENDINGS = {
     "mpns_shut_down": "Microsoft has shut this service down",
     "endpoint_not_allowed": "the clearing house does not send there: its operator adds the host to "
     "allowed_endpoints",
-    "dead_token": "the provider does not know the device any more; the app subscribes anew",
+    "dead_token": "the provider does not know this token of the device; the app subscribes anew",
     "already_expired": "it had expired when it came to the clearing house",
     "malformed": "the clearing house cannot read it",
+    "provider": "the provider refuses it, and its documentation says what these words mean",
     "credential": "the provider does not take the clearing house's credential",
     "payload_too_large": "the provider takes nothing so large",
     "queue_full": "too much waits at the clearing house",
 }
 """Why a notification is over, in words."""
+
+PLACES = {
+    "queued": "the clearing house has it in its queue",
+    "sending": "the clearing house has asked the provider and waits",
+    "later": "the clearing house asks the provider again",
+    "told": "the clearing house has one, and it is on its way here",
+    "unknown": "the clearing house does not know it, and may have lost its queue",
+}
+"""Where a notification is that no provider has (`mobility.push.wire`), in words."""
 
 RECEIPTS = {
     "delivered": "an application of the user has the message",
@@ -57,7 +67,7 @@ HOUSE_STATES = {
     "probing": "is being tried again",
 }
 
-BAD_PROVIDERS = ("refused", "failing")
+BAD_PROVIDERS = ("refused", "failing", "probing")
 
 
 @click.group(no_args_is_help=False)
@@ -159,13 +169,19 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
 @json_option
 def trace(config: Config, id: str, as_json: bool) -> None:  # noqa: A002  # the argument's name
     """Tell what became of a notification, or of all about a conversation, by its ID."""
-    found: Mapping[str, Any] = ask(config, Call("GET", f"{PATH}/notices/{quote(id, safe='')}"))
-    lines = [line for one in found["notices"] for line in (*_hops(one), "")]
+    found: Mapping[str, Any] = ask(config, _traced(quote(id, safe="")))
+    silence = found["whereabouts_failure"]
+    lines = [line for one in found["notices"] for line in (*_hops(one, silence), "")]
     show(found, "\n".join(lines).rstrip(), as_json=as_json)
 
 
-def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
-    """One line a hop."""
+def _traced(notice_id: str) -> Call:
+    """Ask what became of a notification, the clearing house too."""
+    return Call("GET", f"{PATH}/notices/{notice_id}?whereabouts=true")
+
+
+def _hops(notice: Mapping[str, Any], silence: str = "") -> Iterator[str]:
+    """One line a hop; `silence` is why the clearing house does not say where it has it."""
     about = f"{notice['kind']} about {notice['about']}"
     if notice["number"]:
         numbers = {notice["first"], notice["number"]}
@@ -188,13 +204,27 @@ def _hops(notice: Mapping[str, Any]) -> Iterator[str]:
         why = f": {notice['obstacle']}" if notice["obstacle"] else ""
         yield f"  {'':12}  clearing house: not yet{why}"
     elif state == "accepted":
-        yield f"  {'':12}  provider: no answer yet"
+        yield f"  {'':12}  provider: no answer yet{_whereabouts(notice, silence)}"
     if receipt := RECEIPTS.get(notice["receipt"], ""):
         yield f"  {'':12}  receipt: {receipt}"
     if state == "ended":
         reason = notice["reason"]
         meaning = ENDINGS.get(reason.partition(":")[0], "")
         yield f"  {changed}  over: {reason}" + (f" ({meaning})" if meaning else "")
+
+
+def _whereabouts(notice: Mapping[str, Any], silence: str) -> str:
+    """Why there is no answer of the provider yet, as the clearing house says it."""
+    found = notice["whereabouts"]
+    if found is None:
+        return f" (the clearing house does not say where it is: {silence})" if silence else ""
+    tries, said, place = found["tries"], found["status"], found["place"]
+    wait = f" in {max(1, round(found['wait_s']))} s" if found["wait_s"] else ""
+    if wait and place == "queued":
+        wait = f" and asks the provider{wait}"
+    tried = f", after {tries} {'try' if tries == 1 else 'tries'} in vain" if tries else ""
+    last = f" (the last: {said})" if said else ""
+    return f": {PLACES.get(place, place)}{wait}{tried}{last}"
 
 
 @push.command(name="send-test")
@@ -208,7 +238,7 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
     """Notify the devices of USER by the road that messages take (exit 1 if one got nothing)."""
 
     def conversation() -> Conversation[
-        tuple[Mapping[str, Any], list[Mapping[str, Any]], list[Mapping[str, Any]]]
+        tuple[Mapping[str, Any], list[Mapping[str, Any]], list[Mapping[str, Any]], str]
     ]:
         path = f"{PATH}/users/{quote(user, safe='')}/test"
         queued: Mapping[str, Any] = content_of((yield Call("POST", path)))
@@ -219,23 +249,28 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
                 answer = content_of((yield Call("GET", f"{PATH}/notices/{notice_id}")))
                 traced += answer["notices"]
             if all(_is_told(one) for one in traced):
-                return queued, traced, []
+                return queued, traced, [], ""
             if time.monotonic() >= deadline:
-                health = yield Call("GET", f"{PATH}/house")
-                providers = [] if health.failure else health.content["providers"]
-                return queued, traced, providers
+                break
             time.sleep(POLL_S)
+        traced, silence = [], ""
+        for notice_id in queued["ids"]:
+            answer = content_of((yield _traced(notice_id)))
+            traced += answer["notices"]
+            silence = silence or answer["whereabouts_failure"]
+        health = yield Call("GET", f"{PATH}/house")
+        return queued, traced, [] if health.failure else health.content["providers"], silence
 
     if (running := reach(config)) is None:
         raise Problem("no front end runs with this configuration, and only one that runs sends")
     with running:
-        queued, traced, providers = held(running.ask, conversation())
+        queued, traced, providers, silence = held(running.ask, conversation())
     lines = [
         f"device {one['id']} ({one['platform']}, {one['app_id']}) is not woken: {one['obstacle']}"
         for one in queued["devices"]
         if one["obstacle"]
     ]
-    lines += [line for one in traced for line in _hops(one)]
+    lines += [line for one in traced for line in _hops(one, silence)]
     if not queued["devices"]:
         lines.append(f"{user} has no device that registered for push notifications")
     kept = {(one["platform"], one["app_id"]) for one in queued["devices"]}

@@ -131,6 +131,12 @@ class Hops:
         """A device is not woken for what happened."""
 
 
+def ended_by(unit: Unit) -> set[str]:
+    """The ids of the notifications that a unit of work ends."""
+    notices = [record for record in unit.saves if isinstance(record, PushNotice)]
+    return {one.id for one in notices if one.state == ENDED}
+
+
 def frugal(notice: PushNotice) -> PushNotice:
     """The same, with the texts that many have alike in memory once."""
     cause = notice.cause

@@ -30,6 +30,7 @@ from mobility.domain.push_notices import (
     Result,
     Said,
     Wake,
+    ended_by,
     frugal,
     remember,
 )
@@ -206,9 +207,11 @@ class PushOutbox:
             self.read(draft, uri, invitation_id, 0, reason)
 
     def device_gone(self, draft: Draft, uri: str, subscription_id: str) -> None:
-        """A subscription is over, and what was for it."""
+        """A subscription is over, and what was for it; what ends with the same unit for a reason of
+        its own, such as what the provider has refused, keeps that."""
+        ended = ended_by(draft.unit)
         for kept in self._shelf.of_user(uri):
-            if kept.notice.subscription_id == subscription_id:
+            if kept.notice.subscription_id == subscription_id and kept.notice.id not in ended:
                 self._end(draft, kept, "device gone")
 
     def look_again(self, device: PushSubscription, now: float) -> None:

@@ -7,11 +7,12 @@ DELETE /operate/v1/push/switches/{platform}/{site}  the site has none of its own
 GET    /operate/v1/push/platforms                 how many devices each switch is for
 GET    /operate/v1/push/users/{uri}               devices, what keeps them asleep, what waits
 POST   /operate/v1/push/users/{uri}/test          a notification for each device, the real road
-GET    /operate/v1/push/notices/{id}              what became of one, or of a conversation's
+GET    /operate/v1/push/notices/{id}              what became of one, or of a conversation's; with
+                                                   whereabouts=true the clearing house is asked
 GET    /operate/v1/push/house                     what the clearing house says of itself
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client.core import (
@@ -81,6 +82,12 @@ class PushSide(Protocol):
 
     async def trace(self, key: str) -> list[PushNotice]:
         """The notification of this id, or those about a conversation of this id."""
+        ...
+
+    async def whereabouts(
+        self, notices: Sequence[PushNotice]
+    ) -> tuple[dict[str, dict[str, Any]], str]:
+        """Where the clearing house has them, by their ids, and why it does not say."""
         ...
 
     async def receipt(self, notice: PushNotice) -> str:
@@ -170,8 +177,17 @@ def routes(
         found = await push.trace(request.path_parameters["id"])
         if not found:
             raise Refusal("NotFound", None, "No notification of this id is remembered.")
-        traced = [{**notice_of(one, push), "receipt": await push.receipt(one)} for one in found]
-        return json_response(200, {"notices": traced})
+        asked = request.query.get("whereabouts") == "true"
+        places, failure = await push.whereabouts(found) if asked else ({}, "")
+        traced = [
+            {
+                **notice_of(one, push),
+                "receipt": await push.receipt(one),
+                "whereabouts": places.get(one.id),
+            }
+            for one in found
+        ]
+        return json_response(200, {"notices": traced, "whereabouts_failure": failure})
 
     async def house(request: Request) -> Response:  # noqa: ARG001  # a Handler
         return json_response(200, await push.house_health())

@@ -1,6 +1,7 @@
 """The client of a clearing house: mutual TLS, one pool of connections, the federation format."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,17 +30,29 @@ from mobility.push.wire import (
     MAX_WAIT_S,
     NOTIFICATIONS_PATH,
     VERDICTS_PATH,
+    WHEREABOUTS_PATH,
     Health,
     Notification,
     Result,
     VerdictPage,
+    Whereabouts,
     WireFault,
 )
-from mobility.push.wire_json import decode_health, decode_results, decode_verdicts, encode_batches
+from mobility.push.wire_json import (
+    decode_health,
+    decode_results,
+    decode_verdicts,
+    decode_whereabouts,
+    encode_batches,
+    encode_ids,
+)
 from mobility.reactor import IReactor
 
 IDLE_S = 120
 """How long an idle connection is kept (our choice: longer than the poll for verdicts lasts)."""
+
+MOST_ASKED = 50
+"""About how many notifications is asked at once (our choice: as many as one SIP MESSAGE holds)."""
 
 MARGIN_S = 10.0
 """How much longer than it asks the house to wait a poll for verdicts waits (our choice)."""
@@ -72,6 +85,10 @@ class ClearingHouse(Protocol):
         ...
 
     async def health(self) -> Health: ...
+
+    async def whereabouts(self, ids: Sequence[str]) -> list[Whereabouts]:
+        """Where notifications are that it has taken, MOST_ASKED at most."""
+        ...
 
 
 @implementer(IPolicyForHTTPS)
@@ -184,6 +201,14 @@ class HttpsClearingHouse:
     async def health(self) -> Health:
         try:
             return decode_health(await self._ask("GET", HEALTH_PATH, self._timeout_s))
+        except WireFault as fault:
+            raise HouseFailed(f"its answer cannot be read: {fault.message}") from fault
+
+    async def whereabouts(self, ids: Sequence[str]) -> list[Whereabouts]:
+        try:
+            return decode_whereabouts(
+                await self._ask("POST", WHEREABOUTS_PATH, self._timeout_s, encode_ids(ids))
+            )
         except WireFault as fault:
             raise HouseFailed(f"its answer cannot be read: {fault.message}") from fault
 

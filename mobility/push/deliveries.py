@@ -21,7 +21,7 @@ from mobility.errors import Unavailable
 from mobility.events import Catalogue, EventLog
 from mobility.push.breaker import CLOSED, OPEN, PROBING, Breaker, Random, backoff_s
 from mobility.push.clearing_house import ClearingHouse, HouseFailed
-from mobility.push.wire import ACCEPTED, DUPLICATE, REJECTED, Notification
+from mobility.push.wire import ACCEPTED, DEAD_TOKEN, DUPLICATE, REJECTED, Notification
 from mobility.push.wire import Result as WireResult
 
 EVENTS: Catalogue = {
@@ -46,9 +46,6 @@ RETRY_S = 5.0
 
 SOON_S = 0.005
 """How long what is due may wait for company (our choice: a batch costs little more than one)."""
-
-DEAD_TOKEN = "dead_token"  # noqa: S105  # a reason
-"""The clearing house knows that the device is gone."""
 
 JUMP_S = 1.0
 """What the time of day lags behind a clock that does not jump when it was set back, and not just

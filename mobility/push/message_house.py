@@ -4,11 +4,26 @@ How a MESSAGE gets there is somebody else's business (`Messenger`): this room kn
 """
 
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from mobility.push.clearing_house import HouseFailed
-from mobility.push.wire import MAX_WAIT_S, Health, Notification, Result, VerdictPage, WireFault
-from mobility.push.wire_json import decode_health, decode_results, decode_verdicts, encode_batches
+from mobility.push.wire import (
+    MAX_WAIT_S,
+    Health,
+    Notification,
+    Result,
+    VerdictPage,
+    Whereabouts,
+    WireFault,
+)
+from mobility.push.wire_json import (
+    decode_health,
+    decode_results,
+    decode_verdicts,
+    decode_whereabouts,
+    encode_batches,
+)
 from mobility.push.wire_sip import (
     MESSAGE_BYTES,
     MESSAGE_ITEMS,
@@ -16,6 +31,7 @@ from mobility.push.wire_sip import (
     answered,
     encode_health_wanted,
     encode_verdicts_wanted,
+    encode_whereabouts_wanted,
     fitting,
 )
 
@@ -83,6 +99,13 @@ class MessageClearingHouse:
     async def health(self) -> Health:
         try:
             return decode_health(await self._ask(encode_health_wanted(), self._timeout_s))
+        except WireFault as fault:
+            raise _unreadable(fault) from fault
+
+    async def whereabouts(self, ids: Sequence[str]) -> list[Whereabouts]:
+        try:
+            body = encode_whereabouts_wanted(ids)
+            return decode_whereabouts(await self._ask(body, self._timeout_s))
         except WireFault as fault:
             raise _unreadable(fault) from fault
 

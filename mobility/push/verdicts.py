@@ -22,6 +22,7 @@ from mobility.push.breaker import Random, backoff_s
 from mobility.push.clearing_house import ClearingHouse, HouseFailed
 from mobility.push.wire import (
     DEAD,
+    DEAD_TOKEN,
     DELIVERED,
     EXPIRED,
     VERDICTS_PAGE,
@@ -191,7 +192,9 @@ def _heard(verdict: Verdict) -> Heard:
         return Heard(verdict.status)
     late = verdict.outcome == EXPIRED
     reason = verdict.reason or verdict.outcome
-    if late and reason not in TAKEN_BACK:
+    if verdict.outcome == DEAD:
+        reason = DEAD_TOKEN
+    elif late and reason not in TAKEN_BACK:
         reason = EXPIRED  # what kept it there is the status
     if verdict.status:
         reason = f"{reason}: {verdict.status}"

@@ -8,6 +8,8 @@ The front end is always the client; the certificate it shows says which organisa
          200                      {"version": 1, "stream": S, "verdicts": [...]}
     GET  /push/v1/health
          200                      {"version": 1, "organisation": O, "providers": [...]}
+    POST /push/v1/whereabouts     {"version": 1, "ids": [...]}  at most 100
+         200                      {"version": 1, "pushes": [...]}  one each, in the same order
 
 A notification that cannot be read is rejected alone; the others of its batch are taken.  Fields
 that a version 1 reader does not know are ignored, so that the format may grow; another version has
@@ -26,6 +28,7 @@ VERSION = 1
 NOTIFICATIONS_PATH = "/push/v1/notifications"
 VERDICTS_PATH = "/push/v1/verdicts"
 HEALTH_PATH = "/push/v1/health"
+WHEREABOUTS_PATH = "/push/v1/whereabouts"
 CONTENT_TYPE = "application/json"
 
 BATCH_ITEMS = 100
@@ -85,6 +88,13 @@ PRIORITIES = {
 ACCEPTED, DUPLICATE, REJECTED, RETRY = OUTCOMES = ("accepted", "duplicate", "rejected", "retry")
 DELIVERED, EXPIRED, FAILED, DEAD = VERDICT_OUTCOMES = ("delivered", "expired", "failed", "dead")
 """`delivered` means that the provider took it; no provider says when a device showed it."""
+
+QUEUED, SENDING, LATER, TOLD, UNKNOWN = PLACES = ("queued", "sending", "later", "told", "unknown")
+"""Where a push is: it waits for its turn, the provider was asked and has not answered, it is tried
+again later, a verdict was made, or nobody knows of it."""
+
+DEAD_TOKEN = "dead_token"  # noqa: S105  # a reason
+"""The provider does not know the device by this token."""
 
 REASONS = {
     "malformed": "the notification cannot be read; the reason goes on with what is wrong",
@@ -238,3 +248,18 @@ class Health:
 
     organisation: str
     providers: tuple[ProviderHealth, ...]
+
+
+@attrs.frozen(slots=True)
+class Whereabouts:
+    """Where one push is, one of `PLACES`, after so many `tries` in vain.
+
+    `status` is the provider's own word on the last of them, or for one that is queued what keeps
+    the clearing house from asking the provider; `wait_s` is how long until it is tried again.
+    """
+
+    id: str
+    place: str
+    tries: int = 0
+    status: str = ""
+    wait_s: float = 0.0

@@ -22,6 +22,7 @@ from mobility.push.wire import (
     KEY_CHARACTERS,
     KINDS,
     OUTCOMES,
+    PLACES,
     PLATFORMS,
     REASON_CHARACTERS,
     REJECTED,
@@ -40,6 +41,7 @@ from mobility.push.wire import (
     Result,
     Verdict,
     VerdictPage,
+    Whereabouts,
     WireFault,
 )
 
@@ -57,8 +59,8 @@ def _fields(cls: type) -> tuple[tuple[str, str, Any], ...]:
     )
 
 
-_DEVICE, _NOTIFICATION, _RESULT, _VERDICT, _PROVIDER = map(
-    _fields, (Device, Notification, Result, Verdict, ProviderHealth)
+_DEVICE, _NOTIFICATION, _RESULT, _VERDICT, _PROVIDER, _WHEREABOUTS = map(
+    _fields, (Device, Notification, Result, Verdict, ProviderHealth, Whereabouts)
 )
 
 
@@ -135,6 +137,17 @@ def encode_health(health: Health) -> bytes:
             "organisation": health.organisation,
             "providers": [_document(one, _PROVIDER) for one in health.providers],
         }
+    )
+
+
+def encode_ids(ids: Sequence[str]) -> bytes:
+    """Which pushes are asked about, at most BATCH_ITEMS."""
+    return msgspec.json.encode({"version": VERSION, "ids": ids})
+
+
+def encode_whereabouts(found: Iterable[Whereabouts]) -> bytes:
+    return msgspec.json.encode(
+        {"version": VERSION, "pushes": [_document(one, _WHEREABOUTS) for one in found]}
     )
 
 
@@ -300,6 +313,36 @@ def decode_health(body: bytes) -> Health:
             )
     with _Whole("health"):
         return Health(_text(message, "organisation", APP_ID_CHARACTERS), tuple(providers))
+
+
+def read_ids(message: dict[str, Any]) -> list[str]:
+    """Which pushes are asked about.  Raises WireFault."""
+    ids = _items(message, "ids", BATCH_ITEMS)
+    with _Whole("request"):
+        return [_text({"id": one}, "id", ID_CHARACTERS) for one in ids]
+
+
+def decode_whereabouts(body: bytes) -> list[Whereabouts]:
+    """Where pushes are.  Raises WireFault."""
+    found = []
+    for item in _items(read_message(body, ANSWER_BYTES), "pushes", BATCH_ITEMS):
+        with _Whole("push"):
+            place = _text(item, "place", 32)
+            if place not in PLACES:
+                raise ItemFault("place is not one of " + ", ".join(PLACES))
+            wait_s = item.get("waitS", 0.0)
+            if not isinstance(wait_s, int | float) or isinstance(wait_s, bool):
+                raise ItemFault("waitS must be a number")
+            found.append(
+                Whereabouts(
+                    _text(item, "id", ID_CHARACTERS),
+                    place,
+                    _number(item, "tries", 0, 0, 2**31),
+                    _text(item, "status", REASON_CHARACTERS, ""),
+                    float(wait_s),
+                )
+            )
+    return found
 
 
 class _Whole:  # a context manager

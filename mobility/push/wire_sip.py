@@ -9,6 +9,7 @@ that answers are requests of their own; a 200 to a question only says that it is
     {"version": 1, "now": T, "notifications": [...]}   the results, as over HTTPS
     {"version": 1, "ask": "verdicts", "after": N, "stream": S, "wait": SECONDS}   a page
     {"version": 1, "ask": "health"}                    the health
+    {"version": 1, "ask": "whereabouts", "ids": [...]}   where these pushes are
 
 What HTTPS would answer with an error is `{"version": 1, "error": {"status": 429, "subcode": ...,
 "retryAfterS": ...}}`.  A whole MESSAGE has at most 64 KiB, so batches and pages are smaller.
@@ -31,6 +32,7 @@ from mobility.push.wire import (
     Result,
     Verdict,
     VerdictPage,
+    Whereabouts,
     WireFault,
 )
 from mobility.push.wire_json import (
@@ -38,6 +40,8 @@ from mobility.push.wire_json import (
     encode_notification,
     encode_results,
     encode_verdicts,
+    encode_whereabouts,
+    read_ids,
     read_message,
     read_request,
 )
@@ -78,7 +82,14 @@ class HealthWanted:
     """How the providers are."""
 
 
-Question = Batch | VerdictsWanted | HealthWanted
+@attrs.frozen(slots=True)
+class WhereaboutsWanted:
+    """Where the pushes of these ids are."""
+
+    ids: Sequence[str]
+
+
+Question = Batch | VerdictsWanted | HealthWanted | WhereaboutsWanted
 
 
 class Refused(Exception):
@@ -119,6 +130,11 @@ def encode_health_wanted() -> bytes:
     return msgspec.json.encode({"version": VERSION, "ask": "health"})
 
 
+def encode_whereabouts_wanted(ids: Sequence[str]) -> bytes:
+    """At most MESSAGE_ITEMS."""
+    return msgspec.json.encode({"version": VERSION, "ask": "whereabouts", "ids": ids})
+
+
 def decode_question(body: bytes) -> Question:
     """Raises WireFault."""
     message = read_message(body, MESSAGE_BYTES)
@@ -130,8 +146,13 @@ def decode_question(body: bytes) -> Question:
         return Batch(now, items)
     if ask == "health":
         return HealthWanted()
+    if ask == "whereabouts":
+        ids = read_ids(message)
+        if len(ids) > MESSAGE_ITEMS:
+            raise WireFault("TooMany", f"ids may hold {MESSAGE_ITEMS} at most.")
+        return WhereaboutsWanted(ids)
     if ask != "verdicts":
-        raise WireFault("Malformed", "ask must be verdicts or health.")
+        raise WireFault("Malformed", "ask must be verdicts, health or whereabouts.")
     stream = message.get("stream", "")
     if not isinstance(stream, str) or len(stream) > KEY_CHARACTERS:
         raise WireFault("Malformed", f"stream must be a text of at most {KEY_CHARACTERS}.")
@@ -168,6 +189,11 @@ def encode_health_within(health: Health) -> bytes:
     """As many providers as one answer holds."""
     providers = tuple(_some(health.providers, _provider_bytes))
     return encode_health(Health(health.organisation, providers))
+
+
+def encode_whereabouts_within(found: Sequence[Whereabouts]) -> bytes:
+    """As many as one answer holds: MESSAGE_ITEMS of them do, however long they are written."""
+    return encode_whereabouts(_some(found, _whereabouts_bytes))
 
 
 def answered(body: bytes) -> bytes:
@@ -207,6 +233,10 @@ def _verdict_bytes(verdict: Verdict) -> int:
 
 def _provider_bytes(provider: ProviderHealth) -> int:
     return len(encode_health(Health("", (provider,))))
+
+
+def _whereabouts_bytes(one: Whereabouts) -> int:
+    return len(encode_whereabouts((one,)))
 
 
 def _number(message: dict[str, Any], name: str, most: int) -> int:

@@ -68,8 +68,7 @@ class Commands:
         if mode == "down":
             self._down.add(known)
             await self._providers.stop_one(known)
-        if known == "apns":
-            double.drop()  # what it owes an answer to is asked again
+        double.drop()  # who is connected finds it as it is now, and asks again what it owes
 
 
 def _is_status(mode: str) -> bool:

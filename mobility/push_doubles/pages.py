@@ -2,9 +2,10 @@
 
 import json
 from typing import Any
+from weakref import WeakSet
 
 import attrs
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -66,6 +67,19 @@ def _finish(request: Request, body: bytes) -> None:
         request.finish()
 
 
+class _Site(Site):
+    """Knows who is connected."""
+
+    def __init__(self, resource: Resource, channels: "WeakSet[Any]") -> None:
+        super().__init__(resource)
+        self._open = channels
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        channel = super().buildProtocol(addr)
+        self._open.add(channel)
+        return channel
+
+
 class WebDouble:
     """A web server; `answer` is for its kinds to write."""
 
@@ -75,6 +89,7 @@ class WebDouble:
         self.keep = True
         """Whether what it takes is kept in `received`."""
         self.requests = 0
+        self._connected: WeakSet[Any] = WeakSet()
         self.port = 0
         """Where it listens, once it does."""
 
@@ -84,10 +99,17 @@ class WebDouble:
 
     @property
     def factory(self) -> Site:
-        site = Site(_Everything(self))
+        site = _Site(_Everything(self), self._connected)
         site.noisy = False
         site.displayTracebacks = False
         return site
+
+    def drop(self) -> None:
+        """Cut every connection."""
+        for channel in list(self._connected):
+            transport = channel._channel.transport
+            if transport is not None:
+                transport.abortConnection()
 
     def answer(self, asked: Asked) -> Page:
         raise NotImplementedError(asked)

@@ -49,6 +49,8 @@ _CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 _WNS_DOMAIN = ".notify.windows.com"
 """WNS: channel URIs are below this domain alone."""
+_TEST_BED = "localhost"
+"""Where the doubles of `mobility.push_doubles` are, whatever they are doubles of."""
 
 
 def get_subscriptions(ucwa: Ucwa, call: Call) -> Response:
@@ -154,9 +156,9 @@ def _is_endpoint(url: str, platform: str) -> bool:
         return False
     if parts.scheme != "https" or "@" in parts.netloc or parts.fragment or port == 0:
         return False
-    named = host == "localhost" or (
-        "." in host and not host.rpartition(".")[2].isdigit() and ":" not in host
-    )
+    if host == _TEST_BED:
+        return True
+    named = "." in host and not host.rpartition(".")[2].isdigit() and ":" not in host
     return named and (platform != "wns" or host.endswith(_WNS_DOMAIN))
 
 

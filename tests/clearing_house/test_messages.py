@@ -13,7 +13,7 @@ from mobility.config.topology import EdgeConfig, ProviderConfig, TopologyConfig
 from mobility.operate.peer_tls import PeerTls
 from mobility.push.clearing_house import HouseFailed
 from mobility.push.message_house import HopFailed, MessageClearingHouse
-from mobility.push.wire import Verdict
+from mobility.push.wire import TOLD, UNKNOWN, Verdict
 from mobility.push.wire_sip import MEDIA_TYPE, MESSAGE_BYTES
 from mobility.push_federation import Federation, Surroundings, around_nobody
 from mobility.sip.locating import Service, Silence
@@ -179,6 +179,20 @@ class DeliveryTests(MessagesCase):
         health = await self.house.health()
         self.assertEqual(health.organisation, ORGANISATION)
         self.assertIn("apns", {one.platform for one in health.providers})
+
+    async def test_whereabouts(self) -> None:
+        """Where pushes are is asked and told as over HTTPS; more than fifty at once are not."""
+        sent = push(device())
+        await self.house.deliver([sent])
+        await self.heard(1)
+        found = await self.house.whereabouts([sent.id, "never"])
+        self.assertEqual(
+            [(one.id, one.place) for one in found], [(sent.id, TOLD), ("never", UNKNOWN)]
+        )
+        failed = await self.assertFailure(
+            ensureDeferred(self.house.whereabouts(["x"] * 51)), HopFailed
+        )
+        self.assertEqual(failed.status, 513)
 
     async def test_quota(self) -> None:
         """An organisation that asks too often at once is told to wait, as over HTTPS."""

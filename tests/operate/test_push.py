@@ -175,7 +175,7 @@ class PushApiTests(TestCase):
         self.house.say(notice_id, DEAD, reason="provider", status="404 UNREGISTERED")
         await self.service.settle()
         (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
-        self.assertEqual(traced["reason"], "provider: 404 UNREGISTERED")
+        self.assertEqual(traced["reason"], "dead_token: 404 UNREGISTERED")
         self.assertEqual((await self.ask("GET", "/notices/nothing")).status, 404)
 
     async def test_expired_there(self) -> None:

@@ -1,6 +1,7 @@
 """A clearing house in memory: it takes what it is given, or fails as it is told."""
 
 from collections import deque
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -8,11 +9,13 @@ from mobility.push.clearing_house import HouseFailed
 from mobility.push.wire import (
     ACCEPTED,
     DUPLICATE,
+    UNKNOWN,
     Health,
     Notification,
     Result,
     Verdict,
     VerdictPage,
+    Whereabouts,
 )
 
 
@@ -33,6 +36,7 @@ class MemoryHouse:
         self.answers: deque[Result] = deque()
         self.hold = False
         self.stream = "one"
+        self.places: dict[str, Whereabouts] = {}
         self._held: list[Deferred[None]] = []
         self._verdicts: list[Verdict] = []
         self._listeners: list[Deferred[None]] = []
@@ -80,6 +84,11 @@ class MemoryHouse:
             self._listeners.append(waiting)
             await waiting
         return VerdictPage(self.stream, tuple(self._verdicts[after:]))
+
+    async def whereabouts(self, ids: Sequence[str]) -> list[Whereabouts]:
+        if self.fail is not None:
+            raise self.fail
+        return [self.places.get(one, Whereabouts(one, UNKNOWN)) for one in ids]
 
     async def health(self) -> Health:
         return Health("example", ())

@@ -69,6 +69,9 @@ class PushSubscriptionTests(UcwaTestCase):
             response = await self.alice.post(PATH, body)
             self.assertIn(response.status, (200, 201), (body, response.body))
         self.assertEqual(len(await self.listed(self.alice)), 6)
+        for platform in ("unifiedpush", "wns"):  # a double of it
+            body = {"platform": platform, "appId": "x", "endpoint": "https://localhost:7/"}
+            self.assertEqual((await self.alice.post(PATH, body)).status, 201)
 
     async def test_wrong(self) -> None:
         """What is no device is refused by the name of the wrong value."""
