@@ -30,6 +30,12 @@ MAX_NAME = 128
 UNKNOWN = "sip:unknown@unknown.invalid"
 """Under which somebody is known here who does not say who it is."""
 
+NAMELESS = "Anonymous"
+"""The name of who does not say one, and is not to be known otherwise."""
+
+WITHHELD = frozenset({"id", "header", "user"})
+"""Values of Privacy that keep back who calls (RFC 3323 section 4.2, RFC 3325 section 9.3)."""
+
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
 """How it is named to others (RFC 3323 section 4.1.1.3)."""
 
@@ -157,10 +163,18 @@ class Parties:
             user = self._users.find(uri)
             if user is not None and user.enabled:
                 return Caller(user.uri, user.name, user)
+        if request.method == "INVITE" and _withheld(request):
+            return Caller(UNKNOWN, NAMELESS)
         first = named[0]
         uri = uri_of(first)
         name = readable(first.name or from_.name)[:MAX_NAME]
-        return Caller(uri, name or uri.partition(":")[2])
+        return Caller(uri, name or (uri.partition(":")[2] if uri != UNKNOWN else NAMELESS))
+
+
+def _withheld(request: Request) -> bool:
+    """Whether who calls is not to be shown: what is asserted of it is for servers alone."""
+    wanted = {one.strip().lower() for one in (request.first("Privacy") or "").split(";")}
+    return not WITHHELD.isdisjoint(wanted)
 
 
 def _of_domain(from_: NameAddr) -> str:

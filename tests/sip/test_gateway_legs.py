@@ -305,6 +305,29 @@ class IncomingTests(GatewayTestCase):
         self.accept(self.alice, invitation.id, sdp("alice"))
         self.assertEqual(self.gateway.statuses, [100, 200])
 
+    def test_withheld(self) -> None:
+        """A caller that withholds its number is anonymous to whom it calls, and where its call goes
+        on."""
+        withheld = (
+            f"P-Asserted-Identity: <sip:{OUTSIDE}@gw.test;user=phone>",
+            "Privacy: id;critical",
+        )
+        self.call(f"sip:{WORK['alice']}@192.0.2.1:5089;user=phone", *withheld)
+        invitation = self.rings(self.alice)
+        shown = (invitation.from_uri, invitation.from_name)
+        self.assertEqual(shown, ("sip:unknown@unknown.invalid", "Anonymous"))
+        bob = self.sip.application("bob")
+        forward = self.world.forwarding.forward
+        done(running(forward(bob, "Contact", f"tel:{MOBILE['bob']}")))
+        self.gateway.calls(
+            f"sip:{WORK['bob']}@192.0.2.1:5089;user=phone", sdp("gw"), *withheld, call="on"
+        )
+        self.sip.settle()
+        invite = self.gateway.last("INVITE")
+        self.assertEqual(invite.from_.sip.host, "anonymous.invalid")
+        self.assertEqual(invite.first("Privacy"), "id")
+        self.assertNotIn(OUTSIDE.encode(), bytes(invite))
+
     def test_nobody(self) -> None:
         """A number of nobody here is 404: gateways are not joined with one another."""
         self.call(f"sip:{OUTSIDE}@192.0.2.1:5089;user=phone")
