@@ -32,7 +32,8 @@ from mobility.domain.fitting import Fitting
 from mobility.domain.handsets import not_a_number, why
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import Line
-from mobility.domain.meeting_holds import Hold, MeetingHolds
+from mobility.domain.meeting_holds import MeetingHolds
+from mobility.domain.meeting_phone_offers import Key, MeetingPhone, MeetingPhoneOffers
 from mobility.domain.meetings import Meetings
 from mobility.domain.outcomes import CANCELLED, LOST, OVER, Outcome
 from mobility.domain.phone_audio import OWN_PHONE, OWN_PHONE_UNANSWERED, PhoneCall
@@ -44,40 +45,7 @@ from mobility.domain.voice import Voice
 from mobility.domain.voice_routing import Itinerary, dialled_in, showing
 from mobility.errors import Parameter, Refusal, Unavailable, validation_failure
 
-Key = tuple[str, str]
-"""A conversation and an application in it."""
-
 NOT_MIXED = OWN_PHONE[Happening.UNREACHABLE]
-
-
-@attrs.define(slots=True, eq=False)
-class MeetingPhone:
-    """The telephone with which an application takes part in a conference.
-
-    `call` is that to the telephone, `line` the way of that into the conference, once it was
-    answered.
-    """
-
-    endpoint: Endpoint
-    conversation_id: str
-    invitation_id: str
-    state: str = "Connecting"
-    """Connecting or Connected."""
-    call: TelephoneCall | None = None
-    line: Line | None = None
-    answer: str = attrs.field(repr=False, default="")
-    """What the mixer has answered to the telephone's offer."""
-    renegotiation_id: str = ""
-    """The new offer of the mixer that the telephone is to answer."""
-    offers: bool = False
-    """Whether a new offer of the telephone waits for the mixer."""
-    replaces: bool = False
-    """Whether it takes the place of the application's own audio."""
-    hold: Hold = attrs.Factory(Hold)
-
-    @property
-    def key(self) -> Key:
-        return self.conversation_id, self.endpoint.id
 
 
 class MeetingPhones:
@@ -108,6 +76,7 @@ class MeetingPhones:
         self.calls = calls
         self._shown = shown
         self._holds = MeetingHolds(conversations, calls.offers, fitting)
+        self._offers = MeetingPhoneOffers(calls.offers, self._holds)
         self._phones: dict[Key, MeetingPhone] = {}
         conversations.phones = self._withdrawn
         conversations.partings.append(self._parted)
@@ -248,9 +217,9 @@ class MeetingPhones:
             if happening is Happening.ANSWERED:
                 await self._come_in(one, call, now)
             elif happening is Happening.OFFERED:
-                await self._offer(one, call, now)
+                await self._offers.offered(one, call, now)
             elif happening in (Happening.AGREED, Happening.DISAGREED):
-                await self._agree(one, call, happening)
+                await self._offers.agreed(one, call, happening)
             elif happening is Happening.HUNG_UP:
                 await self._end(one, OVER, now)
             elif happening in OWN_PHONE:
@@ -277,32 +246,6 @@ class MeetingPhones:
         if self._phones.get(one.key) is not one:
             await self._leave(line, one.conversation_id, now)
 
-    async def _offer(self, one: MeetingPhone, call: TelephoneCall, now: float) -> None:
-        """The telephone holds or resumes."""
-        description = call.description
-        if one.line is None or description is None:
-            call.answer(None)
-            return
-        one.offers = True
-        try:
-            await self.calls.offers.offer(one.line, one.conversation_id, description, "", now)
-        except Refusal:
-            one.offers = False
-            call.answer(None)
-
-    async def _agree(self, one: MeetingPhone, call: TelephoneCall, happening: Happening) -> None:
-        """The telephone has said what it makes of the mixer's new offer."""
-        renegotiation_id, one.renegotiation_id = one.renegotiation_id, ""
-        if not renegotiation_id or one.line is None:
-            return
-        if happening is Happening.AGREED and call.description is not None:
-            answer = self._holds.kept(one.hold, call.description)
-            await self.calls.offers.answer(one.line, one.conversation_id, renegotiation_id, answer)
-        else:
-            await self.calls.offers.dismiss(
-                one.line, one.conversation_id, renegotiation_id, "MediaNegotiationFailure"
-            )
-
     # What the line hears
 
     def _line_heard(self, one: MeetingPhone, fact: Fact) -> None:
@@ -325,18 +268,18 @@ class MeetingPhones:
             case CallChanged(state="Disconnected") if one.state == "Connected":
                 await self._end(one, OVER, now)
             case RenegotiationChanged(change="started", direction="Incoming"):
-                one.renegotiation_id = fact.id
-                call.offer(Description(fact.offer, ()))
+                self._offers.ask(one, call, fact)
+            case RenegotiationChanged(change="completed", direction="Incoming"):
+                self._offers.over(one, fact)
             case RenegotiationChanged(change="completed") if one.hold.wanted is not None:
                 answer = self._holds.answered(one.hold, fact)
                 if answer is not None:
+                    one.answer = answer.text
                     call.connect(answer)
                     await self._held(one)
             case RenegotiationChanged(change="completed") if one.offers:
-                one.offers = False
-                answered = fact.state == "Answered"
-                call.answer(Description(fact.answer, ()) if answered else None)
-                if answered and one.hold.described is not None:
+                self._offers.answered(one, call, fact)
+                if fact.state == "Answered" and one.hold.described is not None:
                     one.hold.described = None
                     await self._held(one)
             case ConversationChanged(change="deleted"):

@@ -460,6 +460,33 @@ class TalkingTests(MeetingPhoneTestCase):
         self.world.lets(MOBILE["carol"], "disagrees")
         self.assertIsNone(leg.answers_got[-1])
 
+    def test_answered_too_late(self) -> None:
+        """A telephone that takes what the mixer has offered when that is over, or answers it as it
+        cannot be, is offered again what the mixer has described before."""
+        leg = self.mixed()
+        telephone = self.world.telephone(MOBILE["carol"])
+        held = read_description(sdp("mixer", "sendonly"))
+        leg.offers(held)
+        self.world.settle()
+        self.world.advance(31)
+        self.world.settle()
+        self.assertIsNone(leg.answers_got[-1])
+        self.world.lets(MOBILE["carol"], "agrees", read_description(sdp("mobile", "recvonly")))
+        said = [one.text for one in telephone.offered]
+        self.assertEqual(said, [held.text, sdp("mixer")])
+        self.world.lets(MOBILE["carol"], "agrees", read_description(sdp("mobile")))
+        leg.offers(held)
+        self.world.settle()
+        self.world.lets(MOBILE["carol"], "agrees", read_description(sdp("mobile", video=True)))
+        self.assertEqual([one.text for one in telephone.offered], [*said, held.text, sdp("mixer")])
+        self.assertEqual(leg.answers_got, [None, None])
+        self.world.lets(MOBILE["carol"], "agrees", read_description(sdp("mobile")))
+        leg.offers(held)
+        self.world.settle()
+        answer = read_description(sdp("mobile", "recvonly"))
+        self.world.lets(MOBILE["carol"], "agrees", answer)
+        self.assertEqual(leg.answers_got[-1], answer)
+
     def test_muted(self) -> None:
         """A leader mutes the telephone by muting the participant."""
         leg = self.mixed()
