@@ -13,7 +13,10 @@ from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 PHONE = (360, 740)
 DESKTOP = (1280, 900)
 
-SUBJECT = 'Plans <b>for</b> & "next" year ' + "unbroken" * 12
+SUBJECT = (
+    "</title></style><script>document.title = 1</script><img src=/x onerror='document.title = 2'>"
+    ' Plans <b>for</b> & "next" year ' + "unbroken" * 12
+)
 
 LOOK = """async () => {
     const luminance = (color) => {
@@ -32,6 +35,7 @@ LOOK = """async () => {
         return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     };
     return {
+        title: document.title,
         heading: document.querySelector("h1").textContent,
         buttons: Array.from(document.querySelectorAll("a.button"), (link) => ({
             name: link.textContent,
@@ -92,7 +96,7 @@ class JoinPageTests(TestCase):
                 seen = await self.look(size, dark=dark)
                 name = f"join-page-{size[0]}-{'dark' if dark else 'light'}.png"
                 await self.chromium.picture(Path(name).absolute())
-                self.assertEqual(seen["heading"], SUBJECT)
+                self.assertEqual([seen["title"], seen["heading"]], [SUBJECT, SUBJECT])
                 self.assertEqual(
                     [button["name"] for button in seen["buttons"]],
                     ["Join with your account", "Join as a guest"],
