@@ -12,7 +12,7 @@ import attrs
 from mobility.domain.call_states import Called, Calling, call_after, calling_after
 from mobility.domain.conference_media import media_seen, video_sources
 from mobility.domain.conversation import CONFERENCED, ActiveConversation, NameOf
-from mobility.domain.conversation_facts import invitation_fact
+from mobility.domain.conversation_facts import explained, invitation_fact
 from mobility.domain.descriptions import VIDEO, direction_of, holds
 from mobility.domain.facts import (
     CallChanged,
@@ -134,13 +134,14 @@ def tell_call_over(
     """The call is over for `leg`, which stays in the conversation."""
     stream = leg.application_id
     invitation = before.awaited_by(leg)
+    reason = outcome.ending
     if invitation is not None:
         calls = invitation.from_application_id == leg.application_id
         failed = invitation_after(invitation, outcome.event)
         reason = outcome.caller if calls else outcome.callee
         unit.append(stream, invitation_fact(before, failed, leg, "completed", name_of, reason))
     for fact in call_over(before, leg, name_of, may_add=True):
-        unit.append(stream, fact)
+        unit.append(stream, explained(fact, reason))
     unit.append(stream, ConversationChanged("updated", after.snapshot(after.legs[stream])))
 
 

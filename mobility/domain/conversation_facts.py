@@ -11,6 +11,7 @@ import attrs
 from mobility.domain.call_states import Calling, calling_after
 from mobility.domain.conversation import ActiveConversation, NameOf
 from mobility.domain.facts import (
+    CallChanged,
     ConversationChanged,
     Fact,
     InvitationChanged,
@@ -23,7 +24,7 @@ from mobility.domain.facts import (
 from mobility.domain.ledger import Unit
 from mobility.domain.lines import is_line
 from mobility.domain.message_facts import tell_message
-from mobility.domain.outcomes import ENDED, Outcome
+from mobility.domain.outcomes import ENDED, HUNG_UP, Outcome
 from mobility.domain.records import Invitation, Leg, Message
 from mobility.domain.states import Involved, invitation_after, leg_after
 
@@ -139,7 +140,7 @@ def tell_ended(
     if leg.messaging != "Disconnected":
         unit.append(stream, MessagingChanged(conversation.id, "Disconnected", reason=reason))
     for fact in call_over:
-        unit.append(stream, fact)
+        unit.append(stream, explained(fact, reason))
     own = leg.user_uri
     if leg.state == "Connected":
         for uri in conversation.peers(leg):
@@ -154,6 +155,13 @@ def tell_ended(
         gone = calling_after(gone, Calling.LEFT)
     for change in ("updated", "deleted"):
         unit.append(stream, ConversationChanged(change, conversation.snapshot(gone), reason))
+
+
+def explained(fact: Fact, reason: Reason) -> Fact:
+    """What is told of a call that is over, with the reason."""
+    if isinstance(fact, CallChanged):
+        return attrs.evolve(fact, reason=attrs.astuple(HUNG_UP if reason == ENDED else reason))
+    return fact
 
 
 def tell_gone(

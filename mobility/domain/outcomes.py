@@ -7,6 +7,7 @@ from mobility.domain.records import Leg
 from mobility.domain.states import Invited
 
 ENDED = Reason("Informational", "Ended", "The conversation is over.")
+HUNG_UP = Reason("Informational", "CallTerminated", "The call is over.")
 REMOVED = Reason("Informational", "Removed", "The conversation goes on without messages.")
 
 

@@ -47,8 +47,8 @@ def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
     match fact:
         case facts.CallChanged():
             shown = phone_audio if fact.modality == PHONE_AUDIO else documents.audio_video
-            document = shown(hrefs, fact, policy)
-            return "conversation", conversation, _shown(rel, document, change)
+            event = _shown(rel, shown(hrefs, fact, policy), change)
+            return "conversation", conversation, _explained(event, fact.reason)
         case facts.NegotiationChanged():
             document = documents.negotiation(hrefs, fact)
             sender = "audioVideoInvitation"
@@ -65,9 +65,7 @@ def rendered(hrefs: Hrefs, fact: CallFact, policy: CallPolicy) -> Sent:
             event = _shown(rel, documents.renegotiation(hrefs, fact, policy), change)
             if change == "completed":
                 event["status"] = "Success" if fact.reason is None else "Failure"
-            if fact.reason is not None:
-                code, subcode, message = fact.reason
-                event["reason"] = {"code": code, "subcode": subcode, "message": message}
+            _explained(event, fact.reason)
         case facts.ParticipantMediaChanged():
             event = _shown(rel, documents.participant_media(hrefs, fact), change)
             event["in"] = {
@@ -98,4 +96,12 @@ def _shown(rel: str, document: Document, kind: str) -> Document:
     }
     if kind != "deleted":
         event["_embedded"] = {rel: document}
+    return event
+
+
+def _explained(event: Document, reason: tuple[str, str, str] | None) -> Document:
+    """The event with its reason, if it has one."""
+    if reason is not None:
+        code, subcode, message = reason
+        event["reason"] = {"code": code, "subcode": subcode, "message": message}
     return event

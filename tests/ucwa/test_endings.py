@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
+from tests.ucwa.test_calls import CallTestCase
 
 JOIN = "communication/onlineMeetingInvitations"
 MINE = "onlineMeetings/myOnlineMeetings"
@@ -136,3 +137,54 @@ class ConferenceTests(UcwaTestCase):
         self.accepted(await self.bob.post(f"{self.his}/messaging/terminate"), 204)
         removed = {("messaging", "updated"): ("Informational", "Removed")}
         self.assertEqual(reasons(await self.bob.events()), removed)
+
+
+class CallTests(CallTestCase):
+    """Alice and Bob are in a call."""
+
+    async def test_hung_up(self) -> None:
+        """Whoever hangs up, both are told that the call is over, and the conversation with it."""
+        hers = await self.call()
+        self.accepted(await self.alice.post(f"{hers}/audioVideo/stopAudioVideo"), 204)
+        hung_up = {("audioVideo", "updated"): ("Informational", "CallTerminated")}
+        for client in (self.alice, self.bob):
+            expected = hung_up | over("Informational", "Ended")
+            self.assertEqual(reasons(await client.events()), expected)
+
+    async def test_messages_go_on(self) -> None:
+        """A call that ends between two who write ends alone."""
+        hers = await self.call()
+        self.accepted(
+            await self.bob.post(
+                converted(f"{hers}/messaging/addMessaging", self.alice, self.bob),
+                {"operationId": "1"},
+            ),
+            201,
+        )
+        await self.alice.events()
+        await self.bob.events()
+        self.accepted(await self.alice.post(f"{hers}/audioVideo/stopAudioVideo"), 204)
+        for client in (self.alice, self.bob):
+            told = reasons(await client.events())
+            self.assertEqual(told, {("audioVideo", "updated"): ("Informational", "CallTerminated")})
+
+    async def test_messages_end(self) -> None:
+        """Messages that end in a call are removed from it."""
+        hers = await self.call()
+        self.accepted(
+            await self.alice.post(f"{hers}/messaging/addMessaging", {"operationId": "1"}), 201
+        )
+        await self.alice.events()
+        await self.bob.events()
+        self.accepted(await self.alice.post(f"{hers}/messaging/terminate"), 204)
+        for client in (self.alice, self.bob):
+            removed = {("messaging", "updated"): ("Informational", "Removed")}
+            self.assertEqual(reasons(await client.events()), removed)
+
+    async def test_declined(self) -> None:
+        """A call that nobody answers is over for the reason of its invitation."""
+        self.accepted(await self.start(self.alice), 201)
+        invitation = await self.rung(self.bob)
+        self.accepted(await self.bob.post(invitation["_links"]["decline"]["href"]), 204)
+        told = reasons(await self.alice.events())
+        self.assertEqual(told[("audioVideo", "updated")], ("RemoteFailure", "Declined"))

@@ -49,6 +49,8 @@ class CallChanged:
     locked: tuple[str, str] | None = None
     sources: str = ""
     may_replace: bool = False
+    reason: tuple[str, str, str] | None = None
+    """Code, subcode and message that say why the call is over."""
 
 
 @attrs.frozen(slots=True)
