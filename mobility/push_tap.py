@@ -46,6 +46,7 @@ from mobility.operate.listeners import Listener
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
+from mobility.operate.wall_clock import LOOK_S, WallClock
 from mobility.push_messages import PushMessages, listener_settings
 from mobility.reactor import IReactor, steady
 from mobility.schedule import Recurring
@@ -151,7 +152,9 @@ class ClearingHouseService(MultiService):
             ),
         ]
         self.messages = None if settings.sip is None else self._listen_sip(settings.sip)
+        clock = WallClock(self._epoch, time.monotonic, self.log)
         for name, service in (
+            ("clock", Recurring("clock", LOOK_S, clock.look, self._reactor, self.log)),
             ("log flush", Recurring("log flush", FLUSH_S, self._flush, self._reactor, self.log)),
             ("sweep", Recurring("sweep", SWEEP_S, self._sweep, self._reactor, self.log, now=True)),
         ):

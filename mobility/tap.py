@@ -34,7 +34,9 @@ from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_
 from mobility.operate.listeners import Listener
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
+from mobility.operate.running_configuration import RunningConfiguration
 from mobility.operate.signals import Signals
+from mobility.operate.wall_clock import LOOK_S, WallClock
 from mobility.push_federation import around_side, federated_house
 from mobility.reactor import IReactor, steady
 from mobility.schedule import Recurring
@@ -173,7 +175,7 @@ class MobilityService(MultiService):
             ],
             pseudonym,
         )
-        self._add_signals(certificates)
+        self._add_signals(config, certificates)
 
     def _listen(
         self,
@@ -281,14 +283,22 @@ class MobilityService(MultiService):
     def _all_listeners(self) -> list[SipListener]:
         return [*self.listeners, *self.sip_listeners]
 
-    def _add_signals(self, certificates: Certificates) -> None:
+    def _add_signals(self, config: Config, certificates: Certificates) -> None:
+        running = RunningConfiguration(config, self.log)
+
+        def reload() -> None:
+            certificates.reload()
+            running.look()
+
         actions: dict[signal.Signals, Callable[[], object]] = {
             signal.SIGTERM: self._stop_reactor,
-            signal.SIGHUP: certificates.reload,
+            signal.SIGHUP: reload,
             signal.SIGUSR1: self._file.reopen,
         }
         Signals(actions, self._reactor, self.log).setServiceParent(self)
         Recurring("log flush", FLUSH_S, self._flush, self._reactor, self.log).setServiceParent(self)
+        clock = WallClock(time.time, time.monotonic, self.log)
+        Recurring("clock", LOOK_S, clock.look, self._reactor, self.log).setServiceParent(self)
 
     def _health(self) -> Health:
         checks = Health()

@@ -27,7 +27,7 @@ ALICE = "sip:alice@example.test"
 BOB = "sip:bob@example.test"
 DAVE = "sip:dave@example.test"
 
-QUICK = ("export", "group", "mcx", "push", "status", "user")
+QUICK = ("check", "export", "group", "mcx", "push", "status", "user")
 """Subcommands that are used often, or by scripts: they start in a fraction of a second."""
 
 

@@ -3,9 +3,6 @@
 from mobility.check import certificates, dns, host, ports, proxy_rules, push, topology
 from mobility.check.findings import Rule
 
-PARTS = ("topology", "dns", "certificates", "ports", "proxy", "push", "host")
-"""The parts of the check, in the order in which they are looked at."""
-
 RULES: dict[str, Rule] = {
     rule.id: rule
     for part in (topology, dns, certificates, ports, proxy_rules, push, host)

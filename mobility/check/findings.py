@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 import attrs
 
+PARTS = ("topology", "dns", "certificates", "ports", "proxy", "push", "host")
+"""The parts of the check, in the order in which they are looked at."""
+
 
 class Severity(enum.Enum):
     """How much a finding hurts."""

@@ -8,10 +8,9 @@ import attrs
 from twisted.internet.threads import deferToThreadPool
 
 from mobility.check import certificates, dns, host, machine, ports, proxy, push, topology
-from mobility.check.catalogue import PARTS
 from mobility.check.clearing_houses import ask, ask_through_edge
 from mobility.check.connections import TLS_FAILED
-from mobility.check.findings import Report, Skipped
+from mobility.check.findings import PARTS, Report, Skipped
 from mobility.check.looking import Lookout, Wishes
 from mobility.check.networks import physical_addresses
 from mobility.check.resolvers import Asker, Server, system_servers

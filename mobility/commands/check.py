@@ -1,46 +1,31 @@
 """`mobility check`: looks at the deployment, from inside or from outside."""
 
-import os
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
-from cryptography import x509
-from twisted.internet.task import react
 
-from mobility.check.catalogue import PARTS
-from mobility.check.findings import Report, Rule, Severity, together
-from mobility.check.looking import Wishes, published
-from mobility.check.parts import Check
-from mobility.check.push import PlatformUse
-from mobility.check.resolvers import DNS_PORT, Server
-from mobility.check.topology import GatewayUse
-from mobility.commands.calls import Call, content_of
-from mobility.commands.operator import reach
-from mobility.commands.options import Problem, json_option, read_password, show
-from mobility.config import Config, load
+from mobility.check.findings import PARTS, together
+from mobility.commands.options import json_option, read_password, show
+from mobility.config import load
 from mobility.domain.addresses import is_domain, user_uri
-from mobility.errors import OperatorFault
-from mobility.operate.paths import PUSH, VOICE
-from mobility.planning.deployment import Deployment, Place, deployment_of, dns_name, is_address
-from mobility.push_federation import lone_house
+from mobility.planning.deployment import Place, dns_name, is_address
 from mobility.urls import parts_of
+
+if TYPE_CHECKING:
+    from mobility.check.resolvers import Server
 
 HOLD_S = 75.0
 """How long an event is waited for: longer than what proxies are delivered with (60 s)."""
 MAX_HOLD_S = 1860.0
 
-COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.ADVICE: "cyan"}
 
-
-def _server(_context: click.Context, _parameter: click.Parameter, text: str) -> Server | None:
+def _server(_context: click.Context, _parameter: click.Parameter, text: str) -> "Server | None":
     """ADDRESS or ADDRESS:PORT; an IPv6 address with a port is in brackets."""
     if not text:
         return None
+    from mobility.check.resolvers import DNS_PORT, Server  # its imports take long
+
     host, port = text, str(DNS_PORT)
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
@@ -78,6 +63,8 @@ def _user(_context: click.Context, _parameter: click.Parameter, text: str) -> st
 def _authority(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> bytes:
     if file is None:
         return b""
+    from cryptography import x509
+
     try:
         pem = file.read_bytes()
         x509.load_pem_x509_certificates(pem)
@@ -157,8 +144,8 @@ def _authority(_context: click.Context, _parameter: click.Parameter, file: Path 
 def check(  # each is an option
     parts: tuple[str, ...],
     file: str | None,
-    inside_resolver: Server | None,
-    outside_resolver: Server | None,
+    inside_resolver: "Server | None",
+    outside_resolver: "Server | None",
     start: Place | None,
     domains: tuple[str, ...],
     authority: bytes,
@@ -177,6 +164,11 @@ def check(  # each is an option
     if file is None and start is None:
         raise click.UsageError("Missing option '--config', or --from-outside")
     config = load(Path(file)) if file is not None else None
+    from cryptography import x509  # these take long
+
+    from mobility.check.looking import Wishes
+    from mobility.commands.check_reports import lines, reports_of
+
     wishes = Wishes(
         inside=(inside_resolver,) if inside_resolver else (),
         outside=(outside_resolver,) if outside_resolver else (),
@@ -192,13 +184,13 @@ def check(  # each is an option
     )
     known = _known(start, domains) if config is None and start is not None else ()
     wanted = PARTS if not parts or "all" in parts else tuple(p for p in PARTS if p in parts)
-    reports = _run(config, known, wishes, wanted)
+    reports = reports_of(config, known, wishes, wanted)
     whole = together(reports.values())
     content = {
         "findings": [finding.as_json() for finding in whole.findings],
         "parts": {part: report.as_json() for part, report in reports.items()},
     }
-    show(content, "\n".join(_lines(reports)), as_json=as_json)
+    show(content, "\n".join(lines(reports)), as_json=as_json)
     return 1 if whole.findings else 0
 
 
@@ -212,115 +204,3 @@ def _known(start: Place, domains: tuple[str, ...]) -> tuple[str, ...]:
     if not found:
         raise click.UsageError("--sip-domain is missing, and the URL does not tell it")
     return found
-
-
-def _run(
-    config: Config | None, domains: tuple[str, ...], wishes: Wishes, parts: tuple[str, ...]
-) -> dict[str, Report]:
-    """What each part finds.  `domains` are served where there is no configuration.
-
-    Raises OperatorFault.
-    """
-    reports: dict[str, Report] = {}
-    failures: list[BaseException] = []
-
-    platforms = _platforms(config) if config is not None and "push" in parts else ()
-    gateways = _gateways(config) if config is not None and "topology" in parts else ()
-
-    async def run(reactor: Any) -> None:
-        try:
-            if config is None:
-                place = await published(wishes, reactor)
-                deployment = Deployment(domains, "", Place("", 443), place, "", (), ())
-            else:
-                deployment = deployment_of(config)
-            now = datetime.now(UTC)
-            federated = partial(lone_house, reactor=reactor)
-            looking = Check(
-                config, deployment, wishes, now, reactor, parts, platforms, federated, gateways
-            )
-            reports.update(await looking.reports())
-        except BaseException as error:
-            failures.append(error)
-
-    try:
-        react(run)
-    except SystemExit:  # react always ends this way
-        if failures:
-            raise failures[0] from None
-    return reports
-
-
-def _platforms(config: Config) -> tuple[PlatformUse, ...] | str:
-    """The push switches of the front end that runs, and their devices; or why it did not say."""
-    told = _told(config, f"{PUSH}/platforms")
-    if isinstance(told, str):
-        return told
-    return tuple(PlatformUse(**one) for one in told[0]["platforms"])
-
-
-def _gateways(config: Config) -> tuple[GatewayUse, ...] | str:
-    """The gateways that the front end that runs may call by; or why it did not say."""
-    told = _told(config, f"{VOICE}/gateways", f"{VOICE}/routes")
-    if isinstance(told, str):
-        return told
-    gateways, routes = told[0]["gateways"], told[1]["routes"]
-    return tuple(
-        GatewayUse(
-            one["name"],
-            one["account"],
-            tuple(route["name"] for route in routes if one["name"] in route["gateways"]),
-        )
-        for one in gateways
-        if one["enabled"]
-    )
-
-
-def _told(config: Config, *paths: str) -> list[Any] | str:
-    """What the front end that runs has at these paths of the operator API; or why it did not
-    say."""
-    try:
-        running = reach(config)
-        if running is None:
-            return "no front end runs with this configuration"
-        with running:
-            return [content_of(running.ask(Call("GET", path))) for path in paths]
-    except (OperatorFault, Problem) as error:
-        return str(error)
-
-
-def _lines(reports: dict[str, Report]) -> Iterator[str]:
-    """The reports for a person's eyes."""
-    number = 0
-    for part, report in reports.items():
-        number += len(report.findings)
-        found = f"{len(report.findings)} found" if report.findings else "good"
-        if not report.findings and not report.looked_at:
-            found = "not looked at"
-        yield _styled(f"{part}: {found}", bold=True)
-        for rule, whats in _by_rule(report).items():
-            head = _styled(rule.severity.value, fg=COLOURS[rule.severity])
-            for what in whats:
-                yield f"  {head} {rule.id}: {what}"
-            yield f"    why: {rule.why}"
-            yield f"    do:  {rule.remedy}"
-        for skipped in report.skipped:
-            yield f"  not looked at: {skipped.what} ({skipped.reason})"
-        for note in report.notes:
-            yield f"  note: {note}"
-    yield _styled(f"{number} findings" if number != 1 else "1 finding", bold=True)
-
-
-def _by_rule(report: Report) -> dict[Rule, list[str]]:
-    """What was found by rule, so that what to do is said once."""
-    found: dict[Rule, list[str]] = {}
-    for finding in report.findings:
-        found.setdefault(finding.rule, []).append(finding.what)
-    return found
-
-
-def _styled(text: str, fg: str | None = None, *, bold: bool = False) -> str:
-    """Coloured for a terminal, unless NO_COLOR is set (no-color.org)."""
-    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
-        return text
-    return click.style(text, fg=fg, bold=bold or None)

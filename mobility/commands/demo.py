@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 
 from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
-from mobility.demo import DemoFailed, Script, https_client
+from mobility.demo import DemoFailed, Script, Setting, https_client
 from mobility.demo_admin import AdminScript
 from mobility.demo_meeting import MeetingScript
 from mobility.demo_push import EdgeScript, PushScript
@@ -42,7 +43,8 @@ START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 RETRY_S = 0.1
 
-TWISTD = "from twisted.scripts.twistd import run; run()"
+TWISTD = "import os; os.setsid(); from twisted.scripts.twistd import run; run()"
+"""In a session of its own: the terminal's Ctrl-C is for the demonstration, which ends it."""
 
 NEXT = """
 The front end goes on serving; its log is {log}.  Try, in another shell:
@@ -164,13 +166,10 @@ class Stage:
             await setting.begin()
         self._spawn(reactor, process)
         try:
-            await self._serving(reactor, process)
-            self._say(f"A front end listens at {self._url}, in {self._directory}.")
-            http = https_client(reactor, self._ca)
-            script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD)
-            script.stand(self._directory, self._offset, setting)
-            await script.run(SIP_DOMAIN)
-            self._say("Every step worked.")
+            done = await _unless(interrupted, self._show(reactor, process, interrupted, setting))
+            if not done:
+                self._say("Interrupted.")
+                raise SystemExit(1)
             if not once:
                 self._say(self._next(log))
                 await _first(interrupted, process.ended)
@@ -182,6 +181,22 @@ class Stage:
             if setting is not None:
                 await setting.end()
 
+    async def _show(
+        self,
+        reactor: Any,
+        process: FrontEndProcess,
+        interrupted: Deferred[None],
+        setting: Setting | None,
+    ) -> None:
+        """The scene, once the front end serves."""
+        await self._serving(reactor, process, interrupted)
+        self._say(f"A front end listens at {self._url}, in {self._directory}.")
+        http = https_client(reactor, self._ca)
+        script = self._scene(self._url, http, reactor, self._say, DEMO_PASSWORD)
+        script.stand(self._directory, self._offset, setting)
+        await script.run(SIP_DOMAIN)
+        self._say("Every step worked.")
+
     def _spawn(self, reactor: IReactorProcess, process: FrontEndProcess) -> None:
         config = str(self._directory / "mobility.toml")
         arguments = ["-n", "--pidfile=", "mobility", "--config", config]
@@ -189,10 +204,14 @@ class Stage:
             process, sys.executable, [sys.executable, "-c", TWISTD, *arguments], env=None
         )
 
-    async def _serving(self, reactor: Any, process: FrontEndProcess) -> None:
+    async def _serving(
+        self, reactor: Any, process: FrontEndProcess, interrupted: Deferred[None]
+    ) -> None:
         http = https_client(reactor, self._ca)
         deadline = reactor.seconds() + START_TIMEOUT_S
         while reactor.seconds() < deadline:
+            if interrupted.called:
+                raise defer.CancelledError
             if process.ended.called:
                 raise DemoFailed(process.complaint.decode(errors="replace").strip())
             try:
@@ -228,7 +247,8 @@ class Stage:
 
 
 def _on_interrupt() -> Deferred[None]:
-    """Fires at the first Ctrl-C or SIGTERM, which then only ends the demonstration."""
+    """Fires at the first Ctrl-C, SIGTERM or end of the terminal, which then only ends the
+    demonstration."""
     fired: Deferred[None] = Deferred()
 
     def interrupt(*_: object) -> None:
@@ -237,9 +257,22 @@ def _on_interrupt() -> Deferred[None]:
         if not fired.called:
             reactor.callFromThread(fired.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     return fired
+
+
+async def _unless(interrupted: Deferred[None], doing: Coroutine[Any, Any, None]) -> bool:
+    """Do something to its end, or until it is interrupted; whether it came to its end."""
+    done = Deferred.fromCoroutine(doing)
+    interrupted.addCallback(lambda _: done.cancel())
+    try:
+        await done
+    except Exception:  # what breaks when it is broken off
+        if not interrupted.called:
+            raise
+        return False
+    return True
 
 
 async def _first(*events: Deferred[None]) -> None:

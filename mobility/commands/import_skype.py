@@ -9,25 +9,35 @@ from mobility.commands.import_options import import_options, take, told
 from mobility.commands.options import config_option, json_option, show
 from mobility.config import Config
 from mobility.skype.clixml import MAX_BYTES, NoClixml, read_clixml
+from mobility.skype.exported_csv import is_xml, read_users
 from mobility.skype.objects import Migration, migrate
+from mobility.transfer.csv_text import NoTable
 from mobility.transfer.form import FORMAT, VERSION
 
 
 @click.command(name="skype")
 @click.argument("files", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
+@click.option("--encoding", default="", metavar="NAME", help="Of CSV files, if not UTF-8.")
 @import_options
 @config_option
 @json_option
 def import_skype(
-    config: Config, files: tuple[BinaryIO, ...], dry_run: bool, existing: str, as_json: bool
+    config: Config,
+    files: tuple[BinaryIO, ...],
+    encoding: str,
+    dry_run: bool,
+    existing: str,
+    as_json: bool,
 ) -> int:
     """Take over what Export-Clixml wrote of Get-CsUser, Get-CsMobilityPolicy, Get-CsVoicePolicy,
-    Get-CsVoiceRoute, Get-CsPstnUsage and Get-CsDialPlan, and report what has no equal here."""
+    Get-CsVoiceRoute, Get-CsPstnUsage and Get-CsDialPlan, or Export-Csv of Get-CsUser, and report
+    what has no equal here."""
     values: list[Any] = []
     for file in files:
+        data = file.read(MAX_BYTES + 1)
         try:
-            values += read_clixml(file.read(MAX_BYTES + 1))
-        except NoClixml as problem:
+            values += read_clixml(data) if is_xml(data) else read_users(data, encoding)
+        except (NoClixml, NoTable) as problem:
             raise click.UsageError(f"{file.name}:{problem}") from problem
     made = migrate(values, config.sip_domains)
     document = {"format": FORMAT, "version": VERSION, "sections": made.sections}

@@ -18,15 +18,9 @@ from mobility.commands.private_file import new_private_file
 from mobility.config import Config
 from mobility.errors import OperatorFault
 from mobility.operate.paths import CONFIGURATION as PATH
+from mobility.transfer.csv_text import MAX_FILE_BYTES, NoTable
 from mobility.transfer.form import EXISTING, FORMAT, VERSION
-from mobility.transfer.user_table import (
-    MAX_FILE_BYTES,
-    NoTable,
-    RefusedRow,
-    Row,
-    Table,
-    read_table,
-)
+from mobility.transfer.user_table import RefusedRow, Row, Table, read_table
 
 BATCH = 100
 """Users that are added together, or not at all (our choice: their passwords take some seconds)."""

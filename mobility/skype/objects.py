@@ -12,8 +12,9 @@ from mobility.domain.mobility_policy import KIND, MOBILITY, MobilityPolicy
 from mobility.domain.setting_rules import Kinds, shown_names
 from mobility.domain.voice_objects import VOICE
 from mobility.errors import PeerFault
-from mobility.operate.profile import RULES
+from mobility.operate.profile import FLAGS, RULES
 from mobility.skype.clixml import PSObject, listed, plain
+from mobility.transfer.csv_text import FLAG_WORDS
 
 Item = dict[str, Any]
 
@@ -185,7 +186,9 @@ def _user(made: Migration, thing: PSObject) -> None:
         text = plain(value).strip()
         if folded in USER_FIELDS:
             field = USER_FIELDS[folded]
-            taken = value if isinstance(value, bool) else text
+            taken: object = value if isinstance(value, bool) else text
+            if field in FLAGS and isinstance(value, str):
+                taken = FLAG_WORDS.get(text.lower(), text)
             if taken != "" and not RULES[field](taken):
                 item[field] = taken
             elif taken != "":
@@ -324,7 +327,8 @@ def _unknown(made: Migration, kind: str, folded: str, name: str, value: Any) -> 
         return
     text = plain(value)
     usual = DEFAULTS.get(folded, "")
-    if usual is None or text in NOTHING or text == usual or value == []:
+    says_no = FLAG_WORDS.get(text.lower()) is False
+    if usual is None or text in NOTHING or text == usual or value == [] or says_no:
         return
     made.missing(kind, name[:80], REASONS.get(folded, "there is no such setting here"))
 

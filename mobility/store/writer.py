@@ -64,7 +64,7 @@ class SqliteLedger(WriterThread[_Work]):
         self.units = 0
         """Units that were stored."""
         self.failed_at: float | None = None
-        """When the store last became unavailable."""
+        """When the store last became unavailable, in seconds that nobody sets."""
 
     @property
     def commits(self) -> int:
@@ -108,7 +108,7 @@ class SqliteLedger(WriterThread[_Work]):
                 self._log.failure("store.publish_failed", error)
 
     def _changed(self, fault: str) -> None:
-        now = time.time()
+        now = time.monotonic()
         if fault:
             self.failed_at = now
             self._log.emit("store.unavailable", reason=fault)

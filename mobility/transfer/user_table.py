@@ -4,11 +4,7 @@ The first line names the columns.  Reading is strict: what has two readings is r
 number of the line on which the row begins, the column and the rule.
 """
 
-import codecs
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import attrs
 
@@ -16,8 +12,8 @@ from mobility.domain.addresses import user_uri
 from mobility.domain.setting_rules import nearest
 from mobility.errors import PeerFault
 from mobility.operate.profile import FLAGS, RULES, check
+from mobility.transfer.csv_text import FLAG_WORDS, NoTable, Records
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 100_000
 """Users in one file: as many as a front end keeps in memory."""
 
@@ -25,31 +21,8 @@ MAX_COLUMNS = 64
 MAX_CELL = 4_096
 """Characters of one cell; each field has its own, smaller limit (our choice)."""
 
-DELIMITERS = (",", ";", "\t")
-"""What separates cells: spreadsheets write a semicolon where a comma is the decimal point."""
-
 ALIASES = {"phone": "work_phone", "sip_uri": "uri", "sipuri": "uri"}
 COLUMNS = ("uri", *RULES)
-FLAG_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-
-class Lines(Protocol):
-    """A `csv.reader`."""
-
-    @property
-    def line_num(self) -> int: ...
-
-    def __next__(self) -> list[str]: ...
-
-
-class NoTable(Exception):
-    """The file cannot be read as a table of users at all; the text says why, with the line."""
 
 
 @attrs.frozen(slots=True)
@@ -82,16 +55,13 @@ def read_table(data: bytes, encoding: str = "") -> Table:
 
     `encoding` is that of the file, unless it begins with a byte order mark; UTF-8 without either.
     """
-    text = _decoded(data, encoding)
-    first = text.split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    read = Records(data, encoding)
     table = Table()
-    records = _records(reader, table)
+    records = iter(read)
     header = next(records, None)
     if header is None:
-        raise NoTable(_first_fault(table) or "1: has no column uri")
-    columns = _columns(header[1])
+        raise NoTable("{}: {}".format(*read.fault or (1, "has no column uri")))
+    columns = _columns(*header)
     seen: dict[str, int] = {}
     for line, cells in records:
         row = _row(line, cells, columns, table)
@@ -104,59 +74,25 @@ def read_table(data: bytes, encoding: str = "") -> Table:
             raise NoTable(f"{line}: is more than {MAX_ROWS} users")
         else:
             table.rows.append(row)
+    if read.fault is not None:
+        line, rule = read.fault
+        table.refused.append(RefusedRow(line, "", rule))
     return table
 
 
-def _first_fault(table: Table) -> str:
-    return "".join(f"{one.line}: {one.rule}" for one in table.refused[:1])
-
-
-def _decoded(data: bytes, encoding: str) -> str:
-    if len(data) > MAX_FILE_BYTES:
-        raise NoTable(f"1: the file is larger than {MAX_FILE_BYTES} bytes")
-    for mark, marked in _MARKS:
-        if data.startswith(mark):
-            data, encoding = data[len(mark) :], marked
-    try:
-        return data.decode(encoding or "utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        hint = "" if encoding else "; give the --encoding, or save it as UTF-8"
-        raise NoTable(f"{line}: is no {encoding or 'UTF-8'} text{hint}") from error
-    except LookupError as error:
-        raise NoTable(f"1: {encoding!r} is no encoding that this program knows") from error
-
-
-def _records(reader: Lines, table: Table) -> Iterator[tuple[int, list[str]]]:
-    """The records and the lines on which they begin; an end that cannot be read is refused."""
-    begins = 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            rule = f"is no CSV from here on: {error}"
-            table.refused.append(RefusedRow(begins, "", rule))
-            return
-        if any(cell.strip() for cell in cells):
-            yield begins, cells
-        begins = reader.line_num + 1
-
-
-def _columns(header: Sequence[str]) -> list[str]:
+def _columns(line: int, header: Sequence[str]) -> list[str]:
     if len(header) > MAX_COLUMNS:
-        raise NoTable(f"1: has more than {MAX_COLUMNS} columns")
+        raise NoTable(f"{line}: has more than {MAX_COLUMNS} columns")
     names = [cell.strip().lower().replace(" ", "_") for cell in header]
     names = [ALIASES.get(name, name) for name in names]
     for name in names:
         if name not in COLUMNS:
             near = nearest(name, COLUMNS)
-            raise NoTable(f"1: has a column {name[:80]!r}, which is no field of a user{near}")
+            raise NoTable(f"{line}: has a column {name[:80]!r}, which is no field of a user{near}")
         if names.count(name) > 1:
-            raise NoTable(f"1: has two columns {name}")
+            raise NoTable(f"{line}: has two columns {name}")
     if "uri" not in names:
-        raise NoTable("1: has no column uri")
+        raise NoTable(f"{line}: has no column uri")
     return names
 
 

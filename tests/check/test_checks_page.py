@@ -4,7 +4,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.check.catalogue import PARTS, RULES
+from mobility.check.catalogue import RULES
+from mobility.check.findings import PARTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
 

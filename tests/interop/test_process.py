@@ -180,6 +180,20 @@ class ReloadTests(ProcessTestCase):
         again = await deferToThread(_certificate_of_answer, self._connection(self.process.ca))
         self.assertEqual(again, first)
 
+    async def test_the_configuration_is_for_the_next_start(self) -> None:
+        """SIGHUP tells what differs in the configuration file, or is wrong with it; what runs goes
+        on."""
+        await self.start()
+        self.process.add_to("web", "max_connections = 700")
+        self.process.child.send(signal.SIGHUP)
+        line = await self.process.logged("configuration.differs")
+        self.assertEqual(line["keys"], ["web"])
+        self.process.add_to("web", "max_conections = 7")
+        self.process.child.send(signal.SIGHUP)
+        line = await self.process.logged("configuration.unusable")
+        self.assertIn("mobility.toml: web.max_conections: ", line["reason"])
+        self.assertEqual(await self.process.child.stop(), 0)
+
     def _connection(self, ca: Path) -> HTTPSConnection:
         context = ssl.create_default_context(cafile=str(ca))
         connection = HTTPSConnection("localhost", self.process.port(4443), context=context)

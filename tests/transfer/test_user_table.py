@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.transfer.user_table import MAX_FILE_BYTES, NoTable, Table, read_table
+from mobility.transfer.csv_text import MAX_FILE_BYTES, NoTable
+from mobility.transfer.user_table import Table, read_table
 
 CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20)
 
@@ -72,6 +73,20 @@ class TableTests(SynchronousTestCase):
         (one,) = read("uri,enabled\na@example.test,maybe\n").refused
         self.assertEqual("enabled", one.column)
         self.assertIn("must be true or false", one.rule)
+
+    def test_excel(self) -> None:
+        """What Excel and PowerShell put before the first line is no row, and counts as a line;
+        flags are words of the language in which Excel is run."""
+        for before in (
+            "sep=;\r\n",
+            "#TYPE Selected.Microsoft.AD.User\r\n",
+            '"#TYPE System.Object";;\r\nsep=;\r\n',
+        ):
+            table = read(f"{before}uri;enabled\r\na@example.test;FALSCH\r\nb;x\r\n")
+            self.assertEqual([False], [row.values["enabled"] for row in table.rows])
+            self.assertEqual({before.count("\n") + 3}, {one.line for one in table.refused})
+        problem = self.assertRaises(NoTable, read_table, b"PK\x03\x04\x14\0")
+        self.assertIn("is a ZIP archive or a workbook", str(problem))
 
     def test_bounds(self) -> None:
         """Files, cells and columns are bounded."""
