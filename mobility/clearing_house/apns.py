@@ -4,13 +4,13 @@ Written from Apple's "Sending notification requests to APNs" and "Handling notif
 from APNs" (User Notifications).
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
 import h2.exceptions
+import msgspec
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -57,7 +57,11 @@ ANSWER_S = 30.0
 """For one answer; then the request is given up and tried again (our choice)."""
 
 PING_S = 600.0
-"""A silent connection is asked for a sign of life; without one in ANSWER_S it is cut."""
+"""An idle connection is asked for a sign of life after so much silence; without one it is cut."""
+
+SILENCE_S = 5.0
+"""While requests are under way it is asked after this, and has as long to give a sign: a connection
+that a firewall or a network has dropped without a word must not cost a call (our choice)."""
 
 PROBE_TOKEN = "0" * 64
 """A device that does not exist: 400 BadDeviceToken for it shows that the credential is taken."""
@@ -102,11 +106,7 @@ class ApnsConnection(Protocol):
         self._listen()
         if client.ready and not self.ready.called:
             self.ready.callback(None)
-        if not client.under_way:
-            if client.goaway is not None:
-                self.end(client.goaway)
-            elif self.retiring:
-                self.end("the clearing house closes it")
+        self._end_if_done()
         self._changed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -129,18 +129,35 @@ class ApnsConnection(Protocol):
         def too_late() -> None:
             self.client.cancel(stream[0], f"no answer in {ANSWER_S:g} s")
             self._flush()
+            self._end_if_done()
 
         late = self._clock.callLater(ANSWER_S, too_late)
         stream.append(self.client.request(path, headers, body, heard))
+        self._listen_for(SILENCE_S)
         self._flush_soon()
 
+    def retire(self) -> None:
+        """Close the connection once nothing is under way."""
+        self.retiring = True
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        """Close it if it is to be closed and nothing is under way."""
+        if not self.client.under_way:
+            if self.client.goaway is not None:
+                self.end(self.client.goaway)
+            elif self.retiring:
+                self.end("the clearing house closes it")
+
     def end(self, reason: str) -> None:
-        """Close the connection, now."""
+        """Close the connection, now; a server that does not take leave is cut off."""
         self.lost = self.lost or reason
         if self.transport is not None:
             self.client.farewell()
             self._flush()
             self.transport.loseConnection()
+            self._stop_listening()
+            self._silence = self._clock.callLater(SILENCE_S, self._silent)
 
     def _flush_soon(self) -> None:
         """What one turn of the reactor asks goes out in one write."""
@@ -155,22 +172,36 @@ class ApnsConnection(Protocol):
             self.transport.write(data)
 
     def _listen(self) -> None:
+        """There was a sign of life."""
+        if self.lost:
+            return
         self._pinged = False
+        wait_s = SILENCE_S if self.client.under_way else PING_S
         if self._silence is None:
-            self._silence = self._clock.callLater(PING_S, self._silent)
+            self._silence = self._clock.callLater(wait_s, self._silent)
         else:
-            self._silence.reset(PING_S)
+            self._silence.reset(wait_s)
+
+    def _listen_for(self, wait_s: float) -> None:
+        """Ask for a sign of life in `wait_s` if none comes before, unless it is asked for."""
+        silence = self._silence
+        if self._pinged or silence is None:
+            return
+        if silence.getTime() > self._clock.seconds() + wait_s:
+            silence.cancel()
+            self._silence = self._clock.callLater(wait_s, self._silent)
 
     def _silent(self) -> None:
         self._silence = None
-        if self._pinged:
-            self.end("the server is silent")
+        if self.lost or self._pinged:
+            self.lost = self.lost or "the server is silent"
             cast(Any, self.transport).abortConnection()
             return
         self._pinged = True
         self.client.ping()
         self._flush()
-        self._silence = self._clock.callLater(ANSWER_S, self._silent)
+        wait_s = SILENCE_S if self.client.under_way else ANSWER_S
+        self._silence = self._clock.callLater(wait_s, self._silent)
 
     def _stop_listening(self) -> None:
         if self._silence is not None and self._silence.active():
@@ -227,10 +258,8 @@ class Apns:
             return failed("no token for this kind", "malformed")
         token = getattr(notification.device, payload.token_field)
         fate = await self._ask(token, list(payload.headers), payload.body)
-        if isinstance(fate, Outcome):
-            dead = fate.outcome == DEAD
-            return attrs.evolve(fate, token_field=payload.token_field) if dead else fate
-        return self._judge(fate, payload.token_field)
+        dead = fate.outcome == DEAD
+        return attrs.evolve(fate, token_field=payload.token_field) if dead else fate
 
     async def probe(self) -> Outcome:
         headers = [
@@ -242,7 +271,7 @@ class Apns:
         body = b'{"aps":{"content-available":1}}'
         fate = await self._ask(PROBE_TOKEN, headers, body)
         deadline = self._clock.seconds() + ANSWER_S
-        while isinstance(fate, Outcome) and fate.unseen and self._clock.seconds() < deadline:
+        while fate.unseen and self._clock.seconds() < deadline:
             turn: Deferred[None] = Deferred()
             self._turns.append(turn)
             turn.addTimeout(ANSWER_S, cast(Any, self._clock))
@@ -251,10 +280,7 @@ class Apns:
             except defer.TimeoutError:
                 break
             fate = await self._ask(PROBE_TOKEN, headers, body)
-        outcome = fate if isinstance(fate, Outcome) else self._judge(fate, "token")
-        if outcome.outcome == DEAD:
-            return Outcome(DELIVERED, outcome.status)
-        return outcome
+        return Outcome(DELIVERED, fate.status) if fate.outcome == DEAD else fate
 
     async def close(self, *, now: bool) -> None:
         self._closed = True
@@ -267,12 +293,10 @@ class Apns:
             connection.end("the clearing house closes it")
             await connection.gone
         else:
-            connection.retiring = True
+            connection.retire()
 
-    async def _ask(
-        self, token: str, headers: list[tuple[str, str]], body: bytes
-    ) -> Answer | Outcome:
-        """The answer of the server, or the outcome when there is none."""
+    async def _ask(self, token: str, headers: list[tuple[str, str]], body: bytes) -> Outcome:
+        """What the server's answer, or none, means."""
         if not (token.isascii() and token.isalnum()):
             return Outcome(DEAD, "the token is no hexadecimal number", "provider", PUSH)
         connection = self._usable()
@@ -285,7 +309,8 @@ class Apns:
             # several have waited for the connection, and a server may allow one stream or none
             return retry("no stream is free", unseen=True)
         heard: Deferred[Answer | Unanswered] = Deferred()
-        fields = [("authorization", f"bearer {self.tokens.current(self._epoch())}"), *headers]
+        signed = self.tokens.current(self._epoch())
+        fields = [("authorization", f"bearer {signed}"), *headers]
         try:
             connection.request(f"/3/device/{token}", fields, body, heard.callback)
         except h2.exceptions.ProtocolError as error:  # no stream number is left, or it has ended
@@ -294,7 +319,7 @@ class Apns:
         fate = await heard
         if isinstance(fate, Unanswered):
             return retry(fate.reason, unseen=fate.unseen)
-        return fate
+        return self._judge(fate, signed)
 
     def _usable(self) -> ApnsConnection | None:
         connection = self._connection
@@ -337,6 +362,8 @@ class Apns:
             self._log.emit("clearing.apns_connected", app=self._app_id, server=self._authority)
         for waiter in waiters:
             waiter.callback(found) if isinstance(found, ApnsConnection) else waiter.errback(found)
+        if self._closed and isinstance(found, ApnsConnection):  # its settings were replaced
+            found.retire()
         self.on_room()
 
     def _changed(self) -> None:
@@ -355,24 +382,25 @@ class Apns:
                 turn.callback(None)
         self.on_room()
 
-    def _judge(self, answer: Answer, token_field: str) -> Outcome:
-        """Apple's table of responses."""
+    def _judge(self, answer: Answer, signed: str) -> Outcome:
+        """Apple's table of responses; `signed` is the provider token that was shown."""
         reason, timestamp = _read(answer.body)
         status, said = answer.status, f"{answer.status} {reason}".strip()
         after = retry_after(answer.headers.get("retry-after"), self._epoch())
         if status == 200:
             return Outcome(DELIVERED, "200")
         if status == 410:
-            return Outcome(
-                DEAD, said, "provider", token_field=token_field, dead_since=timestamp // 1000
-            )
+            return Outcome(DEAD, said, "provider", dead_since=timestamp // 1000)
         if status == 400:
             if reason in DEAD_TOKENS:
-                return Outcome(DEAD, said, "provider", token_field=token_field)
+                return Outcome(DEAD, said, "provider")
             return retry(said) if reason == "IdleTimeout" else failed(said)
         if status == 403:
-            if reason == "ExpiredProviderToken" and self.tokens.renew(self._epoch()):
-                return retry(said, CREDENTIAL, unseen=True)
+            now = self._epoch()
+            if reason == "ExpiredProviderToken" and (
+                signed != self.tokens.current(now) or self.tokens.renew(now)
+            ):
+                return retry(said, CREDENTIAL, unseen=True)  # there is a new one already
             return retry(said, CREDENTIAL, after)
         if status == 413:
             return failed(said, "payload_too_large")
@@ -387,8 +415,8 @@ class Apns:
 def _read(body: bytes) -> tuple[str, int]:
     """Reason and timestamp in milliseconds, "" and 0 where they are not told."""
     try:
-        found = json.loads(body) if body else {}
-    except (ValueError, RecursionError):
+        found = msgspec.json.decode(body) if body else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "", 0
     if not isinstance(found, dict):
         return "", 0

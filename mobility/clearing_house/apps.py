@@ -27,6 +27,7 @@ from mobility.clearing_house.signing import (
     ServiceAccount,
     Vapid,
     ec_key,
+    origin_of,
     read_secret,
 )
 from mobility.clearing_house.web import WebClient
@@ -187,8 +188,8 @@ def _open_web(ca: Any, private: bool, where: str, key: str, around: Surroundings
 
 def _by_host(one: WebPushSettings) -> Callable[[Device], str]:
     def route(device: Device) -> str:
-        parts = checked(device.endpoint, one.allowed_endpoints, private=one.allow_private_addresses)
-        return parts.netloc.lower()
+        checked(device.endpoint, one.allowed_endpoints, private=one.allow_private_addresses)
+        return origin_of(device.endpoint).removeprefix("https://")
 
     return route
 

@@ -168,6 +168,15 @@ class ServiceAccount:
         return jwt.encode(claims, self._key, "RS256", headers={"kid": self._key_id})
 
 
+def origin_of(url: str) -> str:
+    """The origin of an https URL as it is written (RFC 6454 section 6.2): in lower case, and
+    without the port that it would have anyway."""
+    parts = urlsplit(url)
+    host, port = (parts.hostname or "").lower(), parts.port
+    host = f"[{host}]" if ":" in host else host
+    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+
+
 class Vapid:
     """How a Web Push server knows the application server (RFC 8292)."""
 
@@ -181,8 +190,7 @@ class Vapid:
 
     def authorization(self, endpoint: str, now: float) -> str:
         """The Authorization field for an endpoint; the token is made anew at half of its life."""
-        parts = urlsplit(endpoint)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = origin_of(endpoint)
         made_at, value = self._tokens.get(origin, (0.0, ""))
         if not 0 <= now - made_at < VAPID_TOKEN_S / 2:
             claims = {"aud": origin, "exp": int(now) + VAPID_TOKEN_S, "sub": self._subject}

@@ -75,6 +75,9 @@ KEEP_VERDICTS_S = 30 * 86_400
 KEEP_DEAD_S = 400 * 86_400
 """A dead token is remembered for so long (our choice: longer than any binding lives)."""
 
+MOST_SEQUENCE = 2**53
+"""The last number of a verdict that the federation format can say."""
+
 SWEEP_ROWS = 5_000
 """Rows that one sweep deletes from a table at most, so that the writer is not held for long."""
 
@@ -239,7 +242,21 @@ def _bury(cursor: sqlite3.Cursor, token: bytes, registered: int, verdict: Verdic
 
 
 def page(cursor: sqlite3.Cursor, organisation: str, after: int) -> tuple[Verdict, ...]:
-    """Drop the verdicts up to `after`, which are confirmed, and read the next ones."""
+    """Drop the verdicts up to `after`, which are confirmed, and read the next ones.
+
+    Who has heard of more verdicts than there ever were has heard them of this store before it was
+    set back to an older copy: they are numbered on from there, so that none of the new ones is
+    taken for one that was heard.
+    """
+    found = cursor.execute(
+        "SELECT sequence FROM counter WHERE organisation = ?", (organisation,)
+    ).fetchone()
+    last = 0 if found is None else int(found[0])
+    if after > last:
+        if last + after <= MOST_SEQUENCE:
+            _number_on(cursor, organisation, after, last)
+        else:
+            after = 0
     cursor.execute(
         "DELETE FROM verdict WHERE organisation = ? AND sequence <= ?", (organisation, after)
     )
@@ -249,6 +266,19 @@ def page(cursor: sqlite3.Cursor, organisation: str, after: int) -> tuple[Verdict
         (organisation, VERDICTS_PAGE),
     )
     return tuple(Verdict(*found) for found in cursor.fetchall())
+
+
+def _number_on(cursor: sqlite3.Cursor, organisation: str, after: int, last: int) -> None:
+    """Number an organisation's verdicts, `last` at most, and those to come as if `after` had been
+    before them."""
+    cursor.execute(
+        "UPDATE verdict SET sequence = sequence + ? WHERE organisation = ?", (after, organisation)
+    )
+    cursor.execute(
+        "INSERT INTO counter VALUES (?, ?)"
+        " ON CONFLICT (organisation) DO UPDATE SET sequence = excluded.sequence",
+        (organisation, last + after),
+    )
 
 
 def sweep(cursor: sqlite3.Cursor, now: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet import defer
@@ -14,7 +15,7 @@ from zope.interface import implementer
 
 from mobility.clearing_house.endpoints import EndpointRefused
 from mobility.clearing_house.reasons import reason_of
-from mobility.push.answers import BodyTooLong, read_body
+from mobility.push.answers import BodyTooLong, read_body, within
 
 ANSWER_S = 30.0
 """For a whole answer (our choice)."""
@@ -74,6 +75,19 @@ class Body:
         """It is written already."""
 
 
+class _Pool(HTTPConnectionPool):
+    """Connections that are kept, and can be given up host by host."""
+
+    def forget(self, url: str) -> None:
+        """Cut what is idle to a host that has not answered: what came over the same network at the
+        same time may be as dead, and each would cost a push its whole time to show it."""
+        parts = urlsplit(url)
+        key = (b"https", (parts.hostname or "").encode("ascii"), parts.port or 443)
+        for connection in self._connections.pop(key, ()):
+            self._timeouts.pop(connection).cancel()
+            connection.transport.abortConnection()
+
+
 class WebClient:
     """Posts to providers over kept connections; an answer has `answer_s` to come."""
 
@@ -82,7 +96,7 @@ class WebClient:
     ) -> None:
         self._reactor = reactor
         self._answer_s = answer_s
-        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._pool = _Pool(reactor, persistent=True)
         self._pool.maxPersistentPerHost = CONNECTIONS_A_HOST
         self._pool.retryAutomatically = False
         self._pool._factory.noisy = False
@@ -99,12 +113,13 @@ class WebClient:
             raise Unreachable("its settings were replaced, or it is stopping", unsent=True)
         asking: Deferred[WebAnswer] = Deferred.fromCoroutine(self._ask(url, fields, body))
         self._asking.add(asking)
-        asking.addTimeout(self._answer_s, cast(IReactorTime, self._reactor))
+        within(asking, self._answer_s, cast(IReactorTime, self._reactor))
         try:
             return await asking
         except EndpointRefused:
             raise
         except defer.TimeoutError as error:
+            self._pool.forget(url)
             raise Unreachable(f"no answer in {self._answer_s:g} s") from error
         except Exception as error:  # Twisted has dozens, and OpenSSL its own
             raise Unreachable(reason_of(error)) from error

@@ -2,9 +2,11 @@
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -34,6 +36,22 @@ def retry_after(value: str | None, now: float) -> float | None:
         except (ValueError, TypeError, OverflowError):  # a year or offset beyond all calendars
             return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+T = TypeVar("T")
+
+
+def within(asking: Deferred[T], seconds: float, clock: IReactorTime) -> Deferred[T]:
+    """What is asked, cancelled when it takes longer; then it fails with Twisted's TimeoutError,
+    whatever error its cancelling ends with (a request that waits for its answer has one of its
+    own)."""
+
+    def too_late(result: T | Failure, _seconds: float) -> T:
+        if isinstance(result, Failure):
+            raise defer.TimeoutError(f"no answer in {seconds:g} s")
+        return result
+
+    return asking.addTimeout(seconds, clock, too_late)
 
 
 class BodyTooLong(Exception):

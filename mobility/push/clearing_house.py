@@ -12,7 +12,7 @@ import msgspec
 from cryptography import x509
 from OpenSSL.crypto import X509
 from treq.client import HTTPClient
-from twisted.internet import ssl
+from twisted.internet import defer, ssl
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.web.client import Agent, HTTPConnectionPool
@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from mobility.auth.own_certificate import UnusableCertificate, own_certificate
 from mobility.errors import MobilityError, OperatorFault
-from mobility.push.answers import BodyTooLong, read_body, retry_after
+from mobility.push.answers import BodyTooLong, read_body, retry_after, within
 from mobility.push.wire import (
     ANSWER_BYTES,
     CONTENT_TYPE,
@@ -224,11 +224,15 @@ class HttpsClearingHouse:
         if body is not None:
             headers.setRawHeaders("Content-Type", [CONTENT_TYPE])
         exchange = ensureDeferred(self._exchange(method, path, headers, body))
-        exchange.addTimeout(timeout_s, self._clock)
+        within(exchange, timeout_s, self._clock)
         try:
             response, content = await exchange
         except HouseFailed:
             raise
+        except defer.TimeoutError as error:
+            # connections that are idle may be as dead, and each would cost a batch its whole time
+            self._pool.closeCachedConnections()
+            raise HouseFailed(_reason(error)) from error
         except Exception as error:  # refused, broken, a name that does not fit, too slow
             raise HouseFailed(_reason(error)) from error
         self.ahead_s = _ahead_s(response.headers.getRawHeaders("Date"))

@@ -34,6 +34,8 @@ class Rude(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         transport: Any = self.transport
+        if self not in self.factory.made:
+            self.factory.made.append(self)
         transport.write(self.factory.words)
         if self.factory.hangs_up:
             transport.loseConnection()
@@ -47,20 +49,27 @@ class WebTests(TestCase):
 
     timeout = 120
 
-    async def ask(self, words: bytes, *, hangs_up: bool, answer_s: float = 60.0) -> WebAnswer:
+    async def client(self, words: bytes, *, hangs_up: bool = False, answer_s: float) -> WebClient:
+        """A client, and a server at `url` that says `words` to it."""
         directory = Path(self.mktemp())
         directory.mkdir()
         providers = Providers(directory, reactor)
         providers.write_config("fe.example.test", federation_port=0, operator_port=0)
         self.factory: Any = Factory.forProtocol(Rude)
         self.factory.words, self.factory.hangs_up, self.factory.lost = words, hangs_up, 0
+        self.factory.made = []
         tls = ServerTls(providers._identity, b"http/1.1")
         port = await listen(reactor, self.factory, tls, 0)
         self.addCleanup(port.stopListening)
+        self.url = f"https://localhost:{port.getHost().port}/"
         trust = Tls(directory / "ca.pem", "w", "k")
         client = WebClient(reactor, TlsEndpoints(reactor, trust, private=True), answer_s)
         self.addCleanup(lambda: Deferred.fromCoroutine(client.close(now=True)))
-        return await client.post(f"https://localhost:{port.getHost().port}/", (), b"{}")
+        return client
+
+    async def ask(self, words: bytes, *, hangs_up: bool, answer_s: float = 60.0) -> WebAnswer:
+        client = await self.client(words, hangs_up=hangs_up, answer_s=answer_s)
+        return await client.post(self.url, (), b"{}")
 
     async def test_cut(self) -> None:
         """An answer that is cut in its head or body is none."""
@@ -84,6 +93,20 @@ class WebTests(TestCase):
             with self.assertRaises(Unreachable):
                 await self.ask(words, hangs_up=False, answer_s=0.5)
             await until(lambda: self.factory.lost, "the connection is over")
+
+    async def test_silent_network(self) -> None:
+        """When one connection to a host says nothing any more, those that are idle are cut too."""
+        answer = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+        client = await self.client(b"", answer_s=0.5)
+        two = [Deferred.fromCoroutine(client.post(self.url, (), b"{}")) for _ in range(2)]
+        await until(lambda: len(self.factory.made) == 2, "both have asked")
+        for one in self.factory.made:
+            one.transport.write(answer)
+        for asking in two:
+            await asking
+        with self.assertRaises(Unreachable):
+            await client.post(self.url, (), b"{}")
+        await until(lambda: self.factory.lost == 2, "both are cut")
 
     async def test_endless(self) -> None:
         """Of an answer that is too long the beginning counts, and its connection is cut."""

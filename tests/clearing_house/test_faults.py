@@ -84,9 +84,10 @@ class ApnsFaults(RunningCase):
 
     async def test_strange_words(self) -> None:
         """Words of a provider that nothing can store keep no verdict back."""
-        self.providers.apns.decide = lambda _: Reply(400, "\ud800\n\u202e")
-        verdict = await self.fate(push(device()))
-        self.assertEqual((verdict.outcome, verdict.status), ("failed", "400 ???"))
+        for words, status in (("a\n\u202e", "400 a??"), ("\ud800", "400")):  # the last is no JSON
+            self.providers.apns.decide = lambda _, words=words: Reply(400, words)
+            verdict = await self.fate(push(device()))
+            self.assertEqual((verdict.outcome, verdict.status), ("failed", status))
 
     async def test_dead_token_once(self) -> None:
         """A dead token is told once with Apple's time, and what follows is refused at the door."""

@@ -85,6 +85,25 @@ class FederationTests(RunningCase):
         self.assertEqual([one.sequence for one in again.verdicts], [3])
         self.assertEqual(len((await self.sender.verdicts()).verdicts), 1)
 
+    async def test_set_back(self) -> None:
+        """A front end that has heard more than the store ever said, because that was set back to an
+        older copy, misses nothing: verdicts are numbered on from what it has heard."""
+        sent = [push(device()) for _ in range(3)]
+        await self.sender.send(sent)
+        await until(lambda: len(self.providers.apns.received) == 3, "all are sent")
+        await until(lambda: not self.running.house.queued, "all are told")
+        page = await self.sender.verdicts(0, 0)
+        while len(page.verdicts) < 3:
+            page = await self.sender.verdicts()
+        page = await self.sender.verdicts(500, 0, page.stream)
+        self.assertEqual([one.sequence for one in page.verdicts], [501, 502, 503])
+        self.assertEqual([one.id for one in page.verdicts], [one.id for one in sent])
+        await self.sender.send([push(device())])
+        page = await self.sender.verdicts(503, 25, page.stream)
+        self.assertEqual([one.sequence for one in page.verdicts], [504])
+        page = await self.sender.verdicts(2**53, 0, page.stream)
+        self.assertEqual([one.sequence for one in page.verdicts], [504])
+
     async def test_long_poll(self) -> None:
         """A poll waits for news, and a stop answers it."""
         waiting = Deferred.fromCoroutine(self.sender.verdicts(0, 25))

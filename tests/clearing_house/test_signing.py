@@ -29,6 +29,7 @@ from mobility.clearing_house.signing import (
     ec_key,
     encoded,
     encrypt,
+    origin_of,
     read_secret,
 )
 from mobility.errors import OperatorFault
@@ -144,6 +145,20 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(same, field)
         other = vapid.authorization("https://other.example.test/def", 1_000_001.0)
         self.assertNotEqual(other, field)
+
+    def test_vapid_origin(self) -> None:
+        """The audience is an origin: in lower case, and without the port of https."""
+        for endpoint, origin in (
+            ("https://Push.Example.test:443/abc", "https://push.example.test"),
+            ("https://push.example.test:8443/abc", "https://push.example.test:8443"),
+            ("https://[2001:db8::A]/abc", "https://[2001:db8::a]"),
+        ):
+            self.assertEqual(origin_of(endpoint), origin)
+            field = Vapid(KEY, "mailto:a@example.test").authorization(endpoint, 1_000_000.0)
+            claims = jwt.decode(
+                field.removeprefix("vapid t=").split(",")[0], options={"verify_signature": False}
+            )
+            self.assertEqual(claims["aud"], origin)
 
 
 class FileTests(SynchronousTestCase):
