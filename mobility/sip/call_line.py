@@ -251,7 +251,7 @@ class CallerLine(CallLine):
         if not fact.provisional:
             self._answer = fact.answer
         elif not self.late:
-            self.leg.progress(183, fact.answer)
+            self.leg.progress(183, fact.answer, fact.remote_endpoint)
 
     def _renegotiated(self, fact: RenegotiationChanged) -> None:
         incoming = fact.change == "started" and fact.direction == "Incoming"

@@ -6,17 +6,19 @@ that is told before the 2xx has an early dialog of its own, since another device
 
 from functools import partial
 
+from mobility.media.held import continued, flows_alike
 from mobility.media.placeholder import agree
 from mobility.sip import session_timer
 from mobility.sip.call_messages import add, check_session, description_of, reasons_of
 from mobility.sip.core import Core, Incoming
 from mobility.sip.dialog import Dialog
 from mobility.sip.early_dialogs import MAX_FORKS, Fork
+from mobility.sip.grammar import Malformed
 from mobility.sip.headers import RAck
 from mobility.sip.leg import BUSY_OFFERS_S, UPDATE_S, Leg
 from mobility.sip.leg_owner import Ending, Owner
 from mobility.sip.leg_states import Legged
-from mobility.sip.message import Request
+from mobility.sip.message import Request, Response
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.reoffer import Path
 from mobility.sip.two_hundred import TwoHundred
@@ -36,6 +38,8 @@ class CalledLeg(Leg):
         self.offer = self.remote = description_of(request)
         incoming.tag = incoming.tag or core.new_tag()
         self._forks = [self._new_fork(incoming.tag)]
+        self._answer_waits = ""
+        """The answer that is sent once the caller has taken it as early media."""
         self.dialog = self._forks[0].dialog
         self._allows = request.tokens("Allow")
         self._register()
@@ -48,11 +52,21 @@ class CalledLeg(Leg):
     def glare_s(self) -> float:
         return self.core.between(0.0, 2.0)
 
-    def progress(self, status: int, description: str = "") -> None:
-        """Send a provisional response (180, 181, 183), with early media."""
+    def progress(self, status: int, description: str = "", source: str = "") -> None:
+        """Send a provisional response (180, 181, 183), with early media of a `source`.
+
+        Other media of a source whose first ones the caller has acknowledged are told in the same
+        dialog, by UPDATE, where the caller takes that.
+        """
         if self.state != "Ringing":
             return
+        known = self._renewable(description, source)
+        if known is not None:
+            self._renew(known, status, description)
+            return
         fork = self._fork(description)
+        if description and fork.description == description:
+            fork.source = source
         description = description if fork.description == description else ""
         response = self.incoming.request.respond(status, fork.tag)
         response.add("Contact", f"<{self.path.contact}>")
@@ -91,6 +105,42 @@ class CalledLeg(Leg):
         self.core.dialogs[fork.dialog.id] = fork
         return fork
 
+    def _renewable(self, description: str, source: str) -> Fork | None:
+        """The early dialog in which a source can tell other media, None for none."""
+        if not (description and source and "update" in self._allows):
+            return None
+        if any(one.description == description for one in self._forks):
+            return None
+        return next((one for one in self._forks if one.source == source and one.may_renew), None)
+
+    def _renew(self, fork: Fork, status: int, description: str) -> None:
+        """Offer the caller other media in an early dialog; where it does not take them they have a
+        dialog of their own, as those of another device."""
+        said = continued(fork.said, description)
+        update = fork.dialog.request("UPDATE")
+        add(update, self.own_fields(), said)
+        fork.renewing = description
+
+        def responded(response: Response) -> None:
+            if response.status < 200:
+                return
+            fork.renewing = ""
+            if self.state != "Ringing":
+                return
+            answer = _answer_in(response, fork.dialog)
+            before = fork.offer
+            if answer:
+                fork.renewed(description, said, answer)
+            else:
+                self.progress(status, description)
+            waiting, self._answer_waits = self._answer_waits, ""
+            if waiting:
+                self.answer(waiting)
+            elif answer and not flows_alike(before, answer):  # the caller has moved
+                self.owner.offered_early(self, description, answer)
+
+        self.path.send(update, responded)
+
     def _settle(self, fork: Fork) -> None:
         """This early dialog is the one that goes on."""
         for one in self._forks:
@@ -103,6 +153,9 @@ class CalledLeg(Leg):
     def answer(self, description: str) -> None:
         """Send the 2xx, with the answer or, where the INVITE offered nothing, an offer."""
         if self.state != "Ringing":
+            return
+        if any(one.renewing == description for one in self._forks if one.renewing):
+            self._answer_waits = description
             return
         fork = self._fork(description, MAX_FORKS + 1)
         if fork.reliable is not None and fork.reliable.later(lambda: self.answer(description)):
@@ -202,6 +255,8 @@ class CalledLeg(Leg):
         description = description_of(incoming.request)
         if description and not fork.told:
             raise SipRefusal(488)
+        if description and fork.renewing:
+            raise SipRefusal(491)
         if description and any(one.is_offered for one in self._forks):
             raise SipRefusal(500, fields={"Retry-After": [str(BUSY_OFFERS_S)]})
         if not description or agree(description, fork.offer):
@@ -244,3 +299,14 @@ class CalledLeg(Leg):
             if self.core.dialogs.get(one.dialog.id) is one:
                 del self.core.dialogs[one.dialog.id]
         self._forks.clear()
+
+
+def _answer_in(response: Response, dialog: Dialog) -> str:
+    """The answer to an UPDATE of ours, "" where it was refused or cannot be read."""
+    if response.status >= 300:
+        return ""
+    try:
+        dialog.refresh(response)
+        return description_of(response)
+    except (Malformed, SipRefusal):
+        return ""

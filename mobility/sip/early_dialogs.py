@@ -49,6 +49,10 @@ class Fork:
         self._said = ""
         self._serving: Incoming | None = None
         self._offered = ""
+        self.source = ""
+        """Whose description it is."""
+        self.renewing = ""
+        """The description that an UPDATE of ours tells, until that is answered."""
         self.told = False
         """Whether a reliable response has told it."""
         self.reliable = Reliable(leg) if reliable else None
@@ -72,6 +76,17 @@ class Fork:
     def is_offered(self) -> bool:
         """Whether a new offer of the caller's waits for its answer."""
         return self._serving is not None
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether this end may offer another description: its first one is known to have come, and
+        nothing is under way (RFC 3311 section 5.1)."""
+        settled = self.reliable is not None and self.reliable.settled
+        return self.told and settled and not self.is_offered and not self.renewing
+
+    def renewed(self, description: str, said: str, answer: str) -> None:
+        """The caller has answered another description, which it was told as `said`."""
+        self.offer, self.description, self._said = answer, description, said
 
     def take(self, incoming: Incoming, description: str) -> None:
         """The caller offers anew, by PRACK or UPDATE."""
@@ -121,6 +136,11 @@ class Reliable:
         if len(self._queue) < MAX_PROVISIONAL:
             self._queue.append(response)
             self._next()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was to be sent was sent and acknowledged."""
+        return self._waiting is None and not self._queue
 
     def later(self, then: Callable[[], None]) -> bool:
         """Whether one waits to be acknowledged; then `then` is called once none does."""

@@ -294,7 +294,7 @@ class _Called(CrossLeg):
         super().__init__(owner, local, call_id)
         self._transfer = transfer
 
-    def progress(self, status: int, description: str = "") -> None:  # noqa: ARG002
+    def progress(self, status: int, description: str = "", source: str = "") -> None:  # noqa: ARG002
         self._transfer.progressed(status)
 
     def answer(self, description: str) -> None:

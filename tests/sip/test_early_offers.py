@@ -7,7 +7,8 @@ from mobility.domain.facts import RenegotiationChanged
 from mobility.media.held import flows_alike
 from mobility.media.offers import read_description
 from mobility.media.sdp import parse
-from mobility.sip.message import Response
+from mobility.sip.message import Request, Response
+from mobility.sip.transaction import cancellation
 from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import OUTSIDE
 from tests.sip.call_world import Telephone, sdp
@@ -119,10 +120,12 @@ class ApplicationTests(EarlyTestCase):
         self.assertEqual((again.status, again.body), (200, told.body))
 
     def test_prack(self) -> None:
-        """What a PRACK offers is answered in its 2xx."""
+        """What a PRACK offers is answered in its 2xx, also in a dialog of other early media."""
         answer = Answer(read_description(sdp("second")))
         provisional = self.world.calls.answer_provisionally
         done(running(provisional(self.bob, self.invitation.id, answer)))
+        self.sip.settle()
+        self.alice.responds(self.alice.last("UPDATE"), 488)
         self.sip.settle()
         self.acknowledges(self.told(), MOVED)
         self.sip.settle()
@@ -350,6 +353,93 @@ class PhoneTests(EarlyTestCase):
         self.bob.responds(second, 200, sdp("bob", "recvonly"))
         self.sip.settle()
         self.assertIn("a=recvonly", self.last("UPDATE").body.decode())
+
+    def moves(self, moved: str) -> Request:
+        """The phone goes on with other early media; what the caller is asked."""
+        self.bob.sends("UPDATE", body=moved)
+        self.sip.settle()
+        self.assertEqual(self.bob.statuses[-1], 200)
+        asked = self.alice.last("UPDATE")
+        self.assertTrue(flows_alike(moved, asked.body.decode()))
+        self.assertEqual(asked.from_.tag, self.early.to.tag)
+        return asked
+
+    def test_other_early_media(self) -> None:
+        """Other early media of the phone are told the caller by UPDATE in the dialog of the first
+        ones, and the 2xx means them."""
+        self.rings_early()
+        moved = sdp("bob").replace("4000", "4010")
+        asked = self.moves(moved)
+        count = len(self.alice.answers)
+        self.alice.responds(asked, 200, sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(len(self.alice.answers), count)
+        again = self.moves(moved.replace("4010", "4020"))
+        self.alice.responds(again, 200, sdp("alice"))
+        self.bob.answers_with(200)
+        self.sip.settle()
+        final = self.told(200)
+        self.assertEqual((final.to.tag, final.body), (self.early.to.tag, b""))
+        self.assertEqual(self.streams(), [sdp("alice"), moved.replace("4010", "4020")])
+        self.alice.acknowledges()
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.bob.methods[-1], "BYE")
+
+    def test_other_early_media_refused(self) -> None:
+        """A caller that does not take that, or answers with nothing, has them in a dialog of their
+        own."""
+        for status in (488, 481, 200):
+            self.rings_early()
+            moved = sdp("bob").replace("4000", "4010")
+            self.alice.responds(self.moves(moved), status)
+            self.sip.settle()
+            other = self.told()
+            self.assertNotEqual(other.to.tag, self.early.to.tag)
+            self.assertEqual(other.body.decode(), moved)
+            self.acknowledges(other)
+            self.bob.answers_with(200)
+            self.sip.settle()
+            self.assertEqual(self.told(200).to.tag, other.to.tag)
+            self.setUp()
+
+    def test_answered_while_told(self) -> None:
+        """A phone that answers before the caller has taken its other media is answered for after
+        that; an offer of the caller's that crosses ours is 491, and one that has moved itself is
+        told the phone."""
+        self.rings_early()
+        moved = sdp("bob").replace("4000", "4010")
+        asked = self.moves(moved)
+        self.updates()
+        self.assertEqual(self.last("UPDATE").status, 491)
+        self.bob.answers_with(200)
+        self.sip.settle()
+        answered = [one.status for one in self.alice.answers if one.cseq.method == "INVITE"]
+        self.assertNotIn(200, answered)
+        self.alice.responds(asked, 200, sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(self.told(200).to.tag, self.early.to.tag)
+
+    def test_caller_moves_too(self) -> None:
+        """A caller that answers other early media with other media than before is told the
+        phone."""
+        self.rings_early()
+        asked = self.moves(sdp("bob").replace("4000", "4010"))
+        self.alice.responds(asked, 200, MOVED)
+        self.sip.settle()
+        self.assertTrue(flows_alike(MOVED, self.bob.last("UPDATE").body.decode()))
+
+    def test_caller_gives_up_while_told(self) -> None:
+        """A caller that gives up before it has answered has nothing more to answer."""
+        self.rings_early()
+        asked = self.moves(sdp("bob").replace("4000", "4010"))
+        invite = self.alice.invite
+        assert invite is not None
+        self.alice.come(cancellation(invite))
+        self.sip.settle()
+        self.alice.responds(asked, 200, sdp("alice"))
+        self.sip.settle()
+        self.assertEqual(self.bob.methods[-1], "CANCEL")
 
     def test_phone_offers_meanwhile(self) -> None:
         """An UPDATE of the phone that crosses ours is 491."""
