@@ -134,7 +134,10 @@ def federated_house(config: Config) -> tuple[MessageClearingHouse, Federation] |
     if not config.push.domain:
         return None
     way = Federation(config)
-    house = MessageClearingHouse(config.push.clearing_house, way, timeout_s=config.push.timeout_s)
+    push = config.push
+    house = MessageClearingHouse(
+        push.clearing_house, way, timeout_s=push.timeout_s, reader=config.server_fqdn
+    )
     return house, way
 
 

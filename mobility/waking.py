@@ -117,6 +117,7 @@ class Waking(MultiService):
             reactor,
             timeout_s=push.timeout_s,
             connections=push.batches + 2,
+            reader=config.server_fqdn,
         )
 
     def _send(

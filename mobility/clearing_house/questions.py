@@ -54,7 +54,12 @@ class Desk:
                     return encode_results_within(results)
                 case VerdictsWanted():
                     page = await self._verdicts.page(
-                        organisation.name, question.after, question.stream, question.wait_s, gone
+                        organisation.name,
+                        question.after,
+                        question.stream,
+                        question.wait_s,
+                        gone,
+                        question.reader,
                     )
                     return encode_verdicts_within(page)
                 case HealthWanted():

@@ -89,7 +89,8 @@ def routes(
         gone = Gone()
         request.on_disconnect = gone.disconnected
         stream = request.query.get("stream", "")[: wire.KEY_CHARACTERS]
-        page = await verdicts.page(organisation.name, after, stream, wait_s, gone)
+        reader = request.query.get("reader", "")[: wire.READER_CHARACTERS]
+        page = await verdicts.page(organisation.name, after, stream, wait_s, gone, reader)
         return _json(encode_verdicts(page))
 
     async def health(request: Request) -> Response:

@@ -2,7 +2,8 @@
 
     push        a row for each id that was accepted, until its expiry is over: while `state` is 0 it
                 waits to be sent, after that it only makes a repeated id a duplicate
-    verdict     what is to be told to an organisation, until it confirms it
+    verdict     what is to be told to an organisation, until all of its readers have confirmed it
+    reader      the front ends that hear its verdicts, and how far each has
     counter     the last verdict number of each organisation
     dead_token  tokens that a provider has called dead, as hashes, so that each is told once
     meta        the name of this store's verdict stream
@@ -22,8 +23,18 @@ from mobility.errors import OperatorFault
 from mobility.push.wire import VERDICTS_PAGE, Verdict
 from mobility.store.connection import connect_reader, connect_writer, startup_faults
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READER = """CREATE TABLE reader (
+        organisation TEXT NOT NULL,
+        name TEXT NOT NULL,
+        after INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (organisation, name)
+    ) WITHOUT ROWID"""
+"""The table of version 2."""
+
 SCHEMA = (
+    READER,
     """CREATE TABLE push (
         row INTEGER PRIMARY KEY,
         organisation TEXT NOT NULL,
@@ -77,6 +88,13 @@ KEEP_DEAD_S = 400 * 86_400
 
 MOST_SEQUENCE = 2**53
 """The last number of a verdict that the federation format can say."""
+
+KEEP_READERS_S = 7 * 86_400
+"""A reader that has not asked for so long is not waited for (our choice: a front end that is away
+for a week)."""
+
+READERS = 100
+"""Of one organisation (our choice); of more the others are not waited for."""
 
 SWEEP_ROWS = 5_000
 """Rows that one sweep deletes from a table at most, so that the writer is not held for long."""
@@ -132,6 +150,11 @@ def open_store(path: Path, synchronous: str) -> tuple[sqlite3.Connection, str]:
             for statement in SCHEMA:
                 connection.execute(statement)
             connection.execute("INSERT INTO meta VALUES (?)", (secrets.token_hex(8),))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        elif found == 1:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(READER)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         elif found != SCHEMA_VERSION:
@@ -241,8 +264,18 @@ def _bury(cursor: sqlite3.Cursor, token: bytes, registered: int, verdict: Verdic
     return verdict
 
 
-def page(cursor: sqlite3.Cursor, organisation: str, after: int) -> tuple[Verdict, ...]:
-    """Drop the verdicts up to `after`, which are confirmed, and read the next ones.
+_READ = (
+    "INSERT INTO reader SELECT ?1, ?2, ?3, ?4 WHERE"
+    " (SELECT count(*) FROM reader WHERE organisation = ?1 AND name != ?2) < ?5"
+    " ON CONFLICT (organisation, name) DO UPDATE SET after = excluded.after, at = excluded.at"
+)
+
+
+def page(
+    cursor: sqlite3.Cursor, organisation: str, reader: str, after: int, now: int
+) -> tuple[Verdict, ...]:
+    """The verdicts after `after`, up to which `reader` has heard them; those that all readers of
+    the organisation have heard are dropped.
 
     Who has heard of more verdicts than there ever were has heard them of this store before it was
     set back to an older copy: they are numbered on from there, so that none of the new ones is
@@ -257,13 +290,16 @@ def page(cursor: sqlite3.Cursor, organisation: str, after: int) -> tuple[Verdict
             _number_on(cursor, organisation, after, last)
         else:
             after = 0
+    cursor.execute(_READ, (organisation, reader, after, now, READERS))
     cursor.execute(
-        "DELETE FROM verdict WHERE organisation = ? AND sequence <= ?", (organisation, after)
+        "DELETE FROM verdict WHERE organisation = ? AND sequence <="
+        " (SELECT min(after) FROM reader WHERE organisation = ?)",
+        (organisation, organisation),
     )
     cursor.execute(
         "SELECT sequence, id, outcome, reason, status, at, token_field, dead_since, trace"
-        " FROM verdict WHERE organisation = ? ORDER BY sequence LIMIT ?",
-        (organisation, VERDICTS_PAGE),
+        " FROM verdict WHERE organisation = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        (organisation, after, VERDICTS_PAGE),
     )
     return tuple(Verdict(*found) for found in cursor.fetchall())
 
@@ -299,6 +335,11 @@ def sweep(cursor: sqlite3.Cursor, now: int) -> int:
             "DELETE FROM dead_token WHERE token IN"
             " (SELECT token FROM dead_token WHERE told_at < ? LIMIT ?)",
             now - KEEP_DEAD_S,
+        ),
+        (
+            "DELETE FROM reader WHERE (organisation, name) IN"
+            " (SELECT organisation, name FROM reader WHERE at < ? LIMIT ?)",
+            now - KEEP_READERS_S,
         ),
     ):
         cursor.execute(statement, (before, SWEEP_ROWS))

@@ -39,9 +39,17 @@ class Verdicts:
         return sum(map(len, self._waiters.values()))
 
     async def page(
-        self, organisation: str, after: int, stream: str, wait_s: float, gone: "Gone"
+        self,
+        organisation: str,
+        after: int,
+        stream: str,
+        wait_s: float,
+        gone: "Gone",
+        reader: str = "",
     ) -> VerdictPage:
-        """The verdicts after `after`, which confirms those up to it, as soon as there are any.
+        """The verdicts after `after`, as soon as there are any; it confirms those up to it.
+
+        Several front ends of an organisation, each a `reader` of its own, hear each all of them.
 
         A `stream` that is not this store's own confirms nothing: its numbers are another's.
         """
@@ -52,7 +60,9 @@ class Verdicts:
             waiter = self._waiter(organisation)
             try:
                 found = await self._writer.run(
-                    lambda cursor: store.page(cursor, organisation, after)
+                    lambda cursor: store.page(
+                        cursor, organisation, reader, after, int(self._epoch())
+                    )
                 )
                 left_s = deadline - self._reactor.seconds()
                 if found or left_s <= 0 or gone.is_so or self._house.closing:

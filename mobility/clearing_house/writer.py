@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 
+from mobility.clearing_house.store import SCHEMA_VERSION
 from mobility.events import Catalogue, EventLog
 from mobility.reactor import IReactor
 from mobility.store.connection import StoreFault, is_fault, reason
@@ -77,7 +78,7 @@ class Writer(WriterThread[_Work]):
             cursor.execute("BEGIN IMMEDIATE")
             outcomes = [work.operation(cursor) for work in works]
             if not works:
-                cursor.execute("PRAGMA user_version = 1")
+                cursor.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             cursor.execute("COMMIT")
         except BaseException as error:
             self._roll_back(is_fault(error))

@@ -150,7 +150,10 @@ class MutualTls:
 
 
 class HttpsClearingHouse:
-    """A clearing house at an https URL."""
+    """A clearing house at an https URL.
+
+    `reader` is who hears its verdicts, among several front ends of one organisation.
+    """
 
     def __init__(
         self,
@@ -160,7 +163,9 @@ class HttpsClearingHouse:
         *,
         timeout_s: float,
         connections: int,
+        reader: str = "",
     ) -> None:
+        self._reader = reader
         pool = HTTPConnectionPool(reactor, persistent=True)
         pool.maxPersistentPerHost = connections
         pool.cachedConnectionTimeout = IDLE_S
@@ -191,7 +196,8 @@ class HttpsClearingHouse:
         return results
 
     async def verdicts(self, stream: str, after: int) -> VerdictPage:
-        query = urlencode({"after": after, "stream": stream, "wait": int(MAX_WAIT_S)})
+        wanted = {"after": after, "stream": stream, "wait": int(MAX_WAIT_S)}
+        query = urlencode({**wanted, "reader": self._reader})
         answer = await self._ask("GET", f"{VERDICTS_PATH}?{query}", MAX_WAIT_S + MARGIN_S)
         try:
             return decode_verdicts(answer)

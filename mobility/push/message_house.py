@@ -63,10 +63,14 @@ class Messenger(Protocol):
 
 
 class MessageClearingHouse:
-    """A ClearingHouse (`mobility.push.clearing_house`) at a SIP address."""
+    """A ClearingHouse (`mobility.push.clearing_house`) at a SIP address; `reader` is who hears its
+    verdicts, among several front ends of one organisation."""
 
-    def __init__(self, uri: str, messenger: Messenger, *, timeout_s: float) -> None:
+    def __init__(
+        self, uri: str, messenger: Messenger, *, timeout_s: float, reader: str = ""
+    ) -> None:
         self._uri = uri
+        self._reader = reader
         self._messenger = messenger
         self._timeout_s = timeout_s
 
@@ -90,7 +94,7 @@ class MessageClearingHouse:
         return [one if isinstance(one, Result) else next(left) for one in fitted]
 
     async def verdicts(self, stream: str, after: int) -> VerdictPage:
-        body = encode_verdicts_wanted(after, stream)
+        body = encode_verdicts_wanted(after, stream, self._reader)
         try:
             return decode_verdicts(await self._ask(body, MAX_WAIT_S + MARGIN_S))
         except WireFault as fault:

@@ -48,6 +48,8 @@ MAX_WAIT_S = 25.0
 
 ID_CHARACTERS = 64
 KEY_CHARACTERS = 64
+READER_CHARACTERS = 255
+"""Of the name of who hears verdicts: a host name has no more."""
 """A collapse key, a thread or a trace id (apns-collapse-id takes 64 bytes)."""
 
 APP_ID_CHARACTERS = 200

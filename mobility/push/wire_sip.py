@@ -7,7 +7,8 @@ Both have the media type `MEDIA_TYPE`.  A success of MESSAGE has no body (RFC 34
 that answers are requests of their own; a 200 to a question only says that it is looked at.
 
     {"version": 1, "now": T, "notifications": [...]}   the results, as over HTTPS
-    {"version": 1, "ask": "verdicts", "after": N, "stream": S, "wait": SECONDS}   a page
+    {"version": 1, "ask": "verdicts", "after": N, "stream": S, "wait": SECONDS,
+     "reader": NAME}   a page
     {"version": 1, "ask": "health"}                    the health
     {"version": 1, "ask": "whereabouts", "ids": [...]}   where these pushes are
 
@@ -24,6 +25,7 @@ import msgspec
 from mobility.push.wire import (
     KEY_CHARACTERS,
     MAX_WAIT_S,
+    READER_CHARACTERS,
     REJECTED,
     VERSION,
     Health,
@@ -75,6 +77,7 @@ class VerdictsWanted:
     after: int
     stream: str
     wait_s: int
+    reader: str = ""
 
 
 @attrs.frozen(slots=True)
@@ -121,9 +124,10 @@ def _most_bytes(one: Notification) -> int:
     return 512 + 6 * sum(map(len, (*texts, *tokens, *keys)))
 
 
-def encode_verdicts_wanted(after: int, stream: str) -> bytes:
+def encode_verdicts_wanted(after: int, stream: str, reader: str = "") -> bytes:
     wanted = {"after": after, "stream": stream, "wait": int(MAX_WAIT_S)}
-    return msgspec.json.encode({"version": VERSION, "ask": "verdicts", **wanted})
+    named = {"reader": reader} if reader else {}
+    return msgspec.json.encode({"version": VERSION, "ask": "verdicts", **wanted, **named})
 
 
 def encode_health_wanted() -> bytes:
@@ -153,11 +157,11 @@ def decode_question(body: bytes) -> Question:
         return WhereaboutsWanted(ids)
     if ask != "verdicts":
         raise WireFault("Malformed", "ask must be verdicts, health or whereabouts.")
-    stream = message.get("stream", "")
-    if not isinstance(stream, str) or len(stream) > KEY_CHARACTERS:
-        raise WireFault("Malformed", f"stream must be a text of at most {KEY_CHARACTERS}.")
     return VerdictsWanted(
-        _number(message, "after", 2**53), stream, _number(message, "wait", int(MAX_WAIT_S))
+        _number(message, "after", 2**53),
+        _short(message, "stream", KEY_CHARACTERS),
+        _number(message, "wait", int(MAX_WAIT_S)),
+        _short(message, "reader", READER_CHARACTERS),
     )
 
 
@@ -237,6 +241,13 @@ def _provider_bytes(provider: ProviderHealth) -> int:
 
 def _whereabouts_bytes(one: Whereabouts) -> int:
     return len(encode_whereabouts((one,)))
+
+
+def _short(message: dict[str, Any], name: str, most: int) -> str:
+    value = message.get(name, "")
+    if not isinstance(value, str) or len(value) > most:
+        raise WireFault("Malformed", f"{name} must be a text of at most {most}.")
+    return value
 
 
 def _number(message: dict[str, Any], name: str, most: int) -> int:

@@ -63,8 +63,10 @@ class Sender:
             results += decode_results(await self.ask("POST", wire.NOTIFICATIONS_PATH, body))
         return results
 
-    async def verdicts(self, after: int = 0, wait_s: int = 0, stream: str = "") -> VerdictPage:
-        path = f"{wire.VERDICTS_PATH}?after={after}&wait={wait_s}&stream={stream}"
+    async def verdicts(
+        self, after: int = 0, wait_s: int = 0, stream: str = "", reader: str = ""
+    ) -> VerdictPage:
+        path = f"{wire.VERDICTS_PATH}?after={after}&wait={wait_s}&stream={stream}&reader={reader}"
         return decode_verdicts(await self.ask("GET", path))
 
     async def health(self) -> Health:

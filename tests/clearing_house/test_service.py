@@ -85,6 +85,25 @@ class FederationTests(RunningCase):
         self.assertEqual([one.sequence for one in again.verdicts], [3])
         self.assertEqual(len((await self.sender.verdicts()).verdicts), 1)
 
+    async def test_readers(self) -> None:
+        """Each front end of an organisation hears each verdict, however far the others are."""
+        sent = [push(device()) for _ in range(3)]
+        await self.sender.verdicts(reader="fe2.example.test")
+        await self.sender.send(sent)
+        await until(lambda: not self.running.house.queued, "all are told")
+        ids = [one.id for one in sent]
+        first = await self.sender.verdicts(0, 25, reader="fe1.example.test")
+        while len(first.verdicts) < 3:
+            first = await self.sender.verdicts(0, 1, reader="fe1.example.test")
+        self.assertEqual([one.id for one in first.verdicts], ids)
+        rest = await self.sender.verdicts(3, 0, first.stream, "fe1.example.test")
+        self.assertEqual(rest.verdicts, ())
+        second = await self.sender.verdicts(1, 0, first.stream, "fe2.example.test")
+        self.assertEqual([one.id for one in second.verdicts], ids[1:])
+        await self.sender.verdicts(3, 0, first.stream, "fe2.example.test")
+        gone = await self.sender.verdicts(0, 0, reader="fe3.example.test")
+        self.assertEqual(gone.verdicts, ())
+
     async def test_set_back(self) -> None:
         """A front end that has heard more than the store ever said, because that was set back to an
         older copy, misses nothing: verdicts are numbered on from what it has heard."""

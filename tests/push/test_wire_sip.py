@@ -80,6 +80,10 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(
             decode_question(encode_verdicts_wanted(7, "s")), VerdictsWanted(7, "s", 25)
         )
+        self.assertEqual(
+            decode_question(encode_verdicts_wanted(7, "s", "fe1.example.test")),
+            VerdictsWanted(7, "s", 25, "fe1.example.test"),
+        )
         self.assertEqual(decode_question(encode_health_wanted()), HealthWanted())
 
     def test_fitting(self) -> None:
