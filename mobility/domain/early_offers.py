@@ -22,13 +22,10 @@ TAKEN_OVER = ("RemoteFailure", ANSWERED_MEANWHILE, "The call was answered meanwh
 
 
 def target_of(conversation: ActiveConversation, caller_id: str, answered: str) -> str:
-    """The device that rings and has given the caller this answer.
-
-    409 where there is none, or where it can take no new offer, as with its user's telephone.
-    """
+    """The device that rings and has given the caller this answer; 409 where there is none."""
     for side in conversation.sides.values():
         leg = conversation.legs.get(side.device_id)
-        rings = leg is not None and leg.call == "Ringing" and not leg.by_phone
+        rings = leg is not None and leg.call == "Ringing"
         early = conversation.early.get(side.device_id)
         said = (side.description, early.answer if early is not None else "")
         if rings and side.device_id != caller_id and answered and answered in said:
@@ -85,9 +82,10 @@ def tell_early(
     change: str,
     reason: tuple[str, str, str] | None = None,
 ) -> None:
-    """The caller and the device that it offers hear of the new offer."""
+    """The caller and the device that it offers hear of the new offer, but no application of what
+    is for its user's telephone."""
     call = call_of(draft)
     for device_id in (call.caller_id, draft.early_to):
         leg = draft.legs.get(device_id)
-        if leg is not None:
+        if leg is not None and not leg.by_phone:
             unit.append(device_id, renegotiation_fact(draft, leg, change, reason))

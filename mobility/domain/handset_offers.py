@@ -53,12 +53,21 @@ class HandsetOffers:
         """The new offers that telephones were given."""
         self._offered: dict[Key, str] = {}
         """Those of telephones that wait for the other party."""
+        self._early: dict[Key, tuple[str, Description]] = {}
+        """What telephones that ring have answered last, as they said it and as it was taken."""
         conversations.changes.append(self._changed)
 
     def forget(self, key: Key) -> None:
         """The telephone is gone."""
         self._asked.pop(key, None)
         self._offered.pop(key, None)
+        self._early.pop(key, None)
+
+    def answered(self, key: Key, answer: Description | None) -> Description | None:
+        """The answer of a telephone to the call: what it has agreed to while it rang, if it says
+        that again."""
+        said, taken = self._early.get(key, ("", None))
+        return taken if answer is not None and answer.text == said else answer
 
     def _changed(
         self,
@@ -76,7 +85,8 @@ class HandsetOffers:
             return
         offers = conversation.id, renegotiation.from_id
         if renegotiation.state == "Offered":
-            answers = conversation.id, conversation.other_in_call(renegotiation.from_id)
+            other = conversation.early_to or conversation.other_in_call(renegotiation.from_id)
+            answers = conversation.id, other
             handset = self._find(*answers)
             known = self._asked.get(answers)
             if handset is not None and (known is None or renegotiation.id not in known.ids):
@@ -147,7 +157,10 @@ class HandsetOffers:
             fitted = self._fitting.in_place(
                 offer, answer, conversation.sides[endpoint.id].description
             )
+            rings = bool(conversation.early_to)
             await self._renegotiations.answer(endpoint, key[0], asked, fitted)
+            if rings:
+                self._early[key] = answer.text, fitted
         except Refusal as refusal:
             if refusal.code == "BadRequest":
                 await self._dismiss(key, asked)

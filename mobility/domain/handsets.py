@@ -17,6 +17,7 @@ from mobility.domain.calls import Answer, Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description
+from mobility.domain.diversions import Cause, Diversion
 from mobility.domain.facts import CallChanged, ConversationChanged, InvitationChanged
 from mobility.domain.fitting import Fitting
 from mobility.domain.handset_offers import NEGOTIATES, HandsetOffers, Key
@@ -121,12 +122,24 @@ class Handsets:
         hear: Callable[[Happening], None],
         now: float,
     ) -> TelephoneCall:
-        """Ring the telephone with which an application takes part in a call."""
+        """Ring the telephone with which an application takes part in a call.
+
+        That of who is called is shown who calls, and told whose it follows.
+        """
         call = call_of(conversation)
-        offer = offer_of(conversation) if call.caller_id != endpoint.id else None
+        offer, diversion = None, None
+        if call.caller_id != endpoint.id:
+            foreign = self._users.find(call.caller_uri) is None
+            number = number_of(self._users, call.caller_uri)
+            itinerary = showing(itinerary, number, foreign=foreign)
+            offer = offer_of(conversation)
+            own = number_of(self._users, endpoint.user_uri)
+            diversion = Diversion(endpoint.user_uri, Cause.FOLLOW_ME, own)
         key = conversation.id, endpoint.id
         heard = partial(self._sort, key, hear)
-        handset = TelephoneCall(self._network, self._agenda, itinerary, heard, offer=offer)
+        handset = TelephoneCall(
+            self._network, self._agenda, itinerary, heard, offer=offer, diversion=diversion
+        )
         self._handsets[key] = handset
         handset.place(now)
         return handset
@@ -235,10 +248,7 @@ class Handsets:
         except Refusal:
             return
         hear = partial(self._heard, endpoint, conversation_id, invitation_id)
-        caller = call_of(conversation).caller_uri
-        foreign = self._users.find(caller) is None
-        shown = showing(itinerary, number_of(self._users, caller), foreign=foreign)
-        self.call(endpoint, conversation, shown, hear, now)
+        self.call(endpoint, conversation, itinerary, hear, now)
 
     def _heard(
         self, endpoint: Endpoint, conversation_id: str, invitation_id: str, happening: Happening
@@ -262,9 +272,9 @@ class Handsets:
             return
         try:
             if happening is Happening.RINGING:
-                await self._calls.alert(endpoint, invitation_id)
+                await self._alert(endpoint, invitation_id, handset)
             elif happening is Happening.ANSWERED:
-                answer = Answer(handset.description)
+                answer = Answer(self.offers.answered(key, handset.description))
                 await self._calls.accept(endpoint, invitation_id, answer, now, by_phone=True)
             elif happening is Happening.HUNG_UP:
                 await self._calls.stop(endpoint, conversation_id, ("Audio", "Video"), now)
@@ -279,6 +289,22 @@ class Handsets:
             if refusal.code == "BadRequest":  # what it answered cannot be used
                 outcome = REFUSALS[Happening.UNREACHABLE]
                 await refuse(self._conversations, endpoint, invitation_id, outcome, now)
+
+    async def _alert(self, endpoint: Endpoint, invitation_id: str, handset: TelephoneCall) -> None:
+        """It rings; early media are for who calls where nothing else of the application's rings,
+        and where they can be used."""
+        _, _, leg = self._conversations.find_invitation(endpoint, invitation_id)
+        if leg.by_phone and handset.description is not None:
+            early = Answer(handset.description)
+            try:
+                await self._calls.answer_provisionally(endpoint, invitation_id, early)
+            except Unavailable:
+                raise
+            except Refusal:
+                pass  # they do not fit, or there were too many of them
+            else:
+                return
+        await self._calls.alert(endpoint, invitation_id)
 
     async def _connect(self, key: Key, now: float) -> None:  # noqa: ARG002  # an Action
         """The call of a handset is connected: let it hear the other end.

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from mobility.domain.applications import Endpoint
 from mobility.domain.calls import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, Description, Stream
+from mobility.domain.diversions import Cause, Diversion
 from mobility.domain.facts import CallChanged, InvitationChanged
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation
@@ -227,7 +228,10 @@ class CalleeTests(PhoneTestCase):
         assert started.call is not None
         self.assertEqual(("Incoming", "phoneAudio"), (started.direction, started.call.modality))
         self.assertEqual(self.world.live, [MOBILE["alice"], MOBILE["bob"]])
-        self.assertEqual(WORK["alice"], self.world.telephone(MOBILE["bob"]).order.caller_id)
+        order = self.world.telephone(MOBILE["bob"]).order
+        self.assertEqual(WORK["alice"], order.caller_id)
+        follows = Diversion(uri("bob"), Cause.FOLLOW_ME, WORK["bob"])
+        self.assertEqual(follows, order.diversion)
         self.world.lets(MOBILE["bob"], "rings")
         self.world.lets(MOBILE["bob"], "answers")
         self.assertIn("invitation completed Incoming Connected", self.world.told(bob))
@@ -336,6 +340,8 @@ class VoipTests(PhoneTestCase):
         done(running(accept(bob, invitation.id, self.world.now)))
         again = running(accept(bob, invitation.id, self.world.now))
         self.assertEqual((409, None), self.refused(again))
+        order = self.world.telephone(MOBILE["bob"]).order
+        self.assertEqual(WORK["alice"], order.caller_id)
         self.world.told(bob)
         self.world.lets(MOBILE["bob"], "answers", ANSWER)
         changes = [

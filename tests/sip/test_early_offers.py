@@ -10,7 +10,7 @@ from mobility.media.sdp import parse
 from mobility.sip.message import Request, Response
 from mobility.sip.transaction import cancellation
 from tests.domain.doubles import done, running, uri
-from tests.domain.phone_world import OUTSIDE
+from tests.domain.phone_world import OUTSIDE, PhoneWorld
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.test_calls import CallTestCase
 
@@ -457,6 +457,59 @@ class PhoneTests(EarlyTestCase):
         self.sip.settle()
         self.updates()
         self.assertEqual((self.bob.methods[-1], other.methods[-1]), ("UPDATE", "PRACK"))
+
+
+class OwnTelephoneTests(EarlyTestCase):
+    """Bob's application rings with his telephone, beyond a gateway."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gateway = self.sip.gateway()
+        self.bob = cast(PhoneWorld, self.world).device("bob", by_phone=True)
+        self.call()
+        reliable = ("Require", "100rel"), ("RSeq", "1"), ("Allow", "INVITE, UPDATE")
+        self.gateway.answers_with(183, sdp("gw"), *reliable)
+        self.sip.settle()
+        self.early = self.told()
+        self.acknowledges(self.early)
+        self.acknowledges(self.told(180))
+
+    def test_early_media(self) -> None:
+        """What the telephone plays before it is answered is early media for who calls."""
+        self.assertEqual(self.early.body.decode(), sdp("gw"))
+        self.gateway.answers_with(200, sdp("gw"))
+        self.sip.settle()
+        self.assertEqual(self.told(200).to.tag, self.early.to.tag)
+
+    def test_update(self) -> None:
+        """What the caller offers anew is the telephone's to answer, and not the application's."""
+        self.within(self.early, "UPDATE", body=MOVED)
+        self.sip.settle()
+        asked = self.gateway.last("UPDATE")
+        self.assertTrue(flows_alike(MOVED, asked.body.decode()))
+        self.assertEqual(self.sip.heard(self.bob, RenegotiationChanged), [])
+        self.gateway.responds(asked, 200, sdp("gw", "recvonly"))
+        self.sip.settle()
+        told = self.last("UPDATE")
+        self.assertEqual(told.status, 200)
+        self.assertTrue(flows_alike(sdp("gw", "recvonly"), told.body.decode()))
+        self.gateway.answers_with(200, sdp("gw"))
+        self.sip.settle()
+        final = self.told(200)
+        self.assertEqual((final.to.tag, final.body), (self.early.to.tag, b""))
+        self.assertEqual(self.streams()[0], MOVED)
+        self.alice.acknowledges()
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.gateway.methods[-1], "BYE")
+
+    def test_refused(self) -> None:
+        """What the telephone does not take is 488."""
+        self.within(self.early, "UPDATE", body=MOVED)
+        self.sip.settle()
+        self.gateway.responds(self.gateway.last("UPDATE"), 488)
+        self.sip.settle()
+        self.assertEqual(self.last("UPDATE").status, 488)
 
 
 class GatewayTests(EarlyTestCase):
