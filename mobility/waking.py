@@ -170,6 +170,7 @@ class Waking(MultiService):
             pseudonym=pseudonym,
         )
         self.verdicts.setServiceParent(self)
+        self.deliveries.answered = self.verdicts.hurry
 
     # What operators ask
 
@@ -198,7 +199,7 @@ class Waking(MultiService):
             problem = "there is no clearing house (push.clearing_house)"
         elif sending is not None and not self.reachable:
             problem = f"nothing gets through to the clearing house: {sending.last_failure}"
-        elif self.verdicts is not None and self.verdicts.failure:
+        elif self.outbox.unanswered and self.verdicts is not None and self.verdicts.failure:
             problem = f"what providers say cannot be heard: {self.verdicts.failure}"
         elif (unanswered_s or 0.0) >= UNANSWERED_S:
             problem = "the clearing house has notifications that no provider takes"
@@ -223,6 +224,7 @@ class Waking(MultiService):
                 "under_way": 0 if sending is None else sending.under_way,
                 "failures": 0 if sending is None else sending.failures,
                 "last_failure": "" if sending is None else sending.last_failure,
+                "last_failure_at": 0.0 if sending is None else sending.last_failure_at,
             },
         }
 

@@ -18,6 +18,8 @@ PLATFORM = click.Choice(sorted(SWITCHES))
 
 HINT = "mobility check push looks at each hop, and says what to do"
 
+NOBODY_RUNS = "no front end runs with this configuration, and only one that runs sends"
+
 POLL_S = 0.25
 """How often it is asked what became of a test."""
 
@@ -133,8 +135,20 @@ def show_switches(config: Config, as_json: bool) -> None:
 def status(config: Config, as_json: bool) -> int:
     """Show how long the oldest notification waits, and why (exit 1 when it is stuck)."""
     found: Mapping[str, Any] = ask(config, Call("GET", PATH))
+    if _nobody_runs(config):
+        house = {**found["house"], "url": config.push.clearing_house}
+        found = {**found, "problem": NOBODY_RUNS, "house": house}
     show(found, "\n".join(_standing(found)), as_json=as_json)
     return 1 if found["problem"] else 0
+
+
+def _nobody_runs(config: Config) -> bool:
+    """Whether the answers are those of a front end that this command has put together."""
+    running = reach(config)
+    if running is None:
+        return True
+    with running:
+        return False
 
 
 def _standing(found: Mapping[str, Any]) -> Iterator[str]:
@@ -151,7 +165,7 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
     state = HOUSE_STATES.get(house["state"], house["state"])
     yield f"clearing house: {house['url'] or 'none (push.clearing_house)'} {state}".strip()
     if house["last_failure"]:
-        yield f"last failure: {house['last_failure']}"
+        yield f"last failure, at {_time(house['last_failure_at'])}: {house['last_failure']}"
     if found["problem"]:
         yield HINT
     yield f"{found['waiting']:>8} wait here, {found['unanswered']} at the clearing house"
@@ -170,6 +184,10 @@ def _standing(found: Mapping[str, Any]) -> Iterator[str]:
 def trace(config: Config, id: str, as_json: bool) -> None:  # noqa: A002  # the argument's name
     """Tell what became of a notification, or of all about a conversation, by its ID."""
     found: Mapping[str, Any] = ask(config, _traced(quote(id, safe="")))
+    if _nobody_runs(config):
+        waits = {"obstacle": NOBODY_RUNS}
+        notices = [one | waits if one["state"] == "waiting" else one for one in found["notices"]]
+        found = {**found, "notices": notices}
     silence = found["whereabouts_failure"]
     lines = [line for one in found["notices"] for line in (*_hops(one, silence), "")]
     show(found, "\n".join(lines).rstrip(), as_json=as_json)
@@ -262,7 +280,7 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
         return queued, traced, [] if health.failure else health.content["providers"], silence
 
     if (running := reach(config)) is None:
-        raise Problem("no front end runs with this configuration, and only one that runs sends")
+        raise Problem(NOBODY_RUNS)
     with running:
         queued, traced, providers, silence = held(running.ask, conversation())
     lines = [

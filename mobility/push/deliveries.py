@@ -109,7 +109,10 @@ class Deliveries(Service):
         """Requests without an answer."""
         self.requests = 0
         self.failures = 0
+        self.answered: Callable[[], None] = lambda: None
+        """Called when the clearing house has taken a request."""
         self.last_failure = ""
+        self.last_failure_at = 0.0
         self.breaker = Breaker(
             settings.breaker_failures,
             settings.retry_base_s,
@@ -279,6 +282,7 @@ class Deliveries(Service):
         finally:
             self._asking.discard(asking)
         self.breaker.succeeded()
+        self.answered()
         by_id = {notice.id: notice for notice in notices}
         results = gone
         for one, result in zip(told, answered, strict=True):
@@ -309,7 +313,7 @@ class Deliveries(Service):
     def _failed(self, told: list[Notification], failed: HouseFailed) -> list[tuple[str, Result]]:
         now = self._epoch()
         self.failures += 1
-        self.last_failure = failed.reason
+        self.last_failure, self.last_failure_at = failed.reason, now
         self._log.emit(
             "push.house_failed",
             house=self._house.name,

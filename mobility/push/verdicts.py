@@ -84,6 +84,7 @@ class Verdicts(Service):
         self._pseudonym = pseudonym
         self._chance = chance
         self._asking: Deferred[None] | None = None
+        self._pause: Deferred[None] | None = None
         self._failed = 0
         self.failure = ""
         """Why the last question came to nothing, "" for one that was answered."""
@@ -122,9 +123,26 @@ class Verdicts(Service):
             wait_s = backoff_s(self._failed, BASE_S, MOST_S, self._chance)
             self._failed += 1
             try:
-                await deferLater(self._clock, wait_s)
+                await self._rest(wait_s)
             except CancelledError:
                 return
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless `hurry` ends it."""
+        pause = self._pause = Deferred()
+        late = self._clock.callLater(seconds, self.hurry)
+        try:
+            await pause
+        finally:
+            self._pause = None
+            if late.active():
+                late.cancel()
+
+    def hurry(self) -> None:
+        """The clearing house answers: ask now what was not answered before."""
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            pause.callback(None)
 
     async def hear(self, page: VerdictPage) -> None:
         """Act on a page of verdicts."""

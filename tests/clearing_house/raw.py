@@ -74,14 +74,17 @@ class Raw(Protocol):
             transport.abortConnection()
 
 
-async def connect(reactor: Any, port: int, ca: Path, identity: Path | None) -> Raw:
-    """A connection to `localhost`, with a client certificate or without."""
+async def connect(
+    reactor: Any, port: int, ca: Path, identity: Path | None, host: str = "localhost"
+) -> Raw:
+    """A connection to this machine, whose certificate must name `host`, with a client certificate
+    or without."""
     own = None
     if identity is not None:
         pem = identity.read_bytes() + identity.with_suffix(".key").read_bytes()
         own = PrivateCertificate.loadPEM(pem)
     trust = trustRootFromCertificates([Certificate.loadPEM(ca.read_bytes())])
-    tls = optionsForClientTLS("localhost", trust, own)
+    tls = optionsForClientTLS(host, trust, own)
     endpoint = wrapClientTLS(tls, TCP4ClientEndpoint(reactor, "127.0.0.1", port))
     raw: Raw = await connectProtocol(endpoint, Raw())
     return raw

@@ -14,6 +14,10 @@ from tests.interop.front_end_process import FrontEndProcess
 DOCS = Path(__file__).parent.parent.parent / "docs"
 SUFFIXES = {"counter": "_total", "info": "_info"}
 
+OTHER_UNITS = {"ms", "milliseconds", "minutes", "hours", "kb", "mb", "kilobytes", "percent", "bits"}
+"""What a base unit is to be used for.  Only how long a credential lives is told in days: so
+operators ask for it."""
+
 EVERYTHING = """
 [mcx]
 forward_to = "https://legacy.example.test"
@@ -57,6 +61,25 @@ class MetricsPagesTests(SynchronousTestCase):
         service = makeService(options)
         self.assertIsInstance(service, MobilityService)
         self.assertSame("operations.md", shown(service.metrics.registry))
+
+    def test_names(self) -> None:
+        """Names, units and texts are as Prometheus' own checker wants them (promlint): base units,
+        `_total` for counters and for nothing else, no type in a name, and a text for each."""
+        process = FrontEndProcess(Path(self.mktemp()))
+        process.configure('destination = "stdout"', 'destination = "mobility.json"')
+        options = Options()
+        options.parseOptions(["--config", str(process.config)])
+        front_end = makeService(options).metrics.registry
+        for registry in (front_end, ClearingCollector(Figures(), list)):
+            for one in registry.collect():
+                words = set(one.name.split("_"))
+                self.assertTrue(one.documentation.endswith("."), one.name)
+                self.assertRegex(one.name, r"^mobility(_[a-z0-9]+)*$")
+                self.assertNotEqual(one.name.rpartition("_")[2], "total", "the format adds it")
+                self.assertFalse(words & {"counter", "gauge", "histogram", "summary"}, one.name)
+                self.assertFalse(words & OTHER_UNITS, one.name)
+                if one.name.endswith(("_bucket", "_count", "_sum")):
+                    self.fail(f"{one.name} ends as a part of a histogram does")
 
     def test_clearing_house(self) -> None:
         """docs/push.md has every metric that a clearing house has beside."""

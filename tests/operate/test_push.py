@@ -227,6 +227,30 @@ class PushApiTests(TestCase):
         await self.service.restart()
         self.assertEqual(self.service.front_end.waking.standing()["unanswered"], 1)
 
+    async def test_heard_again(self) -> None:
+        """That nothing can be heard of providers is a problem while something waits for it; once
+        the clearing house takes a notification it is asked for what they said at once."""
+        await self.ask("PUT", "/switches/fcm", {"enabled": True})
+        self.house.deaf = HouseFailed("it answered 503")
+        self.house.say("nobody", DELIVERED)
+        await self.pass_time(1)
+        for _ in range(8):
+            await self.pass_time(60)
+        self.assertEqual((await self.ask("GET", "")).json()["problem"], "")
+        (notice_id,) = (await self.ask("POST", f"/users/{quote(BOB)}/test")).json()["ids"]
+        await self.pass_time(0.1)
+        await self.pass_time(0.1)
+        problem = "what providers say cannot be heard: it answered 503"
+        self.assertEqual((await self.ask("GET", "")).json()["problem"], problem)
+        self.house.say(notice_id, DELIVERED)
+        self.house.deaf = None
+        await self.ask("POST", f"/users/{quote(BOB)}/test")
+        await self.pass_time(0.1)
+        await self.pass_time(0.1)
+        (traced,) = (await self.ask("GET", f"/notices/{notice_id}")).json()["notices"]
+        self.assertTrue(traced["taken"])
+        self.assertEqual((await self.ask("GET", "")).json()["problem"], "")
+
     async def test_standing(self) -> None:
         """What stands out first is how long the oldest one waits, and why."""
         await self.ask("PUT", "/switches/fcm", {"enabled": True})

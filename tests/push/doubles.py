@@ -33,6 +33,8 @@ class MemoryHouse:
         self.requests: list[list[Notification]] = []
         self.ids: set[str] = set()
         self.fail: HouseFailed | None = None
+        self.deaf: HouseFailed | None = None
+        """Why verdicts cannot be heard."""
         self.answers: deque[Result] = deque()
         self.hold = False
         self.stream = "one"
@@ -79,10 +81,12 @@ class MemoryHouse:
     async def verdicts(self, stream: str, after: int) -> VerdictPage:
         if stream != self.stream:
             after = 0
-        if stream == self.stream and len(self._verdicts) <= after:
+        if stream == self.stream and len(self._verdicts) <= after and self.deaf is None:
             waiting: Deferred[None] = Deferred()
             self._listeners.append(waiting)
             await waiting
+        if self.deaf is not None:
+            raise self.deaf
         return VerdictPage(self.stream, tuple(self._verdicts[after:]))
 
     async def whereabouts(self, ids: Sequence[str]) -> list[Whereabouts]:

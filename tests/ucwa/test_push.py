@@ -18,7 +18,7 @@ from mobility.push.wire import (
     Result,
 )
 from tests.push.doubles import MemoryHouse
-from tests.ucwa.service import Service, UcwaTestCase, converted
+from tests.ucwa.service import Client, Service, UcwaTestCase, converted
 
 PHONE = {"platform": "fcm", "appId": "com.example.app", "token": "A" * 40}
 
@@ -151,6 +151,49 @@ class PushTests(UcwaTestCase):
         last = href.rpartition("/")[0] + "/2"
         while (await self.alice.document(last))["mobility:delivery"] != "pushed":
             await self.pass_time(0.5)
+
+    async def test_conversation_of_three(self) -> None:
+        """A message to several counts as it does for whom it has come least far: one who has read
+        it does not make it read for one whose phone was just woken."""
+        carol = await self.service.sign_in("carol")
+        made = await self.alice.post("onlineMeetings/myOnlineMeetings", {"subject": "Plans"})
+        own: dict[str, str] = {}
+        for client in (self.alice, self.bob, carol):
+            body = {"onlineMeetingUri": made.json()["onlineMeetingUri"]}
+            joined = await client.post("communication/onlineMeetingInvitations", body)
+            self.assertEqual(joined.status, 201)
+            told = await client.events()
+            own[client.uri] = {one.href for one in told if one.rel == "conversation"}.pop()
+            added = await client.post(f"{own[client.uri]}/messaging/addMessaging", {})
+            self.assertEqual(added.status, 201, added.body)
+            await client.events()
+        await self.sleep()
+        self.house.hold = True
+        sent = await self.alice.send(f"{own[self.alice.uri]}/messaging", "Lunch?")
+        href = sent.header("Location") or ""
+        number = href.rpartition("/")[2]
+
+        async def state() -> object:
+            return (await self.alice.document(href)).get("mobility:delivery")
+
+        async def reads(client: Client) -> None:
+            upto = f"{own[client.uri]}/messaging/messages/{number}"
+            read = await client.post("communication/unread", {"upTo": upto})
+            self.assertEqual(read.status, 204, read.body)
+
+        await reads(carol)
+        self.assertEqual(await state(), "waiting")
+        self.house.release()
+        while await state() == "waiting":
+            await self.pass_time(0.1)
+        self.assertEqual(await state(), "pushed")
+        await self.bob.events()
+        parked = self.bob.park()
+        self.assertEqual(await state(), "delivered")
+        await reads(self.bob)
+        self.assertEqual(await state(), "read")
+        self.service.clock.advance(10)
+        await parked
 
     async def test_trace_remembers(self) -> None:
         """A trace tells how often a notification was tried in vain, what the provider said and
