@@ -40,7 +40,7 @@ from mobility.http.route import Route
 from mobility.http.service import Authenticate
 from mobility.http.site import HttpSite
 from mobility.operate import descriptors, health
-from mobility.operate.certificates import ListenerTls
+from mobility.operate.certificates import CertificateDays, ListenerTls
 from mobility.operate.health import Health
 from mobility.operate.listeners import Listener
 from mobility.operate.log import LogFile, TwistedObserver
@@ -141,6 +141,9 @@ class ClearingHouseService(MultiService):
         checks.add(lambda: ", ".join(filter(None, (one.problem for one in self.listeners))))
         self.metrics.registry.register(
             ClearingCollector(self.house.figures, self.credentials.known)
+        )
+        self.metrics.registry.register(
+            CertificateDays(lambda: {tls.name: tls.not_after for tls in self._tls})
         )
         connections = Connections(self._reactor, connection_limit(0))
         self._sites: list[HttpSite] = []
@@ -282,11 +285,14 @@ class ClearingHouseService(MultiService):
         try:
             settings = load(self._settings.source)
             apps = build_apps(settings, self._around)
-            for tls in self._tls:
-                tls.reload()
+            certificates = [tls.read() for tls in self._tls]
         except OperatorFault as fault:
             self.log.emit("clearing.reload_failed", reason=str(fault))
             return
+        for take in certificates:
+            take()
+        for tls in self._tls:
+            tls.log_loaded(self.log)
         self._settings = settings
         self.organisations.replace(settings.organisations)
         self.house.replace_apps(apps)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from twisted.application.service import IServiceCollection, MultiService
@@ -28,7 +29,7 @@ from mobility.http.service import RequestService
 from mobility.http.site import HttpSite
 from mobility.operate import descriptors, directory, health, status
 from mobility.operate.access import OperatorAccess
-from mobility.operate.certificates import Certificates
+from mobility.operate.certificates import CertificateDays, Certificates
 from mobility.operate.health import OPERATOR, Health
 from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
 from mobility.operate.listeners import Listener
@@ -163,6 +164,13 @@ class MobilityService(MultiService):
             self._started_at,
         )
         standing.add_to(self.metrics)
+        waking = self.front_end.waking
+
+        def ends() -> dict[str, datetime]:
+            shown = waking.certificate_end
+            return certificates.ends() | ({} if shown is None else {"push": shown})
+
+        self.metrics.registry.register(CertificateDays(ends))
         self._listen(
             config,
             certificates,

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -98,6 +99,7 @@ class Waking(MultiService):
         applications.wakes = self._wakes
         self.devices.changes.append(self._look_again)
         self.switches.changes.append(self._look_at_all)
+        self._policy: MutualTls | None = None
         self.house = house or self._https(config, reactor)
         self.deliveries: Deliveries | None = None
         self.verdicts: Verdicts | None = None
@@ -105,12 +107,18 @@ class Waking(MultiService):
             self._send(self.house, stored, past, users, reactor, log, pseudonym)
         Recurring("push purge", PURGE_INTERVAL_S, self._purge, reactor, log).setServiceParent(self)
 
+    @property
+    def certificate_end(self) -> datetime | None:
+        """When the certificate ends that the clearing house is shown over HTTPS, if known."""
+        return None if self._policy is None else self._policy.not_after
+
     def _https(self, config: Config, reactor: IReactor) -> ClearingHouse | None:
         push = config.push
         if not push.clearing_house or push.transport != HTTPS:
             return None
         policy = MutualTls(push.certificate, push.key, push.ca)
         policy.check(str(config.source))
+        self._policy = policy
         return HttpsClearingHouse(
             push.clearing_house,
             policy,

@@ -6,6 +6,7 @@ tickets, no renegotiation, no compression.
 
 import os
 import stat
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -111,7 +114,11 @@ class ListenerTls:
         self.reload()
 
     def reload(self) -> None:
-        """Read and check the files.  Raises OperatorFault, and then nothing has changed."""
+        """Take the files as they are now.  Raises OperatorFault, and then nothing has changed."""
+        self.read()()
+
+    def read(self) -> Callable[[], None]:
+        """Read and check the files; what takes them for new handshakes.  Raises OperatorFault."""
         chain = self._read_chain()
         leaf = chain[0]
         now = datetime.now(UTC)
@@ -120,8 +127,13 @@ class ListenerTls:
         if leaf.not_valid_before_utc > now:
             begin = leaf.not_valid_before_utc.isoformat()
             raise self._fault("certificate", self._certificate, f"is not valid before {begin}")
-        self._context = self._new_context(chain)
-        self.not_after = leaf.not_valid_after_utc
+        context = self._new_context(chain)
+
+        def take() -> None:
+            self._context = context
+            self.not_after = leaf.not_valid_after_utc
+
+        return take
 
     def serverConnectionForTLS(
         self,
@@ -212,6 +224,25 @@ class ListenerTls:
         return OperatorFault(self._where, f"{file} {rule}", f"{self._dotted}.{field}")
 
 
+DAY_S = 86_400.0
+
+
+class CertificateDays(Collector):
+    """How long each certificate is good for; `ends` gives the end of each, by whose it is."""
+
+    def __init__(self, ends: Callable[[], Mapping[str, datetime]]) -> None:
+        self._ends = ends
+
+    def collect(self) -> Iterator[Metric]:
+        now = datetime.now(UTC)
+        days = GaugeMetricFamily(
+            "mobility_certificate_days", "Days until a certificate ends.", labels=("listener",)
+        )
+        for name, end in self._ends().items():
+            days.add_metric((name,), (end - now).total_seconds() / DAY_S)
+        yield days
+
+
 class Certificates:
     """The TLS side of every TLS listener, by the listener's name.  Raises OperatorFault."""
 
@@ -246,6 +277,14 @@ class Certificates:
                 tls.log_loaded(log)
 
         self.peers = PeerTls(config)
+
+    def ends(self) -> dict[str, datetime]:
+        """When each certificate ends, by the listener; `outgoing` is what SIP servers are shown."""
+        every = (*self.listeners.values(), *self.sip_listeners.values())
+        ends = {tls.name: tls.not_after for tls in every}
+        if self.peers.not_after is not None:
+            ends["outgoing"] = self.peers.not_after
+        return ends
 
     def reload(self) -> None:
         """Take the files as they are now; a listener whose files are bad keeps what it has."""

@@ -1,5 +1,6 @@
 """TLS with SIP servers that are connected to: who they must be, and who we are."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,12 @@ class PeerTls:
                 file = certificate if error.part == "certificate" else key
                 raise self._fault(file, error.rule, begin + error.part) from error
         self._trust, self._private, self._chain = trust, own, chain
+
+    @property
+    def not_after(self) -> datetime | None:
+        """When our certificate ends, None without one."""
+        own = self._private
+        return None if own is None else own.original.to_cryptography().not_valid_after_utc
 
     def __call__(self, name: str) -> IOpenSSLClientConnectionCreator:
         """A handshake with the server of that name or address."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,9 +132,27 @@ class MutualTls:
         port: int,  # noqa: ARG002  # the interface's
     ) -> IOpenSSLClientConnectionCreator:
         """The TLS side of a connection to a host."""
+        chain = self._shown()[1:]  # who has signed ours may be unknown to the house
         return ssl.optionsForClientTLS(
-            hostname.decode("ascii"), trustRoot=self._roots(), clientCertificate=self._own()
+            hostname.decode("ascii"),
+            trustRoot=self._roots(),
+            clientCertificate=self._own(),
+            extraCertificateOptions={
+                "extraCertChain": [X509.from_cryptography(one) for one in chain]
+            },
         )
+
+    @property
+    def not_after(self) -> datetime | None:
+        """When our certificate ends, None while its file cannot be read."""
+        try:
+            return self._shown()[0].not_valid_after_utc
+        except (OSError, ValueError):
+            return None
+
+    def _shown(self) -> list[x509.Certificate]:
+        """Ours and those of who has signed it.  Raises OSError and ValueError."""
+        return x509.load_pem_x509_certificates(Path(self._certificate).read_bytes())
 
     def _own(self) -> ssl.PrivateCertificate:
         """Raises UnusableCertificate and OSError."""
