@@ -97,10 +97,12 @@ class SignIn(MultiService):
         """End the tokens of who signed in while the change that revokes them was being stored: that
         was with the old password."""
         if not after.enabled or before.credential_version != after.credential_version:
+            self.tokens.revocation_stored(after.uri)
             unit = Unit()
             self.tokens.revoke(after, unit)
             if unit:
                 await self._ground.ledger.commit(unit)
+                self.tokens.revocation_stored(after.uri)
 
     def _admit_guest(self, caller: Caller) -> None:
         """A token was given out: a guest comes, or stays longer."""

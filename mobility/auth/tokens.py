@@ -73,6 +73,8 @@ class Tokens:
         self._pseudonym = pseudonym
         self._callers: OrderedDict[str, Caller] = OrderedDict()
         self._of_user: dict[str, dict[str, None]] = {}
+        self._revoked: dict[str, dict[str, Caller]] = {}
+        """By user: what the store may still have, because the unit that ends it was not stored."""
         self.admissions: list[Admission] = []
 
     def load(self, tokens: Iterable[Token]) -> None:
@@ -93,10 +95,10 @@ class Tokens:
         """
         text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         caller = Caller(user_uri, _digest(text), now + lifetime_s, meeting_uri)
-        leaving = self._leaving(user_uri, now)
+        leaving, revoked = self._leaving(user_uri, now), self._left_over(user_uri)
         unit = Unit()
         unit.save(attrs.evolve(_stored(caller), issued_at=now))
-        unit.remove(*(_stored(old) for old in leaving))
+        unit.remove(*(_stored(old) for old in [*leaving, *revoked]))
         self._admit(caller)  # before the commit, so that a revocation meanwhile ends it too
         try:
             await self._ledger.commit(unit)
@@ -105,6 +107,8 @@ class Tokens:
             raise
         for old in leaving:
             self._drop(old)
+        for old in revoked:
+            self._forget(old)
         if caller.token_digest not in self._callers:
             raise Refusal("Forbidden", None, "The user was signed out meanwhile.")
         self._tell(caller)
@@ -120,7 +124,8 @@ class Tokens:
     def revoke(self, user: User, unit: Unit) -> None:
         """End every token of `user` (a `mobility.domain.users.Revocation`).
 
-        They are refused from this moment, and the store forgets them with `unit`.
+        They are refused from this moment, and the store forgets them with `unit`; if that is not
+        stored, with the next one.
         """
         self.revoke_all_of(user.uri, unit)
 
@@ -128,10 +133,22 @@ class Tokens:
         """The same for a URI, also a guest's (a `mobility.domain.guests.Farewell`)."""
         ended = [self._callers[digest] for digest in self._of_user.get(uri, ())]
         for caller in ended:
-            unit.remove(_stored(caller))
             self._drop(caller)
+            self._revoked.setdefault(uri, {})[caller.token_digest] = caller
+        unit.remove(*(_stored(caller) for caller in self._revoked.get(uri, {}).values()))
         if ended:
             self._log.emit("auth.revoked", user=self._pseudonym(uri), tokens=len(ended))
+
+    def revocation_stored(self, uri: str) -> None:
+        """The store has forgotten all that `revoke` has ended of this URI."""
+        self._revoked.pop(uri, None)
+
+    def _left_over(self, user_uri: str) -> list[Caller]:
+        """What was revoked of this user, and of the one that waits longest to be forgotten."""
+        oldest = next(iter(self._revoked), user_uri)
+        return [
+            caller for uri in {user_uri, oldest} for caller in self._revoked.get(uri, {}).values()
+        ]
 
     def _leaving(self, user_uri: str, now: float) -> list[Caller]:
         """What one more token pushes out: the user's oldest above the cap, and ended ones."""
@@ -158,6 +175,11 @@ class Tokens:
             own.pop(caller.token_digest, None)
             if not own:
                 del self._of_user[caller.user_uri]
+
+    def _forget(self, caller: Caller) -> None:
+        revoked = self._revoked.get(caller.user_uri, {})
+        if revoked.pop(caller.token_digest, None) is not None and not revoked:
+            del self._revoked[caller.user_uri]
 
 
 def _digest(text: str) -> str:

@@ -123,6 +123,51 @@ class TokensTests(SynchronousTestCase):
         self.assertEqual([self.tokens.find(text, NOW) for text in left], [None] * 3)
         self.assertEqual((self.ledger.tokens, len(self.tokens)), ({}, 0))
 
+    def fail_to_revoke(self, user: User = ALICE) -> None:
+        """A change that ends the tokens of a user cannot be stored."""
+        self.ledger.fault = Unavailable("The disk is full.")
+        unit = Unit()
+        self.tokens.revoke(user, unit)
+        self.failureResultOf(Deferred.fromCoroutine(self.ledger.commit(unit)), Unavailable)
+        self.ledger.fault = None
+
+    def test_a_revocation_that_was_not_stored(self) -> None:
+        """The tokens are refused all the same, and the next revocation takes them out of the
+        store, so that no restart brings them back; it is logged once."""
+        text = self.issue()
+        self.fail_to_revoke()
+        self.assertIsNone(self.tokens.find(text, NOW))
+        self.assertEqual(len(self.ledger.tokens), 1)
+        self.successResultOf(self.revoke())
+        self.assertEqual(self.ledger.tokens, {})
+        self.assertEqual(len(self.log.events), 1)
+
+    def test_what_was_not_stored_goes_with_new_tokens(self) -> None:
+        """A new token takes along what was revoked of its user, and of one other user."""
+        for user in (ALICE, ALICE, BOB, BOB):
+            self.issue(user)
+        self.fail_to_revoke(ALICE)
+        self.fail_to_revoke(BOB)
+        self.ledger.fault = Unavailable("The disk is full.")
+        failed = Deferred.fromCoroutine(self.tokens.issue(BOB.uri, 60, NOW))
+        self.failureResultOf(failed, Unavailable)
+        self.ledger.fault = None
+        self.assertEqual(len(self.ledger.tokens), 4)
+        text = self.issue(BOB)
+        self.assertEqual(len(self.ledger.tokens), 1)
+        self.assertIsNotNone(self.tokens.find(text, NOW))
+        self.issue(BOB)
+        self.assertEqual(len(self.ledger.units[-1].removes), 0)
+
+    def test_a_revocation_that_was_stored(self) -> None:
+        """Nothing is taken out of the store twice."""
+        self.issue()
+        self.successResultOf(self.revoke())
+        self.tokens.revocation_stored(ALICE.uri)
+        unit = Unit()
+        self.tokens.revoke(ALICE, unit)
+        self.assertFalse(unit)
+
     def test_a_user_without_tokens_has_nothing_to_revoke(self) -> None:
         """Nothing is put into the unit and nothing is logged."""
         unit = Unit()

@@ -1,5 +1,6 @@
 """Tests of guests: people without an account, from a meeting's key to the end of the meeting."""
 
+import contextlib
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -7,13 +8,16 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from mobility.config import UcwaConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.guests import LINGER_S
+from mobility.errors import Unavailable
 from mobility.http.message import Site
 from mobility.http.router import Router
+from mobility.schedule import RETRY_S
 from mobility.testing import WEB, MemoryResponse
 from mobility.ucwa.guests import ALLOWED
 from mobility.ucwa.hrefs import APPLICATIONS, GUEST_APPLICATIONS
 from mobility.ucwa.resources import RESOURCES
 from tests.ucwa.service import Client, Told, UcwaTestCase, converted, uri
+from tests.ucwa.test_store_faults import protect
 
 ABOVE_THE_TREE = {
     "anonApplications",
@@ -543,6 +547,23 @@ class EndTests(GuestTestCase):
         self.refused(response, 403, "Forbidden", "AnonymousNotAllowed")
         self.clock.advance(1)
         self.clock.advance(LINGER_S)
+        await self.gone(guest)
+
+    async def test_store_that_cannot_write(self) -> None:
+        """A guest whose end cannot be stored at first is gone a little later, after a restart
+        too."""
+        guest = await self.service.guest(self.meeting)
+        await self.alice.delete(self.meeting["_links"]["self"]["href"])
+        self.clock.advance(1)
+        await self.service.settle()
+        await self.service.front_end.store.ledger.run(protect)
+        self.clock.advance(LINGER_S)
+        with contextlib.suppress(Unavailable):  # it may be written along with the guest's end
+            await self.service.settle()
+        self.assertEqual(len(self.service.front_end.guests), 1)
+        self.clock.advance(RETRY_S)
+        await self.gone(guest)
+        await self.service.restart()
         await self.gone(guest)
 
     async def test_conference(self) -> None:

@@ -4,9 +4,10 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.domain.records import User
-from mobility.errors import Refusal
+from mobility.errors import Refusal, Unavailable
 from mobility.ucwa.hrefs import APPLICATIONS
 from tests.ucwa.service import UcwaTestCase, uri
+from tests.ucwa.test_store_faults import protect
 
 REGISTRATION = {"UserAgent": "tests", "Culture": "en-US"}
 
@@ -91,3 +92,15 @@ class RevocationTests(UcwaTestCase):
         await disabled
         self.assertIn(answer.status, (201, 404))
         self.assertEqual(self.applications(), [])
+
+    async def test_store_that_cannot_write(self) -> None:
+        """Of a change that could not be stored and then was, no token is left that the next
+        process would take."""
+        for changes in ({"credential_version": 7}, {"enabled": False}):
+            self.alice.token = await self.service.token("alice")
+            await self.service.front_end.store.ledger.run(protect)
+            await self.assertFailure(self.change(**changes), Unavailable)
+            await self.change(**changes)
+            self.refused(await self.alice.get("me"), 401, "Unauthorized")
+            await self.service.restart()
+            self.refused(await self.alice.get("me"), 401, "Unauthorized")
