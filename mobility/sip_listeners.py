@@ -13,7 +13,7 @@ SipListener = Listener | DatagramListener
 def sip_listeners(
     config: Config, side: SipSide, certificates: Certificates, reactor: IReactor, log: EventLog
 ) -> list[SipListener]:
-    """They listen when they start.  Raises OperatorFault for a port that nobody can have."""
+    """They listen when they start.  Raises OperatorFault for an endpoint that cannot be used."""
     listeners: list[SipListener] = []
     for number, settings in enumerate(config.sip.listeners):
         where, dotted = str(config.source), f"sip.listen[{number}]"
@@ -23,7 +23,5 @@ def sip_listeners(
         else:
             server = side.server(settings)
             tls = certificates.sip_listeners.get(settings.name)
-            listener = Listener(settings, where, dotted, server, tls, reactor, log)
-            listener.check()
-            listeners.append(listener)
+            listeners.append(Listener(settings, where, dotted, server, tls, reactor, log))
     return listeners

@@ -32,7 +32,7 @@ from mobility.operate.access import OperatorAccess
 from mobility.operate.certificates import CertificateDays, Certificates
 from mobility.operate.health import OPERATOR, Health
 from mobility.operate.keys import OPERATOR_KEY, PSEUDONYM_KEY, pseudonyms, read_or_make_key
-from mobility.operate.listeners import Listener
+from mobility.operate.listeners import Listener, check_endpoints
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.running_configuration import RunningConfiguration
@@ -129,6 +129,7 @@ class MobilityService(MultiService):
         key = read_or_make_key(config.data_dir / OPERATOR_KEY)
         pseudonym = pseudonyms(read_or_make_key(config.data_dir / PSEUDONYM_KEY))
         self._lock = exclusive_lock(config.store.path)
+        check_endpoints(config, self._reactor)
         self._telephones = Gateways(config.sip_domains[0], config.forwarding.voicemail)
         mixer = config.meetings.mixer
         self._mixer = SipMixer(mixer, config.sip_domains[0]) if mixer.uri else None
@@ -212,7 +213,6 @@ class MobilityService(MultiService):
             tls = certificates.listeners.get(settings.name)
             where, dotted = str(config.source), f"listen[{number}]"
             listener = Listener(settings, where, dotted, site, tls, self._reactor, self.log)
-            listener.check()
             listener.setServiceParent(self)
             self.listeners.append(listener)
             if settings.site.name not in OPERATOR:

@@ -156,7 +156,10 @@ class HttpSite:
             body=b"",
             client_address=self._proxies.client_address(self._peer(channel), headers),
             now=self._epoch(),
-            media=negotiate(headers.get("accept", ""), headers.get("accept-encoding", "")),
+            media=negotiate(
+                JSON if self.site.name == "operator" else headers.get("accept", ""),
+                headers.get("accept-encoding", ""),
+            ),
         )
         refused: Answerable | None = None
         if channel.surplus or self.draining:

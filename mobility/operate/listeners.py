@@ -1,5 +1,6 @@
 """Listeners: endpoint strings opened when the service starts, TLS put on them where asked for."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
@@ -24,7 +25,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mobility.config import ListenerConfig, SipListenerConfig, tcp_address
+from mobility.config import Config, ListenerConfig, SipListenerConfig, tcp_address
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue, EventLog
 from mobility.operate.certificates import ListenerTls
@@ -116,22 +117,12 @@ class Listener(Service):
             protocols.protocol = TLSMemoryBIOProtocol
             protocols.noisy = False
         self._protocols = protocols
-        try:
-            self._endpoint: IStreamServerEndpoint = serverFromString(
-                reactor, with_backlog(self.settings.endpoint)
-            )
-        except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
-            raise self._fault(f"cannot be used: {error!r}") from error
+        self._endpoint = _endpoint(settings.endpoint, reactor, where, self._dotted)
 
     def check(self) -> None:
         """Raise OperatorFault if somebody else has the TCP port, before a daemon is made: after
         that nobody is at the terminal to be told."""
-        endpoint = self.settings.endpoint.removeprefix("haproxy:")
-        if endpoint.startswith(("tcp:", "tcp6:")):
-            address, port = tcp_address(endpoint)
-            anywhere = "::" if endpoint.startswith("tcp6:") else ""
-            if problem := obstacle(address or anywhere, port):
-                raise self._fault(f"cannot listen: {problem}")
+        _check_port(self.settings.endpoint, self._where, self._dotted)
 
     @property
     def address(self) -> str:
@@ -150,7 +141,8 @@ class Listener(Service):
         if failures:
             error = failures[0].value
             reason = getattr(error, "socketError", error)
-            raise self._fault(f"cannot listen: {getattr(reason, 'strerror', None) or reason}")
+            problem = f"cannot listen: {getattr(reason, 'strerror', None) or reason}"
+            raise _fault(self.settings.endpoint, problem, self._where, self._dotted)
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
@@ -176,10 +168,48 @@ class Listener(Service):
         stopped = maybeDeferred(port.stopListening) if port is not None else succeed(None)
         return stopped.addCallback(lambda _: None)
 
-    def _fault(self, problem: str) -> OperatorFault:
-        return OperatorFault(
-            self._where, f"is {self.settings.endpoint!r}, which {problem}", self._dotted
-        )
+
+def check_endpoints(config: Config, reactor: IReactorTime) -> None:
+    """Raise OperatorFault for an endpoint of a stream listener that cannot be used, or whose TCP
+    port somebody else has.
+
+    For the time before anything is changed: a start that is refused must not have migrated the
+    store, or the older version could not run on it.
+    """
+    where = str(config.source)
+    named: list[tuple[str, Sequence[ListenerConfig | SipListenerConfig]]] = [
+        ("listen", config.listeners),
+        ("sip.listen", config.sip.listeners),
+    ]
+    for table, listeners in named:
+        for number, one in enumerate(listeners):
+            if not one.endpoint.startswith("udp:"):
+                dotted = f"{table}[{number}].endpoint"
+                _endpoint(one.endpoint, reactor, where, dotted)
+                _check_port(one.endpoint, where, dotted)
+
+
+def _endpoint(
+    endpoint: str, reactor: IReactorTime, where: str, dotted: str
+) -> IStreamServerEndpoint:
+    try:
+        found: IStreamServerEndpoint = serverFromString(reactor, with_backlog(endpoint))
+    except Exception as error:  # systemd: passes no such socket, and whatever plugins raise
+        raise _fault(endpoint, f"cannot be used: {error!r}", where, dotted) from error
+    return found
+
+
+def _check_port(endpoint: str, where: str, dotted: str) -> None:
+    plain = endpoint.removeprefix("haproxy:")
+    if plain.startswith(("tcp:", "tcp6:")):
+        address, port = tcp_address(plain)
+        anywhere = "::" if plain.startswith("tcp6:") else ""
+        if problem := obstacle(address or anywhere, port):
+            raise _fault(endpoint, f"cannot listen: {problem}", where, dotted)
+
+
+def _fault(endpoint: str, problem: str, where: str, dotted: str) -> OperatorFault:
+    return OperatorFault(where, f"is {endpoint!r}, which {problem}", dotted)
 
 
 def with_backlog(endpoint: str) -> str:

@@ -264,6 +264,19 @@ class RefusalTests(ProcessTestCase):
             other.listen()
             await self.refused("mobility.toml: listen[2].endpoint: ", "Address already in use")
 
+    async def test_refused_before_the_store_is_touched(self) -> None:
+        """A start that is refused for a port has neither made nor migrated a database, so that an
+        older version can go on with it."""
+        database = self.process.directory / "data" / "mobility.sqlite"
+        for file in database.parent.glob(f"{database.name}*"):
+            file.unlink()
+        for table, standard in (("listen[2]", 4443), ("sip.listen[1]", 5089)):
+            with socket.socket() as other:
+                other.bind(("127.0.0.1", self.process.port(standard)))
+                other.listen()
+                await self.refused(f"mobility.toml: {table}.endpoint: ", "Address already in use")
+            self.assertFalse(database.exists())
+
     async def test_a_key_that_cannot_be_read(self) -> None:
         """A private key that cannot be read is named."""
         (self.process.directory / "tls" / "server.key").unlink()

@@ -94,6 +94,15 @@ class AccessTests(ApiTestCase):
                 self.assertEqual(401, response.status)
                 self.assertTrue(response.header("WWW-Authenticate"))
 
+    async def test_json(self) -> None:
+        """Errors are JSON, too, for whatever a client would accept."""
+        for path in (f"{PATH}/{ALICE}", "/operate/v1/nothing", "/"):
+            for accept in ("application/xml", "text/html", "text/html;q=0.9, application/xml"):
+                headers = {"Authorization": f"Bearer {KEY}", "Accept": accept}
+                response = await self.client.request("GET", path, headers=headers)
+                self.assertEqual(404, response.status)
+                self.assertEqual("NotFound", response.json()["code"])
+
     async def test_strange_header(self) -> None:
         """An Authorization header of any bytes is only wrong."""
         headers = {"Authorization": "Bearer \xff\xfe"}
