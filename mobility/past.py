@@ -1,6 +1,7 @@
 """What is kept for users while they are away, wired together: history and devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from mobility.config import Config
 from mobility.config.services import DAY_S
@@ -91,7 +92,14 @@ class Past:
         now, settings = self._epoch(), self._config.history
         await self._archive.purge(now, RECEIPT_LIFE_S)
         await self._archive.purge_history(now, settings.days * DAY_S, settings.per_user)
+        await self.devices.used(partial(self._seen, now), now)
         await self.devices.purge(now)
+
+    def _seen(self, now: float, uri: str) -> Iterator[tuple[str, float]]:
+        """When a request of each of a user's applications came last; one that waits for its
+        events is there."""
+        for endpoint in self._applications.of_user(uri):
+            yield endpoint.record.endpoint_id, now if endpoint.parked else endpoint.last_seen
 
     async def drop_receipts(self, user: User, unit: Unit) -> Callable[[], None]:
         """A user is removed: its repeated requests are known no longer (a Farewell)."""

@@ -1,6 +1,6 @@
 """Devices of users that can be woken by a push notification.
 
-A subscription lives apart from applications: it is renewed when its device comes back, and ends
+A subscription lives apart from applications: it is renewed while its device is used, and ends
 when it was not for long, when the user takes it away or is removed, and when the same device is
 somebody else's.  Which events wake a device is decided elsewhere; `of` is what that asks.
 """
@@ -16,8 +16,11 @@ from mobility.domain.records import PushSubscription, User
 from mobility.errors import Refusal
 
 RENEWAL_S = 86_400.0
-"""A device that comes back renews its subscription once a day at most (our choice: one small write
-a day)."""
+"""The use of a device renews its subscription once a day at most, and three times in a life that is
+shorter than three days (our choice: one small write a day)."""
+
+Seen = Callable[[str], Iterable[tuple[str, float]]]
+"""The endpoint ids of a user's applications, and when a request of each came last."""
 
 
 @attrs.frozen(slots=True)
@@ -59,6 +62,7 @@ class Devices:
     ) -> None:
         self._ledger = ledger
         self._lifetime_s = lifetime_s
+        self._renewal_s = min(RENEWAL_S, lifetime_s / 3)
         self._per_user = per_user
         self._of_user: dict[str, dict[str, PushSubscription]] = {}
         self._by_key: dict[tuple[str, str, str], PushSubscription] = {}
@@ -140,14 +144,37 @@ class Devices:
         404 ResourceNotFound without such a one.
         """
         async with self._locks.of("devices"):
-            return await self._renew(self.find(uri, subscription_id, now), now, **changes)
+            after = attrs.evolve(
+                self.find(uri, subscription_id, now),
+                expires_at=now + self._lifetime_s,
+                **changes,  # type: ignore[arg-type]  # text fields only
+            )
+            await self._replace([after])
+        return after
 
     async def came_back(self, uri: str, endpoint_id: str, now: float) -> None:
         """A device of the user registers an application: what it subscribed to is renewed."""
         async with self._locks.of("devices"):
-            for one in self.of(uri, now):
-                if one.endpoint_id == endpoint_id and now - one.renewed_at >= RENEWAL_S:
-                    await self._renew(one, now)
+            await self._replace(
+                [
+                    attrs.evolve(one, expires_at=now + self._lifetime_s)
+                    for one in self.of(uri, now)
+                    if one.endpoint_id == endpoint_id and self._is_due(one, now)
+                ]
+            )
+
+    async def used(self, seen: Seen, now: float) -> None:
+        """Renew the subscriptions of devices whose applications are used, though they have long
+        been registered: each lives on from when its device was last seen."""
+        async with self._locks.of("devices"):
+            renewed = []
+            for one in self._by_key.values():
+                if one.expires_at > now and self._is_due(one, now):
+                    times = [at for name, at in seen(one.user_uri) if name == one.endpoint_id]
+                    last = min(now, max(times, default=0.0))
+                    if self._is_due(one, last):
+                        renewed.append(attrs.evolve(one, expires_at=last + self._lifetime_s))
+            await self._replace(renewed)
 
     async def signed_out(self, uri: str, endpoint_id: str, now: float) -> None:
         """A device of the user signs out on purpose: it is not to be woken any more."""
@@ -187,7 +214,7 @@ class Devices:
             found is not None
             and found.user_uri == uri
             and found.voip_token == device.voip_token
-            and now - found.renewed_at < RENEWAL_S
+            and now - found.renewed_at < self._renewal_s
         )
 
     async def unsubscribe(self, uri: str, device: Device, now: float) -> None:
@@ -219,20 +246,18 @@ class Devices:
 
         return forget
 
-    async def _renew(
-        self, before: PushSubscription, now: float, **changes: str
-    ) -> PushSubscription:
-        after = attrs.evolve(
-            before,
-            renewed_at=now,
-            expires_at=now + self._lifetime_s,
-            **changes,  # type: ignore[arg-type]  # text fields only
-        )
-        unit = Unit()
-        unit.save(after)
-        await self._ledger.commit(unit)
-        self._remember(after)
-        return after
+    def _is_due(self, one: PushSubscription, now: float) -> bool:
+        """Whether it was not renewed for long."""
+        return now + self._lifetime_s - one.expires_at >= self._renewal_s
+
+    async def _replace(self, several: list[PushSubscription]) -> None:
+        """Store subscriptions as they are now."""
+        if several:
+            unit = Unit()
+            unit.save(*several)
+            await self._ledger.commit(unit)
+            for one in several:
+                self._remember(one)
 
     async def _drop(self, gone: list[PushSubscription]) -> None:
         if gone:

@@ -112,10 +112,13 @@ def topic_of(device: PushSubscription, kind: str, cause: str, number: int = 0) -
     """What a notification replaces on the device: one with the same topic (at most 32 characters of
     base64url, as RFC 8030 section 5.4 wants it).
 
-    Calls have topics of their own, and a missed call replaces its call.
+    Calls have topics of their own, and so have missed calls: what takes a call off the screen may
+    arrive after the notification that it was missed, and must not take that off too.
     """
-    if kind in (CALL, MISSED_CALL, MEETING):
+    if kind in (CALL, MEETING):
         return f"call-{cause[:16]}"
+    if kind == MISSED_CALL:
+        return f"missed-{cause[:16]}"
     if kind == TEST:
         return f"test-{cause[:16]}"
     if device.collapse == "all":

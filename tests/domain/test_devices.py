@@ -73,6 +73,42 @@ class DevicesTests(SynchronousTestCase):
         done(running(self.devices.came_back(ALICE, "phone", NOW + RENEWAL_S)))
         self.assertEqual(self.devices.of(ALICE, NOW)[0].expires_at, NOW + RENEWAL_S + LIFE_S)
 
+    def test_used(self) -> None:
+        """A device whose application lives on without registering again keeps its subscription from
+        when it was last seen; other devices of the user do not, and what is over is not revived."""
+        self.subscribe()
+        seen = {"phone": NOW + RENEWAL_S - 1, "desk": NOW + LIFE_S / 2}
+
+        def use(now: float) -> float:
+            done(running(self.devices.used(lambda _: seen.items(), now)))
+            (one,) = self.ledger.all(PushSubscription).values()
+            return one.expires_at
+
+        self.assertEqual(use(NOW + LIFE_S / 2), NOW + LIFE_S)
+        seen["phone"] = NOW + RENEWAL_S
+        self.assertEqual(use(NOW + LIFE_S / 2), NOW + RENEWAL_S + LIFE_S)
+        seen["phone"] = NOW + 2 * LIFE_S
+        self.assertEqual(use(NOW + LIFE_S + RENEWAL_S), NOW + RENEWAL_S + LIFE_S)
+
+    def test_short_life(self) -> None:
+        """A subscription that lives for an hour only is renewed in time as well."""
+        devices = Devices(self.ledger, 3_600.0, 3)
+        done(running(devices.subscribe(ALICE, device(), "phone", NOW)))
+        self.assertTrue(devices.is_fresh(ALICE, device(), NOW + 1_199))
+        self.assertFalse(devices.is_fresh(ALICE, device(), NOW + 1_200))
+        done(running(devices.came_back(ALICE, "phone", NOW + 1_200)))
+        self.assertEqual(devices.of(ALICE, NOW)[0].expires_at, NOW + 4_800)
+
+    def test_use_is_no_token(self) -> None:
+        """Using a device does not say that its token is good: one that was dead since before ends
+        its subscription all the same."""
+        subscription, _ = self.subscribe()
+        done(running(self.devices.came_back(ALICE, "phone", NOW + RENEWAL_S)))
+        unit, since = Unit(), NOW + 10
+        ended = self.devices.given_up(ALICE, subscription.id, since, unit)
+        self.assertTrue(done(running(ended)))
+        self.assertEqual(self.names(ALICE), [])
+
     def test_expires(self) -> None:
         """What was not renewed is not there any more, and leaves the store."""
         subscription, _ = self.subscribe()

@@ -80,7 +80,8 @@ class PushCallTests(UcwaTestCase):
         self.assertTrue(0 < ringing_s <= 30, ringing_s)
 
     async def test_given_up(self) -> None:
-        """A call that is given up is taken off the screen by its key, and missed."""
+        """A call that is given up is taken off the screen by its key, and missed; that it was
+        missed stays there, whichever of both arrives first."""
         await self.subscribe()
         location = await self.call()
         call = await self.told("call")
@@ -89,6 +90,7 @@ class PushCallTests(UcwaTestCase):
         self.assertEqual(withdrawn.collapse_key, call.collapse_key)
         missed = await self.told("missedCall")
         self.assertEqual((missed.title, missed.badge), ("Alice Adams", 1))
+        self.assertNotEqual(missed.collapse_key, withdrawn.collapse_key)
         lives_s = missed.expires - self.service.clock.seconds()
         self.assertGreater(lives_s, 86_400)
 

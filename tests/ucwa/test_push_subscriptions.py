@@ -117,6 +117,20 @@ class PushSubscriptionTests(UcwaTestCase):
         (shown,) = await self.listed(alice)
         self.assertGreater(shown["expires"], made.json()["expires"])
 
+    async def test_lasts_while_used(self) -> None:
+        """The requests of an application that is never registered again renew what its device has
+        subscribed to."""
+        made = await self.alice.post(PATH, FCM)
+        await self.service.front_end.waking.switches.turn("fcm", True)
+        for _ in range(4):
+            self.clock.advance(86_400 / 3)
+            await self.service.settle()
+            self.alice.token = await self.service.token("alice")
+            self.assertEqual((await self.alice.get("me")).status, 200)
+        await self.service.front_end.past.purge()
+        (shown,) = await self.listed(self.alice)
+        self.assertGreater(shown["expires"], made.json()["expires"])
+
     async def test_sign_out(self) -> None:
         """Who signs out on purpose is not woken any more on that device, and is on others."""
         await self.alice.post(PATH, FCM)

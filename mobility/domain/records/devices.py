@@ -13,9 +13,10 @@ class PushSubscription:
     URL it gave out, `voip_token` the one by which APNs lets an app ring, `p256dh` and `auth` the
     keys of a Web Push subscription in base64url (RFC 8291).  `app_id` names the app with its
     provider, `environment` is production or sandbox.  `endpoint_id` is that of the applications the
-    device registers.  `collapse` says which pending notifications one replaces.  Between
-    `quiet_from` and `quiet_until` (HH:MM by the clocks of `time_zone`; "" for never) the device is
-    not to be disturbed.
+    device registers.  `renewed_at` is when the app gave `address` last, which tells whether it did
+    so after its provider had found it dead; use of the device moves `expires_at` alone.  `collapse`
+    says which pending notifications one replaces.  Between `quiet_from` and `quiet_until` (HH:MM by
+    the clocks of `time_zone`; "" for never) the device is not to be disturbed.
     """
 
     KEY: ClassVar = ("user_uri", "id")
