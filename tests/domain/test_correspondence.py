@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.carriers import Disposition, Page, Received, Rung
-from mobility.domain.correspondence import Correspondence
 from mobility.domain.facts import (
     ConversationChanged,
     InvitationChanged,
@@ -27,6 +26,7 @@ from mobility.domain.records import (
 )
 from mobility.errors import Refusal, Unavailable
 from tests.domain.doubles import Bounds, World, done, running, uri
+from tests.domain.wiring import correspondence
 
 BOB = "sip:bob@partner.test"
 IDLE_S = 600.0
@@ -86,15 +86,7 @@ class CorrespondenceTestCase(SynchronousTestCase):
     def build(self, world: World) -> None:
         self.world = world
         self.carrier = MemoryCarrier({BOB})
-        self.letters = Correspondence(
-            world.agenda,
-            world.applications,
-            world.conversations,
-            world.messaging,
-            world.dispositions,
-            IDLE_S,
-            world.ledger.snapshot().carriages,
-        )
+        self.letters = correspondence(world, IDLE_S)
         self.letters.carrier = self.carrier
 
     def tearDown(self) -> None:

@@ -6,7 +6,6 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from mobility.domain.conference import place_of
-from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.dial_in import CALLER, DialIn, Visitor, by_telephone
 from mobility.domain.facts import Fact, InvitationChanged
 from mobility.domain.lines import Line
@@ -15,6 +14,7 @@ from mobility.domain.records import Invitation, Participant
 from mobility.testing_mixer import MemoryMixer
 from tests.domain.doubles import done, running, uri
 from tests.domain.test_conferences import Case
+from tests.domain.wiring import conference_calls
 
 NUMBER = "+4930123456"
 
@@ -28,12 +28,8 @@ class DialInCase(Case):
         super().setUp()
         world = self.world
         world.meetings.policy = attrs.evolve(world.meetings.policy, dial_in=True)
-        calls = ConferenceCalls(
-            world.agenda,
-            world.conversations,
-            world.conferences,
-            world.meetings,
-            world.calls.policies,
+        calls = conference_calls(
+            world,
             MemoryMixer(),
         )
         self.dial_in = DialIn(world.users, world.meetings, world.conferences, calls)

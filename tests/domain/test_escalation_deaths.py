@@ -7,7 +7,6 @@ from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.calls import Wanted
-from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.ledger import Committed, Unit
 from mobility.domain.records import Call, Conversation, Invitation, Leg
@@ -18,6 +17,7 @@ from tests.descriptions import sdp
 from tests.domain.doubles import MemoryLedger, World, done, running, uri
 from tests.domain.test_calls import Answer
 from tests.domain.test_escalation_machine import People
+from tests.domain.wiring import conference_calls
 
 STEPS = 40
 """More units than what is done here takes."""
@@ -51,14 +51,7 @@ class DeathTests(TestCase):
     def build(self, world: World) -> None:
         self.world = world
         self.mixer = MemoryMixer()
-        self.calls = ConferenceCalls(
-            world.agenda,
-            world.conversations,
-            world.conferences,
-            world.meetings,
-            world.calls.policies,
-            self.mixer,
-        )
+        self.calls = conference_calls(world, self.mixer)
 
     def of(self, name: str) -> Endpoint:
         (endpoint,) = self.world.applications.of_user(uri(name))

@@ -4,7 +4,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Join
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import CallChanged, InvitationChanged
@@ -19,6 +18,7 @@ from mobility.media.sdp import parse
 from mobility.testing_mixer import MemoryMixer, MemoryMixerLeg
 from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import MOBILE, OUTSIDE, WORK, PhoneWorld
+from tests.domain.wiring import conference_calls
 from tests.sip.call_world import sdp
 
 SHOWN = "+14255550100"
@@ -50,14 +50,7 @@ class MeetingPhoneTestCase(SynchronousTestCase):
         return user
 
     def wired(self, world: PhoneWorld) -> MeetingPhones:
-        calls = ConferenceCalls(
-            world.agenda,
-            world.conversations,
-            world.conferences,
-            world.meetings,
-            world.calls.policies,
-            self.mixer,
-        )
+        calls = conference_calls(world, self.mixer)
         phones = MeetingPhones(
             world.network,
             world.agenda,

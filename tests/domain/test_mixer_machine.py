@@ -15,7 +15,6 @@ from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
 from mobility.domain.calls import Wanted
-from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conferences import Join
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import ConversationChanged, MediaShown, ParticipantMediaChanged
@@ -27,6 +26,7 @@ from mobility.media.offers import read_description
 from mobility.testing_mixer import MemoryMixer, MemoryMixerLeg
 from tests.descriptions import sdp
 from tests.domain.doubles import World, done, running, uri
+from tests.domain.wiring import conference_calls
 
 NAMES = ("alice", "bob", "carol")
 OFFERS = ("audio",), ("audio", "video")
@@ -48,14 +48,7 @@ class Mixing(RuleBasedStateMachine):
 
     def _begin(self) -> None:
         world = self.world
-        self.calls = ConferenceCalls(
-            world.agenda,
-            world.conversations,
-            world.conferences,
-            world.meetings,
-            world.calls.policies,
-            self.mixer,
-        )
+        self.calls = conference_calls(world, self.mixer)
 
     @initialize()
     def everybody(self) -> None:

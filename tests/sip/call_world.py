@@ -11,7 +11,6 @@ from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
-from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import Binding
@@ -40,6 +39,7 @@ from mobility.sip.watching import Watching
 from mobility.testing import MemoryLog
 from tests.domain.doubles import World, done, running, uri
 from tests.domain.phone_world import PhoneWorld
+from tests.domain.wiring import conference_calls
 from tests.sip.peer import Peer, Places
 from tests.sip.samples import request
 
@@ -298,14 +298,7 @@ class SipWorld:
             lambda uri: "pseudonym",
         )
 
-        self.mixing = ConferenceCalls(
-            world.agenda,
-            world.conversations,
-            world.conferences,
-            world.meetings,
-            world.calls.policies,
-            self.mixer,
-        )
+        self.mixing = conference_calls(world, self.mixer)
         dial_in = DialIn(world.users, world.meetings, world.conferences, self.mixing)
         self.calls.meetings = MeetingCalls(dial_in, domain, ["example.test"], self.core.later)
         self.gateways.open(self.core, client, routes)

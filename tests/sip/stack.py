@@ -9,7 +9,6 @@ from mobility.auth.passwords import digest_hashes
 from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
-from mobility.domain.correspondence import Correspondence
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import User
 from mobility.domain.users import Users
@@ -28,6 +27,7 @@ from mobility.sip.server import ConnectionTable, SipDatagrams, SipServer
 from mobility.sip.static_routes import StaticRoutes
 from mobility.testing import MemoryLog
 from tests.domain.doubles import MemoryLedger, World
+from tests.domain.wiring import correspondence
 from tests.sip.peer import Places
 from tests.sip.test_connection import Pipe
 
@@ -84,14 +84,7 @@ class Stack:
             self.clock.seconds,
             self.log,
         )
-        letters = Correspondence(
-            world.agenda,
-            world.applications,
-            world.conversations,
-            world.messaging,
-            world.dispositions,
-            600.0,
-        )
+        letters = correspondence(world)
         domain = PageDomain(users, world.applications, world.conversations.reach, letters)
         pages = Pages(domain, [DOMAIN], parties, carrier, self.clock.seconds)
         self.core.serve("MESSAGE", pages.message)

@@ -336,14 +336,18 @@ class ContactTests(GruuTestCase):
             self.assertEqual(bye.uri, "sip:alice@192.0.2.30:5060;transport=tcp")
             caller.responds(bye, 200)
 
-    def test_callee(self) -> None:
-        """The ACK and what follows go to where the GRUU of who answers leads."""
+    def talk(self) -> None:
+        """alice has called a phone of bob by its GRUU, which is its Contact as well."""
         self.one.contact = self.gruu(HERE)
         self.alice.calls(self.gruu(HERE), sdp("alice"))
         self.sip.settle()
         self.one.answers_with(200, sdp("bob"))
         self.sip.settle()
         self.alice.acknowledges()
+
+    def test_callee(self) -> None:
+        """The ACK and what follows go to where the GRUU of who answers leads."""
+        self.talk()
         self.alice.within("BYE")
         self.sip.settle()
         self.assertEqual(self.one.methods, ["INVITE", "ACK", "BYE"])
@@ -351,12 +355,7 @@ class ContactTests(GruuTestCase):
 
     def test_moved(self) -> None:
         """A phone that has registered from another address is found there."""
-        self.one.contact = self.gruu(HERE)
-        self.alice.calls(self.gruu(HERE), sdp("alice"))
-        self.sip.settle()
-        self.one.answers_with(200, sdp("bob"))
-        self.sip.settle()
-        self.alice.acknowledges()
+        self.talk()
         elsewhere = self.sip.telephone("bob", "192.0.2.40")
         moved = "Contact: <sip:bob@192.0.2.40:5060;transport=tcp>"
         self.register("bob", HERE, elsewhere, contact=moved)
@@ -384,12 +383,7 @@ class ContactTests(GruuTestCase):
 
     def test_signed_out(self) -> None:
         """A phone that has signed out while it talks gets what belongs to the call where it was."""
-        self.one.contact = self.gruu(HERE)
-        self.alice.calls(self.gruu(HERE), sdp("alice"))
-        self.sip.settle()
-        self.one.answers_with(200, sdp("bob"))
-        self.sip.settle()
-        self.alice.acknowledges()
+        self.talk()
         self.register("bob", HERE, self.one, "Expires: 0")
         self.alice.within("BYE")
         self.sip.settle()

@@ -12,7 +12,6 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
 from mobility.domain.carriers import Page, Received
-from mobility.domain.correspondence import Correspondence
 from mobility.domain.facts import InvitationChanged, MessageCompleted, TypingChanged
 from mobility.domain.messaging import Call, Text
 from mobility.domain.outcomes import Outcome
@@ -30,6 +29,7 @@ from mobility.sip.registrar import Registrar
 from mobility.sip.static_routes import StaticRoutes
 from mobility.sip.transaction import LIFETIME_S
 from tests.domain.doubles import Bounds, World, done, running, uri
+from tests.domain.wiring import correspondence
 from tests.sip.peer import Peer
 from tests.sip.samples import request
 from tests.sip.test_client import ClientTestCase
@@ -89,14 +89,7 @@ class PagesTestCase(ClientTestCase):
             self.epoch,
             self.log,
         )
-        letters = self.letters = Correspondence(
-            world.agenda,
-            world.applications,
-            world.conversations,
-            world.messaging,
-            world.dispositions,
-            600.0,
-        )
+        letters = self.letters = correspondence(world)
         self.parties = Parties(
             world.users, ["example.test"], self.admission, lambda: (), routes.trusted_for, gruus
         )
