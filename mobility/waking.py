@@ -236,18 +236,27 @@ class Waking(MultiService):
             },
         }
 
-    def platforms(self) -> list[tuple[str, str, bool, int]]:
-        """Platform, scope ("global" or "site:NAME"), whether it is on there, and the devices of
-        the users for whom that counts; each switch that is on, and each that keeps devices
-        asleep."""
+    def platforms(self) -> list[tuple[str, str, bool, int, list[str]]]:
+        """Platform, scope ("global" or "site:NAME"), whether it is on there, the devices of the
+        users for whom that counts, and the ids of their apps; each switch that is on, and each
+        that keeps devices asleep."""
         now = self._epoch()
+        apps: dict[tuple[str, str], set[str]] = {}
         found = {(one.platform, one.scope): 0 for one in self.switches.all() if one.enabled}
         for uri in self.devices.users():
             for device in self.devices.of(uri, now):
                 scope = self.switches.scope_of(device)
-                found[device.platform, scope] = found.get((device.platform, scope), 0) + 1
+                key = device.platform, scope
+                found[key] = found.get(key, 0) + 1
+                apps.setdefault(key, set()).add(device.app_id)
         return [
-            (platform, scope, self.switches.is_on(platform, scope.partition(":")[2]), count)
+            (
+                platform,
+                scope,
+                self.switches.is_on(platform, scope.partition(":")[2]),
+                count,
+                sorted(apps.get((platform, scope), ())),
+            )
             for (platform, scope), count in sorted(found.items())
         ]
 

@@ -86,7 +86,7 @@ class Check:
                 asked: push.Asked | None = await ask_through_edge(house)
             else:
                 asked = await ask(self.config.push, str(self.config.source), self.reactor)
-            return push.judge(asked, self.now) + self._switches(self.config)
+            return push.judge(asked, self.now) + self._switches(self.config, asked)
         seen = await deferToThreadPool(
             self.reactor, self.reactor.getThreadPool(), machine.look, self.config.data_dir
         )
@@ -98,10 +98,12 @@ class Check:
         accounts = [] if self.config is None else [one.name for one in self.config.sip.accounts]
         return topology.judge_gateways(self.gateways, accounts)
 
-    def _switches(self, config: Config) -> Report:
+    def _switches(self, config: Config, asked: push.Asked | None) -> Report:
         if isinstance(self.platforms, str):
             return Report(skipped=(Skipped("switches of platforms", self.platforms),))
-        return push.judge_switches(self.platforms, house=bool(config.push.clearing_house))
+        providers = () if asked is None else asked.providers
+        house = bool(config.push.clearing_house)
+        return push.judge_switches(self.platforms, house=house, providers=providers)
 
     async def _dns(self, lookout: Lookout) -> Report:
         sip = self.config.autodiscover if self.config is not None else None

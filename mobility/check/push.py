@@ -140,6 +140,14 @@ SWITCHED_OFF = Rule(
     "mobility push enable PLATFORM, with --site SITE for the users of one site; or tell the users "
     "that these phones are not woken.",
 )
+NOT_SERVED = Rule(
+    "push.app-not-served",
+    Severity.ERROR,
+    "devices have registered for an app that the clearing house does not serve",
+    "It rejects every notification for them: their apps believe that they will be woken.",
+    "Let the operator of the clearing house add the app for this platform, and allow it to this "
+    "organisation; or let the app register under the app id that the clearing house knows.",
+)
 NO_HOUSE = Rule(
     "push.no-house",
     Severity.ERROR,
@@ -154,6 +162,7 @@ RULES = (
     NO_HOSTING_PROVIDER,
     NO_ANSWER,
     SWITCHED_OFF,
+    NOT_SERVED,
     NO_HOUSE,
     CERTIFICATE,
     UNREACHABLE,
@@ -202,13 +211,15 @@ class Asked:
 
 @attrs.frozen(slots=True)
 class PlatformUse:
-    """A platform's switch, global or of a site, and how many devices it is for."""
+    """A platform's switch, global or of a site, how many devices it is for, and the ids of their
+    apps."""
 
     platform: str
     switch: str
     scope: str
     enabled: bool
     devices: int
+    apps: tuple[str, ...] = attrs.field(default=(), converter=tuple)
 
 
 def judge(asked: Asked | None, now: datetime) -> Report:
@@ -220,9 +231,19 @@ def judge(asked: Asked | None, now: datetime) -> Report:
     return Report(tuple(findings), (f"clearing house {asked.url}",))
 
 
-def judge_switches(used: Sequence[PlatformUse], *, house: bool) -> Report:
-    """Whether the switches are as the devices need them; `house` says whether there is one."""
+def judge_switches(
+    used: Sequence[PlatformUse], *, house: bool, providers: Sequence[ProviderHealth] = ()
+) -> Report:
+    """Whether the switches and the clearing house are as the devices need them.
+
+    `house` says whether there is one, and `providers` are those that it has told of.
+    """
     findings: list[Finding] = []
+    served = {(one.platform, one.app_id) for one in providers}
+    kept = {(one.platform, app) for one in used for app in one.apps}
+    for platform, app in sorted(kept - served if served else ()):
+        what = f"devices of {platform} have registered for {app}, which it does not serve"
+        findings.append(Finding(NOT_SERVED, f"{platform} for {app}", what))
     for one in used:
         where = "" if one.scope == "global" else f" ({one.scope})"
         devices = "1 device" if one.devices == 1 else f"{one.devices} devices"

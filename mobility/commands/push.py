@@ -67,6 +67,7 @@ HOUSE_STATES = {
     "closed": "is in use",
     "open": "is left alone for a while, because it failed too often",
     "probing": "is being tried again",
+    "alone": "is asked by no front end that runs",
 }
 
 BAD_PROVIDERS = ("refused", "failing", "probing")
@@ -136,8 +137,9 @@ def status(config: Config, as_json: bool) -> int:
     """Show how long the oldest notification waits, and why (exit 1 when it is stuck)."""
     found: Mapping[str, Any] = ask(config, Call("GET", PATH))
     if _nobody_runs(config):
-        house = {**found["house"], "url": config.push.clearing_house}
-        found = {**found, "problem": NOBODY_RUNS, "house": house}
+        house = {**found["house"], "url": config.push.clearing_house, "state": "alone"}
+        problem = NOBODY_RUNS if found["waiting"] or found["unanswered"] else ""
+        found = {**found, "problem": problem, "house": house}
     show(found, "\n".join(_standing(found)), as_json=as_json)
     return 1 if found["problem"] else 0
 
@@ -208,7 +210,8 @@ def _hops(notice: Mapping[str, Any], silence: str = "") -> Iterator[str]:
     began = notice["created_at"]
     yield f"  {_time(began)}  fact: {about}"
     yield f"  {_time(began)}  rule: {notice['rule']}"
-    yield f"  {_time(notice['due_at'])}  queue: due, {notice['attempts']} attempts in vain"
+    due = "due" if notice["due_at"] <= time.time() else "not due before this"
+    yield f"  {_time(notice['due_at'])}  queue: {due}, {notice['attempts']} attempts in vain"
     if notice["handed_at"]:
         after = notice["handed_at"] - began
         yield f"  {_time(notice['handed_at'])}  clearing house: taken after {after:.2f} s"

@@ -64,8 +64,9 @@ class PushSide(Protocol):
         """How it stands, as JSON shows it."""
         ...
 
-    def platforms(self) -> list[tuple[str, str, bool, int]]:
-        """Platform, scope, whether it is on there, and how many devices that is for."""
+    def platforms(self) -> list[tuple[str, str, bool, int, list[str]]]:
+        """Platform, scope, whether it is on there, how many devices that is for, and the ids of
+        their apps."""
         ...
 
     def devices_of(self, uri: str) -> list[tuple[PushSubscription, str]]:
@@ -129,8 +130,9 @@ def routes(
                 "scope": scope,
                 "enabled": enabled,
                 "devices": devices,
+                "apps": apps,
             }
-            for platform, scope, enabled, devices in push.platforms()
+            for platform, scope, enabled, devices, apps in push.platforms()
         ]
         return json_response(200, {"platforms": found})
 

@@ -186,7 +186,9 @@ class Scene:
                 ports.judge(self.deployment, self.probed),
                 proxy.judge(self.seen),
                 push.judge(self.asked, NOW),
-                push.judge_switches(self.platforms, house=self.clearing_house),
+                push.judge_switches(
+                    self.platforms, house=self.clearing_house, providers=self.asked.providers
+                ),
                 host.judge(self.machine),
             ]
         )

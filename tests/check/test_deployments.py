@@ -356,6 +356,15 @@ BROKEN: Mapping[str, tuple[Break, ...]] = {
             right, platforms=(attrs.evolve(PLATFORMS[1], enabled=False, devices=7),)
         ),
     ),
+    "push.app-not-served": (
+        lambda right: attrs.evolve(
+            right, platforms=(attrs.evolve(PLATFORMS[0], apps=("com.example.other",)),)
+        ),
+        lambda right: attrs.evolve(
+            right,
+            platforms=(attrs.evolve(PLATFORMS[0], platform="wns", apps=("com.example.chat",)),),
+        ),
+    ),
     "push.no-house": (lambda right: attrs.evolve(right, clearing_house=False),),
     "push.certificate": (
         house(unusable="it cannot be read"),

@@ -75,6 +75,8 @@ class PushApiTests(TestCase):
         async def shown() -> list[tuple[str, str, bool, int]]:
             found = (await self.ask("GET", "/platforms")).json()["platforms"]
             keys = ("platform", "scope", "enabled", "devices")
+            apps = [[PHONE["appId"]] if one["devices"] else [] for one in found]
+            self.assertEqual([one["apps"] for one in found], apps)
             return [tuple(one[key] for key in keys) for one in found]  # type: ignore[misc]
 
         self.assertEqual(await shown(), [("fcm", "global", False, 1)])
