@@ -51,6 +51,7 @@ from mobility.domain.push_watch import WatchedLedger
 from mobility.domain.reach import Reach
 from mobility.domain.renames import Renames
 from mobility.domain.renegotiations import Renegotiations
+from mobility.domain.sign_out import SignOut
 from mobility.domain.subscriptions import Subscriptions
 from mobility.domain.telephone import TelephoneNetwork
 from mobility.domain.telephony import Telephony, telephony
@@ -378,7 +379,7 @@ class FrontEnd(MultiService):
 
     def _follow_departures(self) -> None:
         """Who hears of users and applications that come, change and go."""
-        self.users.departures += [self.applications.end_all_of, self.bindings.end_all_of]
+        SignOut(self.agenda, self.users, self.applications, self.bindings)
         self.users.farewells += [
             self.contacts.take_leave,
             self.privacy.take_leave,

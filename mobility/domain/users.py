@@ -113,6 +113,8 @@ class Users:
         self.reporting = ReportingLines(listing.user for listing in self._listings.values())
         self._locks = Locks()
         self.departures: list[Departure] = []
+        self.unfinished: Callable[[User], None] = _no_more
+        """Told of a user whose departures failed; `sign_out` goes on with them."""
         self.removals: list[Departure] = []
         self.farewells: list[Farewell] = []
         self.revocations: list[Revocation] = []
@@ -233,13 +235,20 @@ class Users:
         if before is None:
             return
         if not after.enabled:
-            for depart in self.departures:
-                await depart(after, now)
+            await self._depart(after, now)
         elif after.name != before.name:
             for rename in self.renames:
                 await rename(after, now)
         for follower in self.followers:
             await follower(before, after, now)
+
+    async def sign_out(self, uri: str, now: float) -> None:
+        """End what a user has who may not sign in, if that was not done when it was disabled."""
+        async with self._locks.of(uri):
+            user = self.find(uri)
+            if user is not None and not user.enabled:
+                for depart in self.departures:
+                    await depart(user, now)
 
     async def remove(self, uri: str, now: float) -> None:
         """Sign a user out everywhere and forget it, with all that is its own and what others keep
@@ -287,6 +296,14 @@ class Users:
         found.sort(key=lambda listing: (listing.name, listing.user.uri))
         return SearchResult([listing.user for listing in found[:limit]], len(found) > limit)
 
+    async def _depart(self, user: User, now: float) -> None:
+        try:
+            for depart in self.departures:
+                await depart(user, now)
+        except BaseException:
+            self.unfinished(user)
+            raise
+
     def _revoke(self, user: User, unit: Unit) -> None:
         for revoke in self.revocations:
             revoke(user, unit)
@@ -308,6 +325,10 @@ class Users:
     def _arrived(self, user: User) -> None:
         for told in self.arrivals:
             told(user)
+
+
+def _no_more(user: User) -> None:
+    """Nobody goes on."""
 
 
 def _listing(user: User) -> _Listing:

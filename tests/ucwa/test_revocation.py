@@ -3,8 +3,11 @@
 import attrs
 from twisted.internet.defer import Deferred
 
-from mobility.domain.records import User
+from mobility.domain.bindings import Registering
+from mobility.domain.ledger import Unit
+from mobility.domain.records import Binding, User
 from mobility.errors import Refusal, Unavailable
+from mobility.schedule import RETRY_S
 from mobility.ucwa.hrefs import APPLICATIONS
 from tests.ucwa.service import UcwaTestCase, uri
 from tests.ucwa.test_store_faults import protect
@@ -104,3 +107,59 @@ class RevocationTests(UcwaTestCase):
             self.refused(await self.alice.get("me"), 401, "Unauthorized")
             await self.service.restart()
             self.refused(await self.alice.get("me"), 401, "Unauthorized")
+
+    async def register_phone(self) -> None:
+        """Alice has a phone too."""
+        now = self.clock.seconds()
+        phone = Binding(uri("alice"), "1", "sip:alice@192.0.2.7", "c", 1, now, now + 3600)
+        bindings = self.service.front_end.bindings
+        await bindings.register(uri("alice"), lambda _: Registering([phone]), now)
+
+    async def signed_out(self) -> None:
+        """Nothing is left of Alice, though her row is."""
+        self.clock.advance(RETRY_S)
+        await self.service.settle()
+        self.assertEqual(self.applications(), [])
+        self.assertFalse(self.service.front_end.bindings.any_of(uri("alice")))
+
+    async def test_signing_out_fails(self) -> None:
+        """What a disabled user has ends a little later if the store cannot write it at first,
+        though nobody asks again."""
+        await self.register_phone()
+        users, faults = self.service.front_end.users, [Unavailable("full"), Unavailable("full")]
+
+        async def full(user: User, now: float) -> None:
+            if faults:
+                raise faults.pop()
+
+        users.departures.insert(0, full)
+        await self.assertFailure(self.change(enabled=False), Unavailable)
+        self.clock.advance(1)
+        self.assertEqual((len(self.applications()), faults), (1, []))
+        await self.signed_out()
+
+    async def test_enabled_again(self) -> None:
+        """Who may sign in again by then is not signed out any more."""
+        users = self.service.front_end.users
+
+        async def full(user: User, now: float) -> None:
+            users.departures.remove(full)
+            raise Unavailable("full")
+
+        users.departures.insert(0, full)
+        await self.assertFailure(self.change(enabled=False), Unavailable)
+        await self.change(enabled=True)
+        self.clock.advance(RETRY_S)
+        await self.service.settle()
+        self.assertEqual(len(self.applications()), 1)
+
+    async def test_process_ends_while_signing_out(self) -> None:
+        """The next process ends what a user has who was disabled in the last moment of this one."""
+        await self.register_phone()
+        user = self.service.front_end.users.find(uri("alice"))
+        assert user is not None
+        unit = Unit()
+        unit.save(attrs.evolve(user, enabled=False))
+        await self.service.front_end.store.ledger.commit(unit)
+        await self.service.restart()
+        await self.signed_out()
