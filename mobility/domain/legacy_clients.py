@@ -43,12 +43,7 @@ class LegacyClients:
 
     def count(self, user_agent: str, now: float) -> None:
         """One more request."""
-        name = _cut(user_agent)
-        if name not in self._counts and len(self._counts) >= MAX_AGENTS:
-            name = OTHERS
-        before = self._counts.get(name) or LegacyClient(name, 0, now, now)
-        self._counts[name] = attrs.evolve(before, requests=before.requests + 1, last_seen_at=now)
-        self._changed.add(name)
+        self._add(LegacyClient(_cut(user_agent), 1, now, now))
 
     async def store(self) -> None:
         """Store what was counted since the last time.  Raises Unavailable; then it is tried again
@@ -65,13 +60,37 @@ class LegacyClients:
             raise
 
     async def forget(self) -> None:
-        """Begin anew: the counts were of apps that have been upgraded, it is hoped."""
+        """Begin anew: the counts were of apps that have been upgraded, it is hoped.
+
+        Raises Unavailable; then nothing is forgotten.
+        """
         unit = Unit()
         unit.remove(*self._counts.values())
-        self._changed = set()
-        self._counts = {}
-        if unit:
+        counts, self._counts = self._counts, {}
+        changed, self._changed = self._changed, set()
+        if not unit:
+            return
+        try:
             await self._ledger.commit(unit)
+        except BaseException:
+            meanwhile, self._counts, self._changed = self._counts, counts, changed
+            for one in meanwhile.values():
+                self._add(one)
+            raise
+
+    def _add(self, one: LegacyClient) -> None:
+        name = one.user_agent
+        if name not in self._counts and len(self._counts) >= MAX_AGENTS:
+            name = OTHERS
+        before = self._counts.get(name)
+        self._counts[name] = (
+            attrs.evolve(one, user_agent=name)
+            if before is None
+            else attrs.evolve(
+                before, requests=before.requests + one.requests, last_seen_at=one.last_seen_at
+            )
+        )
+        self._changed.add(name)
 
 
 def _cut(user_agent: str) -> str:

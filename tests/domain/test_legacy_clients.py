@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.ledger import Unit
@@ -23,8 +24,11 @@ class Ledger:
     def __init__(self) -> None:
         self.units: list[Unit] = []
         self.refusing = False
+        self.waiting: Deferred[None] | None = None
 
     async def commit(self, unit: Unit) -> None:
+        if self.waiting is not None:
+            await self.waiting
         if self.refusing:
             raise Unavailable("not now")
         self.units.append(unit)
@@ -74,6 +78,30 @@ class LegacyClientsTests(SynchronousTestCase):
         done(running(self.clients.forget()))
         self.assertEqual([], self.clients.all())
         self.assertEqual([LegacyClient("A", 1, 1.0, 1.0)], self.ledger.units[0].removes)
+
+    def test_forget_refused(self) -> None:
+        """When that cannot be stored nothing is forgotten, and it can be done again."""
+        self.clients.count("A", 1.0)
+        done(running(self.clients.store()))
+        self.clients.count("B", 2.0)
+        self.ledger.waiting = Deferred()
+        forgotten = running(self.clients.forget())
+        self.clients.count("A", 3.0)
+        self.clients.count("C", 4.0)
+        self.ledger.waiting.errback(Unavailable("not now"))
+        self.failureResultOf(forgotten, Unavailable)
+        counted = [
+            LegacyClient("C", 1, 4.0, 4.0),
+            LegacyClient("A", 2, 1.0, 3.0),
+            LegacyClient("B", 1, 2.0, 2.0),
+        ]
+        self.assertEqual(counted, self.clients.all())
+        self.ledger.waiting = None
+        done(running(self.clients.store()))
+        saved = {one.user_agent for one in self.ledger.units[-1].saves}  # type: ignore[union-attr]  # LegacyClients
+        self.assertEqual({"A", "B", "C"}, saved)
+        done(running(self.clients.forget()))
+        self.assertEqual(3, len(self.ledger.units[-1].removes))
 
     @given(st.lists(st.text(max_size=300), max_size=MAX_AGENTS + 50, unique=True))
     def test_bounds(self, agents: list[str]) -> None:
