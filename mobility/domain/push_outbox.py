@@ -155,18 +155,14 @@ class PushOutbox:
             return ""
         about = wake.conversation_id or wake.cause
         topic = topic_of(device, kind, about, wake.number)
-        for kept in self._shelf.about(device.user_uri, wake.cause):
+        for kept in self._shelf.sharing(device.user_uri, device.id, topic, wake.cause):
             notice = kept.notice
-            if notice.subscription_id != device.id or notice.topic != topic:
+            if (notice.kind, notice.cause) != (kind, wake.cause):
                 continue
-            if notice.kind == kind and kind in (CALL, MEETING):
+            if kind in (CALL, MEETING):
                 return notice.id
-            if notice.state != WAITING or kept.taken or kept.cleared:
-                continue
-            if notice.kind == kind:
+            if notice.state == WAITING and not (kept.taken or kept.cleared):
                 return self._extend(draft, kept, wake, expires_at)
-            if notice.kind == BADGE:
-                self._end(draft, kept, "superseded")
         notice = PushNotice(
             id=secrets.token_hex(16),
             user_uri=device.user_uri,
@@ -241,6 +237,10 @@ class PushOutbox:
                 self._end(draft, kept, reason)
             elif again_at > now:
                 self._shelf.schedule(kept, again_at)
+            elif self._shelf.must_wait(kept.notice):
+                looked.append(kept)
+            elif kept.notice.kind == BADGE and self._shelf.overtaken(kept.notice):
+                self._end(draft, kept, "superseded")
             else:
                 kept.taken = True
                 chosen.append(kept)
@@ -409,13 +409,9 @@ class PushOutbox:
             self._clear(draft, kept, kept.cleared, notice)
             return
         after = notice_after(notice, Noticed.TAKEN, draft.now)
-        for other in list(self._shelf.about(notice.user_uri, notice.cause)):
-            same = other.notice.subscription_id, other.notice.topic
-            if (
-                other is not kept
-                and other.notice.state != WAITING
-                and same == (notice.subscription_id, notice.topic)
-            ):
+        device_id, uri = notice.subscription_id, notice.user_uri
+        for other in self._shelf.sharing(uri, device_id, notice.topic, notice.cause):
+            if other is not kept and other.notice.state != WAITING:
                 self._end(draft, other, "replaced")
         self._save(draft, kept, after, "handed")
 

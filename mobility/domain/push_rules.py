@@ -19,6 +19,9 @@ BADGE, WITHDRAWAL = "badge", "withdraw"
 """What a notification says.  A `badge` shows nothing: it takes what was read elsewhere off the
 screen and tells what is unread now; a `withdraw` does so for a call that rings no more."""
 
+ALL = "all"
+"""The preference of a device, and the topic of all its notifications then: it shows one."""
+
 RANKS = {CALL: 0, WITHDRAWAL: 0, MEETING: 0, MESSAGE: 1, MISSED_CALL: 1, VOICEMAIL: 1, TEST: 1}
 """Calls go before messages, and messages before badges."""
 
@@ -121,8 +124,8 @@ def topic_of(device: PushSubscription, kind: str, cause: str, number: int = 0) -
         return f"missed-{cause[:16]}"
     if kind == TEST:
         return f"test-{cause[:16]}"
-    if device.collapse == "all":
-        return "all"
+    if device.collapse == ALL:
+        return ALL
     if device.collapse == "none" and kind == MESSAGE:
         return f"m-{cause[:16]}-{number}"
     return f"c-{cause[:16]}"

@@ -7,7 +7,7 @@ from itertools import count
 import attrs
 
 from mobility.domain.push_notices import ACCEPTED, WAITING, Kept
-from mobility.domain.push_rules import CALL, LOWEST_RANK, MEETING, rank
+from mobility.domain.push_rules import ALL, CALL, LOWEST_RANK, MEETING, is_loud, rank
 from mobility.domain.records import PushNotice
 
 NEAR_S = 10.0
@@ -59,6 +59,32 @@ class Shelf:
     def about(self, uri: str, cause: str) -> list[Kept]:
         """What is about one thing, for the devices of a user."""
         return self._of.get(uri, {}).get(cause, [])
+
+    def sharing(self, uri: str, device_id: str, topic: str, cause: str) -> list[Kept]:
+        """What takes the place of one another on a device, `cause` and `topic` being of one of
+        them: all of one topic.  But for ALL, it is about one thing."""
+        several = self.of_user(uri) if topic == ALL else self.about(uri, cause)
+        return [
+            kept
+            for kept in several
+            if kept.notice.subscription_id == device_id and kept.notice.topic == topic
+        ]
+
+    def overtaken(self, silent: PushNotice) -> bool:
+        """Whether what a silent notification would take off the screen is replaced by what was
+        taken since: it would take that off too."""
+        return any(
+            kept.notice.state != WAITING and not kept.cleared
+            for kept in self._rivals(silent)
+            if is_loud(kept.notice.kind)
+        )
+
+    def must_wait(self, notice: PushNotice) -> bool:
+        """Whether another of the same place is under way: none may overtake that."""
+        return any(kept.taken for kept in self._rivals(notice))
+
+    def _rivals(self, notice: PushNotice) -> list[Kept]:
+        return self.sharing(notice.user_uri, notice.subscription_id, notice.topic, notice.cause)
 
     def of_user(self, uri: str) -> list[Kept]:
         return [kept for several in self._of.get(uri, {}).values() for kept in several]

@@ -105,12 +105,13 @@ class PushTests(RunningCase):
 
     async def test_service_worker(self) -> None:
         """The documented service worker shows a message, replaces it by the next of its
-        conversation, and takes it away when it is withdrawn; long texts are read whole."""
+        conversation, and takes it away when it is read or withdrawn; long texts are read whole."""
         device = await self.subscribe()
         long = "x" * 3_000 + " 👋"
         for kind, title, body, expected in (
             ("message", "Alice", "Grüße 👋", [{"body": "Grüße 👋"}]),
             ("message", "Alice", long, [{"body": long}]),
+            ("badge", "", "", []),
             ("message", "", "", [{"title": "New message", "body": ""}]),
             ("withdraw", "", "", []),
         ):
