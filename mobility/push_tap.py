@@ -42,7 +42,7 @@ from mobility.http.site import HttpSite
 from mobility.operate import descriptors, health
 from mobility.operate.certificates import CertificateDays, ListenerTls
 from mobility.operate.health import Health
-from mobility.operate.listeners import Listener
+from mobility.operate.listeners import Listener, check_endpoint
 from mobility.operate.log import LogFile, TwistedObserver
 from mobility.operate.metrics import MeteredLog, Metrics
 from mobility.operate.signals import Signals
@@ -131,6 +131,11 @@ class ClearingHouseService(MultiService):
         ]
         _make_data_dir(settings)
         self._lock = exclusive_lock(settings.queue.path)
+        for dotted, listener in (
+            ("federation", settings.federation),
+            ("operator", settings.operator),
+        ):
+            check_endpoint(listener.endpoint, self._reactor, str(settings.source), dotted)
         self._around = Surroundings(self._reactor, self.log, self._epoch)
         apps = build_apps(settings, self._around)
         self._build_house(settings, apps)
@@ -273,7 +278,6 @@ class ClearingHouseService(MultiService):
             self._reactor,
             self.log,
         )
-        listener.check()
         listener.setServiceParent(self)
         return listener
 

@@ -120,7 +120,9 @@ def _command(*arguments: str, given: str = "") -> None:
         check=False,
     )
     if done.returncode:
-        raise OperatorFault(f"mobility {arguments[0]}", done.stderr.strip())
+        raise OperatorFault(
+            f"mobility {arguments[0]}", done.stderr.strip().removeprefix("mobility: ")
+        )
 
 
 class FrontEndProcess(ProcessProtocol):

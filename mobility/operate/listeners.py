@@ -184,9 +184,13 @@ def check_endpoints(config: Config, reactor: IReactorTime) -> None:
     for table, listeners in named:
         for number, one in enumerate(listeners):
             if not one.endpoint.startswith("udp:"):
-                dotted = f"{table}[{number}].endpoint"
-                _endpoint(one.endpoint, reactor, where, dotted)
-                _check_port(one.endpoint, where, dotted)
+                check_endpoint(one.endpoint, reactor, where, f"{table}[{number}]")
+
+
+def check_endpoint(endpoint: str, reactor: IReactorTime, where: str, dotted: str) -> None:
+    """The same for the endpoint in the table `dotted` of the file `where`."""
+    _endpoint(endpoint, reactor, where, f"{dotted}.endpoint")
+    _check_port(endpoint, where, f"{dotted}.endpoint")
 
 
 def _endpoint(
