@@ -195,6 +195,7 @@ class PushScript(Script):
         if last.headers["topic"] != first.headers["topic"]:
             raise DemoFailed("the silent notification does not take the place of the other")
         await self._step("alice signs out", alice.sign_out())
+        bob.go_away()
 
     async def _subscribe(self, person: Person) -> None:
         body = {

@@ -155,11 +155,13 @@ def _web_push(
     vapid = Vapid(ec_key(data, where, f"{key}.key", one.key), one.subject)
     client = _open_web(one.ca, one.allow_private_addresses, where, key, around)
 
+    route = _by_host(one)
+
     def provider() -> Provider:
-        return WebPush(vapid, client, epoch=around.epoch)
+        return WebPush(vapid, client, route, epoch=around.epoch)
 
     credential = f"VAPID key {vapid.public_key[:12]}..."
-    return App(platform, one.app_id, credential, _by_host(one), provider, client.close)
+    return App(platform, one.app_id, credential, route, provider, client.close)
 
 
 def _wns(one: WnsSettings, where: str, key: str, around: Surroundings) -> App:
@@ -170,15 +172,14 @@ def _wns(one: WnsSettings, where: str, key: str, around: Surroundings) -> App:
     client = _open_web(one.ca, one.allow_private_addresses, where, key, around)
     token_url = f"{one.login}/{one.tenant}/oauth2/v2.0/token"
 
-    provider = Wns(token_url, one.client_id, secret, client, epoch=around.epoch)
+    route = _by_list(one)
+    provider = Wns(token_url, one.client_id, secret, client, route, epoch=around.epoch)
     ends_at = None
     if one.secret_ends:
         day = date.fromisoformat(one.secret_ends)
         ends_at = datetime.combine(day, time(), UTC).timestamp()
     credential = f"client {one.client_id}"
-    return App(
-        "wns", one.app_id, credential, _by_list(one), lambda: provider, client.close, ends_at
-    )
+    return App("wns", one.app_id, credential, route, lambda: provider, client.close, ends_at)
 
 
 def _open_web(ca: Any, private: bool, where: str, key: str, around: Surroundings) -> WebClient:

@@ -35,6 +35,9 @@ QUOTA_S = 60.0
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 NOT_VALID = "not a valid FCM registration token"
+TOO_BIG = "message is too big"
+"""What FCM says of a payload beyond its limit, with the same code as of a token that is none."""
+
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
@@ -136,6 +139,8 @@ class Fcm:
 
 def _judge_400(fault: FcmFault, said: str) -> Outcome:
     """INVALID_ARGUMENT means the token when FCM says so, and else a request that we built wrong."""
+    if TOO_BIG in fault.message:
+        return failed(said, "payload_too_large")
     ours = [field for field in fault.violations if field != "message.token"]
     about_token = NOT_VALID in fault.message or (
         fault.typed and fault.code == "INVALID_ARGUMENT" and not fault.violations

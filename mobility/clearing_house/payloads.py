@@ -218,7 +218,7 @@ def wns(notification: Notification, now: float) -> Payload:
         body = _encode(own | _badge_of(notification))
         headers += [("X-WNS-Type", "wns/raw"), ("Content-Type", "application/octet-stream")]
         return Payload(tuple(headers), body, "endpoint")
-    launch = quoteattr(_encode(own).decode())
+    launch = quoteattr(_legal(_encode(own).decode()))
     scenario = ' scenario="incomingCall"' if notification.kind == "call" else ""
 
     def build(title: str, body: str) -> bytes:
@@ -237,8 +237,13 @@ def wns(notification: Notification, now: float) -> Payload:
 
 
 def _xml(text: str) -> str:
-    """Text of an element; what XML 1.0 cannot hold becomes U+FFFD."""
-    return escape("".join(c if _is_xml(c) else "\ufffd" for c in text))
+    """Text of an element."""
+    return escape(_legal(text))
+
+
+def _legal(text: str) -> str:
+    """What XML 1.0 cannot hold becomes U+FFFD."""
+    return "".join(c if _is_xml(c) else "\ufffd" for c in text)
 
 
 def _is_xml(c: str) -> bool:

@@ -22,15 +22,23 @@ from mobility.clearing_house.outcome import (
 from mobility.clearing_house.signing import BadSubscription, Vapid, encrypt
 from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
 from mobility.push.answers import retry_after
+from mobility.push.wire import Device
 
 
 class WebPush:
     """A provider (`outcome.Provider`) for one app id and one host of endpoints."""
 
     def __init__(
-        self, vapid: Vapid, client: WebClient, *, epoch: Callable[[], float] = time.time
+        self,
+        vapid: Vapid,
+        client: WebClient,
+        check: Callable[[Device], object] = lambda _: None,
+        *,
+        epoch: Callable[[], float] = time.time,
     ) -> None:
+        """`check` raises EndpointRefused for a device that may not be connected to any more."""
         self._vapid = vapid
+        self._check = check
         self._client = client
         self._epoch = epoch
         self._under_way = 0
@@ -42,6 +50,10 @@ class WebPush:
     async def deliver(self, job: Job) -> Outcome:
         notification, now = job.notification, self._epoch()
         device = notification.device
+        try:
+            self._check(device)
+        except EndpointRefused as error:
+            return failed(str(error), "endpoint_not_allowed")
         readable = not device.p256dh
         body = payloads.web_push(notification, readable=readable)
         headers = payloads.web_push_headers(notification, now)

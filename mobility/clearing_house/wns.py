@@ -24,6 +24,7 @@ from mobility.clearing_house.outcome import (
 )
 from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnswer, WebClient
 from mobility.push.answers import retry_after
+from mobility.push.wire import Device
 
 LOGIN = "https://login.microsoftonline.com"
 SCOPE = "https://wns.windows.com/.default"
@@ -39,9 +40,12 @@ class Wns:
         client_id: str,
         client_secret: str,
         client: WebClient,
+        check: Callable[[Device], object] = lambda _: None,
         *,
         epoch: Callable[[], float] = time.time,
     ) -> None:
+        """`check` raises EndpointRefused for a device that may not be connected to any more."""
+        self._check = check
         self._token_url = token_url
         self._form = {
             "grant_type": "client_credentials",
@@ -62,6 +66,7 @@ class Wns:
         payload = payloads.wns(job.notification, self._epoch())
         self._under_way += 1
         try:
+            self._check(job.notification.device)
             token = await self._tokens.current()
             headers = [
                 ("Authorization", f"Bearer {token}"),

@@ -259,6 +259,7 @@ class WebFaults(RunningCase):
             (fault(400, "INVALID_ARGUMENT", not_valid, field="message.token"), "dead"),
             (fault(400, "INVALID_ARGUMENT", typed=False, field="message.data"), "failed"),
             (fault(400, "INVALID_ARGUMENT", field="message.android.ttl"), "failed"),
+            (fault(400, "INVALID_ARGUMENT", "Android message is too big"), "failed"),
             (fault(403, "SENDER_ID_MISMATCH"), "failed"),
             (fault(401, "THIRD_PARTY_AUTH_ERROR"), "failed"),
             (Page(400, b"<html>"), "failed"),

@@ -218,6 +218,24 @@ class RefusedCredential(RunningCase):
         verdict = await self.fate(push(device("fcm")))
         self.assertEqual(verdict.outcome, "delivered")
 
+    async def test_endpoint_removed(self) -> None:
+        """What waits for an endpoint that is not allowed any more is not sent there."""
+        providers = self.providers
+        await providers.stop_one("web_push")
+        await providers.stop_one("wns")
+        one = providers.web_push.subscribe()
+        web = device("webpush", endpoint=one.endpoint, p256dh=one.p256dh, auth=one.auth)
+        sent = [push(web), push(device("wns", endpoint=providers.wns.channel()))]
+        results = await self.sender.send(sent)
+        self.assertEqual([one.outcome for one in results], ["accepted"] * 2)
+        allowed = self.config.read_text().replace('["localhost"]', '["push.example.test"]')
+        self.config.write_text(allowed)
+        self.running.reload()
+        verdicts = await self.verdicts(2)
+        self.assertEqual(
+            {(one.outcome, one.reason) for one in verdicts}, {("failed", "endpoint_not_allowed")}
+        )
+
     async def test_app_removed(self) -> None:
         """What waits for an app that is served no more is told so."""
         sent = push(device())
