@@ -102,9 +102,10 @@ class Later:
 
 @attrs.frozen(slots=True)
 class Refused:
-    """It will never be taken, because of `reason`."""
+    """It will never be taken, because of `reason`; `hop` is "ended" where nobody refused it."""
 
     reason: str
+    hop: str = "refused"
 
 
 Result = Accepted | Later | Refused

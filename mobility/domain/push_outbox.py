@@ -18,6 +18,7 @@ from sys import intern
 import attrs
 
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.push_counts import counts
 from mobility.domain.push_notices import (
     SENT,
     WAITING,
@@ -197,6 +198,11 @@ class PushOutbox:
             else:
                 self._clear(draft, kept, reason)
 
+    def recount(self, draft: Draft, uri: str) -> None:
+        """A user has read something: devices that show something else get the new badge."""
+        for notice in counts(self._shelf.of_user(uri), draft, self.settings.badge_lifetime_s):
+            self._add(draft, notice, None)
+
     def rings_no_more(self, draft: Draft, invitation_id: str, reason: str) -> None:
         """An invitation is over for everybody whose devices were rung."""
         for uri in self._shelf.rung_by(invitation_id):
@@ -269,7 +275,7 @@ class PushOutbox:
             if isinstance(result, Accepted):
                 self._accepted(draft, kept)
             elif isinstance(result, Refused):
-                self._end(draft, kept, result.reason, hop="refused")
+                self._end(draft, kept, result.reason, hop=result.hop)
             elif kept.cleared:  # that it was not taken is not sure if the answer was lost
                 self._clear(draft, kept, kept.cleared)
             else:
@@ -409,8 +415,7 @@ class PushOutbox:
             self._clear(draft, kept, kept.cleared, notice)
             return
         after = notice_after(notice, Noticed.TAKEN, draft.now)
-        device_id, uri = notice.subscription_id, notice.user_uri
-        for other in self._shelf.sharing(uri, device_id, notice.topic, notice.cause):
+        for other in self._shelf.rivals(notice):
             if other is not kept and other.notice.state != WAITING:
                 self._end(draft, other, "replaced")
         self._save(draft, kept, after, "handed")

@@ -22,6 +22,12 @@ screen and tells what is unread now; a `withdraw` does so for a call that rings 
 ALL = "all"
 """The preference of a device, and the topic of all its notifications then: it shows one."""
 
+COUNT = "badge"
+"""What a badge is about, and its topic, that takes nothing off the screen."""
+
+BADGED = (MESSAGE, MISSED_CALL, VOICEMAIL, BADGE)
+"""What brings the number of what is unread."""
+
 RANKS = {CALL: 0, WITHDRAWAL: 0, MEETING: 0, MESSAGE: 1, MISSED_CALL: 1, VOICEMAIL: 1, TEST: 1}
 """Calls go before messages, and messages before badges."""
 

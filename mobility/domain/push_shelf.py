@@ -75,15 +75,16 @@ class Shelf:
         taken since: it would take that off too."""
         return any(
             kept.notice.state != WAITING and not kept.cleared
-            for kept in self._rivals(silent)
+            for kept in self.rivals(silent)
             if is_loud(kept.notice.kind)
         )
 
     def must_wait(self, notice: PushNotice) -> bool:
         """Whether another of the same place is under way: none may overtake that."""
-        return any(kept.taken for kept in self._rivals(notice))
+        return any(kept.taken for kept in self.rivals(notice))
 
-    def _rivals(self, notice: PushNotice) -> list[Kept]:
+    def rivals(self, notice: PushNotice) -> list[Kept]:
+        """Those that take its place or whose place it takes, itself too."""
         return self.sharing(notice.user_uri, notice.subscription_id, notice.topic, notice.cause)
 
     def of_user(self, uri: str) -> list[Kept]:

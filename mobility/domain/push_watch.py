@@ -110,9 +110,8 @@ class PushWatch:
                 from_uri=message.from_uri,
             )
         if message.number > 1:
-            reason = "answered"
-            self._outbox.read(
-                draft, message.from_uri, message.conversation_id, message.number, reason
+            self._known(
+                draft, message.from_uri, message.conversation_id, message.number, "answered"
             )
 
     def _ringing(self, draft: Draft) -> None:
@@ -167,14 +166,14 @@ class PushWatch:
             )
         elif log.read:
             self._outbox.read(draft, uri, log.id, 0, "read")
-            self._outbox.read(draft, uri, log.conversation_id, log.last_message, "read")
+            self._known(draft, uri, log.conversation_id, log.last_message, "read")
         elif log.read_message:
-            self._outbox.read(draft, uri, log.conversation_id, log.read_message, "read")
+            self._known(draft, uri, log.conversation_id, log.read_message, "read")
 
     def _voicemail(self, draft: Draft, counted: VoicemailCount) -> None:
         uri = counted.user_uri
         if not counted.unread:
-            self._outbox.read(draft, uri, VOICEMAILS, 0, "heard")
+            self._known(draft, uri, VOICEMAILS, 0, "heard")
         elif counted.unread > self.voicemails(uri).unread:
             entries = self._entries_of(draft, uri)
             self._wake(draft, uri, VOICEMAIL, VOICEMAILS, entries, slowly=True)
@@ -186,12 +185,17 @@ class PushWatch:
     # What calms
 
     def _read_mark(self, draft: Draft, mark: ReadMark) -> None:
-        self._outbox.read(draft, mark.user_uri, mark.conversation_id, mark.message_number, "read")
+        self._known(draft, mark.user_uri, mark.conversation_id, mark.message_number, "read")
 
     def _forgotten(self, draft: Draft, log: ConversationLog) -> None:
         """A log leaves the history, and what is unread with it."""
         self._outbox.read(draft, log.user_uri, log.id, 0, "removed")
-        self._outbox.read(draft, log.user_uri, log.conversation_id, log.last_message, "removed")
+        self._known(draft, log.user_uri, log.conversation_id, log.last_message, "removed")
+
+    def _known(self, draft: Draft, uri: str, cause: str, upto: int, reason: str) -> None:
+        """A user knows something: it is not shown any more, and badges count it no longer."""
+        self._outbox.read(draft, uri, cause, upto, reason)
+        self._outbox.recount(draft, uri)
 
     def _wake(
         self,

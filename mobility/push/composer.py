@@ -4,13 +4,17 @@ from collections.abc import Awaitable, Callable
 
 from mobility.domain.devices import Devices
 from mobility.domain.ledger import Archive
-from mobility.domain.push_rules import BADGE, MESSAGE, MISSED_CALL, VOICEMAIL
+from mobility.domain.push_rules import BADGED, COUNT, MESSAGE
 from mobility.domain.records import PushNotice
 from mobility.push.content import TEXT, WAKE, notification
 from mobility.push.wire import Notification
 
-BADGED = (MESSAGE, MISSED_CALL, VOICEMAIL, BADGE)
-"""What changes how much is unread."""
+GONE, UNCHANGED = "device gone", "badge unchanged"
+"""Why there is nothing to say."""
+
+MOST_TOLD = 100_000
+"""Devices of which it is remembered what their badge is (our choice: 10 MiB); of the others it is
+told again."""
 
 
 class Composer:
@@ -32,19 +36,24 @@ class Composer:
         self._name_of = name_of
         self._content = content
         self._epoch = epoch
+        self._told: dict[str, tuple[int, str]] = {}
+        """The badge that a device was told last, and by which notification."""
 
-    async def __call__(self, notices: list[PushNotice]) -> list[Notification | None]:
-        """One for each notice, None where the device is gone.  Raises Unavailable."""
+    async def __call__(self, notices: list[PushNotice]) -> list[Notification | str]:
+        """One for each notice, or why there is nothing to say.  Raises Unavailable."""
         now = self._epoch()
         badges: dict[str, int] = {}
         for notice in notices:
             if notice.kind in BADGED and notice.user_uri not in badges:
                 badges[notice.user_uri] = await self._badge(notice.user_uri)
-        composed: list[Notification | None] = []
+        composed: list[Notification | str] = []
         for notice in notices:
             device = self._devices.known(notice.user_uri, notice.subscription_id, now)
             if device is None:
-                composed.append(None)
+                composed.append(GONE)
+                continue
+            if notice.kind in BADGED and self._knows(notice, badges[notice.user_uri]):
+                composed.append(UNCHANGED)
                 continue
             composed.append(
                 notification(
@@ -57,6 +66,19 @@ class Composer:
                 )
             )
         return composed
+
+    def _knows(self, notice: PushNotice, badge: int) -> bool:
+        """Whether a notification brings nothing but the badge that its device has."""
+        device_id = notice.subscription_id
+        before = self._told.pop(device_id, None)
+        known = before is not None and before[0] == badge and before[1] != notice.id
+        if before is not None and known and notice.topic == COUNT:
+            self._told[device_id] = before
+            return True
+        self._told[device_id] = badge, notice.id
+        if len(self._told) > MOST_TOLD:
+            del self._told[next(iter(self._told))]
+        return False
 
     async def _text(self, notice: PushNotice) -> str:
         if self._content != TEXT or notice.kind != MESSAGE:

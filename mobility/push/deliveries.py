@@ -51,8 +51,8 @@ JUMP_S = 1.0
 """What the time of day lags behind a clock that does not jump when it was set back, and not just
 slowed down (our choice)."""
 
-Compose = Callable[[list[PushNotice]], Awaitable[list[Notification | None]]]
-"""What notifications say; None for one whose device is gone."""
+Compose = Callable[[list[PushNotice]], Awaitable[list[Notification | str]]]
+"""What notifications say, or why there is nothing to say."""
 
 
 class GivenUp(Protocol):
@@ -257,11 +257,11 @@ class Deliveries(Service):
                 self._log.failure("push.failed", error)
             at = self._epoch() + RETRY_S
             return [(notice.id, Later(at, counts=False)) for notice in notices]
-        told = [one for one in composed if one is not None]
+        told = [one for one in composed if not isinstance(one, str)]
         gone: list[tuple[str, Result]] = [
-            (notice.id, Refused("device gone"))
+            (notice.id, Refused(one, "ended"))
             for notice, one in zip(notices, composed, strict=True)
-            if one is None
+            if isinstance(one, str)
         ]
         if not told:
             self._not_tried()

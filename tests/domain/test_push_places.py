@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mobility.domain.ledger import Unit
 from mobility.domain.push_notices import Accepted, Draft, Hops, Later, Result, Wake
 from mobility.domain.push_outbox import PushOutbox
-from mobility.domain.push_rules import BADGE, MESSAGE, PushSettings
+from mobility.domain.push_rules import BADGE, COUNT, MESSAGE, PushSettings
 from mobility.domain.records import PushNotice, PushSubscription
 from tests.domain.doubles import START, MemoryLedger, done, running
 
@@ -46,6 +46,12 @@ class PlaceTests(SynchronousTestCase):
         self.outbox.read(draft, BOB, conversation, number, "read")
         self.store(draft)
 
+    def recount(self) -> None:
+        """He has read something that no notification told of."""
+        draft = Draft(Unit(), self.now)
+        self.outbox.recount(draft, BOB)
+        self.store(draft)
+
     def store(self, draft: Draft) -> None:
         done(running(self.outbox.commit(draft)))
 
@@ -78,6 +84,33 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual(self.send(), [])
         self.read("b", 1)
         self.assertEqual(self.send(), [(BADGE, "b")])
+
+    def test_count(self) -> None:
+        """When something is read that the device does not show, what it shows stays and its badge
+        is told anew: once, until that is sent; a device that shows nothing is left alone."""
+        self.recount()
+        self.assertEqual(self.send(), [])
+        self.write("a", 1)
+        self.send()
+        self.recount()
+        self.recount()
+        (told,) = self.take()
+        self.assertEqual((told.kind, told.topic, told.conversation_id), (BADGE, COUNT, ""))
+        self.settle([told])
+        self.read("a", 1)
+        (cleared,) = self.take()
+        self.assertEqual((cleared.kind, cleared.conversation_id), (BADGE, "a"))
+
+    def test_cleared_is_counted(self) -> None:
+        """A device whose notification is taken off the screen gets the badge by that alone."""
+        self.write("a", 1)
+        self.write("b", 1)
+        self.send()
+        draft = Draft(Unit(), self.now)
+        self.outbox.read(draft, BOB, "a", 1, "read")
+        self.outbox.recount(draft, BOB)
+        self.store(draft)
+        self.assertEqual(self.send(), [(BADGE, "a")])
 
     def test_replaced_meanwhile(self) -> None:
         """What takes a notification off the screen is not sent once another message has taken its

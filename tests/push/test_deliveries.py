@@ -23,7 +23,7 @@ BOB = "sip:bob@example.test"
 PHONE = PushSubscription(BOB, "1", "fcm", "app", "token", 0.0, 0.0, 1e12)
 
 
-async def compose(notices: list[PushNotice]) -> list[Notification | None]:
+async def compose(notices: list[PushNotice]) -> list[Notification | str]:
     return [
         Notification(one.id, Device("fcm", "app", "token"), one.kind, int(time.time()) + 60)
         for one in notices

@@ -276,6 +276,37 @@ class PushTests(UcwaTestCase):
         self.assertEqual((last.badge, last.body), (0, ""))
         self.assertEqual(last.collapse_key, self.house.taken[0].collapse_key)
 
+    async def test_badge_of_what_was_not_pushed(self) -> None:
+        """The badge of a phone that shows one conversation counts another one that he reads at his
+        desk, and is told only when it is another than before."""
+        desk = await self.service.sign_in("bob", EndpointId="desk", type="desktop")
+        invited = {"to": self.bob.uri, "operationId": "op", "subject": "s"}
+        await self.alice.post("communication/messagingInvitations", invited)
+        (ringing,) = [one for one in await desk.events() if one.rel == "messagingInvitation"]
+        await desk.post(ringing.resource["_links"]["accept"]["href"])
+        links = [one.href for one in await self.alice.events() if one.rel == "messaging"]
+        at_desk, own = links[-1], converted(links[-1], self.alice, desk)
+        await self.bob.events()
+        on_phone, _ = await self.talk()
+        await self.sleep()
+        await desk.events()
+        parked = desk.park()
+        await self.alice.send(at_desk, "At the desk")
+        desk.take(await parked)
+        desk.park()
+        await self.pass_time(10)
+        self.assertEqual(self.house.taken, [])
+        await self.alice.send(on_phone, "On the phone")
+        self.assertEqual((await self.notified("message", "On the phone")).badge, 2)
+        before = len(self.house.taken)
+        await desk.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        told = await self.notified("badge")
+        self.assertEqual((told.badge, told.collapse_key, told.title), (1, "badge", ""))
+        await desk.send(own, "An answer")
+        await desk.send(own, "Another one")
+        await self.sleep()
+        self.assertEqual([one.kind for one in self.house.taken[before:]], ["badge"])
+
     async def test_read_before_sent(self) -> None:
         """Nothing is sent of a message that was read before."""
         messaging, own = await self.talk()
