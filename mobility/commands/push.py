@@ -70,7 +70,11 @@ HOUSE_STATES = {
     "alone": "is asked by no front end that runs",
 }
 
-BAD_PROVIDERS = ("refused", "failing", "probing")
+BAD_PROVIDERS = {
+    "refused": "refusing the credential",
+    "failing": "failing",
+    "probing": "being tried again after",
+}
 
 
 @click.group(no_args_is_help=False)
@@ -296,7 +300,8 @@ def send_test(config: Config, user: str, wait: int, as_json: bool) -> int:
         lines.append(f"{user} has no device that registered for push notifications")
     kept = {(one["platform"], one["app_id"]) for one in queued["devices"]}
     lines += [
-        f"provider: {one['platform']} for {one['app_id']} is {one['state']}: {one['reason']}"
+        f"provider: {one['platform']} for {one['app_id']} is {BAD_PROVIDERS[one['state']]}: "
+        f"{one['reason']}"
         for one in providers
         if one["state"] in BAD_PROVIDERS and (one["platform"], one["app_id"]) in kept
     ]

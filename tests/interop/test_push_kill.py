@@ -52,7 +52,7 @@ class KillTests(TestCase):
             ORGANISATION, federation_port=self.port, operator_port=free_port()
         )
         self.accepted: set[str] = set()
-        self.killing = True
+        self.killing = self.sending = True
         self.verdicts: list[Verdict] = []
         self.child: Child | None = None
         self.ended = False
@@ -72,6 +72,7 @@ class KillTests(TestCase):
             self._start()
         self.killing = False
         await gatherResults(sending)
+        self.sending = False
         await polling
 
         received = [*self._received()]
@@ -122,7 +123,8 @@ class KillTests(TestCase):
 
     async def _end(self) -> None:
         """Whatever became of the test, nothing goes on."""
-        self.killing, self.ended = False, True
+        self.killing = self.sending = False
+        self.ended = True
         await self._kill()
         await gatherResults(self.running, consumeErrors=True)
 
@@ -168,9 +170,9 @@ class KillTests(TestCase):
         )
 
     async def _poll(self, sender: Sender) -> None:
-        """Take verdicts until each accepted push has one."""
+        """Take verdicts until nothing is sent any more and each accepted push has one."""
         deadline = time.monotonic() + WAIT_S
-        while self.killing or not self.accepted <= {one.id for one in self.verdicts}:
+        while self.sending or not self.accepted <= {one.id for one in self.verdicts}:
             if self.ended or time.monotonic() > deadline:
                 return
             after = self.verdicts[-1].sequence if self.verdicts else 0
@@ -180,7 +182,7 @@ class KillTests(TestCase):
                 await deferLater(reactor, RETRY_S)
                 continue
             self.verdicts += page.verdicts
-            if self.killing or page.verdicts:
+            if self.sending or page.verdicts:
                 deadline = time.monotonic() + WAIT_S
 
     async def _until(self, condition: Any) -> None:
