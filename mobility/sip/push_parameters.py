@@ -12,7 +12,7 @@ import re
 
 from mobility.domain.devices import Device
 from mobility.sip.refusal import SipRefusal
-from mobility.sip.uri import SipUri
+from mobility.sip.uri import SipUri, parse_sip_uri
 
 PROVIDERS = ("apns", "fcm")
 """What a phone may name."""
@@ -36,7 +36,8 @@ _TOKENS = {
 
 
 def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
-    """How the phone with this contact is woken, None where it does not say.
+    """How the phone with this contact is woken, None where it does not say or, without `pn-prid`,
+    does not want to be any more (RFC 8599 section 4.1).
 
     Raises SipRefusal with 555 for a service that is not served, 400 for values that are none.
     """
@@ -46,6 +47,8 @@ def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
     platform = provider.lower()
     if platform not in PROVIDERS:
         raise SipRefusal(NOT_SUPPORTED, "Push Notification Service Not Supported")
+    if "pn-prid" not in contact.parameters:
+        return None
     app_id = contact.parameters.get("pn-param") or ""
     token = contact.parameters.get("pn-prid") or ""
     voip_token = ""
@@ -76,6 +79,14 @@ def _apns(topic: str, tokens: str) -> tuple[str, str, str]:
         by_service[service if colon else services[0]] = token
     voip_token = by_service.get(VOIP, "")
     return app_id, by_service.get(REMOTE, voip_token), voip_token
+
+
+def device_kept(contact: str) -> Device | None:
+    """The same of the contact of a binding that is kept."""
+    try:
+        return device_of(parse_sip_uri(contact))
+    except SipRefusal:  # it was bound when other values were taken
+        return None
 
 
 def asks(contact: SipUri) -> bool:

@@ -27,7 +27,7 @@ from mobility.sip.gruu import GR, Gruus, NamedPhone, new_handle, plain_instance
 from mobility.sip.headers import NameAddr, seconds
 from mobility.sip.message import Request
 from mobility.sip.phones import Phone
-from mobility.sip.push_parameters import asks, capabilities, device_of
+from mobility.sip.push_parameters import asks, capabilities, device_kept, device_of
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.routing import PhoneFlow, Target, Way, ways_of
 from mobility.sip.uri import SipUri, UnknownScheme, parse_sip_uri, parse_uri
@@ -81,7 +81,7 @@ class Registrar:
         agent = readable(request.first("User-Agent") or "")
         woken = [(one, device_of(one.uri, agent)) for one in wanted]
 
-        known: set[str] = set()
+        known: dict[str, Binding] = {}
 
         def decide(live: Mapping[str, Binding]) -> Registering:
             known.update(live)
@@ -93,6 +93,7 @@ class Registrar:
         bindings = await self._bindings.register(user_uri, decide, now)
         self._keep_flows(incoming, user_uri, wanted, bindings, known)
         await self._keep_awake(user_uri, woken, now)
+        await self._let_sleep(user_uri, known.values(), bindings, now)
         gruus = self._gruus if _knows_gruu(request) else None
         fields = [("Contact", _shown(one, now) + _gruus_of(one, gruus)) for one in bindings]
         if "path" in request.tokens("Supported"):
@@ -117,6 +118,19 @@ class Registrar:
             if contact.expires_s and not self._devices.is_fresh(user_uri, device, now):
                 await self._devices.subscribe(user_uri, device, contact.instance, now)
             elif not contact.expires_s:
+                await self._devices.unsubscribe(user_uri, device, now)
+
+    async def _let_sleep(
+        self, user_uri: str, before: Iterable[Binding], after: Iterable[Binding], now: float
+    ) -> None:
+        """A phone that ends its binding, or registers with another token or without one, is not
+        woken by the one that it had."""
+        if self._devices is None:
+            return
+        wanted = {device.key for one in after if (device := device_kept(one.contact)) is not None}
+        for binding in before:
+            device = device_kept(binding.contact)
+            if device is not None and device.key not in wanted:
                 await self._devices.unsubscribe(user_uri, device, now)
 
     def flow_of(self, binding: Binding) -> Flow | None:

@@ -187,6 +187,47 @@ class PushTests(RegistrarTestCase):
         self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>;expires=0")
         self.assertEqual(self.known(), [])
 
+    def test_signs_out_otherwise(self) -> None:
+        """So is one that ends its binding without saying how it is woken, or all bindings; another
+        phone of the user is woken as before."""
+        for line in ("Contact: <sip:a@192.0.2.7>;expires=0", "Contact: *"):
+            self.signed(f"Contact: <sip:b@192.0.2.8;{self.APNS}>")
+            self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>")
+            self.assertEqual(len(self.known()), 2)
+            self.signed(line, "Expires: 0")
+            left = [] if line == "Contact: *" else ["apns"]
+            self.assertEqual([one.platform for one in self.known()], left)
+
+    def test_wants_no_more(self) -> None:
+        """A phone that registers anew without a token, or without any parameter, stays bound and is
+        not woken any more."""
+        for parameters in (";pn-provider=fcm;pn-param=project-1", ";pn-provider=fcm", ""):
+            self.signed(f"Contact: <sip:a@192.0.2.7;{self.FCM}>")
+            self.assertEqual(len(self.known()), 1)
+            answer = self.signed(f"Contact: <sip:a@192.0.2.7{parameters}>")
+            self.assertEqual(answer.status, 200, parameters)
+            self.assertEqual((len(self.contacts()), self.known()), (1, []), parameters)
+
+    def test_another_token(self) -> None:
+        """A phone that was given another token is woken by that alone."""
+        same = '+sip.instance="<urn:uuid:1>"'
+        for token in ("t" * 40, "u" * 40):
+            parameters = f"pn-provider=fcm;pn-param=project-1;pn-prid={token}"
+            self.signed(f"Contact: <sip:a@192.0.2.7;{parameters}>;{same}")
+            self.assertEqual([one.address for one in self.known()], [token])
+
+    def test_two_flows(self) -> None:
+        """A phone with two flows is woken while one of them is there."""
+        same = '+sip.instance="<urn:uuid:1>"'
+        for number in (1, 2):
+            lines = (
+                f"Contact: <sip:a@192.0.2.7;{self.FCM}>;{same};reg-id={number}",
+                "Supported: outbound",
+            )
+            self.assertEqual(self.signed(*lines, "Supported: path").status, 200)
+        self.signed(f"Contact: <sip:a@192.0.2.7>;{same};reg-id=2;expires=0", "Supported: outbound")
+        self.assertEqual(len(self.known()), 1)
+
     def test_asks(self) -> None:
         """A phone that names no service is told which there are."""
         answer = self.signed("Contact: <sip:a@192.0.2.7;pn-provider>")
