@@ -43,9 +43,7 @@ def test(config: Config, as_json: bool) -> int:
 
     Exit 1 when a server cannot be used or has no users.
     """
-    ldap = config.directory.ldap
-    if not ldap.servers:
-        raise OperatorFault(str(config.source), "is missing", "directory.ldap.servers")
+    _check_configured(config)
     reports = _reports(config)
     text = "\n".join(line for report in reports for line in _lines(report))
     show({"servers": [attrs.asdict(report) for report in reports]}, text, as_json=as_json)
@@ -58,13 +56,22 @@ def test(config: Config, as_json: bool) -> int:
 @json_option
 def sync(config: Config, force: bool, as_json: bool) -> None:
     """Let the front end that runs replicate the whole directory now."""
+    _check_configured(config)
     running = reach(config)
     if running is None:
         raise Problem("no front end runs with this configuration")
     with running:
-        done = content_of(running.ask(Call("POST", PATH, {"force": force})))
+        answer = running.ask(Call("POST", PATH, {"force": force}))
+    if answer.status == 404:
+        raise Problem("the front end began without [directory.ldap]: restart it")
+    done = content_of(answer)
     text = "added {added}, changed {changed}, disabled {disabled}".format(**done)
     show(done, text, as_json=as_json)
+
+
+def _check_configured(config: Config) -> None:
+    if not config.directory.ldap.servers:
+        raise OperatorFault(str(config.source), "is missing", "directory.ldap.servers")
 
 
 def _reports(config: Config) -> list[Report]:

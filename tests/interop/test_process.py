@@ -19,8 +19,16 @@ from twisted.trial.unittest import TestCase
 
 from mobility import pki
 from tests.interop.child import RETRY_S, is_free, run
-from tests.interop.front_end_process import PASSWORD, TWISTD, FrontEndProcess
+from tests.interop.front_end_process import PASSWORD, TWISTD, FrontEndProcess, command
 from tests.interop.phone import Phone
+
+DIRECTORY = """
+[directory.ldap]
+servers = ["ldaps://ldap.example.test"]
+bind_dn = "cn=mobility"
+bind_password_file = "ldap.password"
+user_base = "dc=example"
+"""
 
 
 class ProcessTestCase(TestCase):
@@ -193,6 +201,21 @@ class ReloadTests(ProcessTestCase):
         line = await self.process.logged("configuration.unusable")
         self.assertIn("mobility.toml: web.max_conections: ", line["reason"])
         self.assertEqual(await self.process.child.stop(), 0)
+
+    async def test_a_directory_of_the_next_start(self) -> None:
+        """`mobility directory sync` says why a front end has no directory that the file names."""
+        config = ("--config", str(self.process.config))
+        missing = await deferToThread(command, "directory", "sync", *config)
+        self.assertEqual((missing.returncode, missing.stdout), (2, ""))
+        self.assertIn("directory.ldap.servers: is missing", missing.stderr)
+        await self.start()
+        with self.process.config.open("a", encoding="utf-8") as file:
+            file.write(DIRECTORY)
+        refused = await deferToThread(command, "directory", "sync", *config)
+        self.assertEqual(refused.returncode, 1)
+        self.assertEqual(
+            refused.stderr, "mobility: the front end began without [directory.ldap]: restart it\n"
+        )
 
     def _connection(self, ca: Path) -> HTTPSConnection:
         context = ssl.create_default_context(cafile=str(ca))
