@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import attrs
 from click.testing import CliRunner, Result
@@ -438,6 +439,41 @@ class AloneTests(UserTestCase):
         )
         self.assertEqual(1, status)
         self.assertNotIn(DAVE, self.users())
+
+
+class RootAloneTests(UserTestCase):
+    """A command of root, for a front end that runs as a user of its own."""
+
+    OWNER = 12_345
+    """No user of this machine; root may give files to anybody."""
+
+    def test_owner(self) -> None:
+        """What root makes in another user's data directory belongs to that user; links stay."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root makes files for others")
+        data = self.front_end.directory / "data"
+        for file in data.iterdir():
+            file.unlink()
+        os.chown(data, self.OWNER, self.OWNER)
+        elsewhere = self.front_end.directory / "elsewhere"
+        elsewhere.write_text("root's")
+        (data / "mobility.sqlite.backup").symlink_to(elsewhere)
+        os.link(elsewhere, data / "mobility.sqlite.other")
+        self.assertEqual(0, self.run_user("add", DAVE, text="secret\n")[0])
+        owners = {file.name: file.lstat().st_uid for file in data.iterdir()}
+        self.assertEqual(
+            {
+                "commands.log": self.OWNER,
+                "mobility.sqlite": self.OWNER,
+                "mobility.sqlite.lock": self.OWNER,
+                "operator.key": self.OWNER,
+                "pseudonym.key": self.OWNER,
+                "mobility.sqlite.backup": 0,
+                "mobility.sqlite.other": 0,
+            },
+            owners,
+        )
+        self.assertEqual(0, elsewhere.stat().st_uid)
 
 
 class VoiceAloneTests(UserTestCase):

@@ -4,8 +4,11 @@ It holds the store's exclusive lock, so none can start meanwhile.  What it logs 
 `commands.log` in the data directory.
 """
 
+import glob
 import time
+from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -15,6 +18,7 @@ from twisted.internet.task import react
 
 from mobility.administration import administration_routes, make_data_dir
 from mobility.commands.calls import Answer, Call, Conversation
+from mobility.commands.ownership import hand_over
 from mobility.config import Config
 from mobility.events import EventLog
 from mobility.front_end import FrontEnd
@@ -114,4 +118,12 @@ def hold_alone(config: Config, conversation: Conversation[T]) -> T:
         except SystemExit:  # react always ends this way
             if failures:
                 raise failures[0] from None
+        finally:
+            hand_over(_files(config))
     return results[0]
+
+
+def _files(config: Config) -> Iterator[Path]:
+    """What a command may have made: its log, keys, the database and all beside it."""
+    yield from (config.data_dir / name for name in (LOG, OPERATOR_KEY, PSEUDONYM_KEY))
+    yield from config.store.path.parent.glob(f"{glob.escape(config.store.path.name)}*")
