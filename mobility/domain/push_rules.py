@@ -157,9 +157,24 @@ def quiet_until(device: PushSubscription, now: float) -> float:
         day += timedelta(days=1)
     hour, minute = map(int, end.split(":"))
     until = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+    later = until.replace(fold=1)
     if until.timestamp() <= now:  # the hour comes a second time when clocks are set back
-        until = until.replace(fold=1)
+        return later.timestamp()
+    if later.timestamp() < until.timestamp():  # no clock shows it, since clocks are set forward
+        return _set_forward(zone, int(later.timestamp()), int(until.timestamp()))
     return until.timestamp()
+
+
+def _set_forward(zone: ZoneInfo, before: int, after: int) -> float:
+    """When between two moments the clocks of a zone are set forward."""
+    offset = datetime.fromtimestamp(after, zone).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return float(after)
 
 
 @lru_cache(maxsize=1_000)

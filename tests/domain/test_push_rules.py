@@ -84,6 +84,13 @@ class QuietHoursTests(SynchronousTestCase):
         second = at("2026-10-25 02:30") + 3600
         self.assertEqual(quiet_until(late, second), second + 900)
 
+    def test_time_that_no_clock_shows(self) -> None:
+        """Quiet hours whose end is left out when clocks are set forward end at that moment."""
+        early = attrs.evolve(DEVICE, quiet_from="22:00", quiet_until="02:30")
+        evening = at("2026-03-28 23:00")
+        self.assertEqual(quiet_until(early, evening) - evening, 3 * 3600)
+        self.assertEqual(quiet_until(early, at("2026-03-29 03:00")), 0.0)
+
     @given(clocks, clocks, zones, times)
     def test_always_end(self, start: str, end: str, zone: str, now: float) -> None:
         """Quiet hours end within a day and an hour, at a time that is not in them."""
@@ -93,7 +100,9 @@ class QuietHoursTests(SynchronousTestCase):
             self.assertGreater(until, now)
             self.assertLessEqual(until, now + 25 * 3600)
             shown = datetime.fromtimestamp(until, UTC).astimezone(ZoneInfo(zone))
-            self.assertEqual(f"{shown:%M}", end[3:])
+            before = datetime.fromtimestamp(until - 1, ZoneInfo(zone))
+            moved = shown.utcoffset() != before.utcoffset()
+            self.assertTrue(moved or f"{shown:%M}" == end[3:], shown)
 
 
 class TimingTests(SynchronousTestCase):
