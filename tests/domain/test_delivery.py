@@ -64,19 +64,17 @@ class TwoPartyTests(Case):
 
     def test_gone(self) -> None:
         """What is written while the other's only device is being signed out is kept as missed."""
-        ids = {
-            self.world.connected(self.alice, self.bob): self.alice,
-            self.world.connected(self.carol, self.bob): self.carol,
-        }
-        later = max(ids)  # the earlier one is left first
+        self.world.connected(self.alice, self.bob)  # left first
+        self.world.advance(1.0)
+        later = self.world.connected(self.carol, self.bob)
         self.world.ledger.hold()
         ending = self.world.end(self.bob)
-        sending = self.world.send(ids[later], later)
+        sending = self.world.send(self.carol, later)
         self.world.ledger.release()
         done(ending)
         message = done(sending)
         self.assertEqual((message.failed, message.missed), (uri("bob"), True))
-        self.assertEqual(self.failed(ids[later]), ["Bob"])
+        self.assertEqual(self.failed(self.carol), ["Bob"])
         stored = {(one.conversation_id, one.number): one for one in self.world.stored(Message)}
         self.assertEqual(stored[later, message.number], message)
 
