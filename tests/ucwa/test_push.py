@@ -258,6 +258,22 @@ class PushTests(UcwaTestCase):
         await self.notified("message", "Here?")
         self.assertEqual(len(self.house.taken), 1)
 
+    async def test_presence_and_typing(self) -> None:
+        """Neither who types nor another presence of somebody who is watched wakes a phone."""
+        messaging, _ = await self.talk()
+        watched = {"duration": 30, "uris": [self.alice.uri]}
+        subscribed = await self.bob.post("people/presenceSubscriptions", watched)
+        self.assertEqual(subscribed.status, 201)
+        await self.sleep()
+        self.assertEqual((await self.alice.post(f"{messaging}/typing")).status, 204)
+        busy = await self.alice.post("me/presence", {"availability": "Busy"})
+        self.assertEqual(busy.status, 204)
+        await self.pass_time(20)
+        self.assertEqual(len(self.service.front_end.waking.outbox), 0)
+        await self.alice.send(messaging, "Now")
+        await self.notified("message", "Now")
+        self.assertEqual(len(self.house.taken), 1)
+
     async def test_collapse_and_read(self) -> None:
         """Messages of a conversation that wait are one notification; reading takes it off the
         screen with a silent one of the same key, which tells the badge."""
