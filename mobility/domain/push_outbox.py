@@ -18,6 +18,7 @@ from sys import intern
 import attrs
 
 from mobility.domain.ledger import Ledger, Unit
+from mobility.domain.push_changes import PushChanges
 from mobility.domain.push_counts import counts
 from mobility.domain.push_notices import (
     SENT,
@@ -33,17 +34,13 @@ from mobility.domain.push_notices import (
     Wake,
     ended_by,
     frugal,
-    remember,
 )
 from mobility.domain.push_rules import (
-    AGGREGATED_S,
     BADGE,
     CALL,
     LOWEST_RANK,
     MEETING,
-    TEST,
     WITHDRAWAL,
-    WITHDRAWAL_S,
     PushSettings,
     is_loud,
     lifetime_s,
@@ -52,7 +49,7 @@ from mobility.domain.push_rules import (
     topic_of,
 )
 from mobility.domain.push_shelf import Shelf
-from mobility.domain.push_states import Noticed, notice_after, renewed
+from mobility.domain.push_states import Noticed, notice_after
 from mobility.domain.records import PushNotice, PushSubscription
 
 PLANNED_S = 0.05
@@ -85,9 +82,10 @@ class PushOutbox:
         self._find = find
         self._obstacle = obstacle
         self._fetched = fetched
-        self.settings = settings
+        self._settings = settings
         self._hops = hops
         self._shelf = Shelf()
+        self._changes = PushChanges(self._shelf, settings, hops, lambda: self.changed())
         self.changed: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
 
@@ -149,8 +147,8 @@ class PushOutbox:
         not told."""
         obstacle = self._obstacle(device)
         kind, now = wake.kind, draft.now
-        expires_at = wake.expires_at or now + lifetime_s(kind, self.settings)
-        plan = timing(kind, device, now, expires_at, grace_s=self._grace_s(wake))
+        expires_at = wake.expires_at or now + lifetime_s(kind, self._settings)
+        plan = timing(kind, device, now, expires_at, grace_s=self._changes.grace_s(wake))
         if obstacle or plan.silent:
             self._hops.skipped(device, wake, obstacle or plan.silent)
             return ""
@@ -163,7 +161,7 @@ class PushOutbox:
             if kind in (CALL, MEETING):
                 return notice.id
             if notice.state == WAITING and not (kept.taken or kept.cleared):
-                return self._extend(draft, kept, wake, expires_at)
+                return self._changes.extend(draft, kept, wake, expires_at)
         notice = PushNotice(
             id=secrets.token_hex(16),
             user_uri=device.user_uri,
@@ -181,7 +179,7 @@ class PushOutbox:
             from_uri=wake.from_uri,
             rule=intern(plan.rule),
         )
-        self._add(draft, notice, wake)
+        self._changes.add(draft, notice, wake)
         return notice.id
 
     def read(self, draft: Draft, uri: str, cause: str, upto: int, reason: str) -> None:
@@ -192,16 +190,16 @@ class PushOutbox:
             if notice.kind in (BADGE, WITHDRAWAL) or notice.number > upto:
                 continue
             if kept.taken:
-                self._unwanted(draft, kept, reason)
+                self._changes.clear_later(draft, kept, reason)
             elif notice.state == WAITING:
-                self._end(draft, kept, reason)
+                self._changes.end(draft, kept, reason)
             else:
-                self._clear(draft, kept, reason)
+                self._changes.clear(draft, kept, reason)
 
     def recount(self, draft: Draft, uri: str) -> None:
         """A user has read something: devices that show something else get the new badge."""
-        for notice in counts(self._shelf.of_user(uri), draft, self.settings.badge_lifetime_s):
-            self._add(draft, notice, None)
+        for notice in counts(self._shelf.of_user(uri), draft, self._settings.badge_lifetime_s):
+            self._changes.add(draft, notice, None)
 
     def rings_no_more(self, draft: Draft, invitation_id: str, reason: str) -> None:
         """An invitation is over for everybody whose devices were rung."""
@@ -214,7 +212,7 @@ class PushOutbox:
         ended = ended_by(draft.unit)
         for kept in self._shelf.of_user(uri):
             if kept.notice.subscription_id == subscription_id and kept.notice.id not in ended:
-                self._end(draft, kept, "device gone")
+                self._changes.end(draft, kept, "device gone")
 
     def look_again(self, device: PushSubscription, now: float) -> None:
         """The quiet hours of a device may be others now."""
@@ -238,15 +236,15 @@ class PushOutbox:
             if kept.planned:
                 looked.append(kept)
             elif kept.cleared:
-                self._clear(draft, kept, kept.cleared)
+                self._changes.clear(draft, kept, kept.cleared)
             elif reason:
-                self._end(draft, kept, reason)
+                self._changes.end(draft, kept, reason)
             elif again_at > now:
                 self._shelf.schedule(kept, again_at)
             elif self._shelf.must_wait(kept.notice):
                 looked.append(kept)
             elif kept.notice.kind == BADGE and self._shelf.overtaken(kept.notice):
-                self._end(draft, kept, "superseded")
+                self._changes.end(draft, kept, "superseded")
             else:
                 kept.taken = True
                 chosen.append(kept)
@@ -255,7 +253,7 @@ class PushOutbox:
         for kept in looked:
             self._shelf.schedule(kept, now + PLANNED_S)
         try:
-            await self._commit(draft)
+            await self.commit(draft)
         except BaseException:
             for kept in (*chosen, *draft.touched):
                 kept.taken = False
@@ -273,17 +271,17 @@ class PushOutbox:
                 continue
             under_way.append(kept)
             if isinstance(result, Accepted):
-                self._accepted(draft, kept)
+                self._changes.accept(draft, kept)
             elif isinstance(result, Refused):
-                self._end(draft, kept, result.reason, hop=result.hop)
+                self._changes.end(draft, kept, result.reason, hop=result.hop)
             elif kept.cleared:  # that it was not taken is not sure if the answer was lost
-                self._clear(draft, kept, kept.cleared)
+                self._changes.clear(draft, kept, kept.cleared)
             else:
                 kept.attempts += result.counts
                 kept.taken = False
                 self._shelf.schedule(kept, min(result.at, kept.notice.expires_at))
         try:
-            await self._commit(draft)
+            await self.commit(draft)
         except BaseException:
             for kept in under_way:  # what the clearing house has it knows again by its id
                 if kept.taken:
@@ -307,14 +305,15 @@ class PushOutbox:
             notice = attrs.evolve(notice, handed_at=draft.now, attempts=kept.attempts)
             draft.effects.append(partial(self._hops.passed, "handed", notice))
         if word.reason:
-            self._end(draft, kept, word.reason, hop=word.hop, notice=notice)
+            self._changes.end(draft, kept, word.reason, hop=word.hop, notice=notice)
         elif kept.cleared:
-            self._clear(draft, kept, kept.cleared, notice)
+            self._changes.clear(draft, kept, kept.cleared, notice)
         elif is_loud(notice.kind):
-            self._save(draft, kept, notice_after(notice, Noticed.SENT, draft.now), "sent")
+            after = notice_after(notice, Noticed.SENT, draft.now)
+            self._changes.advance(draft, kept, after, "sent")
         else:
             draft.effects.append(partial(self._hops.passed, "sent", notice))
-            self._end(draft, kept, "sent", notice=notice)
+            self._changes.end(draft, kept, "sent", notice=notice)
         return notice
 
     async def purge(self, now: float) -> None:
@@ -322,12 +321,19 @@ class PushOutbox:
         draft = Draft(Unit(), now)
         for kept in list(self._shelf.shown.values()):
             if kept.notice.expires_at <= now and not kept.planned:
-                self._end(draft, kept, "old")
-        await self._commit(draft)
+                self._changes.end(draft, kept, "old")
+        await self.commit(draft)
 
     async def commit(self, draft: Draft) -> None:
         """Store a draft of the outbox's own."""
-        await self._commit(draft)
+        if not draft.unit:
+            return
+        try:
+            await self._ledger.commit(draft.unit)
+        except BaseException:
+            draft.failed()
+            raise
+        draft.stored()
 
     # In memory
 
@@ -352,149 +358,5 @@ class PushOutbox:
             return (now, "quiet hours") if quiet >= notice.expires_at else (quiet, "")
         return now, ""
 
-    def _grace_s(self, wake: Wake) -> float:
-        """How long the applications of the user may fetch what happened first."""
-        if not wake.near:
-            return 0.0
-        return self.settings.grace_s + (AGGREGATED_S if wake.slowly else 0.0)
-
     def _is_fetched(self, said: Said) -> bool:
         return any(self._fetched(stream, position) for stream, position in said.places)
-
-    def _extend(self, draft: Draft, kept: Kept, wake: Wake, expires_at: float) -> str:
-        """A notification that waits stands for another message as well."""
-        notice = kept.notice
-        after = attrs.evolve(
-            notice,
-            number=max(notice.number, wake.number),
-            from_uri=wake.from_uri,
-            expires_at=expires_at,
-            changed_at=draft.now,
-        )
-        draft.unit.save(after)
-        draft.touch(kept)
-
-        def effect() -> None:
-            remember(kept, wake, draft.now + self._grace_s(wake))
-            if kept.gone:  # it ended meanwhile: what is stored now is new
-                self._shelf.insert(Kept(after, kept.said[-1:]))
-            elif after.first <= kept.notice.first:
-                kept.notice = after
-            else:
-                kept.notice = attrs.evolve(after, first=kept.notice.first)
-            self._hops.passed("extended", after)
-
-        draft.effects.append(effect)
-        return notice.id
-
-    def _add(self, draft: Draft, notice: PushNotice, wake: Wake | None) -> None:
-        if len(self) >= self.settings.capacity:
-            self._make_room(draft)
-        draft.unit.save(notice)
-
-        def effect() -> None:
-            kept = Kept(notice)
-            if wake is not None:
-                remember(kept, wake, draft.now + self._grace_s(wake))
-            self._shelf.insert(kept)
-            self._hops.passed("queued", notice, notice.rule)
-            self.changed()
-
-        draft.effects.append(effect)
-
-    def _make_room(self, draft: Draft) -> None:
-        """What was shown longest is forgotten, else the least that waits."""
-        for kept in self._shelf.victims():
-            if not (kept.planned or kept.taken or kept.gone):
-                self._end(draft, kept, "too many notifications")
-                return
-
-    def _accepted(self, draft: Draft, kept: Kept) -> None:
-        notice = attrs.evolve(kept.notice, handed_at=draft.now, attempts=kept.attempts)
-        if kept.cleared:
-            self._clear(draft, kept, kept.cleared, notice)
-            return
-        after = notice_after(notice, Noticed.TAKEN, draft.now)
-        for other in self._shelf.rivals(notice):
-            if other is not kept and other.notice.state != WAITING:
-                self._end(draft, other, "replaced")
-        self._save(draft, kept, after, "handed")
-
-    def _clear(
-        self, draft: Draft, kept: Kept, reason: str, notice: PushNotice | None = None
-    ) -> None:
-        """What may be on a screen goes: the device is told silently under the same topic."""
-        shown = notice or kept.notice
-        self._end(draft, kept, reason, notice=shown)
-        if shown.kind == TEST:
-            return
-        rings = shown.kind in (CALL, MEETING)
-        kind = WITHDRAWAL if rings else BADGE
-        life_s = WITHDRAWAL_S if rings else self.settings.badge_lifetime_s
-        silent = attrs.evolve(
-            renewed(shown, secrets.token_hex(16), draft.now),
-            kind=kind,
-            expires_at=draft.now + life_s,
-            rule=f"{kind}: {reason}",
-        )
-        self._add(draft, silent, None)
-
-    def _end(
-        self,
-        draft: Draft,
-        kept: Kept,
-        reason: str,
-        *,
-        hop: str = "ended",
-        notice: PushNotice | None = None,
-    ) -> None:
-        over = notice_after(notice or kept.notice, Noticed.OVER, draft.now)
-        attempts = max(over.attempts, kept.attempts)
-        after = attrs.evolve(over, reason=reason, attempts=attempts)
-        draft.unit.save(after)
-        draft.touch(kept)
-
-        def effect() -> None:
-            if not kept.gone:
-                self._shelf.forget(kept)
-                self._hops.passed(hop, after, reason)
-
-        draft.effects.append(effect)
-
-    def _unwanted(self, draft: Draft, kept: Kept, reason: str) -> None:
-        """It is under way, and what it says is known: once that is over, it is taken back."""
-        after = attrs.evolve(kept.notice, reason=reason)
-        draft.unit.save(after)
-        draft.touch(kept)
-        before, kept.cleared = kept.cleared, reason
-
-        def effect() -> None:
-            if not kept.gone and kept.notice.state == WAITING:
-                kept.notice = after
-
-        def undo() -> None:
-            kept.cleared = before
-
-        draft.effects.append(effect)
-        draft.undoing.append(undo)
-
-    def _save(self, draft: Draft, kept: Kept, after: PushNotice, hop: str) -> None:
-        draft.unit.save(after)
-        draft.touch(kept)
-
-        def effect() -> None:
-            if not kept.gone:
-                self._shelf.handed(kept, after)
-                self._hops.passed(hop, after)
-
-        draft.effects.append(effect)
-
-    async def _commit(self, draft: Draft) -> None:
-        if not draft.unit:
-            return
-        try:
-            await self._ledger.commit(draft.unit)
-        except BaseException:
-            draft.failed()
-            raise
-        draft.stored()
