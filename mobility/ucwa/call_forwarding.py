@@ -29,8 +29,8 @@ from mobility.ucwa.call_forwarding_documents import (
     UNANSWERED,
     ForwardingDocuments,
 )
-from mobility.ucwa.communication import require_put_token, required_etag
 from mobility.ucwa.declaration import Call, Operation, Resource
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 MAX_TARGET = 80
@@ -197,11 +197,11 @@ def _body(ucwa: Ucwa, call: Call) -> Fields:
 
 def _put(ucwa: Ucwa, call: Call, rel: str, show: Show) -> tuple[ForwardingDocuments, Fields]:
     """What a PUT is about and what it says; 412 when something has changed since it was read."""
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     documents = _documents(ucwa, call)
     body = fields(call.request)
     require_put_token(body, documents.put_token(rel))
-    if etag not in ("*", show(documents)["etag"]):
+    if show(documents)["etag"] not in known_tags:
         raise Refusal("PreconditionFailed", None, "The settings have changed since they were read.")
     return documents, body
 

@@ -10,14 +10,15 @@ from mobility.domain.facts import ParticipantChanged
 from mobility.domain.idle import ends_at
 from mobility.domain.records import Leg
 from mobility.domain.shared_content import parts_of, sees
-from mobility.errors import Parameter, Refusal, validation_failure
-from mobility.http.body import Fields, fields
-from mobility.http.message import Request, Response
+from mobility.errors import Refusal
+from mobility.http.body import fields
+from mobility.http.message import Response
 from mobility.ucwa import call_documents, conversation_documents, documents
 from mobility.ucwa.channel import Priority
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.hrefs import TELEPHONE, is_number
 from mobility.ucwa.me import AUDIO_PREFERENCES, FORMATS, MAX_PHONE, MODALITIES
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 LIS_RESULTS = ("Succeeded", "Failed")
@@ -36,7 +37,7 @@ def get_communication(ucwa: Ucwa, call: Call) -> Response:
 
 async def put_communication(ucwa: Ucwa, call: Call) -> Response:
     """PUT with the version in If-Match and the GUID property; absent fields keep their values."""
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     body = fields(call.request)
     require_put_token(body, call.endpoint.record.put_token)
     changes: dict[str, str] = {}
@@ -60,24 +61,11 @@ async def put_communication(ucwa: Ucwa, call: Call) -> Response:
         published = body.boolean("publishEndpointLocation")
         changes["publishes_location"] = "Enabled" if published else "Disabled"
     body.check()
+    present = call.endpoint.record.etag
     await ucwa.applications.update_communication(
-        call.endpoint, call.endpoint.record.etag if etag == "*" else _number(etag), changes
+        call.endpoint, present if str(present) in known_tags else None, changes
     )
     return _shown(ucwa, call)
-
-
-def required_etag(request: Request) -> str:
-    """The entity tag of If-Match without quotes; 428 PreconditionRequired without one."""
-    value = request.headers.get("if-match", "").strip()
-    if not value:
-        raise Refusal("PreconditionRequired", None, "A PUT needs If-Match with the etag.")
-    return value.removeprefix("W/").strip('"')
-
-
-def require_put_token(body: Fields, token: str) -> None:
-    """Refuse a PUT that does not bring back the GUID property (UCWA "PUT")."""
-    if body.text(token, max_length=100) != documents.PUT_TOKEN_VALUE:
-        raise validation_failure(Parameter(token, "must be passed back in a PUT request"))
 
 
 def get_conversations(ucwa: Ucwa, call: Call) -> Response:
@@ -190,11 +178,6 @@ def _shown(ucwa: Ucwa, call: Call) -> Response:
     policy = ucwa.calls.policies.at(call.endpoint)
     document = documents.communication(call.endpoint, call_documents.call_links(call.hrefs, policy))
     return Response(document=document)
-
-
-def _number(etag: str) -> int | None:
-    """The version an entity tag names; None for one that this server never gave out."""
-    return int(etag) if etag.isascii() and etag.isdigit() and len(etag) <= 18 else None
 
 
 RESOURCES = (

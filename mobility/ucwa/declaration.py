@@ -47,12 +47,6 @@ class Call:
         return self.request.path_parameters[name]
 
 
-def has_tag(request: Request, tag: str) -> bool:
-    """Whether If-None-Match names the tag, quoted or not (RFC 9110 section 13.1.2)."""
-    tags = request.headers.get("if-none-match", "").split(",")
-    return any(one.strip().removeprefix("W/").strip('"') in (tag, "*") for one in tags)
-
-
 NEWEST_REVISION = 2
 """The newest revision that any resource has (UCWA reference: pages named `group2` and the like)."""
 

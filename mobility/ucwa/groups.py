@@ -9,9 +9,9 @@ from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Priority
-from mobility.ucwa.communication import require_put_token, required_etag
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.hrefs import Hrefs
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 MAX_NAME = 256
@@ -72,7 +72,7 @@ async def get_group(ucwa: Ucwa, call: Call) -> Response:
 
 async def put_group(ucwa: Ucwa, call: Call) -> Response:
     """Rename: PUT with the version in If-Match and the GUID property."""
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     entries = await ucwa.contacts.of(call.endpoint.user_uri)
     group = entries.custom_group(call.parameter("group"))
     body = fields(call.request)
@@ -81,7 +81,7 @@ async def put_group(ucwa: Ucwa, call: Call) -> Response:
     if body.text("id", max_length=MAX_GROUP_ID) not in ("", group.id):
         body.fail("id", "cannot be changed")
     body.check()
-    if etag not in ("*", documents.group(call.hrefs, group)["etag"]):
+    if documents.group(call.hrefs, group)["etag"] not in known_tags:
         raise Refusal("PreconditionFailed", None, "The group has changed since it was read.")
     renamed = await ucwa.contacts.rename_group(group, name)
     return Response(document=documents.group(call.hrefs, renamed))

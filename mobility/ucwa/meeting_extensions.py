@@ -10,8 +10,8 @@ from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Response
 from mobility.ucwa import documents, meeting_documents
-from mobility.ucwa.communication import require_put_token, required_etag
 from mobility.ucwa.declaration import Call, Operation, Resource
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 TYPES = ("Undefined", "RoamedOrganizerData", "RoamedParticipantData")
@@ -74,7 +74,7 @@ async def put_extension(ucwa: Ucwa, call: Call) -> Response:
 
     The application's properties become those that are sent; an absent type keeps its value.
     """
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     known = _named(ucwa, call)
     shown = meeting_documents.extension(call.hrefs, known)
     body = fields(call.request)
@@ -87,7 +87,7 @@ async def put_extension(ucwa: Ucwa, call: Call) -> Response:
         "properties": _properties(body, token),
     }
     body.check()
-    if etag not in ("*", shown["etag"]):
+    if shown["etag"] not in known_tags:
         raise Refusal("PreconditionFailed", None, "The extension has changed since it was read.")
     changed = await ucwa.meetings.change_extension(call.endpoint, known, changes, call.now)
     return Response(document=meeting_documents.extension(call.hrefs, changed))

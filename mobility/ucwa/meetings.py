@@ -9,9 +9,9 @@ from mobility.errors import Refusal
 from mobility.http.body import Fields, fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents, meeting_documents
-from mobility.ucwa.communication import require_put_token, required_etag
 from mobility.ucwa.declaration import Call, Operation, Resource
 from mobility.ucwa.hrefs import ASSIGNED_MEETING
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 MAX_SUBJECT = 1_024
@@ -78,7 +78,7 @@ async def get_meeting(ucwa: Ucwa, call: Call) -> Response:
 
 async def put_meeting(ucwa: Ucwa, call: Call) -> Response:
     """PUT with the version in If-Match and the GUID property; absent fields keep their values."""
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     meeting = await _named(ucwa, call)
     known, shown = meeting.record, _shown(ucwa, call, meeting)
     body = fields(call.request)
@@ -90,7 +90,7 @@ async def put_meeting(ucwa: Ucwa, call: Call) -> Response:
     if known.assigned and "expires_at" in changes:
         body.fail("expirationTime", "cannot be set: an assigned meeting does not expire")
     body.check()
-    if etag not in ("*", shown["etag"]):
+    if shown["etag"] not in known_tags:
         raise Refusal("PreconditionFailed", None, "The meeting has changed since it was read.")
     meeting = await ucwa.meetings.update(call.endpoint, known, changes, call.now)
     return Response(document=_shown(ucwa, call, meeting))

@@ -8,9 +8,10 @@ from mobility.errors import Parameter, PeerFault, Refusal, validation_failure
 from mobility.http.body import fields
 from mobility.http.message import Response
 from mobility.ucwa.application import owner
-from mobility.ucwa.declaration import Call, Operation, Resource, has_tag
+from mobility.ucwa.declaration import Call, Operation, Resource
 from mobility.ucwa.documents import PHOTO_EXTENSION
 from mobility.ucwa.people import person
+from mobility.ucwa.preconditions import has_tag
 from mobility.ucwa.service import Ucwa
 
 MAX_PHOTO_BYTES = 10 * 1024 * 1024

@@ -10,10 +10,10 @@ from mobility.http.body import fields
 from mobility.http.message import Document, Response
 from mobility.ucwa import documents
 from mobility.ucwa.channel import Priority
-from mobility.ucwa.communication import require_put_token, required_etag
 from mobility.ucwa.declaration import Call, Event, Operation, Resource
 from mobility.ucwa.hrefs import Hrefs
 from mobility.ucwa.people import person
+from mobility.ucwa.preconditions import require_put_token, required_tags
 from mobility.ucwa.service import Ucwa
 
 REVISION = 2
@@ -54,7 +54,7 @@ async def put_relationship(ucwa: Ucwa, call: Call) -> Response:
 
     Without `relationshipLevel` the contact keeps its level, which is then the owner's word.
     """
-    etag = required_etag(call.request)
+    known_tags = required_tags(call.request)
     user = _another(ucwa, call)
     own = call.endpoint.user_uri
     body = fields(call.request)
@@ -62,7 +62,7 @@ async def put_relationship(ucwa: Ucwa, call: Call) -> Response:
     before = ucwa.privacy.level(own, user.uri)
     level = body.choice("relationshipLevel", LEVELS) or before
     body.check()
-    if etag not in ("*", _relationship(ucwa, call, user)["etag"]):
+    if _relationship(ucwa, call, user)["etag"] not in known_tags:
         raise Refusal("PreconditionFailed", None, "The level has changed since it was read.")
     await ucwa.privacy.assign(own, user.uri, level, before)
     return Response(document=_relationship(ucwa, call, user))

@@ -18,7 +18,6 @@ from mobility.ucwa.declaration import (
     Call,
     Operation,
     Resource,
-    has_tag,
     required_version,
 )
 from mobility.ucwa.guests import account_of, require
@@ -30,6 +29,7 @@ from mobility.ucwa.hrefs import (
 )
 from mobility.ucwa.idempotency import HEADER, Receipts
 from mobility.ucwa.ports import Authenticate
+from mobility.ucwa.preconditions import has_tag
 from mobility.ucwa.resources import RESOURCES
 from mobility.ucwa.service import Ucwa
 

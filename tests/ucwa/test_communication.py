@@ -81,6 +81,17 @@ class CommunicationTests(UcwaTestCase):
             self.assertEqual(response.status, 200)
             self.etag = response.json()["etag"]
 
+    async def test_lists_of_tags(self) -> None:
+        """A PUT is served when any of the tags of If-Match is that of the resource, and refused
+        when none is, be it `*` in quotes."""
+        for tags in ('"1", "70"', '"*"', '"1,{}"', "1 , , 70", ",", '"{}0"', 'W/"1"'):
+            response = await self.put({}, tags.format(self.etag))
+            self.refused(response, 412, "PreconditionFailed")
+        for tags in ('"1", "{}"', '"{}","1"', "1,{}", 'W/"1" , W/"{}"', '"a,b" ,, "{}"', " * "):
+            response = await self.put({}, tags.format(self.etag))
+            self.assertEqual(response.status, 200, tags)
+            self.etag = response.json()["etag"]
+
     async def test_second_writer(self) -> None:
         """Of two writers who read the same version the second one is refused."""
         self.assertEqual((await self.put({"phoneNumber": "1"})).status, 200)
@@ -124,7 +135,7 @@ class CommunicationTests(UcwaTestCase):
             response = await self.alice.get("communication", If_None_Match=tag)
             self.assertEqual((response.status, response.body), (304, b""))
             self.assertEqual(response.header("ETag"), f'"{self.etag}"')
-        for tag in ('"1"', f'"{self.etag}0"', f'"x{self.etag}"', ""):
+        for tag in ('"1"', f'"{self.etag}0"', f'"x{self.etag}"', '"*"', f'"1,{self.etag}"', ""):
             response = await self.alice.get("communication", If_None_Match=tag)
             self.assertEqual(response.status, 200)
 
