@@ -36,11 +36,15 @@ Farewell = Callable[[str, Unit], None]
 
 @attrs.define(slots=True, eq=False)
 class Guest:
-    """One guest, and until when (epoch seconds) its tokens hold."""
+    """One guest, and until when (epoch seconds) its tokens hold.
+
+    Those of one who is `leaving` are refused already; what it has is about to end.
+    """
 
     uri: str
     meeting_uri: str
     until: float
+    leaving: bool = False
 
 
 class Guests:
@@ -88,7 +92,7 @@ class Guests:
         if coming.pop(uri, None) is not None and not coming:
             del self._coming[meeting_uri]
         guest = self._guests.get(uri)
-        if guest is not None:
+        if guest is not None and not guest.leaving:
             guest.until = max(guest.until, until)
             return
         guest = self._guests[uri] = Guest(uri, meeting_uri, until)
@@ -100,6 +104,12 @@ class Guests:
         for uri in {endpoint.user_uri for endpoint in self._applications if endpoint.guest}:
             if uri not in self._guests:
                 self._agenda.at(now, self._leaving(uri))
+
+    def must_stay(self, uri: str) -> None:
+        """404 for a guest who goes or has gone: nothing new of it would ever end."""
+        guest = self._guests.get(uri)
+        if guest is None or guest.leaving:
+            raise Refusal("NotFound", None, "The guest has left.")
 
     def user(self, uri: str) -> User | None:
         """The guest of this URI as a user without any account; None for nobody."""
@@ -120,15 +130,20 @@ class Guests:
         return self._meetings.at(guest.meeting_uri, now) if guest is not None else None
 
     async def end(self, uri: str, now: float) -> None:
-        """The guest goes: its applications end, and its tokens are refused."""
-        unit = Unit()
+        """The guest goes: its applications end, and its tokens are refused.
+
+        It comes back as one who is new when a token for it was being made meanwhile.
+        """
+        unit, guest = Unit(), self._guests.get(uri)
         for farewell in self.farewells:
             farewell(uri, unit)
+        if guest is not None:
+            guest.leaving = True
         if unit:
             await self._ledger.commit(unit)
         await self._applications.end_all_at(uri, now)
-        guest = self._guests.pop(uri, None)
-        if guest is not None:
+        if guest is not None and self._guests.get(uri) is guest:
+            del self._guests[uri]
             others = self._of_meeting[guest.meeting_uri]
             others.discard(uri)
             if not others:

@@ -60,9 +60,11 @@ async def register(ucwa: Ucwa, request: Request, user: User, receipt: Receipt | 
     """POST applications: 201 for a new application or instance, 200 for a known instance.
 
     403 for a user of another pool, and where mobility policy keeps the user from having one of this
-    type; 404 for one who was removed or disabled since the request came.
+    type; 404 for one who was removed or disabled, and for a guest who left, since the request came.
     """
-    if not is_guest(user.uri):
+    if is_guest(user.uri):
+        ucwa.guests.must_stay(user.uri)
+    else:
         known = ucwa.users.find(user.uri)
         if known is None or not known.enabled:
             raise Refusal("NotFound", None, "This user has no home here.")

@@ -1,15 +1,17 @@
 """Tests of guests: people without an account, from a meeting's key to the end of the meeting."""
 
 import contextlib
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 
+from mobility.auth.tokens import Caller
 from mobility.config import UcwaConfig
 from mobility.config.meetings import MeetingsConfig
 from mobility.domain.guests import LINGER_S
-from mobility.errors import Unavailable
-from mobility.http.message import Site
+from mobility.errors import Refusal, Unavailable
+from mobility.http.message import Media, Request, Response, Site
 from mobility.http.router import Router
 from mobility.schedule import RETRY_S
 from mobility.testing import WEB, MemoryResponse
@@ -548,6 +550,54 @@ class EndTests(GuestTestCase):
         self.clock.advance(1)
         self.clock.advance(LINGER_S)
         await self.gone(guest)
+
+    async def test_registering_meanwhile(self) -> None:
+        """A guest whose token was read before it began to leave gets no application any more, of
+        which nobody would see the end."""
+        guest = await self.service.guest(self.meeting)
+        front_end, now = self.service.front_end, self.clock.seconds()
+        (one,) = [held for held in front_end.applications if held.guest]
+        (route,) = [
+            route
+            for route in front_end.routes
+            if (route.name, route.method, route.path) == ("applications", "POST", APPLICATIONS)
+        ]
+        request = Request(
+            id="r1",
+            site=Site("external", True),
+            method="POST",
+            path=APPLICATIONS,
+            query={},
+            raw_query="",
+            headers={"content-type": "application/json"},
+            body=b'{"userAgent": "x", "culture": "en-US", "endpointId": "second"}',
+            client_address="192.0.2.7",
+            now=now,
+            media=Media("application/json"),
+            caller=Caller(one.user_uri, "digest", now + 60, self.meeting["onlineMeetingUri"]),
+        )
+        leaving = ensureDeferred(front_end.guests.end(one.user_uri, now))
+        with self.assertRaises(Refusal) as refused:
+            await cast("Awaitable[Response]", route.handler(request))
+        self.assertEqual(refused.exception.code, "NotFound")
+        await leaving
+        self.assertEqual([held for held in front_end.applications if held.guest], [])
+        await self.gone(guest)
+
+    async def test_renewing_meanwhile(self) -> None:
+        """A guest whose new token was stored while it was leaving is there again, with nothing of
+        what it had."""
+        guest = await self.service.guest(self.meeting)
+        front_end, now = self.service.front_end, self.clock.seconds()
+        (one,) = [held for held in front_end.applications if held.guest]
+        leaving = ensureDeferred(front_end.guests.end(one.user_uri, now))
+        meeting_uri = self.meeting["onlineMeetingUri"]
+        front_end.guests.admit(one.user_uri, meeting_uri, now + 3600)
+        await leaving
+        self.assertEqual(len(front_end.guests), 1)
+        front_end.guests.must_stay(one.user_uri)
+        self.assertEqual([held for held in front_end.applications if held.guest], [])
+        self.assertEqual((await guest.get()).status, 401)
 
     async def test_store_that_cannot_write(self) -> None:
         """A guest whose end cannot be stored at first is gone a little later, after a restart
