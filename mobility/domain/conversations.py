@@ -169,16 +169,17 @@ class Conversations(ConversationBook):
         conversation: ActiveConversation,
         draft: ActiveConversation,
         then: Iterable[tuple[str, Fact]] = (),
+        outcome: Outcome | None = None,
     ) -> None:
         """Store what `draft` has otherwise than `conversation` together with `unit`.
 
-        `then` is what streams are told after what a conference is told of its audio and video.  The
-        caller holds the conversation's lock.
+        `then` is what streams are told after what a conference is told of its audio and video, and
+        `outcome` how the calls end that are over in it.  The caller holds the conversation's lock.
         """
         before, after = conversation, draft
         if after.is_conference:
             settle_parts(after)
-            tell_mixed(unit, before, after)
+            tell_mixed(unit, before, after, outcome)
         for stream, fact in then:
             unit.append(stream, fact)
         after.record = attrs.evolve(after.record, version=before.record.version + 1)
@@ -324,7 +325,7 @@ class Conversations(ConversationBook):
                 remember(unit, end)
         for part in self.partings:
             part(unit, conversation, draft, outcome, now)
-        await self.change(unit, conversation, draft)
+        await self.change(unit, conversation, draft, outcome=outcome)
         if (call := conversation.call) is not None and conversation.stages:
             invitation = conversation.invitations.get(call.id)
             if invitation is not None and conversation.is_silent(invitation):

@@ -17,7 +17,7 @@ from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conference_rows import new_invitation
 from mobility.domain.conferences import Conferences, Join
 from mobility.domain.conversation import CONFERENCED, MIXED, PHONE, ActiveConversation
-from mobility.domain.conversation_facts import invitation_fact
+from mobility.domain.conversation_facts import explained, invitation_fact
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import AUDIO, Description
 from mobility.domain.facts import (
@@ -348,8 +348,10 @@ class MeetingPhones:
         draft, unit = conversation.draft(), Unit()
         invitation = draft.invitations[invitation_id]
         stream = leg.application_id
-        unit.append(stream, _changed(conversation, leg, "Disconnected"))
-        if invitation.state == "Connecting":
+        came = invitation.state != "Connecting"
+        over = _changed(conversation, leg, "Disconnected")
+        unit.append(stream, explained(over, outcome.ending if came else outcome.caller))
+        if not came:
             failed = invitation_after(invitation, outcome.event)
             draft.invitations[invitation_id] = failed
             name_of = self._conversations.names_in(conversation)

@@ -7,7 +7,7 @@ that is: who comes, goes, is muted or leads.
 from mobility.domain.call import call_fact, session_fact
 from mobility.domain.conference_media import Contribution, contribution_fact, contributions
 from mobility.domain.conversation import CONFERENCED, ActiveConversation, NameOf
-from mobility.domain.conversation_facts import invitation_fact
+from mobility.domain.conversation_facts import explained, invitation_fact
 from mobility.domain.facts import (
     CallChanged,
     ConversationChanged,
@@ -15,6 +15,7 @@ from mobility.domain.facts import (
     MediaShown,
     NegotiationChanged,
     ParticipantMediaChanged,
+    Reason,
     SessionChanged,
     VideoLocked,
 )
@@ -28,9 +29,14 @@ Media = dict[tuple[str, str], Contribution]
 """The media in a conference, by URI and medium."""
 
 
-def tell_mixed(unit: Unit, before: ActiveConversation, after: ActiveConversation) -> None:
+def tell_mixed(
+    unit: Unit,
+    before: ActiveConversation,
+    after: ActiveConversation,
+    outcome: Outcome | None = None,
+) -> None:
     """Tell everybody in a conference what is otherwise with its audio and video, and each
-    application what is with its own call."""
+    application what is with its own call: if that is over, it ended in `outcome`."""
     old, new = contributions(before), contributions(after)
     inside = [leg for leg in after.legs.values() if leg.state == CONFERENCED]
     stayed = []
@@ -45,7 +51,7 @@ def tell_mixed(unit: Unit, before: ActiveConversation, after: ActiveConversation
     for leg in inside:
         was = before.legs.get(leg.application_id)
         if was is not None:
-            _tell_own(unit, before, after, was, leg)
+            _tell_own(unit, before, after, was, leg, outcome)
 
 
 def mixed_over(conversation: ActiveConversation, leg: Leg) -> list[Fact]:
@@ -141,7 +147,12 @@ def _tell_lock(
 
 
 def _tell_own(
-    unit: Unit, before: ActiveConversation, after: ActiveConversation, was: Leg, leg: Leg
+    unit: Unit,
+    before: ActiveConversation,
+    after: ActiveConversation,
+    was: Leg,
+    leg: Leg,
+    outcome: Outcome | None,
 ) -> None:
     stream = leg.application_id
     old = session_fact(before, was, "updated") if was.call == "Connected" else None
@@ -155,7 +166,17 @@ def _tell_own(
     changed = call_fact(after, leg)
     if changed != call_fact(before, was):
         unit.append(stream, ConversationChanged("updated", after.snapshot(leg)))
-        unit.append(stream, changed)
+        if outcome is not None and changed.state == "Disconnected":
+            unit.append(stream, explained(changed, _why(before, was, outcome)))
+        else:
+            unit.append(stream, changed)
+
+
+def _why(before: ActiveConversation, was: Leg, outcome: Outcome) -> Reason:
+    """Why the call of a device that stays in the conference is over: it was not let in, or it has
+    left."""
+    part = before.parts.get(was.application_id)
+    return outcome.ending if part is None or part.mixed else outcome.caller
 
 
 def _shown(conversation: ActiveConversation, leg: Leg, media: Media) -> MediaShown:

@@ -59,11 +59,17 @@ ESCALATION_FAILED = Outcome(
     Invited.UNANSWERED,
     Reason("RemoteFailure", "EscalationFailed", "The device has not followed to the conference."),
     Reason("LocalFailure", "EscalationFailed", "The device has not followed to the conference."),
+    ending=Reason(
+        "LocalFailure", "EscalationFailed", "The device has not followed to the conference."
+    ),
 )
 TIMED_OUT = Outcome(
     Invited.UNANSWERED,
     Reason("RemoteFailure", "MediaNegotiationTimeOut", "The mixer has said nothing in time."),
     Reason("RemoteFailure", "MediaNegotiationTimeOut", "The mixer has said nothing in time."),
+    ending=Reason(
+        "RemoteFailure", "MediaNegotiationTimeOut", "The mixer has said nothing in time."
+    ),
 )
 IDLE = Outcome(
     Invited.UNANSWERED,

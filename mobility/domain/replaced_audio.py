@@ -14,7 +14,7 @@ from mobility.domain.call import (
     media_facts,
 )
 from mobility.domain.conversation import PHONE, ActiveConversation, NameOf
-from mobility.domain.conversation_facts import invitation_fact
+from mobility.domain.conversation_facts import explained, invitation_fact
 from mobility.domain.facts import (
     CallChanged,
     ConversationChanged,
@@ -95,7 +95,8 @@ def fail(
     leg = draft.legs[stream]
     fact = invitation_fact(draft, failed, leg, "completed", name_of, outcome.caller)
     _forget_number(draft, stream)
-    unit.append(stream, CallChanged(draft.id, PHONE_AUDIO, "Disconnected"))
+    over = CallChanged(draft.id, PHONE_AUDIO, "Disconnected")
+    unit.append(stream, explained(over, outcome.caller))
     unit.append(stream, call_fact(draft, leg))
     unit.append(stream, fact)
 

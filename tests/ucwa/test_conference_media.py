@@ -96,6 +96,12 @@ def briefly(told: list[Told]) -> list[tuple[str, str]]:
     return [(one.rel, one.type) for one in told if one.rel != "presence"]
 
 
+def why_over(told: list[Told], rel: str = "audioVideo") -> tuple[str, str]:
+    """Code and subcode of the reason with which a call is shown to be over, once."""
+    (over,) = [one for one in told if one.rel == rel and one.resource["state"] == "Disconnected"]
+    return over.event["reason"]["code"], over.event["reason"]["subcode"]
+
+
 class JoinTests(MixedTestCase):
     async def test_story(self) -> None:
         """Who adds audio and video hears an early announcement, then the answer, and is seen."""
@@ -171,6 +177,7 @@ class JoinTests(MixedTestCase):
             told = await self.bob.events()
             (ended,) = [one for one in told if one.type == "completed"]
             self.assertEqual(ended.event["reason"]["subcode"], subcode)
+            self.assertEqual(why_over(told), ("RemoteFailure", subcode))
             shown = await self.bob.document(f"{self.his}/audioVideo")
             self.assertIn("addAudio", shown["_links"])
         self.assertEqual((await self.bob.document(self.his))["state"], "Conferenced")
@@ -324,8 +331,26 @@ class LeaveTests(MixedTestCase):
         self.accepted(await self.bob.post(f"{self.his}/audioVideo/stopAudio"), 204)
         self.assertEqual(leg.state, "over")
         self.assertEqual(briefly(await self.alice.events()), [("participantAudio", "deleted")])
-        told = briefly(await self.bob.events())
-        self.assertIn(("audioVideoSession", "deleted"), told)
+        told = await self.bob.events()
+        self.assertIn(("audioVideoSession", "deleted"), briefly(told))
+        self.assertEqual(why_over(told), ("Informational", "CallTerminated"))
+        self.assertEqual((await self.bob.document(self.his))["state"], "Conferenced")
+
+    async def test_why(self) -> None:
+        """Whose call the mixer ends, or loses, is told so by the audioVideo of the conference; the
+        others, who go on, are told no reason."""
+        for happening, reason in (
+            (Happening.HUNG_UP, ("Informational", "CallTerminated")),
+            (Happening.UNREACHABLE, ("RemoteFailure", "Unreachable")),
+        ):
+            leg = await self.mixed(self.bob, self.his, "audio")
+            await self.quiet()
+            leg.refuses(happening)
+            await self.service.settle()
+            self.assertEqual(why_over(await self.bob.events()), reason)
+            told = await self.alice.events()
+            self.assertEqual(briefly(told), [("participantAudio", "deleted")])
+            self.assertNotIn("reason", told[0].event)
         self.assertEqual((await self.bob.document(self.his))["state"], "Conferenced")
 
     async def test_ways_out(self) -> None:
@@ -536,3 +561,5 @@ class NegotiationTests(MixedTestCase):
         self.clock.advance(31)
         await self.service.settle()
         self.assertEqual(leg.state, "over")
+        reason = why_over(await self.bob.events())
+        self.assertEqual(reason, ("RemoteFailure", "MediaNegotiationTimeOut"))

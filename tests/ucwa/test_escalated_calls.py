@@ -75,6 +75,7 @@ class EscalationTests(CallTestCase):
         await self.service.settle()
         (call,) = self.of(await self.bob.events(), "audioVideo", "updated")
         self.assertEqual(call.resource["state"], "Disconnected")
+        self.assertEqual(call.event["reason"]["subcode"], "EscalationFailed")
         self.assertIn("addAudio", call.resource["_links"])
         self.assertEqual((await self.alice.document(self.hers))["activeModalities"], ["Audio"])
 

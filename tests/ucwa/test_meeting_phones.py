@@ -6,7 +6,7 @@ from mobility.config.meetings import DialInRegion, MeetingsConfig
 from mobility.media.offers import read_description
 from tests.descriptions import sdp
 from tests.ucwa.service import MOBILE, OUTSIDE, uri
-from tests.ucwa.test_conference_media import MixedTestCase, briefly
+from tests.ucwa.test_conference_media import MixedTestCase, briefly, why_over
 
 SHOWN = "+14255550100"
 
@@ -76,9 +76,12 @@ class MeetingPhoneTests(MixedTestCase):
     async def test_stopped(self) -> None:
         """stopPhoneAudio hangs up; it can be added again."""
         await self.mixed_by_phone()
+        await self.bob.events()
         self.accepted(await self.bob.post(f"{self.audio}/stopPhoneAudio"), 204)
         await self.service.follow()
         self.assertEqual(self.mixer.of(uri("bob")).state, "over")
+        reason = why_over(await self.bob.events(), "phoneAudio")
+        self.assertEqual(reason, ("Informational", "CallTerminated"))
         shown = await self.bob.document(self.audio)
         self.assertEqual(self.links(shown), {"self", "conversation", "addPhoneAudio"})
         self.refused(await self.bob.post(f"{self.audio}/stopPhoneAudio"), 409, "Conflict")

@@ -126,6 +126,7 @@ class CallTests(CallTestCase):
             ],
         )
         reason = told[-1].event["reason"]
+        self.assertEqual(told[0].event["reason"], reason)
         self.assertEqual(told[-1].status, "Failure")
         self.assertEqual(
             (reason["code"], reason["subcode"]), ("RemoteFailure", "ModalityNotSupported")
