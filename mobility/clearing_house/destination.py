@@ -24,6 +24,7 @@ from mobility.clearing_house.breaker import Breaker, backoff
 from mobility.clearing_house.outcome import (
     CREDENTIAL,
     DESTINATION,
+    PUSH,
     RETRY,
     Job,
     Outcome,
@@ -72,6 +73,10 @@ UNSEEN_TRIES = 3
 BUG_TRIES = 5
 """How often a push that makes our own code fail is tried."""
 
+HURRIES = 3
+"""How often a push goes sooner because its destination is well again: one that a provider always
+fails at must not make the others wait at once again and again (our choice)."""
+
 BODIES_A_LOAD = 200
 
 SWEEP_S = 5.0
@@ -96,6 +101,8 @@ class Entry:
     """What the provider said at the last try in vain."""
     due: float = 0.0
     """When it is tried again, 0 while it waits for no time."""
+    hurried: int = 0
+    """How often it has gone sooner because its destination was well again."""
     under_way: bool = False
     withdrawn: str = ""
     """Why it is not to be tried again: withdrawn or superseded."""
@@ -149,7 +156,9 @@ class Destination:
         self._log = log
         self._jitter = jitter
         self._ready: tuple[Turns[Entry], ...] = tuple(Turns() for _ in range(LEVELS))
-        self._later: list[tuple[float, int, Entry]] = []
+        self._later: list[tuple[float, int, Entry, bool]] = []
+        """When, which came first, what, and whether it waits because of the destination, which has
+        named no time."""
         self._order = count()
         self._lanes: dict[tuple[int, int], _Lane] = {}
         self._under_way = 0
@@ -207,6 +216,7 @@ class Destination:
         """A credential was loaded anew: try at once."""
         self.breaker.reset()
         self.last_trouble = None
+        self._hasten()
         self.pump()
 
     def close(self) -> None:
@@ -329,8 +339,20 @@ class Destination:
         else:
             if self.breaker.state != "closed":
                 self._log.emit("clearing.breaker_closed", destination=self.name)
+                self._hasten()
             self.last_trouble = None
             self.breaker.succeeded()
+
+    def _hasten(self) -> None:
+        """The destination is well again: what was tried in vain waits no longer than what was not
+        tried, so that a call goes first again."""
+        now = self._clock.seconds()
+        for index, (due, order, entry, hurt) in enumerate(self._later):
+            if hurt and due > now and entry.hurried < HURRIES:
+                entry.hurried += 1
+                entry.due = now
+                self._later[index] = (now, order, entry, hurt)
+        heapq.heapify(self._later)
 
     def _again(self, entry: Entry, outcome: Outcome) -> None:
         """Try it again, later, if it still matters then; its lane waits with it."""
@@ -355,17 +377,21 @@ class Destination:
             wait_s=round(wait_s, 3),
         )
         entry.due = self._clock.seconds() + wait_s
-        heapq.heappush(self._later, (entry.due, next(self._order), entry))
+        hurt = outcome.blames != PUSH and outcome.retry_after_s is None
+        heapq.heappush(self._later, (entry.due, next(self._order), entry, hurt))
 
     def _due(self) -> None:
         """What has waited long enough is ready again, before all others of its priority."""
         now = self._clock.seconds()
+        due = []
         while self._later and self._later[0][0] <= now:
-            _, _, entry = heapq.heappop(self._later)
+            entry = heapq.heappop(self._later)[2]
             entry.due = 0.0
             if not entry.over:
                 self._free(entry)
-                self._ready[PRIORITIES[entry.kind]].appendleft(entry)
+                due.append(entry)
+        for entry in reversed(due):
+            self._ready[PRIORITIES[entry.kind]].appendleft(entry)
 
     def _too_late(self, entry: Entry) -> Outcome:
         """It has expired here: what kept it from its provider, as far as anything did."""

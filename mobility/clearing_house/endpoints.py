@@ -56,6 +56,12 @@ WNS_HOSTS = ("*.notify.windows.com",)
 CONNECT_S = 20.0
 
 _IPV4_AT_THE_END = (ip_network("::/96"), ip_network("64:ff9b::/96"))
+_IPV6_UNICAST = ip_network("2000::/3")
+"""All that IANA has given out of it (RFC 4291 section 2.4): site-local addresses (RFC 3879), NAT64
+prefixes of a network's own (RFC 8215) and translated addresses (RFC 7915) lie outside."""
+
+_IPV6_DOCUMENTATION = ip_network("3fff::/20")
+"""RFC 9637, which Python 3.11 does not know."""
 
 
 class EndpointRefused(Exception):
@@ -101,6 +107,8 @@ def _is_private(host: str) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if any(address in network for network in _IPV4_AT_THE_END):
             inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is None and (address not in _IPV6_UNICAST or address in _IPV6_DOCUMENTATION):
+            return True
         address = inner or address
     return not address.is_global or address.is_multicast
 

@@ -289,6 +289,10 @@ class PushOutbox:
                     self._shelf.schedule(kept, now + RETRY_S)
             raise
 
+    def hasten(self, notice_ids: Iterable[str], now: float) -> None:
+        """Those of them that wait for the next attempt are looked at now."""
+        self._shelf.hasten(notice_ids, now)
+
     def attempts_of(self, notice_id: str) -> int:
         """How often one that waits was tried in vain."""
         kept = self._shelf.waiting.get(notice_id)

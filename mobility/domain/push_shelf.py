@@ -1,7 +1,7 @@
 """The notifications in memory, found by what they are about, whom they are for, and when."""
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 
 import attrs
@@ -133,6 +133,13 @@ class Shelf:
         for kept in self.of_user(uri):
             idle = kept.notice.state == WAITING and not (kept.taken or kept.attempts)
             if idle and kept.notice.subscription_id == subscription_id:
+                self.schedule(kept, now)
+
+    def hasten(self, notice_ids: Iterable[str], now: float) -> None:
+        """Look now at those of them that are to be looked at later."""
+        for notice_id in notice_ids:
+            kept = self.waiting.get(notice_id)
+            if kept is not None and not kept.taken and kept.at > now:
                 self.schedule(kept, now)
 
     def set_back(self, seconds: float, now: float) -> None:

@@ -105,6 +105,8 @@ class Deliveries(Service):
         self._idle: list[Deferred[None]] = []
         self._asking: set[Deferred[list[WireResult]]] = set()
         """Requests to the clearing house."""
+        self._held_up: set[str] = set()
+        """The notifications that wait because the clearing house has failed and named no time."""
         self.under_way = 0
         """Requests without an answer."""
         self.requests = 0
@@ -271,6 +273,7 @@ class Deliveries(Service):
         self.requests += 1
         asking = ensureDeferred(self._house.deliver(told))
         self._asking.add(asking)
+        self._held_up.difference_update(one.id for one in told)
         try:
             answered = await asking
         except CancelledError:
@@ -321,6 +324,8 @@ class Deliveries(Service):
             notifications=len(told),
         )
         self._breaker_failed(failed.retry_after_s)
+        if not failed.retry_after_s:
+            self._held_up.update(one.id for one in told)
         results: list[tuple[str, Result]] = []
         for one in told:
             wait_s = max(self._backoff_s(one.id), failed.retry_after_s)
@@ -338,6 +343,8 @@ class Deliveries(Service):
             self._log.emit("push.house_left_alone", house=self._house.name, wait_s=wait_s)
         elif state == CLOSED:
             self._log.emit("push.house_back", house=self._house.name)
+            held_up, self._held_up = self._held_up, set()
+            self._outbox.hasten(held_up, self._epoch())
 
     def _rest(self) -> None:
         if not self.under_way and not self._looking:

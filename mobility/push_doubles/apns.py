@@ -208,6 +208,8 @@ class ApnsServer(Protocol):
         )
         self._requests: dict[int, tuple[dict[str, str], bytearray]] = {}
         self._last = 0
+        self._last_taken: int | None = None
+        """The last request that is looked at, once GOAWAY has said so (RFC 9113 section 6.8)."""
         self._authenticated = False
         self._open = 0
 
@@ -237,6 +239,8 @@ class ApnsServer(Protocol):
         for event in events:
             if isinstance(event, h2.events.RequestReceived):
                 stream = event.stream_id or 0
+                if self._last_taken is not None and stream > self._last_taken:
+                    continue
                 self._last = max(self._last, stream)
                 self._open += 1
                 self._double.most_streams = max(self._double.most_streams, self._open)
@@ -263,7 +267,10 @@ class ApnsServer(Protocol):
 
     def goaway(self, reason: str, *, last_seen: bool) -> None:
         said = json.dumps({"reason": reason, "timestamp": int(time.time() * 1000)}).encode()
-        frame = (self._last if last_seen else 0).to_bytes(4, "big") + (0).to_bytes(4, "big") + said
+        if self._last_taken is None:
+            self._last_taken = self._last
+        last = self._last_taken if last_seen else 0
+        frame = last.to_bytes(4, "big") + (0).to_bytes(4, "big") + said
         self._flush()
         # h2 would end the connection with its own GOAWAY, and Apple goes on to answer
         head = len(frame).to_bytes(3, "big") + b"\x07\x00" + bytes(4)

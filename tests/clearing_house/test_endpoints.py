@@ -79,6 +79,14 @@ class CheckTests(SynchronousTestCase):
             "224.0.0.1",
             "255.255.255.255",
             "[ff02::1]",
+            "[fec0::1]",
+            "[64:ff9b:1::7f00:1]",
+            "[::ffff:0:127.0.0.1]",
+            "[2001:0:7f00:1::]",
+            "[2001:db8::1]",
+            "[3fff::1]",
+            "[5f00::1]",
+            "[4000::1]",
         ):
             with self.assertRaises(EndpointRefused, msg=host):
                 checked(f"https://{host}/abc", ["*"])
@@ -124,8 +132,9 @@ class ConnectTests(SynchronousTestCase):
 
     def test_public(self) -> None:
         """A name with a public address is connected to, at that address."""
-        addresses, _ = self.connect("93.184.216.34")
-        self.assertEqual(addresses, ["93.184.216.34"])
+        for address in ("93.184.216.34", "2606:2800:220:1::1"):
+            addresses, _ = self.connect(address)
+            self.assertEqual(addresses, [address])
 
     def test_private(self) -> None:
         """A name that leads to private addresses only is refused when it is connected to."""
@@ -140,7 +149,9 @@ class ConnectTests(SynchronousTestCase):
         addresses, connecting = self.connect("127.0.0.1")
         self.assertEqual(addresses, [])
         self.failureResultOf(connecting, EndpointRefused)
-        addresses, connecting = self.connect("64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1")
+        addresses, connecting = self.connect(
+            "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::", "::7f00:1", "fec0::1"
+        )
         self.assertEqual(addresses, [])
         self.failureResultOf(connecting, EndpointRefused)
 

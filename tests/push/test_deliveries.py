@@ -58,11 +58,15 @@ class DeliveriesTestCase(SynchronousTestCase):
             clock=clock,
             epoch=self.epoch,
             log=self.log,
+            chance=self.chance,
         )
         draft = Draft(Unit(), START)
         self.outbox.wake(draft, PHONE, Wake(MESSAGE, "c", "c", 1, "sip:alice@example.test"))
         self.successResultOf(Deferred.fromCoroutine(self.outbox.commit(draft)))
         self.clock = clock
+
+    def chance(self) -> float:
+        return 1.0
 
     def epoch(self) -> float:
         """The time of day, which stands still but for how far it was set back."""
@@ -113,6 +117,43 @@ class StopTests(DeliveriesTestCase):
         self.deliveries.startService()
         self.clock.advance(1)
         self.assertEqual((len(self.house.requests), self.state()), (2, ACCEPTED))
+
+
+class BackTests(DeliveriesTestCase):
+    """A clearing house that was away, without jitter: tries wait 1 s, 2 s, 4 s and so on."""
+
+    def epoch(self) -> float:
+        return START + (self.clock.seconds() if hasattr(self, "clock") else 0.0)
+
+    def away(self, failed: HouseFailed) -> None:
+        """The house fails until it is left alone; then it is back, and there is one message more
+        to try it with."""
+        self.house.fail = failed
+        self.deliveries.startService()
+        while self.deliveries.breaker.state != OPEN:
+            self.clock.advance(0.1)
+        self.house.fail = None
+        draft = Draft(Unit(), self.epoch())
+        self.outbox.wake(draft, PHONE, Wake(MESSAGE, "d", "d", 1, "sip:alice@example.test"))
+        self.successResultOf(Deferred.fromCoroutine(self.outbox.commit(draft)))
+
+    def taken(self) -> list[str]:
+        conversations = {one.id: one.conversation_id for one in self.outbox.of_user(BOB)}
+        return [conversations[one.id] for one in self.house.taken]
+
+    def test_what_was_tried(self) -> None:
+        """Once the house is back, what was tried in vain is handed over as soon as what was not."""
+        self.away(HouseFailed("away"))
+        self.clock.pump([0.1] * 20)
+        self.assertEqual(self.taken(), ["d", "c"])
+
+    def test_named_time(self) -> None:
+        """When the house has said how long to wait, nothing comes back before."""
+        self.away(HouseFailed("it answered 503", retry_after_s=60.0))
+        self.clock.pump([0.5] * 110)
+        self.assertEqual(self.taken(), [])
+        self.clock.pump([0.5] * 20)
+        self.assertEqual(sorted(self.taken()), ["c", "d"])
 
 
 class SetBackTests(DeliveriesTestCase):
