@@ -179,7 +179,7 @@ class FrontEnd(MultiService):
         self.past.follow(self.conversations, agenda, stored)
         self.permissions.relay, self.permissions.mixer = bool(self.relays), mixer
         self.call_policies = self.permissions.calls
-        self.calls = Calls(ledger, agenda, self.users, self.conversations, self.call_policies)
+        self.calls = Calls(ledger, agenda, self.conversations, self.call_policies)
         self.renegotiations = Renegotiations(agenda, self.conversations, self.call_policies)
         self.renegotiations.load()
         self.sharing = ContentSharing(agenda, self.conversations, self.call_policies)

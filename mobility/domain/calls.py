@@ -13,7 +13,6 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.call import (
-    AUDIO_VIDEO,
     PHONE_AUDIO,
     CallEnd,
     call_of,
@@ -25,6 +24,7 @@ from mobility.domain.call import (
     tell_progress,
 )
 from mobility.domain.call_policy import CallPolicies
+from mobility.domain.call_rows import Answer, Wanted, answering_side, begin_call
 from mobility.domain.call_stages import CallStages, new_leg
 from mobility.domain.call_states import (
     Called,
@@ -34,10 +34,10 @@ from mobility.domain.call_states import (
     calling_after,
     negotiated,
 )
-from mobility.domain.conversation import CALL, ActiveConversation
+from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversation_facts import tell_ended
 from mobility.domain.conversations import Conversations
-from mobility.domain.descriptions import Description, common_media, encoded
+from mobility.domain.descriptions import common_media
 from mobility.domain.early_offers import settle_early
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.lines import Device
@@ -48,8 +48,7 @@ from mobility.domain.outcomes import (
     OVER,
     UNABLE,
 )
-from mobility.domain.records import Call, CallSide, Conversation, Invitation, Leg, Receipt
-from mobility.domain.ringing import Plan
+from mobility.domain.records import Conversation, Invitation, Leg, Receipt
 from mobility.domain.states import (
     Held,
     Invited,
@@ -58,51 +57,10 @@ from mobility.domain.states import (
     invitation_after,
     leg_after,
 )
-from mobility.domain.users import Users
 from mobility.errors import Refusal
 
 MAX_PROVISIONAL = 10
 """Provisional answers of one device to one call (our choice: early media changes a few times)."""
-
-
-@attrs.frozen(slots=True)
-class Wanted:
-    """What a call asks for.
-
-    `media` is of Audio and Video; `offer` a session description that offers them, None where the
-    modality needs none; `muted` what of it begins muted.  `plan` says who rings, None for whoever
-    the callee's plan says.
-    """
-
-    to_uri: str
-    media: tuple[str, ...]
-    offer: Description | None = None
-    context: str = ""
-    operation_id: str = ""
-    subject: str = ""
-    importance: str = "Normal"
-    thread_id: str = ""
-    custom_content: str = attrs.field(repr=False, default="")
-    muted: tuple[str, ...] = ()
-    on_behalf_of: str = ""
-    transferred_by: str = ""
-    modality: str = AUDIO_VIDEO
-    plan: Plan | None = None
-    emergency: bool = False
-    """Neither policy nor limits keep an emergency call from being placed."""
-
-
-@attrs.frozen(slots=True)
-class Answer:
-    """An answer to an offer: None for `description` where the modality needs none.
-
-    `context` is the session context of the device, `content_id` names the offer that it answers
-    where there were several.
-    """
-
-    description: Description | None = None
-    context: str = ""
-    content_id: str = ""
 
 
 class Calls:
@@ -112,12 +70,10 @@ class Calls:
         self,
         ledger: Ledger,
         agenda: Agenda,
-        users: Users,
         conversations: Conversations,
         policies: CallPolicies,
     ) -> None:
         self._ledger = ledger
-        self._users = users
         self._conversations = conversations
         self.policies = policies
         self.stages = CallStages(agenda, conversations)
@@ -145,7 +101,7 @@ class Calls:
                 created_at=now,
             )
         )
-        invitation = self.begin(conversation, device, wanted, now)
+        invitation = begin_call(conversation, device, wanted, now)
         plan = wanted.plan or self.stages.plan_of(conversation, invitation)
         invitation = attrs.evolve(invitation, expires_at=now + plan.timeout_s)
         conversation.invitations = {invitation.id: invitation}
@@ -186,7 +142,7 @@ class Calls:
                 raise Refusal("Conflict", None, "A call cannot be added now.")
             self._check(device, wanted)
             draft, unit = conversation.draft(), Unit()
-            invitation = self.begin(draft, device, wanted, now)
+            invitation = begin_call(draft, device, wanted, now)
             timeout_s = conversations.limits.invitation_timeout_s
             invitation = attrs.evolve(invitation, expires_at=now + timeout_s)
             if receipt is not None:
@@ -241,7 +197,7 @@ class Calls:
             count = known.provisional if known is not None else 0
             if count >= MAX_PROVISIONAL:
                 raise Refusal("Conflict", None, "Too many provisional answers.")
-            side = _answered(draft, call, leg, answer)
+            side = answering_side(draft, call, leg, answer)
             side = attrs.evolve(side, provisional=count + 1)
             draft.sides[device.id] = side
             draft.call = negotiated(call, Negotiated.ANSWERED_PROVISIONALLY)
@@ -276,7 +232,7 @@ class Calls:
             draft, unit = conversation.draft(), Unit()
             settle_early(unit, draft, device.id, answer.description)
             call = call_of(draft)
-            side = attrs.evolve(_answered(draft, call, leg, answer), by_phone=by_phone)
+            side = attrs.evolve(answering_side(draft, call, leg, answer), by_phone=by_phone)
             media = call.media
             if answer.description is not None:
                 common = common_media(draft.streams_of(call.caller_id), answer.description.streams)
@@ -392,50 +348,6 @@ class Calls:
         if wanted.offer is not None:
             wanted.offer.must_offer(wanted.media)
 
-    def begin(
-        self, conversation: ActiveConversation, device: Device, wanted: Wanted, now: float
-    ) -> Invitation:
-        """The invitation, with the call and the caller's side in `conversation`."""
-        invitation = Invitation(
-            id=secrets.token_hex(16),
-            conversation_id=conversation.id,
-            from_uri=device.user_uri,
-            from_application_id=device.id,
-            to_uri=wanted.to_uri,
-            operation_id=wanted.operation_id,
-            created_at=now,
-            expires_at=now,
-            kind=CALL,
-            custom_content=wanted.custom_content,
-        )
-        call = Call(
-            id=invitation.id,
-            conversation_id=conversation.id,
-            modality=wanted.modality,
-            media=",".join(wanted.media),
-            caller_id=device.id,
-            caller_uri=device.user_uri,
-            started_at=now,
-            on_behalf_of=wanted.on_behalf_of,
-            transferred_by=wanted.transferred_by,
-        )
-        conversation.call = call
-        conversation.early, conversation.early_to = {}, ""
-        conversation.sides = {
-            device.id: CallSide(
-                call_id=call.id,
-                device_id=device.id,
-                conversation_id=conversation.id,
-                user_uri=device.user_uri,
-                context=wanted.context,
-                description=wanted.offer.text if wanted.offer is not None else "",
-                streams=encoded(wanted.offer.streams) if wanted.offer is not None else "",
-                muted=",".join(wanted.muted),
-                by_phone=wanted.modality == PHONE_AUDIO,
-            )
-        }
-        return invitation
-
     def _alert(self, unit: Unit, draft: ActiveConversation, invitation: Invitation) -> None:
         call = call_of(draft)
         draft.call = attrs.evolve(
@@ -472,22 +384,3 @@ class Calls:
         await self._ledger.commit(unit)
         self._conversations.lines.tell(unit)
         return failed
-
-
-def _answered(draft: ActiveConversation, call: Call, leg: Leg, answer: Answer) -> CallSide:
-    """The side of a callee that answers.  400 InvalidMediaDescription for a wrong answer."""
-    description = answer.description
-    if description is not None:
-        description.must_answer(draft.streams_of(call.caller_id))
-    elif draft.sides[call.caller_id].streams:
-        raise Refusal("BadRequest", "InvalidMediaDescription", "The offer is to be answered.")
-    return CallSide(
-        call_id=call.id,
-        device_id=leg.application_id,
-        conversation_id=draft.id,
-        user_uri=leg.user_uri,
-        context=answer.context,
-        description=description.text if description is not None else "",
-        streams=encoded(description.streams) if description is not None else "",
-        content_id=answer.content_id,
-    )

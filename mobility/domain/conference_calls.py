@@ -13,8 +13,8 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.call import settle_call
 from mobility.domain.call_policy import CallPolicies
+from mobility.domain.call_rows import Wanted
 from mobility.domain.call_states import Calling, Mixing, calling_after, mixing_after
-from mobility.domain.calls import Wanted
 from mobility.domain.conference import must_lead
 from mobility.domain.conference_media import is_bound
 from mobility.domain.conference_rows import new_invitation

@@ -12,8 +12,9 @@ from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.applications import Applications, Endpoint
 from mobility.domain.call import PHONE_AUDIO, call_of, modality_of
+from mobility.domain.call_rows import Answer
 from mobility.domain.call_via_work import CallViaWork
-from mobility.domain.calls import Answer, Calls
+from mobility.domain.calls import Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description

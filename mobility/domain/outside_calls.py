@@ -6,7 +6,8 @@ emergency call is placed whatever policy and limits say, with where the caller i
 
 import attrs
 
-from mobility.domain.calls import Calls, Wanted
+from mobility.domain.call_rows import Wanted
+from mobility.domain.calls import Calls
 from mobility.domain.conversations import Conversations
 from mobility.domain.handsets import not_a_number, why
 from mobility.domain.lines import Device

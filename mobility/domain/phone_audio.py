@@ -12,8 +12,9 @@ from mobility.domain.addresses import user_uri
 from mobility.domain.agenda import Agenda
 from mobility.domain.applications import Endpoint
 from mobility.domain.call import PHONE_AUDIO, call_of, modality_of, tell_calls
+from mobility.domain.call_rows import Wanted, begin_call
 from mobility.domain.call_states import Calling, calling_after
-from mobility.domain.calls import Calls, Wanted
+from mobility.domain.calls import Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.delegates import Delegates
@@ -194,7 +195,7 @@ class PhoneAudio:
                 context=own.number,
                 modality=PHONE_AUDIO,
             )
-            begun = self._calls.begin(draft, endpoint, asked, now)
+            begun = begin_call(draft, endpoint, asked, now)
             invitation = attrs.evolve(begun, expires_at=now + 2 * self._patience_s)
             if receipt is not None:
                 unit.save(attrs.evolve(receipt, resource_id=invitation.id))

@@ -12,7 +12,8 @@ import attrs
 from mobility.domain.agenda import Agenda
 from mobility.domain.answering import must_ring
 from mobility.domain.asked_offers import BACK, AskedOffers
-from mobility.domain.calls import Answer, Calls
+from mobility.domain.call_rows import Answer
+from mobility.domain.calls import Calls
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import Description, decoded

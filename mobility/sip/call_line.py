@@ -11,7 +11,8 @@ from typing import Protocol
 import attrs
 
 from mobility.domain.agenda import Agenda
-from mobility.domain.calls import Answer, Calls
+from mobility.domain.call_rows import Answer
+from mobility.domain.calls import Calls
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.facts import (

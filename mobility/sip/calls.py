@@ -12,7 +12,7 @@ import attrs
 
 from mobility.domain.addresses import user_uri
 from mobility.domain.bindings import Bindings
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.descriptions import media_of
 from mobility.domain.diversions import diversion_of
 from mobility.domain.facts import InvitationChanged

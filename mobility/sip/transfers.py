@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.descriptions import media_of
 from mobility.domain.outside_calls import OutsideCalls
 from mobility.domain.ringing import Plan

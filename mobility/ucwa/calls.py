@@ -7,7 +7,7 @@ import attrs
 from mobility.domain.addresses import user_uri
 from mobility.domain.call import AUDIO_VIDEO as MODALITY
 from mobility.domain.call import call_fact, negotiation_fact
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.conference_calls import ConferenceCalls
 from mobility.domain.conversation import CALL, ActiveConversation
 from mobility.domain.descriptions import Description

@@ -1,6 +1,6 @@
 """UCWA area *audio/video*: calls that go over to a conference, and what is shown of video there."""
 
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.http.body import Fields
 from mobility.http.message import Response
 from mobility.media.sdp import MAX_BYTES as MAX_SDP_BYTES

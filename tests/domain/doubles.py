@@ -545,7 +545,7 @@ class World:
         self.received: dict[str, int] = {}
         """Up to which position of its stream each application has received what there is."""
         self.dispositions.states = MessageStates(ledger, self.applications, self._has_received)
-        self.calls = Calls(ledger, self.agenda, self.users, self.conversations, CallPolicies())
+        self.calls = Calls(ledger, self.agenda, self.conversations, CallPolicies())
         self.renegotiations = Renegotiations(self.agenda, self.conversations, self.calls.policies)
         self.renegotiations.load()
         self.sharing = ContentSharing(self.agenda, self.conversations, self.calls.policies)

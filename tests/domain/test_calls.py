@@ -10,7 +10,8 @@ from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Endpoint
 from mobility.domain.call import CallEnd
 from mobility.domain.call_policy import CallPolicy
-from mobility.domain.calls import MAX_PROVISIONAL, Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
+from mobility.domain.calls import MAX_PROVISIONAL
 from mobility.domain.descriptions import (
     AUDIO,
     INACTIVE,

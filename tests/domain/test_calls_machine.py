@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.descriptions import AUDIO, INACTIVE, VIDEO, Description, Stream
 from mobility.domain.facts import (

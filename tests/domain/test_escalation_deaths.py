@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.ledger import Committed, Unit
 from mobility.domain.records import Call, Conversation, Invitation, Leg

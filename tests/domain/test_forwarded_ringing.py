@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Availability, Endpoint
 from mobility.domain.call_destinations import ForwardingSettings
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, VIDEO, Description, Stream
 from mobility.domain.diversions import Cause, Diversion
 from mobility.domain.facts import CallTerms, Fact, InvitationChanged

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.conferences import Join
 from mobility.domain.conversation import ActiveConversation
 from mobility.domain.facts import ConversationChanged, MediaShown, ParticipantMediaChanged

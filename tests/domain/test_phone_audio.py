@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, Description, Stream
 from mobility.domain.diversions import Cause, Diversion
 from mobility.domain.facts import CallChanged, InvitationChanged

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.descriptions import AUDIO, SEND_ONLY, VIDEO, Description, Stream
 from mobility.domain.facts import CallChanged, InvitationChanged, RenegotiationChanged
 from mobility.domain.phone_audio import PhoneCall

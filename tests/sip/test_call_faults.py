@@ -1,6 +1,6 @@
 """What goes wrong in calls between phones: peers that vanish or move, and requests that cross."""
 
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.facts import CallChanged
 from mobility.media.offers import read_description
 from mobility.media.sdp import parse

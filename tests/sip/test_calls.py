@@ -5,7 +5,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.facts import CallChanged, ConversationChanged, InvitationChanged
 from mobility.domain.history import MISSED
 from mobility.domain.records import ConversationLog, Invitation

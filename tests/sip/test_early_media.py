@@ -4,7 +4,7 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.domain.calls import Answer
+from mobility.domain.call_rows import Answer
 from mobility.domain.facts import NegotiationChanged
 from mobility.media.held import narrowed
 from mobility.media.offers import read_description

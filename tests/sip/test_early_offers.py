@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from mobility.domain.calls import Answer
+from mobility.domain.call_rows import Answer
 from mobility.domain.facts import RenegotiationChanged
 from mobility.media.held import flows_alike
 from mobility.media.offers import read_description

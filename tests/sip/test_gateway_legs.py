@@ -3,7 +3,7 @@
 from typing import cast
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.domain.facts import CallChanged, InvitationChanged, NegotiationChanged
 from mobility.domain.phone_audio import PhoneCall
 from mobility.domain.records import Invitation

@@ -199,7 +199,7 @@ class ApplicationIsCalledTests(CallTestCase):
     def test_early_media(self) -> None:
         """An answer before the application accepts is ringing: nothing is offered before the
         2xx."""
-        from mobility.domain.calls import Answer
+        from mobility.domain.call_rows import Answer
 
         early = Answer(read_description(sdp("early")))
         done(running(self.world.calls.answer_provisionally(self.bob, self.invitation.id, early)))

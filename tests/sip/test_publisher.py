@@ -1,7 +1,7 @@
 """PUBLISH comes, and users look accordingly."""
 
 from mobility.domain.applications import Endpoint
-from mobility.domain.calls import Answer, Wanted
+from mobility.domain.call_rows import Answer, Wanted
 from mobility.domain.descriptions import Description, Stream
 from mobility.domain.registration import Availability
 from mobility.sip import publisher

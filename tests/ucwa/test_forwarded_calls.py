@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mobility.domain.calls import Wanted
+from mobility.domain.call_rows import Wanted
 from mobility.media.offers import read_description
 from tests.ucwa.service import Client, Told, converted, uri
 from tests.ucwa.test_calls import ANSWER, OFFER, CallTestCase
