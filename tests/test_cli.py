@@ -118,6 +118,36 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(f"mobility {__version__}\n", invoke("--version").stdout)
 
 
+class ReactorTests(SynchronousTestCase):
+    """Commands that do something in a reactor of their own."""
+
+    def test_ends(self) -> None:
+        """They give and raise what their doing does; a signal that comes first interrupts them."""
+        for doing, said in (
+            ("return 'well'", "well"),
+            ("raise ValueError('badly')", "ValueError('badly')"),
+            ("os.kill(os.getpid(), signal.SIGTERM); await Deferred()", "Abort()"),
+        ):
+            with self.subTest(doing=doing):
+                program = (
+                    "import os, signal\n"
+                    "from twisted.internet.defer import Deferred\n"
+                    "from twisted.internet.task import deferLater\n"
+                    "from mobility.commands.in_reactor import in_reactor\n"
+                    "async def doing(reactor):\n"
+                    "    await deferLater(reactor, 0)\n"
+                    f"    {doing}\n"
+                    "try:\n"
+                    "    print(in_reactor(doing))\n"
+                    "except Exception as error:\n"
+                    "    print(repr(error))\n"
+                )
+                done = subprocess.run(
+                    [sys.executable, "-c", program], capture_output=True, text=True, check=True
+                )
+                self.assertEqual((said, ""), (done.stdout.strip(), done.stderr))
+
+
 class HelpTests(SynchronousTestCase):
     """What the options of commands about settings say of themselves."""
 

@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import attrs
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
 
 from mobility.administration import administration_routes, make_data_dir
 from mobility.commands.calls import Answer, Call, Conversation
+from mobility.commands.in_reactor import in_reactor
 from mobility.commands.ownership import hand_over
 from mobility.config import Config
 from mobility.events import EventLog
@@ -101,26 +101,16 @@ def hold_alone(config: Config, conversation: Conversation[T]) -> T:
     Raises OperatorFault, and what the conversation raises.
     """
     make_data_dir(config)
-    results: list[T] = []
-    failures: list[BaseException] = []
 
-    async def run(reactor: Any) -> None:
-        try:
-            log = LogFile(str(config.data_dir / LOG), str(config.source)).log
-            alone = Alone(config, cast(IReactor, reactor), log)
-            results.append(await alone.hold(conversation))
-        except BaseException as error:
-            failures.append(error)
+    async def run(reactor: IReactor) -> T:
+        log = LogFile(str(config.data_dir / LOG), str(config.source)).log
+        return await Alone(config, reactor, log).hold(conversation)
 
     with exclusive_lock(config.store.path):
         try:
-            react(run)
-        except SystemExit:  # react always ends this way
-            if failures:
-                raise failures[0] from None
+            return in_reactor(run)
         finally:
             hand_over(_files(config))
-    return results[0]
 
 
 def _files(config: Config) -> Iterator[Path]:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import click
-from twisted.internet.task import react
 
 from mobility.check.findings import Report, Rule, Severity
 from mobility.check.looking import Wishes, published
@@ -16,6 +15,7 @@ from mobility.check.parts import Check
 from mobility.check.push import PlatformUse
 from mobility.check.topology import GatewayUse
 from mobility.commands.calls import Call, content_of
+from mobility.commands.in_reactor import in_reactor
 from mobility.commands.operator import reach
 from mobility.commands.options import Problem
 from mobility.config import Config
@@ -34,34 +34,23 @@ def reports_of(
 
     Raises OperatorFault.
     """
-    reports: dict[str, Report] = {}
-    failures: list[BaseException] = []
-
     platforms = _platforms(config) if config is not None and "push" in parts else ()
     gateways = _gateways(config) if config is not None and "topology" in parts else ()
 
-    async def run(reactor: Any) -> None:
-        try:
-            if config is None:
-                place = await published(wishes, reactor)
-                deployment = Deployment(domains, "", Place("", 443), place, "", (), ())
-            else:
-                deployment = deployment_of(config)
-            now = datetime.now(UTC)
-            federated = partial(_federated, reactor=reactor)
-            looking = Check(
-                config, deployment, wishes, now, reactor, parts, platforms, federated, gateways
-            )
-            reports.update(await looking.reports())
-        except BaseException as error:
-            failures.append(error)
+    async def run(reactor: Any) -> dict[str, Report]:
+        if config is None:
+            place = await published(wishes, reactor)
+            deployment = Deployment(domains, "", Place("", 443), place, "", (), ())
+        else:
+            deployment = deployment_of(config)
+        now = datetime.now(UTC)
+        federated = partial(_federated, reactor=reactor)
+        looking = Check(
+            config, deployment, wishes, now, reactor, parts, platforms, federated, gateways
+        )
+        return await looking.reports()
 
-    try:
-        react(run)
-    except SystemExit:  # react always ends this way
-        if failures:
-            raise failures[0] from None
-    return reports
+    return in_reactor(run)
 
 
 def _federated(config: Config, reactor: Any) -> MessageClearingHouse | None:

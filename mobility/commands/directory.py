@@ -1,13 +1,12 @@
 """`mobility directory test|sync`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 import click
-from twisted.internet.task import react
 
 from mobility.commands.calls import Call, content_of
+from mobility.commands.in_reactor import in_reactor
 from mobility.commands.operator import reach
 from mobility.commands.options import Problem, config_option, json_option, show
 from mobility.config import Config
@@ -15,6 +14,7 @@ from mobility.directory.check import Report, check_server
 from mobility.directory.servers import Connector
 from mobility.errors import OperatorFault
 from mobility.operate.paths import DIRECTORY_SYNC as PATH
+from mobility.reactor import IReactor
 
 
 class Silent:
@@ -77,27 +77,15 @@ def _check_configured(config: Config) -> None:
 def _reports(config: Config) -> list[Report]:
     """What each server says.  Raises OperatorFault."""
     ldap = config.directory.ldap
-    reports: list[Report] = []
-    failures: list[BaseException] = []
 
-    async def run(reactor: Any) -> None:
-        try:
-            connect = Connector(ldap, reactor)
-            for url in ldap.servers:
-                reports.append(
-                    await check_server(
-                        ldap, url, config.sip_domains, connect, reactor.seconds, Silent()
-                    )
-                )
-        except BaseException as error:
-            failures.append(error)
+    async def run(reactor: IReactor) -> list[Report]:
+        connect = Connector(ldap, reactor)
+        return [
+            await check_server(ldap, url, config.sip_domains, connect, reactor.seconds, Silent())
+            for url in ldap.servers
+        ]
 
-    try:
-        react(run)
-    except SystemExit:  # react always ends this way
-        if failures:
-            raise failures[0] from None
-    return reports
+    return in_reactor(run)
 
 
 def _lines(report: Report) -> Iterator[str]:
