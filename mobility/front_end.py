@@ -292,6 +292,7 @@ class FrontEnd(MultiService):
             self.applications,
             self.agenda,
             self.channels.received,
+            self.permissions.mobility.may_push,
             reactor=reactor,
             epoch=epoch,
             log=log,
@@ -299,7 +300,6 @@ class FrontEnd(MultiService):
             house=house,
         )
         self.waking.setServiceParent(self)
-        self.waking.switches.permitted = self.permissions.mobility.may_push
         ground.ledger.watch = self.waking.watch
         self.conversations.wakers.append(self.waking.may_ring)
         self.engagements = ConversationEngagements(

@@ -19,7 +19,7 @@ from mobility.domain.presence import Device as Showing
 from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Wake
 from mobility.domain.push_outbox import PushOutbox
 from mobility.domain.push_rules import TEST, quiet_until
-from mobility.domain.push_switches import PushSwitches
+from mobility.domain.push_switches import Permission, PushSwitches
 from mobility.domain.push_watch import PushWatch
 from mobility.domain.records import PushNotice, PushSubscription
 from mobility.domain.users import Users
@@ -66,6 +66,7 @@ class Waking(MultiService):
         applications: Applications,
         agenda: Agenda,
         received: Callable[[str, int], bool],
+        permitted: Permission,
         *,
         reactor: IReactor,
         epoch: Callable[[], float],
@@ -83,7 +84,7 @@ class Waking(MultiService):
         self.settings = config.push
         self.devices = past.devices
         self.archive = store.archive
-        self.switches = PushSwitches(store.ledger, users, stored.push_switches)
+        self.switches = PushSwitches(store.ledger, users, stored.push_switches, permitted)
         self.hops = CountedHops(log, pseudonym, epoch)
         self.outbox = PushOutbox(
             store.ledger,

@@ -15,11 +15,11 @@ _ADDRESS_AT = 20
 DEVICES = Path("/sys/class/net")
 
 
-def physical_addresses(devices: Path = DEVICES) -> tuple[str, ...]:
+def physical_addresses() -> tuple[str, ...]:
     """The IPv4 addresses of interfaces that are devices: no loopback, bridges or containers'."""
     found = []
     for _, name in socket.if_nameindex():
-        if (devices / name / "device").exists():
+        if (DEVICES / name / "device").exists():
             address = _address(name)
             if address:
                 found.append(address)

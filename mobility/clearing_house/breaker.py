@@ -22,13 +22,7 @@ MOST_WAIT_S = 300.0
 MANY = 1_000_000
 
 
-def backoff(
-    attempt: int,
-    retry_after_s: float | None,
-    jitter: Callable[[], float],
-    least_s: float = LEAST_WAIT_S,
-    most_s: float = MOST_WAIT_S,
-) -> float:
+def backoff(attempt: int, retry_after_s: float | None, jitter: Callable[[], float]) -> float:
     """Seconds to wait after the `attempt`th failure: doubling, with jitter in its upper half.
 
     What the provider asks for is kept to, with up to a tenth more so that not all come at once.
@@ -36,7 +30,7 @@ def backoff(
     """
     if retry_after_s is not None:
         return retry_after_s * (1 + jitter() / 10)
-    return float(min(least_s * 2 ** min(attempt - 1, 32), most_s) * (0.5 + jitter() / 2))
+    return float(min(LEAST_WAIT_S * 2 ** min(attempt - 1, 32), MOST_WAIT_S) * (0.5 + jitter() / 2))
 
 
 class _Switch(Protocol):

@@ -39,13 +39,12 @@ AUDIO_VIDEO, PHONE_AUDIO = "audioVideo", "phoneAudio"
 class CallEnd:
     """A call that is over: what there is to remember of it.
 
-    `call.outcome` says how it ended, `rang` whose devices rang when it did.
+    `call.outcome` says how it ended.
     """
 
     call: Call
     conversation: Conversation
     invitation: Invitation | None
-    rang: tuple[str, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -54,7 +53,6 @@ class CallEnd:
 
 def settle_call(
     unit: Unit,
-    before: ActiveConversation,
     draft: ActiveConversation,
     outcome: Outcome,
     now: float,
@@ -87,8 +85,7 @@ def settle_call(
             del draft.legs[leg.application_id]
         elif leg.call != "Disconnected":
             draft.legs[leg.application_id] = calling_after(leg, Calling.LEFT)
-    rang = (leg.user_uri for leg in before.legs.values() if leg.call == "Ringing")
-    return CallEnd(ended, draft.record, draft.invitations.get(call.id), tuple(dict.fromkeys(rang)))
+    return CallEnd(ended, draft.record, draft.invitations.get(call.id))
 
 
 def _goes_on(draft: ActiveConversation, call: Call) -> bool:

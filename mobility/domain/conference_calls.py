@@ -354,7 +354,7 @@ class ConferenceCalls:
         unit.append(device_id, answer_fact(draft, inside, provisional=False))
         invitation = invitation_after(draft.invitations[part.call_id], Invited.ANSWERED)
         draft.invitations[invitation.id] = invitation
-        end = settle_call(unit, conversation, draft, OVER, now)
+        end = settle_call(unit, draft, OVER, now)
         if end is not None:
             for remember in conversations.call_endings:
                 remember(unit, end)

@@ -301,7 +301,7 @@ class Conversations(ConversationBook):
         unit = Unit()
         settle_parts(draft)
         await self._end_invitations(unit, draft, outcome)
-        end = settle_call(unit, conversation, draft, outcome, now)
+        end = settle_call(unit, draft, outcome, now)
         if draft.is_over():
             draft.record = conversation_after(draft.record, Held.ENDED)
             draft.legs.clear()

@@ -126,9 +126,9 @@ class Mirror:
         plan = await self._plan(found)
         there = {user.uri for user in found}
         plan.disabled = [user.uri for user in mine if user.enabled and user.uri not in there]
-        return await self._carry_out(plan, len([u for u in mine if u.enabled]), now, force)
+        return await self._carry_out(plan, len([u for u in mine if u.enabled]), now, force=force)
 
-    async def merge(self, found: Sequence[User], now: float, *, force: bool = False) -> Outcome:
+    async def merge(self, found: Sequence[User], now: float) -> Outcome:
         """Take over what changed in the source.  Raises as `replace`."""
         if not found:
             return Outcome(0, 0, 0)
@@ -140,7 +140,7 @@ class Mirror:
             before = held.get(user.source_id)
             if before is not None and before.uri not in there and before.enabled:
                 plan.disabled.append(before.uri)
-        return await self._carry_out(plan, len([u for u in mine if u.enabled]), now, force)
+        return await self._carry_out(plan, len([u for u in mine if u.enabled]), now)
 
     def _mine(self) -> list[User]:
         return [user for user in self._users.all() if user.source == self._source]
@@ -171,7 +171,9 @@ class Mirror:
                 plan.removals += before.enabled and not user.enabled
         return plan
 
-    async def _carry_out(self, plan: _Plan, known: int, now: float, force: bool) -> Outcome:
+    async def _carry_out(
+        self, plan: _Plan, known: int, now: float, *, force: bool = False
+    ) -> Outcome:
         removals = plan.removals + len(plan.disabled)
         if removals > max(1, known * self._max_removal_percent // 100) and not force:
             raise TooManyRemovals(removals, known)

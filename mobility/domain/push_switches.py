@@ -27,8 +27,8 @@ class PushSwitches:
         self,
         ledger: Ledger,
         users: Users,
-        stored: Iterable[PushSwitch] = (),
-        permitted: Permission = lambda _: True,
+        stored: Iterable[PushSwitch],
+        permitted: Permission,
     ) -> None:
         self._ledger = ledger
         self._users = users

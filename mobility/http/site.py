@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import count
 
 from twisted.internet.defer import Deferred
@@ -42,10 +42,9 @@ class HttpSite:
     """Serves `routes` as `site` on one listener.
 
     `authenticate` finds the caller of BEARER routes; `pseudonym` turns a user's URI into what the
-    access line may hold; `own_urls` are more URLs that count as ours, for sites that are reached
-    at neither published URL; `subtrees` are directories that are answered as a whole; `epoch` is
-    the time of day, `clock` what waits are measured with; `certificates` tells clients apart where
-    they show a certificate.
+    access line may hold; `subtrees` are directories that are answered as a whole; `epoch` is the
+    time of day, `clock` what waits are measured with; `certificates` tells clients apart where they
+    show a certificate.
     """
 
     noisy = False
@@ -64,7 +63,6 @@ class HttpSite:
         clock: IReactorTime,
         connections: Connections,
         epoch: Callable[[], float] = time.time,
-        own_urls: Sequence[str] = (),
         subtrees: Iterable[Subtree] = (),
         certificates: ClientCertificates | None = None,
     ) -> None:
@@ -74,7 +72,7 @@ class HttpSite:
         self.body_timeout_s = web.body_timeout_s
         self.keep_alive_timeout_s = web.keep_alive_timeout_s
         self._cross_domain = CrossDomain(
-            (web.internal_url, web.external_url, *own_urls), web.cross_domain_origins, server_fqdn
+            (web.internal_url, web.external_url), web.cross_domain_origins, server_fqdn
         )
         self.service = RequestService(
             site,

@@ -154,16 +154,12 @@ def encode_whereabouts(found: Iterable[Whereabouts]) -> bytes:
 # -- decoding --------------------------------------------------------------------------------
 
 
-def decode_batch(body: bytes) -> list[Notification | Result]:
-    """What a request holds: each a notification, or the rejection of one that cannot be read.
+def decode_request(body: bytes) -> tuple[int | None, list[Notification | Result]]:
+    """The sender's time of day, if it said it, and what the request holds: each a notification, or
+    the rejection of one that cannot be read.
 
     Raises WireFault.
     """
-    return decode_request(body)[1]
-
-
-def decode_request(body: bytes) -> tuple[int | None, list[Notification | Result]]:
-    """The sender's time of day, if it said it, and what `decode_batch` gives.  Raises WireFault."""
     return read_request(read_message(body, BATCH_BYTES))
 
 

@@ -168,7 +168,6 @@ class CalledLeg(Leg):
         add(response, [*fields, *self.own_answer()], "" if fork.told else description)
         self.local, self.remote = fork.said if fork.told else description, fork.offer
         self._asks_late = not self.offer
-        self.dialog.early = False
         self._becomes(Legged.ANSWERED)
         self.keeping.keep(agreed)
         self._two_hundred = TwoHundred(self.core, self.incoming, response, self._unacknowledged)

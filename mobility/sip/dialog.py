@@ -42,7 +42,6 @@ class Dialog:
     local_number: int | None = None
     remote_number: int | None = None
     secure: bool = False
-    early: bool = True
 
     @property
     def id(self) -> DialogId:
@@ -63,7 +62,6 @@ class Dialog:
             routes=_routes(invite.addresses("Record-Route")),
             remote_number=invite.cseq.number,
             secure=secure,
-            early=not response.is_final,
         )
 
     @classmethod
@@ -80,17 +78,7 @@ class Dialog:
             routes=_routes(response.addresses("Record-Route")[::-1]),
             local_number=invite.cseq.number,
             secure=secure,
-            early=not response.is_final,
         )
-
-    def confirm(self, response: Response) -> None:
-        """The 2xx that makes an early dialog a lasting one (sections 12.1 and 13.2.2.4).
-
-        Its Contact and Record-Route count for the caller, whatever provisional ones said.
-        """
-        self.early = False
-        self.target = contact(response)
-        self.routes = _routes(response.addresses("Record-Route")[::-1])
 
     def check(self, request: Request) -> None:
         """A request within the dialog has come (section 12.2.2).  Raises OutOfOrder.

@@ -56,7 +56,7 @@ class RequestTests(SynchronousTestCase):
         read = [
             one
             for body, _ in wire_json.encode_batches(notifications)
-            for one in wire_json.decode_batch(body)
+            for one in wire_json.decode_request(body)[1]
         ]
         self.assertEqual(read, notifications)
 
@@ -74,7 +74,7 @@ class RequestTests(SynchronousTestCase):
         body = msgspec.json.encode(
             {"version": 1, "notifications": [changed(), changed(kind="typing"), 7]}
         )
-        good, bad, worse = wire_json.decode_batch(body)
+        good, bad, worse = wire_json.decode_request(body)[1]
         self.assertEqual(good, ONE)
         self.assertEqual(
             bad,
@@ -117,7 +117,7 @@ class RequestTests(SynchronousTestCase):
         document["device"]["platform"] = "mpns"
         body = msgspec.json.encode({"version": 1, "notifications": [document]})
         self.assertEqual(
-            wire_json.decode_batch(body), [wire.Result("n1", "rejected", "mpns_shut_down")]
+            wire_json.decode_request(body)[1], [wire.Result("n1", "rejected", "mpns_shut_down")]
         )
 
     def test_more_fields(self) -> None:
@@ -138,14 +138,14 @@ class RequestTests(SynchronousTestCase):
             (b" " * (wire.BATCH_BYTES + 1), "TooMany"),
         ):
             with self.assertRaises(wire.WireFault) as caught:
-                wire_json.decode_batch(body)
+                wire_json.decode_request(body)
             self.assertEqual(caught.exception.subcode, subcode)
 
     @given(st.binary(max_size=200))
     def test_any_bytes(self, body: bytes) -> None:
         """No input raises anything else."""
         for decode in (
-            wire_json.decode_batch,
+            wire_json.decode_request,
             wire_json.decode_results,
             wire_json.decode_verdicts,
             wire_json.decode_health,

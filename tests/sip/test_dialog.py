@@ -95,15 +95,3 @@ class WrongTests(SynchronousTestCase):
             invite = made("INVITE", "Contact: <sip:a@b>", f"Record-Route: {route}")
             with self.assertRaises(Malformed):
                 Dialog.called(invite, invite.respond(200, "a"), secure=False)
-
-    def test_early(self) -> None:
-        """A provisional response makes an early dialog, and the 2xx a lasting one."""
-        invite, answer = invited()
-        ringing = invite.respond(180, "a")
-        ringing.set("Contact", "<sip:alice@192.0.2.8>")
-        dialog = Dialog.calling(invite, ringing, secure=False)
-        self.assertTrue(dialog.early)
-        dialog.confirm(answer)
-        self.assertFalse(dialog.early)
-        self.assertEqual(str(dialog.target), "sip:alice@192.0.2.9")
-        self.assertEqual(len(dialog.routes), 2)

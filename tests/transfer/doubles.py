@@ -62,7 +62,9 @@ class Case:
         self.service_accounts = ServiceAccounts(
             world.users, ["example.test"], stored.service_accounts, stored.service_secrets
         )
-        self.push_switches = PushSwitches(world.ledger, world.users, stored.push_switches)
+        self.push_switches = PushSwitches(
+            world.ledger, world.users, stored.push_switches, lambda _: True
+        )
         self.log = MemoryLog()
         self.hasher = Hasher()
         self.breaths = 0
