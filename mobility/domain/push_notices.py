@@ -28,13 +28,14 @@ class Said:
 
 @attrs.define(slots=True, eq=False)
 class Kept:
-    """A notification in memory: when it is looked at next, how often it was tried, whether it is
-    under way, how many units are changing it, and why it is not wanted any more though it is under
-    way."""
+    """A notification in memory: when it is looked at next, since or from when it is due, how often
+    it was tried, whether it is under way, how many units are changing it, and why it is not wanted
+    any more though it is under way."""
 
     notice: PushNotice
     said: list[Said] = attrs.Factory(list)
     at: float = 0.0
+    since: float = 0.0
     attempts: int = 0
     taken: bool = False
     planned: int = 0

@@ -240,7 +240,7 @@ class PushOutbox:
             elif reason:
                 self._changes.end(draft, kept, reason)
             elif again_at > now:
-                self._shelf.schedule(kept, again_at)
+                self._shelf.plan(kept, again_at)
             elif self._shelf.must_wait(kept.notice):
                 looked.append(kept)
             elif kept.notice.kind == BADGE and self._shelf.overtaken(kept.notice):

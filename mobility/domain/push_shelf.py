@@ -14,6 +14,45 @@ NEAR_S = 10.0
 """What comes within it when the clock was set back may have been planned since: it stays as it is
 (our choice: longer than any grace)."""
 
+NEVER = -1.0
+"""The time of what does not wait."""
+
+STALE = 1_000
+"""So many that do not count any more may be among those by age, and as many as do (our choice)."""
+
+Timed = tuple[float, int, Kept]
+"""Something, its time, and a number that tells which of one time is first."""
+
+
+class _Ages:
+    """What waits, by when it is due.
+
+    What is not any more, or since another time, goes when it is first, and when there is much.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[Timed] = []
+
+    def add(self, timed: Timed) -> None:
+        heapq.heappush(self._heap, timed)
+
+    def first(self) -> float | None:
+        """When the first is due, which may be in the future."""
+        self._tidy()
+        return self._heap[0][0] if self._heap else None
+
+    def left(self, count: int) -> None:
+        """`count` wait yet."""
+        self._tidy()
+        if len(self._heap) > 2 * count + STALE:
+            once = {timed[2]: timed for timed in self._heap if timed[0] == timed[2].since}
+            self._heap = list(once.values())
+            heapq.heapify(self._heap)
+
+    def _tidy(self) -> None:
+        while self._heap and self._heap[0][0] != self._heap[0][2].since:
+            heapq.heappop(self._heap)
+
 
 class Shelf:
     """All that are not over.
@@ -30,7 +69,8 @@ class Shelf:
         """By user and cause."""
         self._ringing: dict[str, set[str]] = {}
         """The users whose devices are rung, by invitation."""
-        self._heaps: list[list[tuple[float, int, Kept]]] = [[] for _ in range(LOWEST_RANK + 1)]
+        self._heaps: list[list[Timed]] = [[] for _ in range(LOWEST_RANK + 1)]
+        self._ages = _Ages()
         self._order = count()
 
     def __len__(self) -> int:
@@ -40,16 +80,10 @@ class Shelf:
         return self.waiting.get(notice_id) or self.shown.get(notice_id)
 
     def oldest(self, now: float) -> float | None:
-        """Since when the one is due that has waited longest.  What is not due yet, such as in the
-        quiet hours of its device, waits for nobody."""
-        return min(
-            (
-                kept.notice.due_at if kept.attempts or kept.taken else kept.at
-                for kept in self.waiting.values()
-                if kept.attempts or kept.taken or kept.at <= now
-            ),
-            default=None,
-        )
+        """Since when the one is due that has waited longest, whatever was tried since.  What is not
+        due yet, such as in the quiet hours of its device, waits for nobody."""
+        first = self._ages.first()
+        return None if first is None or first > now else first
 
     def oldest_unanswered(self) -> float | None:
         """When the one was handed over that has waited longest for its provider."""
@@ -124,16 +158,24 @@ class Shelf:
                     yield kept
 
     def schedule(self, kept: Kept, at: float) -> None:
-        """Look at it then, and not when it was to be before."""
+        """Look at it then, and not when it was to be before; it is due since it was."""
         kept.at = at
         heapq.heappush(self._heaps[rank(kept.notice.kind)], (at, next(self._order), kept))
 
+    def plan(self, kept: Kept, at: float) -> None:
+        """It is due then, and not when it was to be before."""
+        timed = at, next(self._order), kept
+        kept.at = kept.since = at
+        heapq.heappush(self._heaps[rank(kept.notice.kind)], timed)
+        self._ages.add(timed)
+        self._ages.left(len(self.waiting))
+
     def look_again(self, uri: str, subscription_id: str, now: float) -> None:
-        """Look now at what waits for a device and was never tried: it need not wait any more."""
+        """Look now at what waits for a device and is not due: it need not wait any more."""
         for kept in self.of_user(uri):
-            idle = kept.notice.state == WAITING and not (kept.taken or kept.attempts)
-            if idle and kept.notice.subscription_id == subscription_id:
-                self.schedule(kept, now)
+            held = kept.notice.state == WAITING and not kept.taken and kept.since > now
+            if held and kept.notice.subscription_id == subscription_id:
+                self.plan(kept, now)
 
     def hasten(self, notice_ids: Iterable[str], now: float) -> None:
         """Look now at those of them that are to be looked at later."""
@@ -155,8 +197,12 @@ class Shelf:
                     else said
                     for said in kept.said
                 ]
+            if kept.since > now + NEAR_S:
+                kept.since -= seconds
+                self._ages.add((kept.since, next(self._order), kept))
             if kept.at > now + NEAR_S and not kept.taken:
                 self.schedule(kept, max(now, kept.at - seconds))
+        self._ages.left(len(self.waiting))
 
     def insert(self, kept: Kept) -> None:
         notice = kept.notice
@@ -165,16 +211,21 @@ class Shelf:
             self._ringing.setdefault(notice.cause, set()).add(notice.user_uri)
         if notice.state == WAITING:
             self.waiting[notice.id] = kept
-            self.schedule(kept, notice.due_at)
+            self.plan(kept, notice.due_at)
         else:
             self._show(kept)
 
     def handed(self, kept: Kept, after: PushNotice) -> None:
         """It is `after` now, and does not wait any more."""
         self.waiting.pop(after.id, None)
-        kept.notice, kept.taken, kept.at = after, False, -1.0
+        kept.notice, kept.taken, kept.at = after, False, NEVER
         kept.said.clear()
+        self._waits_no_more(kept)
         self._show(kept)
+
+    def _waits_no_more(self, kept: Kept) -> None:
+        kept.since = NEVER
+        self._ages.left(len(self.waiting))
 
     def _show(self, kept: Kept) -> None:
         notice = kept.notice
@@ -189,6 +240,7 @@ class Shelf:
         notice = kept.notice
         kept.gone = True
         self.waiting.pop(notice.id, None)
+        self._waits_no_more(kept)
         self.shown.pop(notice.id, None)
         self.unanswered.pop(notice.id, None)
         causes = self._of.get(notice.user_uri, {})
