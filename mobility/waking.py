@@ -84,7 +84,9 @@ class Waking(MultiService):
         self.settings = config.push
         self.devices = past.devices
         self.archive = store.archive
-        self.switches = PushSwitches(store.ledger, users, stored.push_switches, permitted)
+        self.switches = PushSwitches(
+            store.ledger, users, stored.push_switches, permitted, config.topology.domain
+        )
         self.hops = CountedHops(log, pseudonym, epoch)
         self.outbox = PushOutbox(
             store.ledger,

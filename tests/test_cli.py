@@ -311,6 +311,9 @@ class UserTestCase(TestCase):
             return done.returncode, json.loads(done.stdout or done.stderr)
 
         self.assertEqual(0, run("enable", "apns")[0])
+        refused = {"error": "There is no site 'Berlin': a site is in the topology, or some user's."}
+        self.assertEqual((1, refused), run("disable", "apns", "--site", "Berlin"))
+        self.assertEqual(0, self.run_user("set", BOB, "--site", "Berlin")[0])
         self.assertEqual(0, run("disable", "apns", "--site", "Berlin")[0])
         shown = {
             (one["platform"], one["scope"]): one["enabled"] for one in run("show")[1]["switches"]
@@ -320,6 +323,7 @@ class UserTestCase(TestCase):
         self.assertIs(False, shown["webpush", "global"])
         self.assertEqual(0, run("inherit", "apns", "Berlin")[0])
         self.assertEqual(1, run("inherit", "apns", "Berlin")[0])
+        self.assertEqual(0, self.run_user("set", BOB, "--site", "")[0])
         self.assertEqual(2, run("enable", "mpns")[0])
         status, standing = run("status")
         self.assertEqual((0, None, 0), (status, standing["oldest_s"], standing["waiting"]))
@@ -576,8 +580,9 @@ class RunningTests(UserTestCase):
         self.check_policies()
         await self.front_end.logged("mobility.granted")
         await self.front_end.logged("users.removed")
-        (changed,) = self.front_end.events("users.changed")
-        self.assertEqual(["enabled", "home", "password", "sip_digest"], changed["fields"])
+        changed = [one["fields"] for one in self.front_end.events("users.changed")]
+        site = ["site"]
+        self.assertEqual([["enabled", "home", "password", "sip_digest"], site, site], changed)
         result = command("status", "--json", "--config", str(self.front_end.config))
         self.assertEqual(0, result.returncode)
         status = json.loads(result.stdout)

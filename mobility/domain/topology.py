@@ -125,6 +125,11 @@ class Topology:
         named |= {branch.name: branch.site for branch in self.branches}
         return named.get(name) or self.site
 
+    def sites(self) -> list[str]:
+        """The sites of this pool, of the others and of branches."""
+        pools = {one.site for one in self.pools}
+        return sorted({self.site, *pools, *(one.site for one in self.branches)} - {""})
+
     def elsewhere(self) -> str:
         """Where users are looked for who are not known here; "" for nowhere."""
         return next((one.root for one in self.providers if one.shared_address_space), "")

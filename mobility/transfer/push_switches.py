@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from mobility.domain.push_rules import SWITCHES
-from mobility.domain.push_switches import GLOBAL, PushSwitches
+from mobility.domain.push_switches import GLOBAL, SITE, PushSwitches
 from mobility.domain.records import PushSwitch
 from mobility.domain.setting_rules import nearest
 from mobility.operate.push import MAX_SITE
 from mobility.transfer.people import later
 from mobility.transfer.staging import Held, Item, Staging, unknown_keys
-
-SITE = "site:"
 
 
 class PushSwitchSection:
@@ -31,14 +29,14 @@ class PushSwitchSection:
             yield "push switches", self._switches.lock
 
     async def stage(self, items: Sequence[object], staging: Staging) -> None:
-        stored = {(one.scope, one.platform): one for one in self._switches.all()}
+        stored = {(one.scope.casefold(), one.platform): one for one in self._switches.all()}
         seen: set[tuple[str, str]] = set()
         saved: list[PushSwitch] = []
         for number, item in await staging.each(items, self.name):
             switch = self._read(number, item, staging)
             if switch is None:
                 continue
-            key = (switch.scope, switch.platform)
+            key = (switch.scope.casefold(), switch.platform)
             if key in seen:
                 staging.refuse(self.name, number, "platform", "is there twice for its scope")
                 continue

@@ -49,6 +49,12 @@ class PushApiTests(TestCase):
         headers = {"Authorization": f"Bearer {key}"}
         return await self.client.request(method, PATH + path, headers=headers, json=json)
 
+    async def move(self, site: str) -> None:
+        """Bob belongs to a site now."""
+        users = self.service.front_end.users
+        bob = users.find(BOB)
+        await users.settle(bob, attrs.evolve(bob, site=site), self.service.clock.seconds())
+
     async def pass_time(self, seconds: float) -> None:
         self.service.clock.advance(seconds)
         await self.service.settle()
@@ -81,12 +87,9 @@ class PushApiTests(TestCase):
 
         self.assertEqual(await shown(), [("fcm", "global", False, 1)])
         await self.waking.switches.turn("fcm", True)
+        await self.move("Berlin")
         await self.waking.switches.turn("apns", True, "Berlin")
         on = [("apns", "site:Berlin", True, 0), ("fcm", "global", True, 1)]
-        self.assertEqual(await shown(), on)
-        users = self.service.front_end.users
-        bob = users.find(BOB)
-        await users.settle(bob, attrs.evolve(bob, site="Berlin"), self.service.clock.seconds())
         self.assertEqual(await shown(), on)
         await self.waking.switches.turn("fcm", False, "Berlin")
         self.assertEqual(
@@ -104,7 +107,8 @@ class PushApiTests(TestCase):
         shown = (await self.ask("GET", "/switches")).json()["switches"]
         self.assertEqual([one["enabled"] for one in shown], [False] * 5)
         self.assertEqual((await self.ask("PUT", "/switches/fcm", {"enabled": True})).status, 204)
-        off = {"enabled": False, "site": "Berlin"}
+        await self.move("Berlin")
+        off = {"enabled": False, "site": "berlin"}
         self.assertEqual((await self.ask("PUT", "/switches/fcm", off)).status, 204)
         switches = self.waking.switches
         self.assertTrue(switches.is_on("fcm"))
@@ -125,6 +129,23 @@ class PushApiTests(TestCase):
         self.assertTrue(switches.is_on("fcm", "Berlin"))
         self.assertEqual((await self.ask("PUT", "/switches/mpns", {"enabled": True})).status, 400)
         self.assertEqual((await self.ask("PUT", "/switches/fcm", {})).status, 400)
+
+    async def test_unknown_site(self) -> None:
+        """A switch for a site to which nobody can belong is refused, with the nearest right name;
+        one that is there already can be turned and taken away."""
+        await self.move("Berlin")
+        for site, hint in (("Berln", "is Berlin meant?"), ("Rome", "or some user's.")):
+            answer = await self.ask("PUT", "/switches/fcm", {"enabled": True, "site": site})
+            self.assertEqual(answer.status, 404)
+            self.assertIn(f"There is no site {site!r}", answer.json()["message"])
+            self.assertIn(hint, answer.json()["message"])
+        self.assertEqual(self.waking.switches.all(), [])
+        for enabled in (True, False):
+            wanted = {"enabled": enabled, "site": "Berlin"}
+            self.assertEqual((await self.ask("PUT", "/switches/fcm", wanted)).status, 204)
+            await self.move("")
+        self.assertEqual((await self.ask("DELETE", "/switches/fcm/BERLIN")).status, 204)
+        self.assertEqual(self.waking.switches.all(), [])
 
     async def test_switches_last(self) -> None:
         """A switch holds over a restart."""

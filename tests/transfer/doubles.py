@@ -63,7 +63,7 @@ class Case:
             world.users, ["example.test"], stored.service_accounts, stored.service_secrets
         )
         self.push_switches = PushSwitches(
-            world.ledger, world.users, stored.push_switches, lambda _: True
+            world.ledger, world.users, stored.push_switches, lambda _: True, Topology()
         )
         self.log = MemoryLog()
         self.hasher = Hasher()

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from mobility.config.topology import BranchConfig, PoolConfig, ProviderConfig, TopologyConfig
+from mobility.domain.records import PushSubscription
 from mobility.ucwa.hrefs import APPLICATIONS
 from tests.ucwa.service import Client, UcwaTestCase, uri
 
@@ -83,6 +84,20 @@ class HomingTests(HomingTestCase):
             for shown in [await client.document("policies")]
         ]
         self.assertEqual([("Disabled", "Enabled"), ("Enabled", "Disabled")], told)
+
+    async def test_switch_of_the_pool_s_site(self) -> None:
+        """The push switches of the sites of the pool and of a branch are for their users who have
+        no site of their own."""
+        switches = self.service.front_end.waking.switches
+        await switches.turn("fcm", True)
+        await switches.turn("fcm", False, "Redmond")
+        await switches.turn("fcm", True, "Branch")
+        await self.home("bob", "pool:sba.example.test")
+        off = "EnableGooglePushNotificationService is off"
+        for name, obstacle in (("alice", off), ("bob", "")):
+            uri = f"sip:{name}@example.test"
+            device = PushSubscription(uri, "1", "fcm", "app", "token", 0.0, 0.0, 1e12)
+            self.assertEqual(switches.obstacle(device), obstacle)
 
 
 class DirectorTests(HomingTestCase):
