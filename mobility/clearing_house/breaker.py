@@ -22,7 +22,12 @@ MOST_WAIT_S = 300.0
 MANY = 1_000_000
 
 
-def backoff(attempt: int, retry_after_s: float | None, jitter: Callable[[], float]) -> float:
+def backoff(
+    attempt: int,
+    retry_after_s: float | None,
+    jitter: Callable[[], float],
+    least_s: float = LEAST_WAIT_S,
+) -> float:
     """Seconds to wait after the `attempt`th failure: doubling, with jitter in its upper half.
 
     What the provider asks for is kept to, with up to a tenth more so that not all come at once.
@@ -30,7 +35,7 @@ def backoff(attempt: int, retry_after_s: float | None, jitter: Callable[[], floa
     """
     if retry_after_s is not None:
         return retry_after_s * (1 + jitter() / 10)
-    return float(min(LEAST_WAIT_S * 2 ** min(attempt - 1, 32), MOST_WAIT_S) * (0.5 + jitter() / 2))
+    return float(min(least_s * 2 ** min(attempt - 1, 32), MOST_WAIT_S) * (0.5 + jitter() / 2))
 
 
 class _Switch(Protocol):
@@ -105,7 +110,13 @@ class Breaker:
         self._failures = self._openings = 0
         self._switch.mend()
 
-    def troubled(self, retry_after_s: float | None, *, at_once: bool = False) -> bool:
+    def troubled(
+        self,
+        retry_after_s: float | None,
+        *,
+        at_once: bool = False,
+        least_s: float = LEAST_WAIT_S,
+    ) -> bool:
         """The destination fails; whether that has opened the breaker.
 
         `at_once` opens it without waiting for more, and so does a failed try.  What comes late,
@@ -119,7 +130,8 @@ class Breaker:
             return False
         self._failures = 0
         self._openings += 1
-        self.until = self._now() + backoff(self._openings, retry_after_s, self._jitter)
+        wait_s = backoff(self._openings, retry_after_s, self._jitter, least_s)
+        self.until = self._now() + wait_s
         self._switch.trip()
         return True
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from mobility.clearing_house.apps import DAY_S, App
 from mobility.clearing_house.house import ClearingHouse
-from mobility.clearing_house.outcome import CREDENTIAL, DELIVERED, Outcome
+from mobility.clearing_house.outcome import CREDENTIAL, DELIVERED, DESTINATION, Outcome
 from mobility.events import Catalogue, EventLog
 from mobility.push.wire import ProviderHealth
 from mobility.reactor import IReactor
@@ -137,9 +137,10 @@ class Credentials:
         self._checked[app.key] = _Checked(self._epoch(), outcome)
         if outcome.outcome == DELIVERED:
             alone = outcome.blames == CREDENTIAL
+            mended = (CREDENTIAL,) if alone else (CREDENTIAL, DESTINATION)
             for destination in self._house.of_app(app):
                 trouble = destination.last_trouble
-                if trouble is not None and (trouble.blames == CREDENTIAL or not alone):
+                if trouble is not None and trouble.blames in mended:
                     destination.mended()
         if before is None or before.outcome != outcome:
             self._tell(app, outcome)

@@ -20,11 +20,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from mobility.clearing_house.breaker import Breaker, backoff
+from mobility.clearing_house.breaker import FAILURES, Breaker, backoff
 from mobility.clearing_house.outcome import (
     CREDENTIAL,
     DESTINATION,
-    PUSH,
+    QUOTA,
+    QUOTA_OF_ALL,
     RETRY,
     Job,
     Outcome,
@@ -161,6 +162,8 @@ class Destination:
         named no time."""
         self._order = count()
         self._lanes: dict[tuple[int, int], _Lane] = {}
+        self._over_quota: set[int] = set()
+        """Devices to which a quota was applied since a push was last settled."""
         self._under_way = 0
         self._loading = False
         self._alarm: IDelayedCall | None = None
@@ -215,6 +218,7 @@ class Destination:
     def mended(self) -> None:
         """A credential was loaded anew: try at once."""
         self.breaker.reset()
+        self._over_quota.clear()
         self.last_trouble = None
         self._hasten()
         self.pump()
@@ -313,7 +317,7 @@ class Destination:
             )
             tries = entry.attempts + 1
             result = failed("internal error") if tries >= BUG_TRIES else retry("internal error")
-        self._judge(result)
+        self._judge(result, entry.device)
         if entry.over:  # it was ended meanwhile, because nobody serves its app any more
             self._free(entry)
         elif result.outcome == RETRY:
@@ -322,14 +326,17 @@ class Destination:
             self._end(entry, result, (self._clock.seconds() - began) * 1000)
         self.pump()
 
-    def _judge(self, outcome: Outcome) -> None:
+    def _judge(self, outcome: Outcome, device: int) -> None:
         """What the answer says of the destination."""
         if outcome.unseen:
             return
-        if outcome.outcome == RETRY and outcome.blames in (DESTINATION, CREDENTIAL):
+        if self._is_trouble(outcome, device):
             self.last_trouble = outcome
-            at_once = outcome.blames == CREDENTIAL
-            if self.breaker.troubled(outcome.retry_after_s, at_once=at_once):
+            if self.breaker.troubled(
+                outcome.retry_after_s,
+                at_once=outcome.blames != DESTINATION,
+                least_s=outcome.least_wait_s,
+            ):
                 self._log.emit(
                     "clearing.breaker_opened",
                     destination=self.name,
@@ -354,6 +361,18 @@ class Destination:
                 self._later[index] = (now, order, entry, hurt)
         heapq.heapify(self._later)
 
+    def _is_trouble(self, outcome: Outcome, device: int) -> bool:
+        """Whether it is not this device's alone: a quota is not when it is applied to so many
+        devices, and nothing is settled between."""
+        if outcome.outcome != RETRY:
+            self._over_quota.clear()
+            return False
+        if outcome.blames == QUOTA:
+            if len(self._over_quota) < FAILURES:
+                self._over_quota.add(device)
+            return len(self._over_quota) >= FAILURES
+        return outcome.blames in (DESTINATION, CREDENTIAL, QUOTA_OF_ALL)
+
     def _again(self, entry: Entry, outcome: Outcome) -> None:
         """Try it again, later, if it still matters then; its lane waits with it."""
         entry.attempts += 1
@@ -361,7 +380,7 @@ class Destination:
         if entry.withdrawn:
             self._end(entry, Outcome(EXPIRED, outcome.status, entry.withdrawn))
             return
-        wait_s = backoff(entry.attempts, outcome.retry_after_s, self._jitter)
+        wait_s = backoff(entry.attempts, outcome.retry_after_s, self._jitter, outcome.least_wait_s)
         if outcome.unseen and entry.attempts <= UNSEEN_TRIES:
             wait_s = 0.0
         if self._now() + wait_s >= entry.expires:
@@ -377,7 +396,7 @@ class Destination:
             wait_s=round(wait_s, 3),
         )
         entry.due = self._clock.seconds() + wait_s
-        hurt = outcome.blames != PUSH and outcome.retry_after_s is None
+        hurt = outcome.blames in (DESTINATION, CREDENTIAL) and outcome.retry_after_s is None
         heapq.heappush(self._later, (entry.due, next(self._order), entry, hurt))
 
     def _due(self) -> None:

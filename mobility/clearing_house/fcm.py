@@ -18,7 +18,8 @@ from mobility.clearing_house.outcome import (
     DEAD,
     DELIVERED,
     DESTINATION,
-    PUSH,
+    QUOTA,
+    QUOTA_OF_ALL,
     Job,
     Outcome,
     failed,
@@ -29,11 +30,18 @@ from mobility.clearing_house.web import CONNECTIONS_A_HOST, Unreachable, WebAnsw
 from mobility.push.answers import retry_after
 
 SERVER = "https://fcm.googleapis.com"
-QUOTA_S = 60.0
-"""The least wait after 429 without Retry-After ("FCM error codes")."""
+QUOTA_S = 120.0
+"""After 429 without Retry-After waits double from a minute at least ("FCM error codes"); with
+jitter one may be half as long."""
 
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
+QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
+ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+NO_RATE_LEFT = "RATE_LIMIT_EXCEEDED"
+"""What ErrorInfo says when the project has none left (google.api.ErrorReason); what FCM itself
+counts, such as the messages of one device, has its FcmError."""
+
 NOT_VALID = "not a valid FCM registration token"
 TOO_BIG = "message is too big"
 """What FCM says of a payload beyond its limit, with the same code as of a token that is none."""
@@ -44,12 +52,14 @@ FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 @attrs.frozen(slots=True)
 class FcmFault:
-    """An error body: `code` of FcmError, or the RPC status; `violations` name wrong fields."""
+    """An error body: `code` of FcmError, or the RPC status; `violations` name wrong fields, and
+    `projects` says that a quota is the project's."""
 
     code: str = ""
     typed: bool = False
     message: str = attrs.field(default="", repr=False)
     violations: tuple[str, ...] = ()
+    projects: bool = False
 
 
 class Fcm:
@@ -131,7 +141,8 @@ class Fcm:
                 return failed(said)
             return retry(said, CREDENTIAL, after)
         if answer.status == 429:
-            return retry(said, PUSH, QUOTA_S if after is None else after)
+            blames = QUOTA_OF_ALL if fault.projects else QUOTA
+            return retry(said, blames, after, least_wait_s=QUOTA_S)
         if answer.status >= 500:
             return retry(said, DESTINATION, after)
         return failed(said)
@@ -157,7 +168,7 @@ def read_fault(body: bytes) -> FcmFault:
         details = error.get("details") or []
         code = str(error.get("status", ""))[:64]
         message = str(error.get("message", ""))[:1000]
-        typed, violations = False, []
+        typed, violations, subjects, spent = False, [], [], False
         for detail in details[:20]:
             kind = detail.get("@type")
             if kind == FCM_ERROR:
@@ -165,6 +176,12 @@ def read_fault(body: bytes) -> FcmFault:
             elif kind == BAD_REQUEST:
                 found = detail.get("fieldViolations") or []
                 violations += [str(one.get("field", "")) for one in found[:20]]
+            elif kind == QUOTA_FAILURE:
+                found = detail.get("violations") or []
+                subjects += [str(one.get("subject", "")) for one in found[:20]]
+            elif kind == ERROR_INFO:
+                spent = spent or detail.get("reason") == NO_RATE_LEFT
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return FcmFault()
-    return FcmFault(code, typed, message, tuple(violations))
+    projects = any(one.startswith("project:") for one in subjects) or (spent and not typed)
+    return FcmFault(code, typed, message, tuple(violations), projects)

@@ -4,13 +4,16 @@ from typing import Protocol
 
 import attrs
 
+from mobility.clearing_house.breaker import LEAST_WAIT_S
 from mobility.push.wire import Notification
 
 DELIVERED, FAILED, DEAD, RETRY = "delivered", "failed", "dead", "retry"
 
 PUSH, DESTINATION, CREDENTIAL = "push", "destination", "credential"
-"""What a trouble is to be blamed on: this push or its device, the whole destination, or the
-credential that the destination refuses."""
+QUOTA, QUOTA_OF_ALL = "quota", "quota of all"
+"""What a trouble is to be blamed on: this push or its device, the whole destination, the
+credential that the destination refuses, or a quota: of all devices together, or of this one alone
+for all that the answer says."""
 
 STATUS_CHARACTERS = 120
 
@@ -31,7 +34,8 @@ class Outcome:
 
     `outcome` is delivered, failed, dead or retry; `reason` a key of `mobility.push.wire.REASONS`;
     `status` the provider's own words.  `unseen` means that the provider has not acted on it: try
-    again at once, and count nothing.  `dead_since` is 0 when the provider names no time.
+    again at once, and count nothing.  `dead_since` is 0 when the provider names no time.  Without
+    `retry_after_s` waits double from `least_wait_s`, or from half of it.
     """
 
     outcome: str
@@ -42,6 +46,7 @@ class Outcome:
     token_field: str = ""
     dead_since: int = 0
     unseen: bool = False
+    least_wait_s: float = LEAST_WAIT_S
 
 
 def retry(
@@ -50,10 +55,13 @@ def retry(
     retry_after_s: float | None = None,
     *,
     unseen: bool = False,
+    least_wait_s: float = LEAST_WAIT_S,
 ) -> Outcome:
     """To be tried again later."""
     reason = "credential" if blames == CREDENTIAL else "provider"
-    return Outcome(RETRY, status, reason, blames, retry_after_s, unseen=unseen)
+    return Outcome(
+        RETRY, status, reason, blames, retry_after_s, unseen=unseen, least_wait_s=least_wait_s
+    )
 
 
 def failed(status: str, reason: str = "provider") -> Outcome:

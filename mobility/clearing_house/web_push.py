@@ -14,6 +14,7 @@ from mobility.clearing_house.outcome import (
     DEAD,
     DELIVERED,
     DESTINATION,
+    QUOTA,
     Job,
     Outcome,
     failed,
@@ -97,6 +98,8 @@ class WebPush:
             return failed(said, "credential")
         if status == 413:
             return failed(said, "payload_too_large")
-        if status == 429 or status >= 500:
+        if status == 429:
+            return retry(said, QUOTA, after)
+        if status >= 500:
             return retry(said, DESTINATION, after)
         return failed(said)

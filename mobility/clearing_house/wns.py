@@ -17,6 +17,7 @@ from mobility.clearing_house.outcome import (
     DELIVERED,
     DESTINATION,
     PUSH,
+    QUOTA,
     Job,
     Outcome,
     failed,
@@ -115,10 +116,10 @@ class Wns:
             return retry(said, CREDENTIAL, after)
         if status in (404, 410):
             return Outcome(DEAD, said, "provider", token_field="endpoint")  # noqa: S106
-        if status == 406:
-            return retry(said, PUSH, after)
+        if status in (406, 429):
+            return retry(said, QUOTA, after)
         if status == 413:
             return failed(said, "payload_too_large")
-        if status == 429 or status >= 500:
+        if status >= 500:
             return retry(said, DESTINATION, after)
         return failed(said)
