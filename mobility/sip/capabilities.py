@@ -7,7 +7,7 @@ from mobility.domain.reach import Reach
 from mobility.sip.carrier import SipCarrier, status_back
 from mobility.sip.client import Client
 from mobility.sip.core import Handler, Incoming
-from mobility.sip.gruu import NamedPhone
+from mobility.sip.gruu import GR, NamedPhone
 from mobility.sip.message import Response
 from mobility.sip.parties import Parties, address
 from mobility.sip.refusal import SipRefusal
@@ -26,6 +26,10 @@ TOLD_ON = (
     "User-Agent",
 )
 """Header fields of a phone's answer that say what it can do."""
+
+
+_MARK: Final = f";{GR}"
+"""What each GRUU has."""
 
 
 class Capabilities:
@@ -50,7 +54,10 @@ class Capabilities:
         """A handler of OPTIONS that leaves what is to no GRUU to `handler`."""
 
         def options(incoming: Incoming) -> Awaitable[None] | None:
-            uri = parse_uri(incoming.request.uri)
+            request = incoming.request
+            if _MARK not in request.uri.lower():  # most are to no GRUU, and nothing has to be read
+                return handler(incoming)
+            uri = parse_uri(request.uri)
             if not self._parties.is_gruu(uri):
                 return handler(incoming)
             sender = self._parties.caller(incoming)

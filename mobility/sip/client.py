@@ -41,7 +41,13 @@ from twisted.python.failure import Failure
 
 from mobility.events import Catalogue, EventLog
 from mobility.sip.accounts import Accounts, credentials_of
-from mobility.sip.core import MAX_CALL_ID_SHOWN, MAX_METHOD_SHOWN, Core, peer_of
+from mobility.sip.core import (
+    MAX_CALL_ID_SHOWN,
+    MAX_METHOD_SHOWN,
+    Core,
+    milliseconds,
+    peer_of,
+)
 from mobility.sip.dialog import Dialog, Entropy, dialog_id_from, new_tag
 from mobility.sip.flow import Flow, contact_over, sent_by
 from mobility.sip.grammar import Malformed
@@ -364,7 +370,7 @@ class Client:
         fields = {"Via": [_via(flow, branch)], **request.fields}
         if request.method in _REACHED and "Contact" not in fields:
             fields["Contact"] = [f"<{contact_over(flow)}>"]
-        return Request(fields, request.body, method=request.method, uri=request.uri)
+        return Request(fields, request.body, request.method, request.uri)
 
     async def _pass_on(self, request: Request, ways: list[Way]) -> None:
         for one in ways:
@@ -385,9 +391,9 @@ class Client:
                 "method": sending.request.method[:MAX_METHOD_SHOWN],
                 "status": response.status,
                 "peer": "" if sending.flow is None else peer_of(sending.flow),
-                "call": sending.request.call_id[:MAX_CALL_ID_SHOWN],
+                "call": sending.request.fields["Call-ID"][0][:MAX_CALL_ID_SHOWN],
                 "tries": sending.tries,
-                "ms": round((self.clock.seconds() - sending.began_at) * 1000, 3),
+                "ms": milliseconds(self.clock.seconds() - sending.began_at),
             },
         )
 

@@ -126,15 +126,19 @@ class Incoming:
         reason: str = "",
     ) -> Response:
         """Answer; `fields` are further header fields."""
-        if status > 100 and not self.tag:
-            self.tag = self.core.new_tag()
-        response = self.request.respond(status, self.tag, reason)
+        response = self.response(status, reason)
         taken = response.fields
         for name, value in fields:
             taken[name] = [*taken[name], value] if name in taken else [value]
         response.body = body
         self.send(response)
         return response
+
+    def response(self, status: int, reason: str = "") -> Response:
+        """An answer that is still to be sent."""
+        if status > 100 and not self.tag:
+            self.tag = self.core.new_tag()
+        return self.request.respond(status, self.tag, reason)
 
     def send(self, response: Response) -> None:
         """Answer with a response that was made already."""
@@ -329,8 +333,12 @@ class Core:
 
     def options(self, incoming: Incoming) -> None:
         """What we can do (RFC 3261 section 11.2)."""
-        fields = [("Allow", self.allow), ("Supported", _SUPPORTED), *self.offers.items()]
-        incoming.respond(200, fields)
+        response = incoming.response(200)
+        fields = response.fields
+        fields["Allow"], fields["Supported"] = [self.allow], [_SUPPORTED]
+        for name, value in self.offers.items():
+            fields[name] = [value]
+        incoming.send(response)
 
     def _cancel(self, incoming: Incoming) -> None:
         """RFC 3261 section 9.2."""
@@ -383,7 +391,7 @@ class Core:
                 "status": status,
                 "peer": peer_of(flow),
                 "call": request.fields["Call-ID"][0][:MAX_CALL_ID_SHOWN],
-                "ms": round((self.now() - incoming.began_at) * 1000, 3),
+                "ms": milliseconds(self.now() - incoming.began_at),
             },
         )
 
@@ -397,6 +405,11 @@ _DIALOG_METHODS = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "REFER", "UPDATE"
 _KNOWN_METHODS = _DIALOG_METHODS | {"INVITE", "MESSAGE", "PUBLISH", "REGISTER", "SUBSCRIBE"}
 
 
+def milliseconds(seconds: float) -> float:
+    """A duration as log lines say it, to the microsecond."""
+    return int(seconds * 1_000_000) / 1000
+
+
 def peer_of(flow: Flow) -> str:
     """Who is at the other end, for the log: the first name of its certificate that is no address
     where it has one, else its address."""
@@ -407,11 +420,11 @@ def peer_of(flow: Flow) -> str:
 
 def _mark_source(request: Request, flow: Flow) -> None:
     """Say in the topmost Via where the request came from (RFC 3261 section 18.2.1, RFC 3581)."""
-    via = request.via
     host, port = flow.source
     line = request.fields["Via"][0]
-    plain = "," not in line and "received" not in via.parameters
-    if plain and line.endswith(";rport"):  # what nearly every peer sends
+    via = request.via
+    if line.endswith(";rport") and "," not in line and "received" not in via.parameters:
+        # as nearly every peer sends it
         request.fields["Via"][0] = f"{line}={port};received={host}"
         return
     wants_port = "rport" in via.parameters

@@ -61,9 +61,10 @@ class Allowance:
         """Whether one more request may come at `now` (seconds of any clock that goes on)."""
         if not self.rate:
             return True
-        self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+        left = self._left + (now - self._at) * self.rate
+        if left > self.burst:
+            left = self.burst
         self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+        may = left >= 1
+        self._left = left - 1 if may else left
+        return may

@@ -20,6 +20,8 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE)
 """With what it holds on folded lines."""
 _lengths = _LENGTH.findall
+_NO_BODY = [b" 0"]
+"""What most messages have of it."""
 
 
 class Unframeable(Malformed):
@@ -53,6 +55,8 @@ def content_length(head: bytes) -> int | None:
     Raises Unframeable for one that is no number, too large, or not the same twice.
     """
     found = _lengths(head)
+    if found == _NO_BODY:
+        return 0
     if not found:
         return None
     if len(found) > 1:
@@ -74,11 +78,8 @@ class Framer:
         self._searched = 0
         self._head = b""
         self._wanted = -1
-
-    @property
-    def waits(self) -> bool:
+        self.waits = False
         """Whether a message has begun and not ended."""
-        return self._wanted >= 0 or (self._buffer != b"" and self._buffer.strip(b"\r\n") != b"")
 
     def receive(self, data: bytes) -> tuple[list[Frame | Ping], Unframeable | None]:
         """What `data` completes, and if the stream cannot be read on, why."""
@@ -121,6 +122,7 @@ class Framer:
         self._buffer = buffer[at:]
         if self._buffer and self._wanted < 0:
             self._searched = max(0, len(self._buffer) - 3)
+        self.waits = self._wanted >= 0 or self._buffer.strip(b"\r\n") != b""
         return frames, fault
 
 

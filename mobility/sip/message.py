@@ -255,8 +255,8 @@ _NEEDED = ("From", "To", "CSeq", "Call-ID")
 class Request(Message):
     """A request; `uri` is the Request-URI as text."""
 
-    method: str = attrs.field(kw_only=True)
-    uri: str = attrs.field(kw_only=True)
+    method: str = ""
+    uri: str = ""
 
     def respond(self, status: int, to_tag: str = "", reason: str = "") -> "Response":
         """A response with what it must take over (RFC 3261 section 8.2.6.2).
@@ -280,13 +280,16 @@ class Request(Message):
             taken["To"] = [f"{to[0]};tag={to_tag}"]
         if status < 300 and "Record-Route" in fields:
             taken["Record-Route"] = fields["Record-Route"]
-        return Response(taken, status=status, reason=reason or REASONS.get(status, "Unknown"))
+        return Response(taken, b"", status, reason or REASONS.get(status, "Unknown"))
 
     def _has_to_tag(self) -> bool:
-        try:
-            return bool(self.to.parameters.get("tag"))
-        except Malformed:
-            return False
+        to = self._to
+        if to is None:
+            try:
+                to = self.to
+            except Malformed:
+                return False
+        return bool(to.parameters.get("tag"))
 
     def renumber(self, number: int) -> None:
         """Another CSeq, as a request has that is sent again (RFC 3261 section 8.1.3.5)."""
@@ -301,9 +304,9 @@ class Request(Message):
 class Response(Message):
     """A response; `status` from 100 to 699."""
 
-    status: int = attrs.field(kw_only=True)
-    reason: str = attrs.field(kw_only=True, default="")
-    heard: bool = attrs.field(kw_only=True, default=True, eq=False, repr=False)
+    status: int = 200
+    reason: str = ""
+    heard: bool = attrs.field(default=True, repr=False)
     """Whether somebody has sent it; one that was made here in place of an answer was not heard."""
 
     @property
@@ -321,11 +324,11 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     a request of another version.
     """
     text = head.decode("utf-8", "surrogateescape")
-    start, *lines = text.split("\r\n")
-    count = len(lines)
-    if count > MAX_HEADERS:
+    start, *lines = pieces = text.split("\r\n")
+    if len(lines) > MAX_HEADERS:
         raise Malformed("too many header fields")
-    if text.count("\n") != count or text.count("\r") != count:
+    within = "".join(pieces)
+    if "\n" in within or "\r" in within:
         raise Malformed("a bare CR or LF")
     if "\0" in text and _BARE_NUL.search(text):
         raise Malformed("a NUL")
@@ -348,8 +351,8 @@ def parse(head: bytes, body: bytes = b"") -> Request | Response:
     known_start = _cached_start(start) if len(start) <= MAX_CACHED else _start(start)
     first, second = known_start
     if isinstance(first, int):
-        return Response(fields, body, status=first, reason=second)
-    return Request(fields, body, method=first, uri=second)
+        return Response(fields, body, first, second)
+    return Request(fields, body, first, second)
 
 
 def salvage(head: bytes) -> Request | None:

@@ -189,7 +189,7 @@ class Pages:
         for name in PASSED_ON:
             if name in fields:
                 passed[name] = fields[name]
-        return Request(passed, request.body, method=request.method, uri=request.uri)
+        return Request(passed, request.body, request.method, request.uri)
 
     # -- to the domain ----------------------------------------------------------------------------
 

@@ -122,10 +122,6 @@ class Transaction:
             for action in actions:
                 action(self, response)
 
-    @property
-    def is_over(self) -> bool:
-        return self.state is State.TERMINATED
-
 
 def event_of(response: Response) -> Event:
     """Which kind a response is."""

@@ -11,7 +11,7 @@ from mobility.sip import transaction as machines
 from mobility.sip.flow import Flow
 from mobility.sip.headers import MAGIC_COOKIE
 from mobility.sip.message import Request, Response
-from mobility.sip.transaction import Event, Transaction, event_of
+from mobility.sip.transaction import Event, State, Transaction, event_of
 
 MAX_TRANSACTIONS = 100_000
 """Transactions at once; a request beyond is answered 503 (our choice: about 200 MB of them)."""
@@ -98,7 +98,7 @@ class Transactions:
         transaction.key, transaction.flow = key, flow
         self._servers[key] = transaction
         self._user.requested(transaction, request, flow)
-        if not transaction.is_over:
+        if transaction.state is not State.TERMINATED:
             self._of_flow.setdefault(flow, set()).add(transaction)
 
     def cancelled(self, cancel: Request) -> Transaction | None:
@@ -122,7 +122,7 @@ class Transactions:
     # -- what transactions want (a Port) --------------------------------------------------------
 
     def send(self, transaction: Transaction, message: Request | Response) -> None:
-        if not transaction.flow.send(bytes(message)):
+        if not transaction.flow.send(message.__bytes__()):  # which bytes() only finds more slowly
             self.start(transaction, Event.UNSENT, 0.0)
 
     def start(self, transaction: Transaction, timer: Event, seconds: float) -> None:

@@ -56,15 +56,16 @@ class SipUri:
     parameters: Mapping[str, str | None] = attrs.Factory(dict)
     headers: str = ""
     password: str | None = attrs.field(default=None, repr=False)
+    aor: str = attrs.field(init=False, eq=False, repr=False)
+    """The address of record: `sip:user@host` in lower case, escapes resolved where they may."""
+
+    @aor.default
+    def _of_user_and_host(self) -> str:
+        return _aor(self.user, self.host)
 
     @property
     def secure(self) -> bool:
         return self.scheme == "sips"
-
-    @property
-    def aor(self) -> str:
-        """The address of record: `sip:user@host` in lower case, escapes resolved where they may."""
-        return _aor(self.user, self.host)
 
     @property
     def transport(self) -> str:

@@ -33,13 +33,12 @@ def check(message: Request | Response) -> None:
     UnknownScheme is raised for a Request-URI of another scheme.
     """
     fields = message.fields
-    for name in _CHECKERS.keys() & fields.keys():
-        lines = fields[name]
-        if len(lines) > 1 and name not in _MANY:
-            raise Malformed(f"more than one {name}")
-        checker = _CHECKERS[name]
-        for line in lines:
-            checker(line)
+    forwards = fields.get("Max-Forwards")
+    if forwards is not None and (len(forwards) > 1 or forwards[0] not in _PLAIN_FORWARDS):
+        _check_lines("Max-Forwards", forwards, _forwards)
+    if not _CHECKED.isdisjoint(fields):
+        for name in _CHECKED.intersection(fields):
+            _check_lines(name, fields[name], _CHECKERS[name])
     message.read()
     if _is_call_id(fields["Call-ID"][0]) is None:
         raise Malformed("a wrong Call-ID")
@@ -57,6 +56,13 @@ def check(message: Request | Response) -> None:
             raise UnknownScheme("a Request-URI of an unknown scheme")
 
 
+def _check_lines(name: str, lines: list[str], checker: Callable[[str], object]) -> None:
+    if len(lines) > 1 and name not in _MANY:
+        raise Malformed(f"more than one {name}")
+    for line in lines:
+        checker(line)
+
+
 def _check_more(vias: list[str]) -> None:
     """Those that share a line; the topmost one was read anyway."""
     for line in vias:
@@ -72,14 +78,11 @@ def _addresses(line: str) -> None:
 
 
 def _forwards(text: str) -> None:
-    if text in _PLAIN_FORWARDS:
-        return
     if not (len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_FORWARDS):
         raise Malformed("a wrong Max-Forwards")
 
 
 _CHECKERS: dict[str, Callable[[str], object]] = {
-    "Max-Forwards": _forwards,
     "Contact": _addresses,
     "Route": _addresses,
     "Record-Route": _addresses,
@@ -90,7 +93,9 @@ _CHECKERS: dict[str, Callable[[str], object]] = {
     "Expires": seconds,
     "Min-Expires": seconds,
 }
-"""How the lines of header fields are read that need not be there."""
+"""How the lines of header fields are read that most messages do not have."""
+
+_CHECKED = frozenset(_CHECKERS)
 
 _MANY = frozenset({"Contact", "Route", "Record-Route", "Path"})
 """Those of them that may come more than once."""

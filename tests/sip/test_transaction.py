@@ -108,7 +108,7 @@ class ServerTests(TransactionTestCase):
         transaction = self.serve(made(), wire)
         transaction.respond(made().respond(200, "a"))
         self.assertEqual(wire.statuses, [200])
-        self.assertTrue(transaction.is_over)
+        self.assertIs(transaction.state, State.TERMINATED)
         self.assertEqual((len(self.layer), self.clock.getDelayedCalls()), (0, []))
 
     def test_again(self) -> None:
