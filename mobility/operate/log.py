@@ -10,9 +10,11 @@ import select
 import stat
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 import msgspec
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
@@ -60,6 +62,9 @@ class Sink:
 
     `notice` makes the line that tells how many lines were lost; it is written before the first
     line that gets through again.
+
+    A handler of a signal may write too, in the middle of what the thread that it interrupts does
+    here: Twisted's own do.  It is done when that is over.
     """
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
@@ -69,7 +74,9 @@ class Sink:
         """Lines in the backlog, and lost ones that a notice in it tells of."""
         self._dropped = 0
         self._torn = False
-        self._lock = Lock()
+        self._lock = RLock()
+        self._wanted: deque[Callable[[], None]] = deque()
+        self._at_work = False
         self._attach(descriptor)
 
     def _attach(self, descriptor: int) -> None:
@@ -81,32 +88,48 @@ class Sink:
     def write(self, text: bytes, lines: int = 1) -> None:
         """Write `lines` whole lines, or keep them for `flush`, or count them as lost.  Any
         thread."""
-        with self._lock:
-            if len(self._backlog) + len(text) > BACKLOG_BYTES:
-                self._dropped += lines
-                return
-            at_stake = self._dropped + lines
-            if self._dropped:
-                text = self._notice(self._dropped) + text
-                self._dropped = 0
-            if self._is_file:
-                self._append(text, at_stake)
-            else:
-                self._backlog += text
-                self._at_stake += at_stake
-                self._drain()
+        self._do(partial(self._put, text, lines))
 
     def flush(self) -> None:
         """Write what waits for a slow reader, as far as it takes it now."""
-        with self._lock:
-            self._drain()
+        self._do(self._drain)
 
     def replace(self, descriptor: int) -> None:
         """Write to another descriptor from now on; the old one is closed."""
+        self._do(partial(self._switch, descriptor))
+
+    def _do(self, wanted: Callable[[], None]) -> None:
+        """Do it, after what this thread is at if a signal has interrupted it here."""
         with self._lock:
-            old = self._descriptor
-            self._attach(descriptor)
-            os.close(old)
+            self._wanted.append(wanted)
+            # Looked at again after the work: a signal may come between its end and the word of it.
+            while self._wanted and not self._at_work:
+                self._at_work = True
+                try:
+                    while self._wanted:
+                        self._wanted.popleft()()
+                finally:
+                    self._at_work = False
+
+    def _put(self, text: bytes, lines: int) -> None:
+        if len(self._backlog) + len(text) > BACKLOG_BYTES:
+            self._dropped += lines
+            return
+        at_stake = self._dropped + lines
+        if self._dropped:
+            text = self._notice(self._dropped) + text
+            self._dropped = 0
+        if self._is_file:
+            self._append(text, at_stake)
+        else:
+            self._backlog += text
+            self._at_stake += at_stake
+            self._drain()
+
+    def _switch(self, descriptor: int) -> None:
+        old = self._descriptor
+        self._attach(descriptor)
+        os.close(old)
 
     def _append(self, text: bytes, at_stake: int) -> None:
         """Write to a file; a line of which the disk took a part is ended before the next."""
@@ -202,12 +225,13 @@ class JsonLog:
 
     def _next_stamp(self, at: float) -> None:
         """The time as lines say it is made once for all of a millisecond."""
-        self._at_ms = int(at * 1000)
-        second, ms = divmod(self._at_ms, 1000)
+        at_ms = int(at * 1000)
+        second, ms = divmod(at_ms, 1000)
         if second != self._second:
-            self._second = second
             self._until_second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+            self._second = second
         self._stamp = f"{self._until_second}{ms:03d}Z"
+        self._at_ms = at_ms  # last: a signal's handler may want the time in between
 
 
 def _encoded(line: dict[str, object]) -> bytes:

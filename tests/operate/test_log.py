@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,6 +226,57 @@ class FullDiskTests(LogTestCase):
             [("log.dropped", 3), ("c.d", None)],
             [(line["event"], line.get("lines")) for line in self.lines()],
         )
+
+
+INTERRUPTED = """
+import select, signal, sys
+from itertools import count
+from mobility.operate.log import LogFile
+
+log, numbers = LogFile(sys.argv[1], "x.toml").log, count()
+signal.signal(signal.SIGALRM, lambda *_: log.emit("a.signal", number=next(numbers)))
+for number in range(5_000):
+    signal.setitimer(signal.ITIMER_REAL, 1e-5 + number % 50 * 1e-6)
+    log.emit("a.line", number=number)
+signal.setitimer(signal.ITIMER_REAL, 0)
+log.emit("a.end", signals=next(numbers))
+while log._sink._backlog:
+    select.select([], [1], [])
+    log.flush()
+"""
+"""Logs lines, most of which a signal interrupts whose handler logs another: as much in all as is
+kept for a reader that is slow."""
+
+
+class InterruptedTests(LogTestCase):
+    """Handlers of signals that log, as those of Twisted for SIGTERM and SIGINT do."""
+
+    def check(self, text: str) -> None:
+        *others, last = map(json.loads, text.splitlines())
+        lines = [one["number"] for one in others if one["event"] == "a.line"]
+        self.assertEqual(list(range(5_000)), lines)
+        signals = [one["number"] for one in others if one["event"] == "a.signal"]
+        self.assertEqual(list(range(last["signals"])), sorted(signals))  # they interrupt each other
+
+    def run_interrupted(self, destination: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED, destination],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        return done.stdout
+
+    def test_pipe(self) -> None:
+        """Each line reaches the pipe once and whole, also when a write was interrupted by one."""
+        self.check(self.run_interrupted("stdout"))
+
+    def test_file(self) -> None:
+        """The same in a file."""
+        self.run_interrupted(str(self.file))
+        self.check(self.file.read_text())
 
 
 class LogFileTests(LogTestCase):
