@@ -2,8 +2,11 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", derandomize=True, deadline=None)
+SLOW = (HealthCheck.too_slow,)
+"""How long examples take says something of the machine and its load, not of what is tested."""
+
+settings.register_profile("default", deadline=None, suppress_health_check=SLOW)
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

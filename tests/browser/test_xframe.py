@@ -19,10 +19,13 @@ from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 PAGE = """\
 <!DOCTYPE html>
 <title>A page of another origin</title>
-<iframe id="frame" src="{frame}" style="display: none"></iframe>
+<script>
+  let frameLoaded;
+  const loaded = new Promise((resolve) => {{ frameLoaded = resolve; }});
+</script>
+<iframe id="frame" src="{frame}" style="display: none" onload="frameLoaded()"></iframe>
 <script>
   const frame = document.getElementById("frame");
-  const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
   const waiting = new Map();
   window.addEventListener("message", (event) => {{
     const response = JSON.parse(event.data);

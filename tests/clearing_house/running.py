@@ -42,6 +42,15 @@ async def until(condition: Callable[[], Any], what: str = "") -> None:
         await deferLater(reactor, LOOK_S)
 
 
+SHORT_S = 600
+"""How long a push lives that a test lets expire (`RunningCase.let_expire`)."""
+
+
+def short_lived(to: Device, **more: Any) -> Notification:
+    """A call that lives for SHORT_S."""
+    return push(to, "call", expires=int(time.time()) + SHORT_S, **more)
+
+
 def device(platform: str = "apns", **more: Any) -> Device:
     """A device with a token that its double takes."""
     if platform in ("apns", "fcm"):
@@ -139,6 +148,16 @@ class RunningCase(TestCase):
                 found[verdict.id] = verdict
                 after = verdict.sequence
         return found[notification.id]
+
+    async def let_expire(self, destination: str, status: str) -> None:
+        """Let time pass until what is short-lived is over, once a destination has had trouble whose
+        status begins so."""
+        there = self.running.house.destinations[destination]
+        await until(
+            lambda: there.last_trouble is not None and there.last_trouble.status.startswith(status),
+            f"trouble at {destination}",
+        )
+        self.ahead_s += SHORT_S
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The lines of the log with that event, so far."""

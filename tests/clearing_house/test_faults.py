@@ -7,7 +7,7 @@ from mobility.push.wire import Result
 from mobility.push_doubles.apns import Reply
 from mobility.push_doubles.fcm import fault
 from mobility.push_doubles.pages import Page
-from tests.clearing_house.running import TOKEN, RunningCase, device, push, until
+from tests.clearing_house.running import TOKEN, RunningCase, device, push, short_lived, until
 
 
 class ApnsFaults(RunningCase):
@@ -55,8 +55,11 @@ class ApnsFaults(RunningCase):
     async def test_expiry(self) -> None:
         """A push that cannot be sent in its time is told to have expired, and is not sent later."""
         await self.providers.stop_one("apns")
-        verdict = await self.fate(push(device(), "call", expires=int(time.time()) + 3))
+        await self.sender.send([short_lived(device())])
+        await self.let_expire("apns:org.example.mobility", "cannot connect: ")
+        (verdict,) = await self.verdicts(1)
         self.assertEqual(verdict.outcome, "expired")
+        self.ahead_s = 0.0
         await self.providers.start_one("apns")
         await self.fate(push(device()))
         self.assertEqual(len(self.providers.apns.received), 1)

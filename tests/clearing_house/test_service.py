@@ -263,7 +263,7 @@ class RemovedApp(RunningCase):
         self.config.write_text(before + after[after.index("[[fcm]]") :])
         self.running.reload()
         await until(lambda: self.providers.apns.connections == [], "the connection ends")
-        found = (await self.sender.verdicts(0, 5)).verdicts
+        found = await self.verdicts(1)
         self.assertEqual([one.id for one in found], [sent.id])
         self.assertEqual(self.running.house.queued, 0)
 

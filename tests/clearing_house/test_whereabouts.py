@@ -1,7 +1,6 @@
 """Where a clearing house says that pushes are, and what it says of providers that are slow."""
 
 import json
-import time
 
 from mobility.push import wire
 from mobility.push.wire import LATER, QUEUED, SENDING, TOLD, UNKNOWN, Notification, Whereabouts
@@ -10,7 +9,7 @@ from mobility.push_doubles.fcm import fault
 from mobility.push_doubles.pages import Page
 from mobility.push_doubles.providers import SECRET
 from mobility.push_doubles.sender import Refused
-from tests.clearing_house.running import APP, RunningCase, device, push, until
+from tests.clearing_house.running import APP, RunningCase, device, push, short_lived, until
 
 
 class WhereaboutsTests(RunningCase):
@@ -96,9 +95,9 @@ class LateTests(RunningCase):
         """Of a push that expires while its provider is down the verdict says what is wrong there,
         whether it was tried or only waited."""
         await self.providers.stop_one("apns")
-        expires = int(time.time()) + 4
-        sent = [push(device(token=f"{n + 1:064x}"), "call", expires=expires) for n in range(12)]
+        sent = [short_lived(device(token=f"{n + 1:064x}")) for n in range(12)]
         await self.sender.send(sent)
+        await self.let_expire(f"apns:{APP}", "cannot connect: ")
         verdicts = await self.verdicts(12)
         said = {(one.outcome, one.reason, one.status) for one in verdicts}
         self.assertEqual(said, {("expired", "provider", "cannot connect: ConnectionRefusedError")})
@@ -120,7 +119,9 @@ class LateTests(RunningCase):
         """A handshake that fails is told as one."""
         self.providers.tls["apns"].broken = True
         self.providers.apns.drop()
-        verdict = await self.fate(push(device(), "call", expires=int(time.time()) + 3))
+        await self.sender.send([short_lived(device())])
+        await self.let_expire(f"apns:{APP}", "cannot connect: TLS: ")
+        (verdict,) = await self.verdicts(1)
         self.assertEqual(verdict.outcome, "expired")
         self.assertTrue(verdict.status.startswith("cannot connect: TLS: "), verdict.status)
 

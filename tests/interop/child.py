@@ -5,7 +5,8 @@ import random
 import shutil
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import SkipTest
 
@@ -18,6 +19,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
+from mobility.operate.ports import claimed
+
 RETRY_S = 0.05
 """How often something that another process does is looked for."""
 
@@ -27,6 +30,12 @@ outgoing connections (32,768 on)."""
 
 FRONT_ENDS_BELOW = 30_000
 """Those of front ends are below this, all others above."""
+
+BLOCK = 25
+"""Of those others a process takes so many at a time, until it ends."""
+
+CLAIMS = ExitStack()
+"""The ports that this process has taken, until it ends: no other test process takes one of them."""
 
 
 def program(name: str, package: str) -> str:
@@ -48,9 +57,14 @@ def cannot_run(reason: str) -> None:
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether one can listen on a port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Whether one can listen on a port over TCP now."""
+    return _can_bind(port, host, socket.SOCK_STREAM)
+
+
+def _can_bind(port: int, host: str, kind: socket.SocketKind) -> bool:
+    with socket.socket(type=kind) as probe:
+        if kind is socket.SOCK_STREAM:  # over UDP it would let two have the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError:
@@ -59,11 +73,33 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """A loopback port on which nobody listens."""
-    while True:
-        port = random.randrange(FRONT_ENDS_BELOW, PORTS.stop)
-        if is_free(port):
-            return port
+    """A loopback port on which nobody listens, over TCP or UDP, and which is given out once."""
+    return next(_FREE_PORTS)
+
+
+def _free_ports() -> Iterator[int]:
+    """Ports of blocks that no other process has.  Raises RuntimeError when all are taken."""
+    blocks = range(FRONT_ENDS_BELOW, PORTS.stop, BLOCK)
+    for first in random.sample(blocks, len(blocks)):
+        ports = range(first, first + BLOCK)
+        if not claim(ports):
+            continue
+        for port in ports:
+            if is_free(port) and _can_bind(port, "127.0.0.1", socket.SOCK_DGRAM):
+                yield port
+    raise RuntimeError("every port is taken")
+
+
+_FREE_PORTS = _free_ports()
+
+
+def claim(ports: Iterable[int]) -> bool:
+    """Take ports for this process, unless another has one of them."""
+    with ExitStack() as held:
+        if not held.enter_context(claimed(ports)):
+            return False
+        CLAIMS.push(held.pop_all())
+    return True
 
 
 @attrs.frozen

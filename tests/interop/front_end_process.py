@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,10 +24,11 @@ from twisted.web.client import (
 )
 
 from mobility.demo import Person, Script
-from mobility.operate.ports import claimed
-from tests.interop.child import FRONT_ENDS_BELOW, PORTS, RETRY_S, Child, is_free
+from tests.interop.child import FRONT_ENDS_BELOW, PORTS, RETRY_S, Child, claim, is_free
 
-LISTENED = (80, 443, 8080, 4443, 5088, 5089, 9443)
+LISTENED = (80, 443, 8080, 4443, 5060, 5061, 5088, 5089, 5090, 9443)
+"""The standard ports, those for phones with them."""
+
 PASSWORD = "correct horse battery staple"
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 
@@ -53,27 +53,15 @@ CUT_OFF = (
 """How requests fail when the server is not there, or dies under them."""
 
 
-CLAIMS = ExitStack()
-"""The ports of all front ends of this process, until it ends: others take none of them."""
-
-LANES = 64
-"""Offsets of one process of the tests differ by this.  Those of the next process lie LANE beside
-them: no two of the ports that a front end listens on are so far apart, so that nobody takes the
-ports of a front end that is about to start again."""
-LANE = 4
-
-
 def free_offset() -> int:
-    """A port offset at which every port of a front end is free."""
-    worker = Path.cwd().name  # trial -j has a directory of this name for each process
-    lane = LANE * int(worker) if worker.isdecimal() else 0
-    while True:
-        offset = random.randrange(PORTS.start, FRONT_ENDS_BELOW - LISTENED[-1], LANES) + lane
+    """A port offset at which every port of a front end is free, and nobody else's until this
+    process ends.  Raises RuntimeError when there is none."""
+    offsets = range(PORTS.start, FRONT_ENDS_BELOW - max(LISTENED))
+    for offset in random.sample(offsets, len(offsets)):
         ports = [port + offset for port in LISTENED]
-        with ExitStack() as held:
-            if held.enter_context(claimed(ports)) and all(map(is_free, ports)):
-                CLAIMS.push(held.pop_all())
-                return offset
+        if all(map(is_free, ports)) and claim(ports):
+            return offset
+    raise RuntimeError("the ports of every front end are taken")
 
 
 def https_client(ca_file: Path, pool: HTTPConnectionPool) -> HTTPClient:

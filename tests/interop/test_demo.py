@@ -17,7 +17,7 @@ from tests.interop.front_end_process import free_offset
 class SceneTests(TestCase):
     """`mobility demo --scene NAME --once`."""
 
-    timeout = 300
+    timeout = 900
 
     async def test_scenes(self) -> None:
         """Every step of every scene works, and each says what it did."""

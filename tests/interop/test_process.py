@@ -282,9 +282,7 @@ class RefusalTests(ProcessTestCase):
 
     async def test_a_busy_port(self) -> None:
         """A port that somebody else listens on is named by its listener's key."""
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", self.process.port(4443)))
-            other.listen()
+        with socket.create_server(("127.0.0.1", self.process.port(4443))):
             await self.refused("mobility.toml: listen[2].endpoint: ", "Address already in use")
 
     async def test_refused_before_the_store_is_touched(self) -> None:
@@ -294,9 +292,7 @@ class RefusalTests(ProcessTestCase):
         for file in database.parent.glob(f"{database.name}*"):
             file.unlink()
         for table, standard in (("listen[2]", 4443), ("sip.listen[1]", 5089)):
-            with socket.socket() as other:
-                other.bind(("127.0.0.1", self.process.port(standard)))
-                other.listen()
+            with socket.create_server(("127.0.0.1", self.process.port(standard))):
                 await self.refused(f"mobility.toml: {table}.endpoint: ", "Address already in use")
             self.assertFalse(database.exists())
 
@@ -385,9 +381,7 @@ class SystemTests(ProcessTestCase):
         """A busy port is told at the terminal, as without a daemon."""
         self.process.configure('destination = "stdout"', 'destination = "front_end.log"')
         command = [*TWISTD, "--pidfile", "front_end.pid", "mobility", "--config"]
-        with socket.socket() as other:
-            other.bind(("127.0.0.1", self.process.port(4443)))
-            other.listen()
+        with socket.create_server(("127.0.0.1", self.process.port(4443))):
             outcome = await run([*command, str(self.process.config)], self.process.directory)
         self.assertEqual(outcome.status, 2)
         self.assertRegex(outcome.err, r"\Amobility: .*: listen\[2\]\.endpoint: .* in use\n\Z")
