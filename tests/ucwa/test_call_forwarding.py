@@ -28,9 +28,9 @@ class ForwardingTestCase(UcwaTestCase):
         self.accepted(await self.alice.post(path, body), 204)
 
     async def put(self, path: str, etag: str = "", **changes: object) -> MemoryResponse:
-        """GET, change, PUT."""
+        """GET, change, PUT; `etag` "*" is whatever there is."""
         shown = await self.alice.document(path)
-        headers = {"If-Match": f'"{etag or shown["etag"]}"'}
+        headers = {"If-Match": etag if etag == "*" else f'"{etag or shown["etag"]}"'}
         return await self.alice.request("PUT", path, {**shown, **changes}, headers=headers)
 
 
