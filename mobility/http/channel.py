@@ -36,6 +36,7 @@ from mobility.http.limits import (
     SEND_PIECE_BYTES,
     SEND_STALL_S,
 )
+from mobility.http.ports import Exchange, Transport
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -56,64 +57,6 @@ class Phase(Enum):
 
 
 _READING = frozenset({Phase.OPENED, Phase.IDLE, Phase.HEAD, Phase.BODY})
-
-
-class Transport(Protocol):
-    """What a channel asks of its transport (TCP, UNIX or TLS over one of them)."""
-
-    def write(self, data: bytes) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
-    def registerProducer(self, producer: object, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def getPeer(self) -> object: ...
-
-
-class Exchange(Protocol):
-    """One request on its way through the pipeline, which answers with `HttpChannel.send`."""
-
-    @property
-    def body_limit(self) -> int:
-        """The largest body this request may have."""
-        ...
-
-    @property
-    def settled(self) -> bool:
-        """Whether the answer is known before the body has come."""
-        ...
-
-    @property
-    def passing(self) -> bool:
-        """Whether the body is handed on piece by piece with `passed`, between `start` and `run`."""
-        ...
-
-    def start(self) -> None: ...
-
-    def passed(self, data: bytes) -> None: ...
-
-    def blocked(self) -> None:
-        """The peer does not read what was sent to it."""
-        ...
-
-    def unblocked(self) -> None: ...
-
-    def decline(self) -> None:
-        """Give the answer that is known now and close; the body will not be read."""
-        ...
-
-    def run(self, body: bytes) -> None:
-        """The body is whole: answer, now or later."""
-        ...
-
-    def refuse(self, fault: Answerable) -> None:
-        """Answer with `fault` now and close; the rest of the request will not be read."""
-        ...
-
-    def disconnected(self) -> None:
-        """The peer is gone before the answer."""
-        ...
 
 
 class Server(Protocol):

@@ -1,0 +1,63 @@
+"""What a connection asks of its transport, and of each request on its way through the pipeline."""
+
+from typing import Protocol
+
+from mobility.errors import Answerable
+
+
+class Transport(Protocol):
+    """What a channel asks of its transport (TCP, UNIX or TLS over one of them)."""
+
+    def write(self, data: bytes) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def getPeer(self) -> object: ...
+
+
+class Exchange(Protocol):
+    """One request on its way through the pipeline, which answers with `HttpChannel.send`."""
+
+    @property
+    def body_limit(self) -> int:
+        """The largest body this request may have."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is known before the body has come."""
+        ...
+
+    @property
+    def passing(self) -> bool:
+        """Whether the body is handed on piece by piece with `passed`, between `start` and `run`."""
+        ...
+
+    def start(self) -> None: ...
+
+    def passed(self, data: bytes) -> None: ...
+
+    def blocked(self) -> None:
+        """The peer does not read what was sent to it."""
+        ...
+
+    def unblocked(self) -> None: ...
+
+    def decline(self) -> None:
+        """Give the answer that is known now and close; the body will not be read."""
+        ...
+
+    def run(self, body: bytes) -> None:
+        """The body is whole: answer, now or later."""
+        ...
+
+    def refuse(self, fault: Answerable) -> None:
+        """Answer with `fault` now and close; the rest of the request will not be read."""
+        ...
+
+    def disconnected(self) -> None:
+        """The peer is gone before the answer."""
+        ...
