@@ -23,26 +23,19 @@ from mobility.config import Config
 from mobility.domain.agenda import Agenda
 from mobility.domain.alerting import Alerting
 from mobility.domain.applications import Applications
-from mobility.domain.call_destinations import CallDestinations, ForwardingSettings
 from mobility.domain.call_reports import CallReports
 from mobility.domain.calls import Calls
-from mobility.domain.contact_subscriptions import ContactSubscriptions
-from mobility.domain.contacts import Contacts
 from mobility.domain.content_sharing import ContentSharing
 from mobility.domain.conversations import Conversations
 from mobility.domain.correspondence import Correspondence
-from mobility.domain.delegates import Delegates
 from mobility.domain.delivery import Delivery
 from mobility.domain.distribution_groups import DistributionGroups
 from mobility.domain.engagements import ConversationEngagements
 from mobility.domain.forwarded_ringing import ForwardedRinging
-from mobility.domain.forwarding import Forwarding
-from mobility.domain.groups import Groups
 from mobility.domain.late_ringing import Arrivals, LateRinging
 from mobility.domain.message_formats import MessageFormats
 from mobility.domain.messaging import Messaging
 from mobility.domain.mixer import Mixer
-from mobility.domain.organization import Organization
 from mobility.domain.own_data import tell_own
 from mobility.domain.photos import LocalPhotos
 from mobility.domain.presence import PresenceBook
@@ -61,6 +54,7 @@ from mobility.ground import Ground
 from mobility.http.route import Route
 from mobility.idle_sweep import idle_sweep
 from mobility.imaging.darkroom import PillowDarkroom
+from mobility.lists import Lists
 from mobility.mcx_side import McxSide
 from mobility.media import fitted, relay
 from mobility.meet.routes import PATH as JOIN_PATH
@@ -204,41 +198,19 @@ class FrontEnd(MultiService):
 
     def _build_lists(self, ground: Ground) -> None:
         """Contact lists, groups, who answers for whom, and where calls are forwarded to."""
-        config, ledger, agenda, stored = ground.config, ground.ledger, self.agenda, ground.stored
-        self.contact_subscriptions = ContactSubscriptions(ledger, agenda, self.applications)
-        self.contact_subscriptions.load(endpoint.id for endpoint in self.applications)
-        self.contacts = Contacts(
-            ledger,
+        lists = Lists(
+            ground,
             self.store.archive,
-            self.contact_subscriptions,
-            limits.contact_limits(config.ucwa),
-        )
-        self.delegates = Delegates(
-            ledger,
+            self.agenda,
             self.users,
             self.applications,
-            self.contact_subscriptions,
-            stored.delegations,
-            stored.team_members,
+            self.distribution_groups,
+            self.voice,
         )
-        self.permissions.delegates = self.delegates
-        self.contacts.load(stored.listed_groups)
-        self.distribution_groups.followers.append(self.contacts.follow)
-        self.organization = Organization(self.users, self.contact_subscriptions)
-        self.groups = Groups(
-            self.contacts, self.distribution_groups, self.delegates, self.organization
-        )
-        self.forwarding = Forwarding(
-            ledger,
-            self.applications,
-            CallDestinations(
-                self.users,
-                self.delegates,
-                self.voice,
-                ForwardingSettings(config.forwarding.voicemail, config.forwarding.hours),
-            ),
-            stored.call_forwardings,
-        )
+        self.contacts, self.contact_subscriptions = lists.contacts, lists.subscriptions
+        self.groups, self.organization = lists.groups, lists.organization
+        self.delegates = self.permissions.delegates = lists.delegates
+        self.forwarding = lists.forwarding
 
     def _build_meetings(self, ground: Ground, mixer: Mixer | None) -> None:
         """Meetings, their conferences and guests."""
