@@ -10,11 +10,17 @@ them: `pn-param=TEAM.org.example.app.remote&voip;pn-prid=TOKEN:remote&TOKEN:voip
 
 import re
 
+from mobility.domain.device_tokens import (
+    MAX_APP_ID,
+    MAX_DEVICE_NAME,
+    WITH_TOKENS,
+    is_token,
+)
 from mobility.domain.devices import Device
 from mobility.sip.refusal import SipRefusal
 from mobility.sip.uri import SipUri, parse_sip_uri
 
-PROVIDERS = ("apns", "fcm")
+PROVIDERS = WITH_TOKENS
 """What a phone may name."""
 
 NOT_SUPPORTED = 555
@@ -24,15 +30,7 @@ VOIP, REMOTE = "voip", "remote"
 """How a topic of APNs ends that rings (Apple, "Sending notification requests to APNs"), and one of
 Linphone's that shows messages."""
 
-MAX_NAME = 100
-MAX_APP_ID = 128
-"""As `mobility:pushSubscriptions` has it."""
-
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TOKENS = {
-    "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}"),
-    "fcm": re.compile(r"[A-Za-z0-9_:-]{20,4096}"),
-}
 
 
 def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
@@ -56,14 +54,14 @@ def device_of(contact: SipUri, user_agent: str = "") -> Device | None:
         app_id, token, voip_token = _apns(app_id.partition(".")[2], token.lower())
     if not (len(app_id) <= MAX_APP_ID and _APP_ID.fullmatch(app_id)):
         raise SipRefusal(400, "Bad Request: pn-param")
-    if not all(_TOKENS[platform].fullmatch(one) for one in (token, voip_token or token)):
+    if not all(is_token(platform, one) for one in (token, voip_token or token)):
         raise SipRefusal(400, "Bad Request: pn-prid")
     return Device(
         platform=platform,
         app_id=app_id,
         address=token,
         voip_token=voip_token,
-        device_name=user_agent[:MAX_NAME],
+        device_name=user_agent[:MAX_DEVICE_NAME],
     )
 
 

@@ -7,6 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from mobility.domain.device_tokens import (
+    MAX_APP_ID,
+    MAX_DEVICE_NAME,
+    MAX_TOKEN,
+    WITH_TOKENS,
+    is_token,
+)
 from mobility.domain.devices import Device
 from mobility.domain.records import PushSubscription
 from mobility.http.body import Fields, fields
@@ -25,13 +32,9 @@ ENVIRONMENTS = ("production", "sandbox")
 COLLAPSE = ("conversation", "all", "none")
 """What a notification replaces: those of its conversation, all, or none."""
 
-MAX_APP_ID = 128
-MAX_NAME = 100
 MAX_ZONE = 64
 MAX_ENDPOINT = 2_048
 """Characters of an endpoint's URL (our choice: those of browsers have some 200)."""
-MAX_TOKEN = 4_096
-"""Characters of a token (our choice; FCM's have some 160)."""
 
 POINT_BYTES = 65
 """An uncompressed point of P-256 (RFC 8291 section 3.1)."""
@@ -40,11 +43,6 @@ AUTH_BYTES = 16
 """The authentication secret (RFC 8291 section 3.2)."""
 
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
-_TOKENS = {
-    "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}"),
-    "fcm": re.compile(r"[A-Za-z0-9_:-]{20,4096}"),
-}
-"""APNs device tokens are hex digits of at least 32 bytes; FCM's are base64url with a colon."""
 _CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 _WNS_DOMAIN = ".notify.windows.com"
@@ -121,10 +119,9 @@ async def delete_subscription(ucwa: Ucwa, call: Call) -> Response:
 
 def _address(body: Fields, platform: str) -> str:
     """The token of apns and fcm, the endpoint of the others."""
-    pattern = _TOKENS.get(platform)
-    if pattern is not None:
+    if platform in WITH_TOKENS:
         token = body.text("token", required=True, max_length=MAX_TOKEN)
-        if token and pattern.fullmatch(token) is None:
+        if token and not is_token(platform, token):
             body.fail("token", f"must be a device token of {platform}")
         return token.lower() if platform == "apns" else token
     endpoint = body.text("endpoint", required=True, max_length=MAX_ENDPOINT)
@@ -136,7 +133,7 @@ def _address(body: Fields, platform: str) -> str:
 def _voip_token(body: Fields, platform: str) -> str:
     """The PushKit token of an iOS app, which lets it ring."""
     token = body.text("voipToken", max_length=MAX_TOKEN)
-    if token and (platform != "apns" or _TOKENS["apns"].fullmatch(token) is None):
+    if token and (platform != "apns" or not is_token(platform, token)):
         body.fail("voipToken", "must be a PushKit token of apns")
     return token.lower()
 
@@ -192,7 +189,7 @@ def _preferences(body: Fields, before: dict[str, str]) -> dict[str, Any]:
     """How the device wants to be woken; what is not said is as it was."""
     found = {**before}
     if "deviceName" in body:
-        found["device_name"] = body.text("deviceName", max_length=MAX_NAME)
+        found["device_name"] = body.text("deviceName", max_length=MAX_DEVICE_NAME)
     collapse = body.choice("collapse", COLLAPSE)
     if collapse is not None:
         found["collapse"] = collapse

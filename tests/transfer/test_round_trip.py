@@ -25,10 +25,6 @@ def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=fields)
 
 
-def merged(*parts: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for part in parts for key, value in part.items()}
-
-
 def in_order(scopes: list[str]) -> list[str]:
     """As they are written, whatever the order in which they were given."""
     return [one for one in SCOPES if one in scopes]
