@@ -186,6 +186,16 @@ class CallLine(OfferingLine):
         """A Transferor's."""
         return Party(self.line, self.conversation_id)
 
+    @property
+    def talks(self) -> bool:
+        """Whether its call is answered, and is not over."""
+        return bool(self.answered_at) and not self.line.closed
+
+    @property
+    def rings(self) -> bool:
+        """Whether it calls, and somebody else can have its call before that is answered."""
+        return False
+
     def replaced_by(self, leg: CrossLeg) -> None:
         """A Transferor's."""
         self.leg = leg
@@ -261,6 +271,11 @@ class CallerLine(CallLine):
             self.leg.answer(fact.offer)
         else:
             super()._renegotiated(fact)
+
+    @property
+    def rings(self) -> bool:
+        waits = self._gone is None and not self.answered_at and not self.late
+        return waits and bool(self.invitation_id) and not self.leg.is_over
 
     def fail(self, reason: Reason | None) -> None:
         """Nobody answers, and this is why."""

@@ -115,7 +115,9 @@ class SipCalls:
         self._refusals: dict[str, int] = {}
         self.meetings: MeetingCalls | None = None
         """Lets callers into meetings, where there is a mixer."""
-        needs = Transferring(reaching.core, domain, parties, outside, may_transfer, self.plan, log)
+        needs = Transferring(
+            reaching.core, domain, parties, outside, may_transfer, self._referred, self.plan, log
+        )
         self.transfers = Transfers(needs, self._lines, self)
         reaching.core.serve("INVITE", self.invite)
         reaching.core.serve_within("BYE", "INFO", "PRACK", "REFER", "UPDATE")
@@ -197,6 +199,12 @@ class SipCalls:
             if not self._leads(known):
                 raise
             return Callee(known)
+
+    def _referred(self, request: Request, caller: Caller) -> Callee:
+        """Whom a transfer is to.  Raises SipRefusal (603 for a meeting) and Malformed."""
+        if self.meetings is not None and self.meetings.visit(request, caller) is not None:
+            raise SipRefusal(603)
+        return self._callee(request, caller)
 
     def _replace(self, incoming: Incoming, caller: Caller) -> None:
         """Another device takes over the part of one in a call: of the same user, or as a trusted
@@ -318,6 +326,8 @@ class SipCalls:
         fields = [("Route", value) for value in request.fields.get("Route", [])]
         if fact.subject:
             fields.append(("Subject", one_line(fact.subject)))
+        if phone and terms is not None and terms.transferred_by:
+            fields.append(("Referred-By", f"<{terms.transferred_by}>"))
         if fact.importance in ("Emergency", "Urgent"):
             fields.append(("Priority", fact.importance.lower()))
         uri = request.uri

@@ -64,6 +64,7 @@ SUPPORTED = (
     "100rel",
     "eventlist",
     "gruu",
+    "norefersub",
     "outbound",
     "path",
     "recipient-list-subscribe",

@@ -42,7 +42,7 @@ class Fork:
 
     def __init__(self, leg: Ringing, dialog: Dialog, offer: str, *, reliable: bool) -> None:
         """`offer` is the caller's that counts in it."""
-        self._leg = leg
+        self.leg = leg
         self.dialog = dialog
         self.offer = offer
         self.description = ""
@@ -62,7 +62,7 @@ class Fork:
         return self.dialog.local.tag
 
     def requested(self, incoming: Incoming) -> Awaitable[None] | None:
-        return self._leg.requested(incoming)
+        return self.leg.requested(incoming)
 
     def acknowledged(self, ack: Request) -> None:
         """An early dialog has no 2xx."""

@@ -280,6 +280,15 @@ class GatewayLeg(PlacedLeg):
     def replaced_by(self, leg: CrossLeg) -> None:
         self.leg = leg
 
+    @property
+    def talks(self) -> bool:
+        """Whether its call can be joined with another one."""
+        leg = self.leg
+        return self._party is not None and isinstance(leg, Leg) and leg.state == "Confirmed"
+
+    rings = False
+    """Nobody else gets the call while it rings."""
+
     # -- new offers ------------------------------------------------------------------------------
 
     def offered(self, leg: object, description: str) -> None:  # noqa: ARG002

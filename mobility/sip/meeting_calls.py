@@ -90,6 +90,11 @@ class VisitorLine(CallerLine):
         elif fact.change == "completed":
             self.fail(fact.reason)
 
+    @property
+    def rings(self) -> bool:
+        """Nobody else comes into a meeting as this caller."""
+        return False
+
     async def _come_in(self, now: float) -> None:
         await self._talk(self.line, self.conversation_id, self._offer, now)
 

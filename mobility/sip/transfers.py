@@ -1,8 +1,8 @@
 """Transfers: REFER within a call (RFC 3515, RFC 5589), with Replaces or without.
 
 Who transfers leaves, and what it talked to is joined with whom it names: somebody new, who is
-called for that, or the other end of another call of its own (Replaces, RFC 3891).  The ends that
-stay are offered each other's media.
+called for that, or the other end of another call of its own (Replaces, RFC 3891), which may ring
+still.  The ends that stay are offered each other's media.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,11 @@ from mobility.events import Catalogue, EventLog
 from mobility.media.held import resumed
 from mobility.media.offers import read_description
 from mobility.sip.call_line import CallerLine, CallLine, Domain, Register
-from mobility.sip.call_reasons import status_of_refusal
+from mobility.sip.call_reasons import ELSEWHERE, status_of_refusal
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
 from mobility.sip.cross_leg import CrossLeg, Transferor
+from mobility.sip.early_dialogs import Fork
+from mobility.sip.gateway_legs import GatewayLeg
 from mobility.sip.grammar import Malformed, parse_parameters
 from mobility.sip.headers import NameAddr
 from mobility.sip.leg import Leg
@@ -50,8 +52,8 @@ NOTIFY_S = 180
 class Transferring:
     """What transfers need.
 
-    `may_transfer` says whether policy lets a user transfer calls, `plan` who rings for a callee
-    where that is not for the callee to say.
+    `may_transfer` says whether policy lets a user transfer calls, `callee` whom a request of
+    somebody is for, and `plan` who rings for a callee where that is not for the callee to say.
     """
 
     core: Core
@@ -59,6 +61,7 @@ class Transferring:
     parties: Parties
     outside: OutsideCalls | None
     may_transfer: Callable[[str], bool]
+    callee: Callable[[Request, Caller], Callee]
     plan: Callable[[Callee, str], Plan | None]
     log: EventLog
 
@@ -88,15 +91,16 @@ class Transfers:
         replaced = _replaces(target) if isinstance(target, SipUri) else None
         other = self._replaced(one, replaced) if replaced is not None else None
         if replaced is None:
-            bare = attrs.evolve(target, headers="") if isinstance(target, SipUri) else target
+            bare = _called(target) if isinstance(target, SipUri) else target
             asked = Request(method="INVITE", uri=str(bare))
-            callee = needs.parties.callee(
-                asked, Caller(uri, needs.domain.conversations.name_of(uri), user)
-            )
+            name = needs.domain.conversations.name_of(uri)
+            callee = needs.callee(asked, Caller(uri, name, user))
         silent = (request.first("Refer-Sub") or "").lower().startswith("false")
         incoming.respond(202, [("Refer-Sub", "false")] if silent else ())
         transfer = Transfer(needs, self, one, leg, 0 if silent else request.cseq.number)
-        if other is not None:
+        if isinstance(other, CallerLine) and other.rings:
+            transfer.take(other)
+        elif other is not None:
             transfer.join(other)
         elif replaced is not None:
             transfer.fails(481)
@@ -111,15 +115,25 @@ class Transfers:
     def register(self) -> Register:
         return self._register
 
-    def _replaced(self, one: Transferor, replaces: tuple[str, str, str]) -> CallLine | None:
-        """The other call of who transfers."""
+    def _replaced(
+        self, one: Transferor, replaces: tuple[str, str, str]
+    ) -> CallLine | GatewayLeg | None:
+        """The other call of who transfers, that goes on or, where it has called, rings.
+
+        It is a call of the same user, or one of somebody beyond this system as both are: who can
+        name the dialog takes part in it.
+        """
         found = self._needs.core.dialogs.get(replaces)
-        for line in self._lines:
-            same = isinstance(found, Leg) and line.leg is found
-            if same and line is not one and line.answered_at:
-                mine = line.line.user_uri == one.party.device.user_uri
-                return line if mine else None
-        return None
+        leg: object = found.leg if isinstance(found, Fork) else found
+        other = leg.owner if isinstance(leg, Leg) else None
+        if not isinstance(other, CallLine | GatewayLeg) or other.leg is not leg:
+            return None
+        if other is one or other.transfer is not None or not (other.talks or other.rings):
+            return None
+        user_of = self._needs.parties.user
+        mine, yours = one.party.device.user_uri, other.party.device.user_uri
+        same = mine == yours or (user_of(mine) is None and user_of(yours) is None)
+        return other if same else None
 
 
 class Transfer:
@@ -138,6 +152,8 @@ class Transfer:
         self._stays = CrossLeg(one, resumed(leg.local), leg.call_id)
         """In place of the leg, once it is gone."""
         self._caller: CallerLine | None = None
+        self._taken = False
+        """Whether that has called before the transfer, with other media."""
         self._over = False
         one.transfer = self
         self._notify(100)
@@ -151,7 +167,7 @@ class Transfer:
         caller.leg = _Called(self, caller, self._stays.local, self._leg.call_id)
         uri = self._party.device.user_uri
         name = domain.conversations.name_of(uri)
-        if not callee.dialled:  # a number is called at the expense of who transfers
+        if self._needs.parties.user(callee.uri) is not None:  # others are called by who transfers
             uri, name = self._other_end()
         caller.line = domain.conversations.lines.open(uri, name, caller.hear)
         self._transfers.opened(caller)
@@ -215,16 +231,26 @@ class Transfer:
         self._stays.join(called)
         called.local = description
         self._done(self._caller)
-        called.reoffer(description)
+        if self._taken:
+            self._stays.describe()
+        else:
+            called.reoffer(description)
 
     # -- another call ----------------------------------------------------------------------------
 
-    def join(self, other: CallLine) -> None:
+    def take(self, other: CallerLine) -> None:
+        """Whoever rings for another call of who transfers is called for this transfer from now
+        on."""
+        leg, self._caller, self._taken = other.leg, other, True
+        other.leg = _Called(self, other, leg.local, leg.call_id)
+        leg.refuse(487, ELSEWHERE)
+
+    def join(self, other: CallLine | GatewayLeg) -> None:
         """Join the other ends of two calls of who transfers."""
         leg = other.leg
         there = CrossLeg(other, resumed(leg.local), leg.call_id)
         self._stays.join(there)
-        other.leg = there
+        other.replaced_by(there)
         self._done(other)
         leg.hang_up()
         self._stays.describe()
@@ -258,12 +284,12 @@ class Transfer:
         if self._one.leg is self._stays:
             self._one.ended(self._stays, Ending(Legged.BYE))
 
-    def _done(self, other: CallLine | None) -> None:
+    def _done(self, other: CallLine | GatewayLeg | None) -> None:
         self._over, self._one.transfer = True, None
         self._notify(200)
         self._one.replaced_by(self._stays)
         self._leg.hang_up()
-        self._report(200, other.conversation_id if other is not None else "")
+        self._report(200, other.party.conversation_id if other is not None else "")
 
     def _notify(self, status: int) -> None:
         """Tell who transfers how it gets on (RFC 3515 section 2.4.5)."""
@@ -302,6 +328,17 @@ class _Called(CrossLeg):
 
     def refuse(self, status: int, *reasons: str) -> None:  # noqa: ARG002
         self._transfer.fails(status)
+
+
+def _called(uri: SipUri) -> SipUri:
+    """A Refer-To as the Request-URI of an INVITE.
+
+    Raises SipRefusal for another request, which RFC 3515 section 2.1 lets be asked for, too.
+    """
+    if (uri.parameters.get("method") or "INVITE").upper() != "INVITE":
+        raise SipRefusal(501)
+    kept = {name: value for name, value in uri.parameters.items() if name != "method"}
+    return attrs.evolve(uri, parameters=kept, headers="")
 
 
 def _replaces(uri: SipUri) -> tuple[str, str, str] | None:

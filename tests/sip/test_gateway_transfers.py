@@ -1,6 +1,7 @@
 """What the other end of a call to a number asks for within it: transfers, and keys."""
 
 from typing import cast
+from urllib.parse import quote
 
 from mobility.domain.facts import ConversationChanged, InvitationChanged
 from mobility.domain.records import Invitation
@@ -75,6 +76,54 @@ class TransferTests(GatewayTestCase):
         self.connected()
         self.refer(f"sip:{OUTSIDE}@gw.test;user=phone")
         self.assertEqual(self.gateway.statuses[-1], 404)
+
+    def test_other_call(self) -> None:
+        """The gateway joins two users that it talks to, whichever side has called, and is rid of
+        both."""
+        first, number = self.gateway.last("INVITE"), f"sip:{WORK['bob']}@example.test;user=phone"
+        bob = self.sip.phone("bob", "192.0.2.22")
+        self.gateway.calls(number, sdp("gw"))
+        self.sip.settle()
+        bob.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        self.gateway.acknowledges()
+        assert self.gateway.invite is not None
+        to = [one for one in self.gateway.answers if one.status == 200][-1].to.tag
+        replaces = f"{self.gateway.invite.call_id};to-tag={to};from-tag=gw.test"
+        target = f"sip:anybody@gw.test?Replaces={quote(replaces, safe='')}"
+        self.gateway.sends_within(first, "REFER", f"Refer-To: <{target}>")
+        self.sip.settle()
+        self.assertEqual(fragments(self.gateway), ["100", "200"])
+        self.assertEqual(self.gateway.methods[-2:], ["BYE", "BYE"])
+        bob.responds(bob.last("INVITE"), 200, sdp("bob"))
+        self.sip.settle()
+        self.answer(sdp("alice"))
+        self.hang_up(self.alice, self.invitation.conversation_id)
+        self.assertEqual(bob.methods[-1], "BYE")
+        self.assertEqual(len(self.sip.calls), 0)
+
+    def test_both_placed(self) -> None:
+        """Two users who have called numbers of the gateway are joined by it, too."""
+        first = self.gateway.last("INVITE")
+        bob = self.sip.telephone("bob", "192.0.2.25")
+        bob.calls(f"sip:{OUTSIDE}@example.test;user=phone", sdp("bob"))
+        self.sip.settle()
+        self.gateway.answers_with(200, sdp("gw"), tag="other")
+        self.sip.settle()
+        bob.acknowledges()
+        second = self.gateway.last("INVITE")
+        replaces = f"{second.call_id};to-tag={second.from_.tag};from-tag=other"
+        target = f"sip:anybody@gw.test?Replaces={quote(replaces, safe='')}"
+        self.gateway.sends_within(first, "REFER", f"Refer-To: <{target}>")
+        self.sip.settle()
+        self.assertEqual(fragments(self.gateway), ["100", "200"])
+        bob.responds(bob.last("INVITE"), 200, sdp("bob"))
+        self.sip.settle()
+        self.answer(sdp("alice"))
+        bob.within("BYE")
+        self.sip.settle()
+        self.assertTrue(self.sip.heard(self.alice, ConversationChanged, change="deleted"))
+        self.assertEqual(len(self.sip.calls), 0)
 
     def test_refused(self) -> None:
         """Where nobody answers the call goes on, and either end may hang up."""

@@ -3,9 +3,10 @@
 from urllib.parse import quote
 
 from mobility.domain.facts import ConversationChanged, InvitationChanged
+from mobility.domain.meetings import conference_uri
 from mobility.media.offers import read_description
 from tests.domain.doubles import done, running, uri
-from tests.domain.phone_world import OUTSIDE
+from tests.domain.phone_world import OUTSIDE, WORK
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.test_calls import CallTestCase
 
@@ -46,6 +47,7 @@ class BlindTests(TransferTestCase):
         self.assertEqual(self.alice.statuses[-1], 202)
         invite = carol.last("INVITE")
         self.assertEqual(invite.from_.sip.aor, uri("bob"))
+        self.assertEqual(invite.first("Referred-By"), f"<{uri('alice')}>")
         self.assertEqual(invite.body.decode(), sdp("bob"))
         carol.answers_with(180)
         self.sip.settle()
@@ -132,6 +134,40 @@ class BlindTests(TransferTestCase):
         self.refer(uri("nobody"))
         self.assertEqual(self.alice.statuses[-1], 404)
 
+    def test_elsewhere(self) -> None:
+        """Somebody of another domain to which a route leads is called by who transfers, whoever is
+        transferred."""
+        partner = self.sip.telephone("partner", "partner.test")
+        gateway = self.sip.gateway()
+        self.refer("sip:zoe@partner.test")
+        self.assertEqual(partner.last("INVITE").from_.sip.aor, uri("alice"))
+        partner.answers_with(200, sdp("zoe"))
+        self.sip.settle()
+        self.assertEqual(fragments(self.alice)[-1], "200")
+        gateway.calls(f"sip:{WORK['bob']}@example.test;user=phone", sdp("gw"))
+        self.sip.settle()
+        self.bob.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        gateway.acknowledges()
+        gateway.within("REFER", "Refer-To: <sip:zoe@partner.test>")
+        self.assertEqual(gateway.statuses[-1], 404)
+        self.bob.sends("REFER", "Refer-To: <sip:zoe@partner.test>")
+        self.sip.settle()
+        self.assertEqual(partner.last("INVITE").from_.sip.aor, uri("bob"))
+
+    def test_what_else(self) -> None:
+        """Other requests than INVITE are not sent for anybody, and nobody is transferred into a
+        meeting."""
+        self.refer(f"{uri('carol')};method=BYE")
+        self.assertEqual(self.alice.statuses[-1], 501)
+        organizer = self.sip.application("carol")
+        meeting = done(running(self.world.meetings.schedule(organizer, {}, self.world.now)))
+        self.refer(conference_uri(meeting.record))
+        self.assertEqual(self.alice.statuses[-1], 603)
+        carol = self.sip.phone("carol", "192.0.2.23")
+        self.refer(f"{uri('carol')};method=INVITE?Subject=Lunch")
+        self.assertEqual(carol.last("INVITE").uri, f"sip:carol@{carol.host}:5060;transport=tcp")
+
     def test_not_allowed(self) -> None:
         """A user whose voice policy forbids transfers is refused."""
         self.sip.may_not_transfer.add(uri("alice"))
@@ -140,7 +176,7 @@ class BlindTests(TransferTestCase):
 
     def test_untold(self) -> None:
         """With Refer-Sub: false nobody is told how it gets on (RFC 4488)."""
-        self.refer(uri("carol"), "Refer-Sub: false")
+        self.refer(uri("carol"), "Refer-Sub: false", "Require: norefersub")
         self.assertEqual(self.alice.answers[-1].first("Refer-Sub"), "false")
         self.assertEqual(fragments(self.alice), [])
 
@@ -219,6 +255,76 @@ class AttendedTests(TransferTestCase):
         self.sip.settle()
         self.assertEqual(carol.methods[-1], "BYE")
         self.assertEqual(len(self.sip.calls), 0)
+
+    def consults(self) -> tuple[Telephone, Telephone, str]:
+        """Alice calls Carol's phone, which rings; the Replaces of that call."""
+        carol = self.sip.phone("carol", "192.0.2.23")
+        second = self.sip.telephone("alice", "192.0.2.24")
+        second.calls(uri("carol"), sdp("alice"), call="second")
+        self.sip.settle()
+        carol.answers_with(180)
+        self.sip.settle()
+        tag = second.answers[-1].to.tag
+        assert second.invite is not None
+        replaces = f"{second.invite.call_id};to-tag={tag};from-tag=alice"
+        return carol, second, f"{uri('carol')}?Replaces={quote(replaces, safe='')}"
+
+    def test_rings(self) -> None:
+        """Who transfers to somebody that rings still leaves both calls; once that answers it is
+        offered the media of who is transferred, who is offered its own."""
+        carol, second, target = self.consults()
+        self.refer(target)
+        self.assertEqual((self.alice.statuses[-1], second.statuses[-1]), (202, 487))
+        self.assertEqual(carol.methods, ["INVITE"])
+        self.alice.within("BYE")
+        self.sip.settle()
+        carol.answers_with(200, sdp("carol"))
+        self.sip.settle()
+        asked = carol.last("INVITE")
+        self.assertIn("o=alice 1 2 IN", asked.body.decode())
+        carol.responds(asked, 200, sdp("carol"))
+        self.sip.settle()
+        self.bob.responds(self.bob.last("INVITE"), 200, sdp("bob"))
+        self.sip.settle()
+        (line,) = self.sip.log.named("sip.transfer")
+        self.assertEqual(line["status"], 200)
+        self.bob.sends("BYE")
+        self.sip.settle()
+        self.assertEqual(carol.methods[-1], "BYE")
+        self.assertEqual(len(self.sip.calls), 0)
+
+    def test_rings_in_vain(self) -> None:
+        """Whoever rings declines, or who is transferred hangs up before: nobody is left over."""
+        carol, _, target = self.consults()
+        self.refer(target)
+        carol.answers_with(486)
+        self.sip.settle()
+        self.assertEqual(fragments(self.alice), ["100", "486"])
+        self.setUp()
+        carol, _, target = self.consults()
+        self.refer(target)
+        self.bob.sends("BYE")
+        self.sip.settle()
+        self.assertEqual(carol.methods, ["INVITE", "CANCEL"])
+        self.assertEqual((fragments(self.alice)[-1], self.alice.methods[-1]), ("487", "BYE"))
+        carol.answers_with(487)
+        self.sip.settle()
+        self.assertEqual(len(self.sip.calls), 0)
+
+    def test_of_somebody_else(self) -> None:
+        """A call of another user is not there for who transfers, and one that is being transferred
+        is not there either."""
+        carol, second, target = self.consults()
+        self.bob.sends("REFER", f"Refer-To: <{target}>")
+        self.sip.settle()
+        self.assertEqual(fragments(self.bob), ["100", "481"])
+        carol.answers_with(200, sdp("carol"))
+        self.sip.settle()
+        second.acknowledges()
+        second.within("REFER", f"Refer-To: <{uri('bob')}>")
+        self.sip.settle()
+        self.refer(target)
+        self.assertEqual(fragments(self.alice), ["100", "481"])
 
     def test_nothing_to_replace(self) -> None:
         """Another call that is not there is 481, and the call goes on."""
