@@ -18,6 +18,7 @@ from mobility import __version__
 from mobility.administration import administration_routes, make_data_dir
 from mobility.config import Config, load
 from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
+from mobility.domain.deflections import Deflections
 from mobility.domain.late_ringing import LateMessages
 from mobility.errors import OperatorFault
 from mobility.events import Catalogue
@@ -248,6 +249,7 @@ class MobilityService(MultiService):
             self._telephones,
             config.forwarding.voicemail,
             lambda uri: front_end.forwarding.destinations.policy_of(uri).enable_call_transfer,
+            Deflections(front_end.conversations, front_end.calls.stages, front_end.forwarding),
             EventServices(
                 front_end.users,
                 front_end.presence,

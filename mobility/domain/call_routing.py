@@ -136,6 +136,20 @@ def follow(caller: str, plan: Plan, directory: Directory, now: float) -> Plan | 
     return route(caller, then.to, directory, now, passed)
 
 
+def deflect(
+    caller: str, callee: str, contact: str, directory: Directory, now: float, passed: Sequence[str]
+) -> Plan | None:
+    """The plan after a device of `callee` has sent the call on to a contact or to VOICEMAIL.
+
+    It is that of a callee who forwards all calls there: None where no call would go so.
+    """
+    if contact == VOICEMAIL:
+        return _voicemail(callee, tuple(passed)) if directory.voicemail else None
+    router = _Router(caller, directory, now)
+    sent = router.to_contact(callee, tuple(passed), contact)
+    return router.plan(sent, (*passed, callee)) if isinstance(sent, str) else sent
+
+
 @attrs.frozen(slots=True)
 class _Router:
     caller: str
@@ -174,12 +188,16 @@ class _Router:
                 rings = tuple(self._delegates(callee, passed, forwarded_by=callee))
                 return Plan(callee, rings, last, passed) if rings else None
             case "Contact":
-                place = self._next(callee, passed, settings.forward_contact)
-                if place and is_number(place):
-                    ring = Ring(place, "contact", forwarded_by=callee)
-                    return Plan(callee, (ring,), last, passed)
-                return place or None
+                return self.to_contact(callee, passed, settings.forward_contact)
         return None
+
+    def to_contact(self, callee: str, passed: tuple[str, ...], contact: str) -> Plan | str | None:
+        """The same, of a callee who sends calls to a contact."""
+        place = self._next(callee, passed, contact)
+        if place and is_number(place):
+            ring = Ring(place, "contact", forwarded_by=callee)
+            return Plan(callee, (ring,), _last_resort(self.directory, callee), passed)
+        return place or None
 
     def _ringing(self, callee: str, passed: tuple[str, ...], settings: CallForwarding) -> Plan:
         """The plan of a callee whose devices ring."""

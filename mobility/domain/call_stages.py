@@ -62,18 +62,7 @@ class CallStages:
 
     def plan_of(self, conversation: ActiveConversation, invitation: Invitation) -> Plan:
         """The plan of the call that begins or rings in `conversation`."""
-        call = call_of(conversation)
-        return self.plan(
-            Incoming(
-                conversation.id,
-                call.caller_id,
-                call.caller_uri,
-                invitation.to_uri,
-                call.modality,
-                tuple(call.media.split(",")),
-                call.started_at,
-            )
-        )
+        return self.plan(incoming(conversation, invitation))
 
     def follow(
         self,
@@ -93,6 +82,17 @@ class CallStages:
         conversation.stages = len(stages)
         for stage in stages:
             self._agenda.at(since + stage.after_s, partial(self._begin_stage, conversation, stage))
+
+    def replace(self, conversation: ActiveConversation, plan: Plan, now: float) -> None:
+        """Let a call that rings follow another plan, which begins now.
+
+        The caller holds the conversation's lock.
+        """
+        call = call_of(conversation)
+        self._stages[call.id] = deque(plan.stages)
+        conversation.stages = len(plan.stages)
+        for stage in plan.stages:
+            self._agenda.at(now + stage.after_s, partial(self._begin_stage, conversation, stage))
 
     async def prolong(
         self, conversation: ActiveConversation, invitation: Invitation, until: float
@@ -205,6 +205,16 @@ class CallStages:
             if user_uri in stage.users
         ]
 
+    def is_for(self, invitation: Invitation, user_uri: str) -> bool:
+        """Whether a call that rings the user's devices is for that user, and does not ring beside
+        somebody else or for one."""
+        return any(
+            user_uri in stage.users
+            and not stage.on_behalf_of
+            and (bool(stage.forwarded_by) or user_uri == invitation.to_uri)
+            for stage in self._ringing.get(invitation.id, ())
+        )
+
     def lasts(self, call_id: str, stage: Stage) -> bool:
         """Whether the stage has begun, and neither the call nor another stage has ended it."""
         return stage in self._ringing.get(call_id, ())
@@ -271,6 +281,20 @@ class CallStages:
                 leg = self.ringing_leg(invitation, device, stage.on_behalf_of)
                 legs.setdefault(device.id, leg)
         return list(legs.values()), ()
+
+
+def incoming(conversation: ActiveConversation, invitation: Invitation) -> Incoming:
+    """The call that begins or rings in `conversation`, as plans are made for it."""
+    call = call_of(conversation)
+    return Incoming(
+        conversation.id,
+        call.caller_id,
+        call.caller_uri,
+        invitation.to_uri,
+        call.modality,
+        tuple(call.media.split(",")),
+        call.started_at,
+    )
 
 
 def _cause(call: Call, after: Outcome | None) -> Cause:

@@ -5,12 +5,12 @@ has sent the call there.  What a stage rings is looked up when it begins; when i
 is in it, is decided when the call does, so that a restart goes on with the same plan.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
 from mobility.domain import call_routing
-from mobility.domain.call_routing import VOICEMAIL, Ring, follow, is_number, route
+from mobility.domain.call_routing import VOICEMAIL, Ring, deflect, follow, is_number, route
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.diversions import Cause
@@ -41,26 +41,47 @@ class ForwardedRinging:
         obstacle = self._reach.obstacle(call.to_uri, call.caller_uri)
         if AUDIO not in call.media or obstacle not in (None, DO_NOT_DISTURB):
             return self._own(call)
-        stages: list[Stage] = []
-        offset = 0.0
-        plans = list(self._plans(call))
+        now = call.started_at
+        first = route(call.caller_uri, call.to_uri, self._forwarding.directory(), now)
+        plans = list(self._plans(call, first))
         cause: Cause | None = None
         if obstacle is DO_NOT_DISTURB and plans[0].rings[0].role == "callee":
             plans = plans[1:]  # who is not to be disturbed does not answer
             cause = Cause.DO_NOT_DISTURB
             if not plans:
                 return self._own(call)
+        return self._together(call, plans, cause, alone=False)
+
+    def deflected(
+        self, call: Incoming, by: str, contact: str, passed: Sequence[str], cause: Cause
+    ) -> Plan | None:
+        """The plan of a call that began now for a device of the user `by`, who sends it on.
+
+        `contact` is as it is set for forwarding, or VOICEMAIL, and `passed` are those who have sent
+        it on so before.  None where the user's forwarding would not lead there.
+        """
+        directory, now = self._forwarding.directory(), call.started_at
+        first = deflect(call.caller_uri, by, contact, directory, now, passed)
+        if first is None:
+            return None
+        return self._together(call, list(self._plans(call, first)), cause, alone=True)
+
+    def _together(
+        self, call: Incoming, plans: list[call_routing.Plan], cause: Cause | None, *, alone: bool
+    ) -> Plan:
+        stages: list[Stage] = []
+        offset = 0.0
         for number, plan in enumerate(plans):
-            stages += self._stages(call, plan, offset, cause, alone=number > 0)
+            stages += self._stages(call, plan, offset, cause, alone=alone or number > 0)
             cause = None
             offset += plan.lasts_s(self._ringing_s)
         return Plan(tuple(stages), offset)
 
-    def _plans(self, call: Incoming) -> Iterator[call_routing.Plan]:
-        """The plan, and what follows it as long as nobody answers."""
+    def _plans(self, call: Incoming, first: call_routing.Plan) -> Iterator[call_routing.Plan]:
+        """A plan, and what follows it as long as nobody answers."""
         directory = self._forwarding.directory()
         now = call.started_at
-        plan: call_routing.Plan | None = route(call.caller_uri, call.to_uri, directory, now)
+        plan: call_routing.Plan | None = first
         while plan is not None:
             yield plan
             now += plan.lasts_s(self._ringing_s)

@@ -47,7 +47,9 @@ from mobility.sip.leg import Leg
 from mobility.sip.leg_owner import Ending, Refused
 from mobility.sip.leg_states import Legged
 from mobility.sip.line_offers import OfferingLine
+from mobility.sip.message import Response
 from mobility.sip.phones import Phone
+from mobility.sip.redirects import FOLLOWED
 
 
 @attrs.frozen(slots=True)
@@ -76,6 +78,9 @@ class Register(Protocol):
 
     def referred(self, one: "CallLine", incoming: Incoming) -> None:
         """Its peer transfers the call.  Raises SipRefusal and Malformed."""
+
+    async def deflected(self, one: "PhoneLine", response: Response, now: float) -> None:
+        """A phone that rings sends the call on.  Raises Answerable if it is not."""
 
 
 class CallLine(OfferingLine):
@@ -397,6 +402,10 @@ class PhoneLine(CallLine):
         self.outcome = f"refused {refused.status}"
         reasons = reasons_of(refused.response) if refused.response is not None else ()
         elsewhere = Ending(Legged.FAILED, reasons).elsewhere
+        if refused.response is not None and refused.status in FOLLOWED and self.phone:
+            deflect = partial(self.register.deflected, self, refused.response)
+            self.decide(deflect, lambda _: self._refuse(refused.status))
+            return
         self._refuse(486 if elsewhere and refused.status == 487 else refused.status)
 
     def _refuse(self, status: int) -> None:

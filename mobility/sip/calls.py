@@ -13,6 +13,7 @@ import attrs
 from mobility.domain.addresses import user_uri
 from mobility.domain.bindings import Bindings
 from mobility.domain.call_rows import Wanted
+from mobility.domain.deflections import Deflections
 from mobility.domain.descriptions import media_of
 from mobility.domain.diversions import diversion_of
 from mobility.domain.facts import InvitationChanged
@@ -31,11 +32,12 @@ from mobility.sip.called_leg import CalledLeg
 from mobility.sip.calling_leg import CallingLeg, Invitation
 from mobility.sip.client import Client
 from mobility.sip.core import MAX_CALL_ID_SHOWN, Core, Incoming
+from mobility.sip.deflecting import Deflecting
 from mobility.sip.diverted import diverted
 from mobility.sip.grammar import Malformed, readable
 from mobility.sip.leg import Leg
 from mobility.sip.meeting_calls import MeetingCalls
-from mobility.sip.message import Request
+from mobility.sip.message import Request, Response
 from mobility.sip.parties import Callee, Caller, Parties, address
 from mobility.sip.path import ClientPath
 from mobility.sip.phones import Phone, new_phones, phones_of
@@ -100,6 +102,7 @@ class SipCalls:
         outside: OutsideCalls | None,
         late: LateRinging,
         may_transfer: Callable[[str], bool],
+        deflections: Deflections,
         log: EventLog,
         pseudonym: Callable[[str], str],
     ) -> None:
@@ -110,6 +113,7 @@ class SipCalls:
         self._late = late
         self._log = log
         self._pseudonym = pseudonym
+        self._deflecting = Deflecting(parties, deflections, log)
         self._lines: set[CallLine] = set()
         """Those that call, and those of phones that were looked for, whether they ring or not."""
         self._refusals: dict[str, int] = {}
@@ -409,6 +413,9 @@ class SipCalls:
         best = min(known, status, key=rank)
         self._refusals[invitation_id] = best
         return best
+
+    async def deflected(self, one: PhoneLine, response: Response, now: float) -> None:
+        await self._deflecting.follow(one.line, one.invitation_id, response, now)
 
     def referred(self, one: CallLine, incoming: Incoming) -> None:
         self.transfers.refer(one, incoming)

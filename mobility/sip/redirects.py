@@ -7,8 +7,8 @@ after the other, the preferred ones first.  A redirect leads nowhere but to
 - people of domains to which a route leads, or, where the configuration has requests go where the
   DNS says, of any domain.  Numbers are not called so: who redirects would choose what they cost.
 
-It does not lead to people here, and not to addresses.  Phones of users are not followed at all:
-call forwarding is the user's, under the policies.
+It does not lead to people here, and not to addresses.  Those of users' phones are another thing
+(`mobility.sip.deflecting`).
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -30,7 +30,8 @@ EVENTS: Catalogue = {
         "status": "of the response that redirects",
         "host": "where its Contact leads",
         "followed": "whether the request is sent there",
-        "reason": "why not: scheme, inside, number, route, seen or limit",
+        "reason": "why not: scheme, inside, number, route, seen or limit; for a user's phone "
+        "nobody or policy",
     },
 }
 
@@ -78,7 +79,8 @@ class Redirects:
         """Where a request goes that was answered so, None when nowhere."""
         if response.status in FOLLOWED:
             redirection.seen.add(request.uri)
-            redirection.left = [*_contacts(response), *redirection.left][:MAX_CONTACTS]
+            found = [_for_request(one) for one in contacts_of(response) if isinstance(one, SipUri)]
+            redirection.left = [*found, *redirection.left][:MAX_CONTACTS]
         elif response.status < 300 or response.status >= 600:
             return None
         while redirection.left:
@@ -144,16 +146,16 @@ def _beside(known: Target, named: Target) -> Target:
     return attrs.evolve(known, port=named.port, transport=transport)
 
 
-def _contacts(response: Response) -> list[SipUri]:
-    """The SIP URIs among the Contacts of a redirect, those with the highest q first; none where
-    they cannot be read."""
+def contacts_of(response: Response) -> list[Uri]:
+    """The Contacts of a redirect, those with the highest q first; none where they cannot be
+    read."""
     try:
         found = response.addresses("Contact")[:MAX_CONTACTS]
     except Malformed:
         return []
     ranked = [(_q(one.parameters.get("q")), one.uri) for one in found]
     ranked.sort(key=lambda one: -one[0])
-    return [_for_request(uri) for _, uri in ranked if isinstance(uri, SipUri)]
+    return [uri for _, uri in ranked]
 
 
 def _q(text: str | None) -> float:

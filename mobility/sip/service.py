@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from mobility.auth.lockout import Lockout
 from mobility.config import SipConfig, SipListenerConfig, tcp_address
 from mobility.domain.bindings import Bindings
+from mobility.domain.deflections import Deflections
 from mobility.domain.devices import Devices
 from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
@@ -83,6 +84,7 @@ class SipServices:
     telephones: Gateways
     voicemail: str = attrs.field(repr=False)
     may_transfer: Callable[[str], bool]
+    deflections: Deflections
     events: EventServices
     mixer: SipMixer | None = None
     """Of meetings, where there is one."""
@@ -197,6 +199,7 @@ class SipSide:
             services.outside,
             LateRinging(services.calls.conversations, services.calls.calls.stages),
             services.may_transfer,
+            services.deflections,
             log,
             pseudonym,
         )

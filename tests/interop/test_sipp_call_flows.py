@@ -256,6 +256,44 @@ class TransferTests(SippFlowTestCase):
         self.nothing_failed()
 
 
+SENDS_ON = scenario(
+    request("INVITE"),
+    ringing(302, "Moved Temporarily").replace(
+        "Contact: <sip:bob@[local_ip]:[local_port];transport=[transport]>", f"Contact: <{CAROL}>"
+    ),
+    request("ACK"),
+)
+CALLS_WHO_ANSWERS = scenario(
+    asks(body=sdp()),
+    response(181),
+    response(180, optional=True),
+    response(200, "m=audio 40002"),
+    ack(),
+    BYE,
+)
+
+
+class DeflectingTests(SippFlowTestCase):
+    """302 of a phone."""
+
+    async def test_to_an_application(self) -> None:
+        """Bob's phone sends Alice's call on to Carol, whose application is told by whom and talks
+        to Alice."""
+        await self.registers()
+        carol = await self.application("carol")
+        bob = self.rings(SENDS_ON)
+        alice = self.sipp.start(CALLS_WHO_ANSWERS, "alice")
+        self.addCleanup(alice.stop)
+        event = await carol.event("started", "audioVideoInvitation", direction="Incoming")
+        links = event["_embedded"]["audioVideoInvitation"]["_links"]
+        self.assertIn("bob@example.test", links["forwardedBy"]["href"])
+        await carol.describe(links["acceptWithAnswer"]["href"], described(40002))
+        self.assertEqual(await bob.end(), 0, self.sipp.complaints)
+        self.assertEqual(await alice.end(), 0, self.sipp.complaints)
+        await self.process.logged("sip.redirected", followed=True)
+        self.nothing_failed()
+
+
 HOLDS_IN_VAIN = scenario(
     asks(body=sdp()),
     response(180, optional=True),

@@ -11,6 +11,7 @@ from mobility.config.mixer import MixerConfig
 from mobility.config.sip import SipRouteConfig, SipTargetConfig
 from mobility.domain.applications import Endpoint
 from mobility.domain.bindings import Bindings, Registering
+from mobility.domain.deflections import Deflections
 from mobility.domain.dial_in import DialIn
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import Binding
@@ -294,6 +295,7 @@ class SipWorld:
             phones.outside,
             LateRinging(world.conversations, world.calls.stages),
             lambda uri: uri not in self.may_not_transfer,
+            Deflections(world.conversations, world.calls.stages, world.forwarding),
             self.log,
             lambda uri: "pseudonym",
         )

@@ -9,6 +9,7 @@ from mobility.auth.passwords import digest_hashes
 from mobility.config import SipConfig
 from mobility.domain.agenda import Agenda
 from mobility.domain.bindings import Bindings
+from mobility.domain.deflections import Deflections
 from mobility.domain.late_ringing import LateRinging
 from mobility.domain.records import User
 from mobility.domain.users import Users
@@ -108,6 +109,7 @@ class Stack:
             None,
             LateRinging(world.conversations, world.calls.stages),
             lambda uri: True,
+            Deflections(world.conversations, world.calls.stages, world.forwarding),
             self.log,
             lambda uri: "pseudonym",
         )
