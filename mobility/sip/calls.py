@@ -224,7 +224,7 @@ class SipCalls:
         path = ClientPath(self._reaching.client, flow=incoming.flow)
         leg = ReplacingLeg(self._reaching.core, path, one, incoming)
         if leg.offer:
-            one.offered(leg, leg.offer)
+            leg.offer_on()
         else:
             leg.offer_in_answer()
 

@@ -8,6 +8,10 @@ from mobility.sip.leg_states import Legged
 from mobility.sip.message import Request
 from mobility.sip.reoffer import Path
 
+TAKE_OVER_S = 10.0
+"""How long the other end may take to answer what a device offers that takes over (our choice: less
+than the 30 s of other new offers, since somebody stands there who has picked up)."""
+
 
 class ReplacingLeg(CalledLeg):
     """A leg that is answered once the other end of the call has taken what it offers.
@@ -22,6 +26,17 @@ class ReplacingLeg(CalledLeg):
         self._replaces = False
         """Whether it has taken the place of the other one."""
         line.leg = self
+
+    def offer_on(self) -> None:
+        """Offer the other end of the call what the device offers, which is 504 where that says
+        nothing."""
+        self.core.later(TAKE_OVER_S, self._too_late_to_replace)
+        self._line.offered(self, self.offer)
+
+    def _too_late_to_replace(self) -> None:
+        if self.state == "Ringing":
+            self.refuse_offer(504)
+            self._line.withdrawn(self)
 
     def answer_offer(self, description: str) -> None:
         if self.state != "Ringing":

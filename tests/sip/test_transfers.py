@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from mobility.domain.facts import ConversationChanged, InvitationChanged
+from mobility.domain.facts import ConversationChanged, InvitationChanged, RenegotiationChanged
 from mobility.domain.meetings import conference_uri
 from mobility.media.offers import read_description
 from tests.domain.doubles import done, running, uri
@@ -387,6 +387,40 @@ class ReplacingTests(TransferTestCase):
         self.sip.settle()
         self.assertEqual((other.statuses, self.bob.methods[-1]), ([100, 488], "BYE"))
         self.assertEqual(len(self.sip.calls), 0)
+
+    def test_silent(self) -> None:
+        """Where the other end says nothing the call goes on as it was, and what is offered is taken
+        back."""
+        other = self.replace()
+        for _ in range(11):
+            self.sip.settle(1.0)
+        self.assertEqual((other.statuses, self.alice.methods), ([100, 504], []))
+        self.assertEqual(self.bob.methods, ["INVITE", "ACK", "INVITE"])
+        self.bob.responds(self.bob.last("INVITE"), 100)
+        self.assertEqual(self.bob.methods[-1], "CANCEL")
+        self.alice.within("BYE")
+        self.sip.settle()
+        self.assertEqual(self.bob.methods[-1], "BYE")
+        self.assertEqual(len(self.sip.calls), 0)
+
+    def test_silent_application(self) -> None:
+        """So it is where that is an application: it hears that the new offer is over, and may be
+        offered another one."""
+        dora = self.sip.application("carol")
+        eve = self.sip.telephone("alice", "192.0.2.40")
+        eve.calls(uri("carol"), sdp("eve"), call="e")
+        invitation = self.rings(dora)
+        self.accept(dora, invitation.id, sdp("dora"))
+        eve.acknowledges()
+        assert eve.invite is not None
+        tag = eve.answers[-1].to.tag
+        other = self.sip.telephone("alice", "192.0.2.50")
+        replaces = f"Replaces: {eve.invite.call_id};to-tag={tag};from-tag=alice"
+        other.calls(uri("carol"), sdp("other"), replaces, call="other")
+        for _ in range(11):
+            self.sip.settle(1.0)
+        self.assertEqual((other.statuses, eve.methods), ([100, 504], []))
+        self.assertTrue(self.sip.heard(dora, RenegotiationChanged, change="completed"))
 
     def test_another_user(self) -> None:
         """Nobody takes over another user's part."""
