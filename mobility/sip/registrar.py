@@ -98,7 +98,7 @@ class Registrar:
         fields = [("Contact", _shown(one, now) + _gruus_of(one, gruus)) for one in bindings]
         if "path" in request.tokens("Supported"):
             fields += [("Path", value) for value in request.values("Path")]
-        if any(one.reg_id for one in bindings):
+        if any(one.reg_id for one in wanted):  # other phones of the user may not know it
             fields.append(("Require", "outbound"))
         if registers_as_lync(request):  # which looks for it nowhere else
             longest = max((one.expires_s for one in wanted), default=0)

@@ -413,6 +413,13 @@ class BindingTests(RegistrarTestCase):
         self.assertIn('+sip.instance="<urn:uuid:1>";reg-id=1', contact)
         self.assertEqual(answer.first("Require"), "outbound")
 
+    def test_beside_an_instance(self) -> None:
+        """Another phone of the user, which has said nothing of flows, need not know them."""
+        self.bind('Contact: <sip:a@192.0.2.7>;+sip.instance="<urn:uuid:1>";reg-id=1')
+        answer = self.bind("Contact: <sip:b@192.0.2.8>")
+        self.assertEqual(len(answer.fields["Contact"]), 2)
+        self.assertIsNone(answer.first("Require"))
+
     def test_path(self) -> None:
         """The proxies on the way are kept and told to who understands (RFC 3327)."""
         answer = self.bind(
