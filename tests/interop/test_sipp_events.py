@@ -197,6 +197,27 @@ class SippEventTests(TestCase):
             await person.expect(204, "POST", person.links["presence"], json=busy)
             self.assertEqual(await watcher.end(), 0, sipp.complaints)
 
+    async def test_privacy(self) -> None:
+        """A phone that watches is told when the user lets it see nothing any more, and when it is
+        let see again."""
+        alice = Phone(self.process.client(self), self.process.external, "alice")
+        await alice.sign_in()
+        busy = {"availability": "Busy"}
+        await alice.expect(204, "POST", alice.links["presence"], json=busy)
+        sipp = self.sipp("udp")
+        watcher = sipp.start(watching(ALICE, ":busy/>", ">closed<", ":busy/>"), "bob")
+        self.addCleanup(watcher.stop)
+        sent = self.process.logged_times
+        await sent(1, "sip.sent", method="NOTIFY", status=200)
+        level = f"{alice.links['application']}/people/bob@example.test/privacyRelationship"
+        known = (await alice.expect(200, "GET", level)).document
+        tag = {"If-Match": f'"{known.pop("etag")}"'}
+        blocked = {**known, "relationshipLevel": "Blocked"}
+        await alice.expect(200, "PUT", level, json=blocked, headers=tag)
+        await sent(2, "sip.sent", method="NOTIFY", status=200)
+        await alice.expect(204, "POST", f"{level}/resetContactPrivacyRelationship")
+        self.assertEqual(await watcher.end(), 0, sipp.complaints)
+
     async def test_watchers(self) -> None:
         """A phone sees who watches its user, and that it does not any more."""
         owner = self.sipp("udp")
