@@ -323,7 +323,7 @@ class FrontEnd(MultiService):
         )
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)
-        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
+        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages)
         stages.load()
 
     def _build_sign_in(self, ground: Ground) -> None:

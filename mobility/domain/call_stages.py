@@ -205,6 +205,17 @@ class CallStages:
             if user_uri in stage.users
         ]
 
+    def alike(self, call: Incoming) -> int:
+        """How many calls of the same caller ring for the same user."""
+        others = (self._conversations.of_call(call_id) for call_id in self._ringing)
+        return sum(
+            one is not None
+            and one.call is not None
+            and one.call.caller_uri == call.caller_uri
+            and one.invitations[one.call.id].to_uri == call.to_uri
+            for one in others
+        )
+
     def is_for(self, invitation: Invitation, user_uri: str) -> bool:
         """Whether a call that rings the user's devices is for that user, and does not ring beside
         somebody else or for one."""

@@ -33,7 +33,7 @@ class Deflections:
         self._conversations = conversations
         self._stages = stages
         self._destinations = forwarding.destinations
-        self._ringing = ForwardedRinging(conversations, forwarding, stages.own)
+        self._ringing = ForwardedRinging(conversations, forwarding, stages)
         self._passed: dict[str, tuple[str, ...]] = {}
         """Who has sent a call on, by its id, oldest first."""
         conversations.call_endings.append(self._over)

@@ -9,16 +9,33 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
+import attrs
+
 from mobility.domain import call_routing
-from mobility.domain.call_routing import VOICEMAIL, Ring, deflect, follow, is_number, route
+from mobility.domain.call_routing import (
+    VOICEMAIL,
+    Directory,
+    Ring,
+    deflect,
+    follow,
+    is_number,
+    route,
+)
+from mobility.domain.call_stages import CallStages
 from mobility.domain.conversations import Conversations
 from mobility.domain.descriptions import AUDIO
 from mobility.domain.diversions import Cause
 from mobility.domain.forwarding import Forwarding
 from mobility.domain.lines import Device
 from mobility.domain.outcomes import DO_NOT_DISTURB
-from mobility.domain.ringing import Incoming, OwnDevices, Plan, Stage
+from mobility.domain.records import CallForwarding
+from mobility.domain.ringing import Incoming, Plan, Stage
 from mobility.domain.voice_routing import Itinerary
+
+MAX_ALIKE = 5
+"""How many calls of the same caller ring for the same user at once: beyond these what the user has
+set to ring at a number is taken to lead in a circle by another system, and to be off (our choice:
+nobody calls so often)."""
 
 
 class ForwardedRinging:
@@ -28,12 +45,13 @@ class ForwardedRinging:
         self,
         conversations: Conversations,
         forwarding: Forwarding,
-        own: OwnDevices,
+        stages: CallStages,
     ) -> None:
-        """`own` finds the devices of a user."""
+        """`stages` are those of all calls."""
+        self._stages = stages
         self._reach = conversations.reach
         self._ringing_s = conversations.limits.invitation_timeout_s
-        self._own = own
+        self._own = stages.own
         self._forwarding = forwarding
         self._destinations = forwarding.destinations
 
@@ -41,9 +59,11 @@ class ForwardedRinging:
         obstacle = self._reach.obstacle(call.to_uri, call.caller_uri)
         if AUDIO not in call.media or obstacle not in (None, DO_NOT_DISTURB):
             return self._own(call)
-        now = call.started_at
-        first = route(call.caller_uri, call.to_uri, self._forwarding.directory(), now)
-        plans = list(self._plans(call, first))
+        plans = self._as_set(call, self._forwarding.directory())
+        goes_out = any(is_number(ring.place) for plan in plans for ring in plan.rings)
+        if goes_out and self._stages.alike(call) >= MAX_ALIKE:
+            unset = attrs.evolve(self._forwarding.directory(), settings=CallForwarding)
+            plans = self._as_set(call, unset)
         cause: Cause | None = None
         if obstacle is DO_NOT_DISTURB and plans[0].rings[0].role == "callee":
             plans = plans[1:]  # who is not to be disturbed does not answer
@@ -51,6 +71,10 @@ class ForwardedRinging:
             if not plans:
                 return self._own(call)
         return self._together(call, plans, cause, alone=False)
+
+    def _as_set(self, call: Incoming, directory: Directory) -> list[call_routing.Plan]:
+        first = route(call.caller_uri, call.to_uri, directory, call.started_at)
+        return list(self._plans(call, first, directory))
 
     def deflected(
         self, call: Incoming, by: str, contact: str, passed: Sequence[str], cause: Cause
@@ -64,7 +88,8 @@ class ForwardedRinging:
         first = deflect(call.caller_uri, by, contact, directory, now, passed)
         if first is None:
             return None
-        return self._together(call, list(self._plans(call, first)), cause, alone=True)
+        plans = list(self._plans(call, first, directory))
+        return self._together(call, plans, cause, alone=True)
 
     def _together(
         self, call: Incoming, plans: list[call_routing.Plan], cause: Cause | None, *, alone: bool
@@ -72,14 +97,15 @@ class ForwardedRinging:
         stages: list[Stage] = []
         offset = 0.0
         for number, plan in enumerate(plans):
-            stages += self._stages(call, plan, offset, cause, alone=alone or number > 0)
+            stages += self._rings(call, plan, offset, cause, alone=alone or number > 0)
             cause = None
             offset += plan.lasts_s(self._ringing_s)
         return Plan(tuple(stages), offset)
 
-    def _plans(self, call: Incoming, first: call_routing.Plan) -> Iterator[call_routing.Plan]:
+    def _plans(
+        self, call: Incoming, first: call_routing.Plan, directory: Directory
+    ) -> Iterator[call_routing.Plan]:
         """A plan, and what follows it as long as nobody answers."""
-        directory = self._forwarding.directory()
         now = call.started_at
         plan: call_routing.Plan | None = first
         while plan is not None:
@@ -87,7 +113,7 @@ class ForwardedRinging:
             now += plan.lasts_s(self._ringing_s)
             plan = follow(call.caller_uri, plan, directory, now)
 
-    def _stages(
+    def _rings(
         self,
         call: Incoming,
         plan: call_routing.Plan,

@@ -582,7 +582,7 @@ class World:
         )
         stages = self.calls.stages
         self.voice.watchers.append(self.forwarding.watch)
-        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages.own)
+        stages.plan = ForwardedRinging(self.conversations, self.forwarding, stages)
         stages.load()
         self.contacts = Contacts(
             ledger,

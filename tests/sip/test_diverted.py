@@ -1,6 +1,7 @@
 """Calls that somebody has sent on, to voicemail and elsewhere."""
 
 from mobility.domain.call_destinations import ForwardingSettings
+from mobility.domain.facts import InvitationChanged
 from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import MOBILE, OUTSIDE, WORK
 from tests.sip.call_world import VOICEMAIL, sdp
@@ -100,6 +101,24 @@ class DivertedTests(CallTestCase):
             self.assertEqual(gateway.last("INVITE").from_.sip.user, shown)
         self.start(self.alice, "bob", sdp("alice"))
         self.assertEqual(gateway.last("INVITE").from_.sip.user, WORK["alice"])
+
+    def test_in_a_circle(self) -> None:
+        """A number from which the call comes back, since somebody there sends it on here, is not
+        called for ever: after five times Bob's own devices ring."""
+        gateway = self.sip.gateway()
+        forward = self.world.forwarding.forward
+        done(running(forward(self.bob, "Contact", f"tel:{OUTSIDE}")))
+        named = f"P-Asserted-Identity: <sip:{MOBILE['alice']}@gw.test;user=phone>"
+        number = f"sip:{WORK['bob']}@192.0.2.1:5089;user=phone"
+        for turn in range(6):
+            self.assertEqual(len(gateway.got), turn)
+            self.assertFalse(self.sip.heard(self.bob, InvitationChanged, change="started"))
+            gateway.calls(number, sdp("gw"), named, call=f"turn{turn}")
+            self.sip.settle()
+        self.assertEqual(gateway.methods, ["INVITE"] * 5)
+        self.assertTrue(self.sip.heard(self.bob, InvitationChanged, change="started"))
+        self.start(self.alice, "bob", sdp("alice"))  # calls of others go there
+        self.assertEqual(gateway.methods, ["INVITE"] * 6)
 
     def test_without_a_number(self) -> None:
         """A caller without a number is anonymous, not whoever sends the call on."""
