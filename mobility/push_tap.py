@@ -24,10 +24,11 @@ from mobility.clearing_house.intake import Intake
 from mobility.clearing_house.organisations import Organisations, names_of
 from mobility.clearing_house.questions import Desk
 from mobility.clearing_house.routes import CONNECTIONS, known_to, routes
-from mobility.clearing_house.settings import Settings, SipSettings, load
+from mobility.clearing_house.settings import Settings, SipSettings, from_next_start, load
 from mobility.clearing_house.verdicts import Verdicts
 from mobility.clearing_house.whereabouts import Tracer
 from mobility.clearing_house.writer import Writer
+from mobility.config import SipListenerConfig
 from mobility.config.web import ListenerConfig, WebConfig
 from mobility.daemon import FLUSH_S, log_destination, refused, settle_memory
 from mobility.errors import OperatorFault
@@ -59,6 +60,10 @@ EVENTS: Catalogue = {
     "clearing.reloaded": {
         "organisations": "how many may send",
         "apps": "how many platforms and app ids are served",
+    },
+    "clearing.restart_needed": {
+        "keys": "keys of the configuration file that differ from what runs: they count from the "
+        "next start, everything else has been taken",
     },
     "clearing.reload_failed": {"reason": "file, key and rule; everything goes on as it was"},
     "clearing.stopped": {"waiting": "pushes that the next start will send"},
@@ -109,7 +114,7 @@ class ClearingHouseService(MultiService):
         epoch: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._settings = settings
+        self._began = self._settings = settings
         self._reactor = reactor
         self._file = file
         self._epoch = epoch
@@ -125,10 +130,9 @@ class ClearingHouseService(MultiService):
 
     def _build(self, settings: Settings) -> None:
         descriptors.raise_limit(self.log)
-        self._tls = [
-            self._listener_tls(settings.federation, settings.client_ca),
-            self._listener_tls(settings.operator, None),
-        ]
+        self._tls = self._read_tls(settings)
+        for tls in self._tls:
+            tls.log_loaded(self.log)
         _make_data_dir(settings)
         self._lock = exclusive_lock(settings.queue.path)
         for dotted, listener in (
@@ -209,37 +213,36 @@ class ClearingHouseService(MultiService):
         desk = Desk(self.intake, self.verdicts, self.credentials, self.tracer)
         messages = PushMessages(sip, self.organisations, desk, self._reactor, self.log)
         where, settings = str(self._settings.source), listener_settings(sip)
-        tls = ListenerTls(
-            settings.name,
-            sip.certificate,
-            sip.key,
-            where,
-            settings.name,
-            client_ca=sip.client_ca,
-            require_client=True,
-        )
-        tls.log_loaded(self.log)
-        self._tls.append(tls)
         listener = Listener(
-            settings, where, settings.name, messages.server, tls, self._reactor, self.log
+            settings, where, settings.name, messages.server, self._tls[2], self._reactor, self.log
         )
         listener.check()
         listener.setServiceParent(self)
         self.listeners.append(listener)
         return messages
 
-    def _listener_tls(self, listener: ListenerConfig, client_ca: Path | None) -> ListenerTls:
-        tls = ListenerTls(
-            listener.name,
-            cast(Path, listener.certificate),
-            cast(Path, listener.key),
-            str(self._settings.source),
-            listener.name,
-            client_ca=client_ca,
-            require_client=client_ca is not None,
-        )
-        tls.log_loaded(self.log)
-        return tls
+    def _read_tls(self, settings: Settings) -> list[ListenerTls]:
+        """The certificates of the listeners there are: of front ends over HTTPS, of the operator,
+        and of SIP."""
+        sip = self._began.sip and (settings.sip or self._began.sip)
+        named: list[tuple[ListenerConfig | SipListenerConfig, Path | None]] = [
+            (settings.federation, settings.client_ca),
+            (settings.operator, None),
+        ]
+        if sip is not None:
+            named.append((listener_settings(sip), sip.client_ca))
+        return [
+            ListenerTls(
+                listener.name,
+                cast(Path, listener.certificate),
+                cast(Path, listener.key),
+                str(settings.source),
+                listener.name,
+                client_ca=client_ca,
+                require_client=client_ca is not None,
+            )
+            for listener, client_ca in named
+        ]
 
     def _listener(
         self,
@@ -282,28 +285,34 @@ class ClearingHouseService(MultiService):
         return listener
 
     def reload(self) -> None:
-        """Take organisations, apps, credentials and certificates as the files are now (SIGHUP).
+        """Take organisations, apps, credentials, certificates and bounds as the files are now
+        (SIGHUP).
 
-        All of it or nothing.  Listeners and the queue keep the settings that they began with.
+        All of it or nothing.  Where it listens and what it has open stays as it began, which the
+        log tells where the file says otherwise.
         """
         try:
             settings = load(self._settings.source)
             apps = build_apps(settings, self._around)
-            certificates = [tls.read() for tls in self._tls]
+            certificates = self._read_tls(settings)
         except OperatorFault as fault:
             self.log.emit("clearing.reload_failed", reason=str(fault))
             return
-        for take in certificates:
-            take()
-        for tls in self._tls:
+        for tls, read in zip(self._tls, certificates, strict=True):
+            tls.become(read)
             tls.log_loaded(self.log)
         self._settings = settings
+        self.intake.max_queued = settings.queue.max_queued
+        self.house.bodies_in_memory = settings.queue.bodies_in_memory
+        self.log.keep_access(settings.log.access)
         self.organisations.replace(settings.organisations)
         self.house.replace_apps(apps)
         self.credentials.renew()
         self.log.emit(
             "clearing.reloaded", organisations=len(settings.organisations), apps=len(apps)
         )
+        if keys := from_next_start(self._began, settings):
+            self.log.emit("clearing.restart_needed", keys=keys)
 
     def flush(self) -> None:
         """Write the log lines that are held back."""

@@ -112,7 +112,7 @@ class ClearingHouse:
         self._writer = writer
         self._reader = reader
         self._bodies = 0
-        self._bodies_in_memory = bodies_in_memory
+        self.bodies_in_memory = bodies_in_memory
         self._reactor = reactor
         self._log = log
         self._pool = pool
@@ -169,7 +169,7 @@ class ClearingHouse:
             row.device,
             row.collapse,
         )
-        if self._bodies < self._bodies_in_memory:
+        if self._bodies < self.bodies_in_memory:
             self._bodies += 1
             entry.notification = notification
         app = self.apps[notification.device.platform, notification.device.app_id]

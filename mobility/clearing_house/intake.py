@@ -84,7 +84,7 @@ class Intake:
     ) -> None:
         self._house = house
         self._writer = writer
-        self._max_queued = max_queued
+        self.max_queued = max_queued
         self._log = log
         self._epoch = epoch
 
@@ -144,7 +144,7 @@ class Intake:
             host = app.route(device)
         except EndpointRefused as error:
             return rejected(f"endpoint_not_allowed: {error}")
-        if self._max_queued <= self._house.queued:
+        if self.max_queued <= self._house.queued:
             return Result(notification.id, wire.RETRY, "queue_full", FULL_RETRY_S)
         destination = ":".join(filter(None, (device.platform, device.app_id, host)))
         if not organisation.has_room(destination):

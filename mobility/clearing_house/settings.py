@@ -159,6 +159,28 @@ class Settings:
         )
 
 
+def from_next_start(running: Settings, found: Settings) -> list[str]:
+    """The dotted keys that differ and count only from the next start: where it listens, and what
+    it has open."""
+    before, now = _fixed(running), _fixed(found)
+    return [key for key in before if before[key] != now[key]]
+
+
+def _fixed(settings: Settings) -> dict[str, object]:
+    """What a clearing house keeps as it was at its start, by dotted keys."""
+    sip = settings.sip
+    return {
+        "data_dir": settings.data_dir,
+        "federation.endpoint": settings.federation.endpoint,
+        "log.destination": settings.log.destination,
+        "operator.endpoint": settings.operator.endpoint,
+        "queue.path": settings.queue.path,
+        "queue.synchronous": settings.queue.synchronous,
+        "sip.domain": "" if sip is None else sip.domain,
+        "sip.endpoint": "" if sip is None else sip.endpoint,
+    }
+
+
 def load(path: Path) -> Settings:
     """Read and check the configuration file.  Raises OperatorFault."""
     file = path.absolute()

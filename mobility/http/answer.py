@@ -24,17 +24,19 @@ _WINDOW_BITS = (9, 15)
 
 
 class AnswerWriter:
-    """Writes the answers of one site.  `epoch` gives the time of the Date header."""
+    """Writes the answers of one site.
+
+    `server_fqdn` is the front end's name, "" for what is none; `epoch` gives the time of the Date
+    header.
+    """
 
     def __init__(self, site: Site, server_fqdn: str, epoch: Callable[[], float]) -> None:
         self._epoch = epoch
         self._second = -1
         self._date = ""
-        self._fixed = (
-            "Server: mobility\r\n"
-            f"X-MS-Server-Fqdn: {server_fqdn}\r\n"
-            "X-Content-Type-Options: nosniff\r\n"
-        )
+        self._fixed = "Server: mobility\r\nX-Content-Type-Options: nosniff\r\n"
+        if server_fqdn:
+            self._fixed += f"X-MS-Server-Fqdn: {server_fqdn}\r\n"
         if site.secure:
             self._fixed += f"Strict-Transport-Security: max-age={TRANSPORT_SECURITY_S}\r\n"
 

@@ -104,6 +104,8 @@ class ListenerTls:
         self.name = name
         self._certificate = certificate
         self._key = key
+        self._open = False
+        """Whether every user of the machine may read the key."""
         self._where = where
         self._dotted = dotted
         self._alpn = alpn
@@ -134,6 +136,12 @@ class ListenerTls:
             self.not_after = leaf.not_valid_after_utc
 
         return take
+
+    def become(self, other: "ListenerTls") -> None:
+        """Take what another has, files and all, for new handshakes."""
+        self._certificate, self._key = other._certificate, other._key
+        self._client_ca, self._open = other._client_ca, other._open
+        self._context, self.not_after = other._context, other.not_after
 
     def serverConnectionForTLS(
         self,

@@ -210,6 +210,10 @@ class MeteredLog:
         self._metrics = metrics
         self._access = access
 
+    def keep_access(self, access: bool) -> None:
+        """Keep access lines from the log from now on, or no more."""
+        self._access = access
+
     def emit(self, event: str, /, **fields: Any) -> None:
         if event in ACCESS:
             self.access(event, fields)

@@ -11,7 +11,11 @@ from cryptography.x509.oid import NameOID
 from mobility.operate.certificates import CertificateDays
 from mobility.pki import Identity, peer_certificate
 from mobility.push.clearing_house import HouseFailed, HttpsClearingHouse, MutualTls
+from mobility.push.wire import VERDICTS_PATH
+from tests.clearing_house.raw import connect
 from tests.clearing_house.running import ORGANISATION, WAIT_S, RunningCase, device, push, reactor
+
+POLL = f"GET {VERDICTS_PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def authority(name: str, by: Identity | None = None) -> Identity:
@@ -90,6 +94,29 @@ class RolloverTests(RunningCase):
         self.assertEqual(result.outcome, "accepted")
         (first, *_) = self.logged("tls.loaded")[-1:]
         self.assertEqual(first["not_after"], self.shown().isoformat())
+
+    async def test_other_files(self) -> None:
+        """Files of other names are taken too, those too who may sign front ends' certificates."""
+        await self.fate(push(device()))
+        ours, theirs = authority("Ours"), authority("Theirs")
+        (self.directory / "ours.pem").write_bytes(ours.certificate_pem)
+        (self.directory / "theirs.pem").write_bytes(theirs.certificate_pem)
+        self.replace("new", peer_certificate(ours, "localhost", datetime.now(UTC)))
+        self.replace("own", peer_certificate(theirs, ORGANISATION, datetime.now(UTC)))
+        text = self.config.read_text().replace('"server.', '"new.')
+        self.config.write_text(text.replace('client_ca = "ca.pem"', 'client_ca = "theirs.pem"'))
+        self.running.reload()
+        self.assertEqual(self.logged("clearing.restart_needed"), [])
+        loaded = {line["listener"]: line["certificate"] for line in self.logged("tls.loaded")}
+        new = str((self.directory / "new.pem").absolute())
+        self.assertEqual(loaded, {"federation": new, "operator": new})
+        await self.fate(push(device()))
+        for own, expected in (("own.pem", [200]), (f"{ORGANISATION}.pem", [])):
+            raw = await connect(
+                reactor, self.port, self.directory / "ours.pem", self.directory / own, "localhost"
+            )
+            self.addCleanup(raw.close)
+            self.assertEqual([status for status, _ in await raw.ask(POLL)], expected)
 
     async def test_all_or_nothing(self) -> None:
         """When one of several certificates is bad none is taken, and no other setting either."""

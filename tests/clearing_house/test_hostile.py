@@ -58,6 +58,14 @@ class HostileCase(RunningCase):
 
 
 class FramingTests(HostileCase):
+    async def test_no_front_end(self) -> None:
+        """A clearing house does not name itself as a front end, nor leave the name empty."""
+        raw = await self.open()
+        await raw.ask(f"GET {wire.VERDICTS_PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = raw.received.partition(b"\r\n\r\n")[0].lower()
+        self.assertIn(b"server: mobility\r\n", head)
+        self.assertNotIn(b"x-ms-server-fqdn", head)
+
     async def test_framing(self) -> None:
         """A request that breaks HTTP or a bound of it gets the status for it, in JSON."""
         chunked = HEAD + JSON + b"Transfer-Encoding: chunked\r\n\r\n"

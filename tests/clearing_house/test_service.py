@@ -11,7 +11,7 @@ from mobility.push.wire_json import encode_batches
 from mobility.push_doubles.apns import Reply
 from mobility.push_doubles.providers import APP
 from mobility.push_doubles.sender import Refused
-from tests.clearing_house.running import RunningCase, device, push, until
+from tests.clearing_house.running import ORGANISATION, RunningCase, device, push, until
 
 
 class FederationTests(RunningCase):
@@ -295,6 +295,48 @@ class ReloadTests(RunningCase):
         self.assertEqual(self.logged("clearing.breaker_opened"), [])
         waits = {line["wait_s"] for line in self.logged("clearing.retry")}
         self.assertLessEqual(waits, {0.0})
+
+    async def test_restart_needed(self) -> None:
+        """Settings that count only from the next start are named, each time the file is read and
+        as long as it differs; everything else is taken, and what runs goes on."""
+        before = self.config.read_text()
+        text = before.replace('data_dir = "data"', 'data_dir = "elsewhere"').replace(
+            "tcp:0:interface", "tcp:1:interface"
+        )
+        self.config.write_text(text.replace(f'["{ORGANISATION}"]', '["nobody.example.test"]'))
+        self.running.reload()
+        (line,) = self.logged("clearing.restart_needed")
+        keys = ["data_dir", "federation.endpoint", "operator.endpoint", "queue.path"]
+        self.assertEqual(line["keys"], keys)
+        with self.assertRaises(Refused) as refusal:
+            await self.sender.send([push(device())])
+        self.assertEqual(refusal.exception.status, 403)
+        self.config.write_text(
+            f'{before}\n[sip]\nendpoint = "tcp:0"\ndomain = "push.example.test"\n'
+        )
+        self.running.reload()
+        self.assertEqual(
+            self.logged("clearing.restart_needed")[-1]["keys"], ["sip.domain", "sip.endpoint"]
+        )
+        self.assertEqual((await self.fate(push(device()))).outcome, "delivered")
+        self.config.write_text(before)
+        self.running.reload()
+        self.assertEqual(len(self.logged("clearing.restart_needed")), 2)
+
+    async def test_bounds(self) -> None:
+        """How much may wait, and whether there are access lines, is taken."""
+        await self.providers.stop_one("apns")
+        self.config.write_text(
+            f"{self.config.read_text()}\n[queue]\nmax_queued = 1\n[log]\naccess = false\n"
+        )
+        self.running.reload()
+        lines = len(self.logged("http.request"))
+        results = await self.sender.send([push(device())])
+        results += await self.sender.send([push(device())])
+        self.assertEqual([one.outcome for one in results], ["accepted", "retry"])
+        self.assertEqual(results[1].reason, "queue_full")
+        self.assertEqual(len(self.logged("http.request")), lines)
+        self.assertEqual(self.logged("clearing.restart_needed"), [])
 
 
 class QueueTests(RunningCase):
