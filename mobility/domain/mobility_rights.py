@@ -37,7 +37,7 @@ class MobilityRights:
             name = self._mobility.policy_of(user).name
             raise Refusal(
                 "Forbidden",
-                None,
+                "MobileApplicationNoLongerAllowed",
                 f"Mobility is turned off for this user: EnableMobility is False in mobility policy "
                 f"{name}.",
             )

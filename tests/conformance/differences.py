@@ -117,7 +117,14 @@ GENERIC = frozenset(
 GENERIC_PAIRS = frozenset({("Conflict", "PGetReplaced"), ("Conflict", "TooManyApplications")})
 """Code and subcode, likewise."""
 
-GENERIC_SUBCODES = frozenset({"ResourceNotFound", "ServiceTimeout", "VersionNotSupported"})
+GENERIC_SUBCODES = frozenset(
+    {
+        "MobileApplicationNoLongerAllowed",
+        "ResourceNotFound",
+        "ServiceTimeout",
+        "VersionNotSupported",
+    }
+)
 """Names of the page of generic errors that the list of subcodes does not have."""
 
 REFUSALS: frozenset[tuple[str, str, str, str]] = frozenset(

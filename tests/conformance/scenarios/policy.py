@@ -94,8 +94,8 @@ async def not_mobile(stage: Stage) -> None:
     values = {"userAgent": "x", "endpointId": "x", "culture": "en-US"}
     refused = await alice.write("POST", alice.session.applications, "applications", values)
     reason = alice.reason(refused)
-    if (refused.status, reason.code) != (403, "Forbidden"):
-        raise Stopped(f"applications without mobility answers {refused.status} {reason.code}")
+    if (refused.status, reason.subcode) != (403, "MobileApplicationNoLongerAllowed"):
+        raise Stopped(f"applications without mobility answers {refused.status} {reason.subcode}")
     await alice.register(2, type="Browser")
     await stage.operate("policy", "remove", name)
 
