@@ -13,6 +13,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
+from mobility.demo import text_of
 from tests.browser.chromium import Chromium
 from tests.interop.front_end_process import PASSWORD, FrontEndProcess
 
@@ -42,6 +43,38 @@ PAGE = """\
     const answered = new Promise((resolve) => waiting.set(messageId, resolve));
     frame.contentWindow.postMessage(JSON.stringify({{...request, messageId}}), "*");
     return answered;
+  }}
+
+  // Follow the event channel through the frame; its events wait for whoever wants to hear them.
+  const events = [];
+  let wanted = () => {{}};
+  let channel;
+  async function follow(href, headers) {{
+    for (;;) {{
+      const url = new URL(href, frame.src).href;
+      const response = await ask({{type: "GET", url, headers, accepts: "application/json"}});
+      if (response.status !== 200) return response.status;
+      const {{_links, sender}} = JSON.parse(response.responseText);
+      href = _links.next.href;
+      for (const one of sender ?? []) events.push(...one.events);
+      wanted();
+    }}
+  }}
+  async function listen(href, headers) {{
+    channel = follow(href, headers);
+  }}
+
+  // The status with which the event channel ended.
+  const ended = () => channel;
+
+  // The next event of this type about this rel, in the state if one is given.
+  async function heard(type, rel, state) {{
+    for (;;) {{
+      const index = events.findIndex((event) => event.type === type && event.link.rel === rel
+        && (!state || event._embedded[rel].state === state));
+      if (index >= 0) return events.splice(index, 1)[0];
+      await new Promise((resolve) => {{ wanted = resolve; }});
+    }}
   }}
 
   // Ask directly.
@@ -200,6 +233,78 @@ class XFrameTests(TestCase):
         self.assertIn("ack=2", document["_links"]["next"]["href"])
         rels = [event["link"]["rel"] for sender in document["sender"] for event in sender["events"]]
         self.assertIn("presence", rels)
+        await self.assert_nothing_was_blocked()
+
+    @pictured
+    async def test_a_conversation_through_the_frame(self) -> None:
+        """A page signs in, sees somebody's presence change, writes with them and signs out, while
+        the frame holds its event channel open."""
+        await self.start(self.allowed)
+        headers = await self.sign_in()
+        application = await self.register(headers)
+        of = application["_embedded"]
+
+        async def post(href: str, data: object = "", kind: str = "application/json") -> Any:
+            options = {"headers": headers, "contentType": kind}
+            text = data if isinstance(data, str) else json.dumps(data)
+            return await self.ask("POST", href, data=text, **options)
+
+        async def shown(href: str) -> Any:
+            answer = await self.ask("GET", href, headers=headers)
+            self.assertEqual(answer["status"], 200, answer)
+            return json.loads(answer["responseText"])
+
+        async def heard(*event: str) -> Any:
+            return await self.chromium.call("heard", *event)
+
+        wishes = {"supportedModalities": ["Messaging"], "signInAs": "Online"}
+        await post(of["me"]["_links"]["makeMeAvailable"]["href"], wishes)
+        await self.chromium.call("listen", application["_links"]["events"]["href"], headers)
+        await heard("added", "presence")
+
+        bob = await self.process.sign_in(self, "bob")
+        watch = {"duration": 10, "uris": [bob.uri]}
+        made = await post(of["people"]["_links"]["presenceSubscriptions"]["href"], watch)
+        self.assertEqual(made["status"], 201, made)
+        await bob.post("presence", {"availability": "DoNotDisturb"}, expect=204)
+        await bob.post("presence", {"availability": "Busy"}, expect=204)
+        availability = ""
+        while availability != "Busy":
+            changed = await heard("updated", "contactPresence")
+            availability = (await shown(changed["link"]["href"]))["availability"]
+
+        message = {"href": "data:text/plain;charset=utf-8,Gr%C3%BC%C3%9Fe"}
+        asked = {"to": bob.uri, "operationId": "1", "_links": {"message": message}}
+        made = await post(of["communication"]["_links"]["startMessaging"]["href"], asked)
+        self.assertEqual((made["status"], made["responseText"]), (201, ""))
+        self.assertRegex(made["headers"], "\r\nLocation: /ucwa/")
+        rings = await bob.event("started", "messagingInvitation")
+        await bob.post_href(rings["_embedded"]["messagingInvitation"]["_links"]["accept"]["href"])
+        messaging = (await heard("updated", "messaging", "Connected"))["_embedded"]["messaging"]
+        completed = await heard("completed", "messagingInvitation")
+        self.assertEqual(completed["status"], "Success")
+
+        typing = await post(messaging["_links"]["setIsTyping"]["href"])
+        self.assertEqual(typing["status"], 204)
+        await bob.event("added", "participant", within="typingParticipants")
+        sent = await post(messaging["_links"]["sendMessage"]["href"], "a & b <c>", "text/plain")
+        self.assertEqual(sent["status"], 201)
+        read = [await bob.event("completed", "message", direction="Incoming") for _ in range(2)]
+        links = [one["_embedded"]["message"]["_links"] for one in read]
+        texts = [text_of(one["plainMessage"]["href"]) for one in links]
+        self.assertEqual(texts, ["Grüße", "a & b <c>"])
+        his = await bob.get(links[0]["messaging"]["href"])
+        await bob.post_text(his["_links"]["sendMessage"]["href"], "Ja")
+        direction = ""
+        while direction != "Incoming":  # those the page has sent are told of too
+            answer = (await heard("completed", "message"))["_embedded"]["message"]
+            direction = answer["direction"]
+        self.assertEqual(text_of(answer["_links"]["plainMessage"]["href"]), "Ja")
+
+        gone = await self.ask("DELETE", application["_links"]["self"]["href"], headers=headers)
+        self.assertEqual(gone["status"], 204)
+        self.assertEqual(await self.chromium.call("ended"), 404)
+        await bob.event("deleted", "conversation")
         await self.assert_nothing_was_blocked()
 
     async def assert_nothing_was_blocked(self) -> None:

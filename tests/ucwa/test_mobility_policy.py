@@ -55,9 +55,7 @@ class SignInTests(MobilityTestCase):
         await self.grant(self.alice, "Desk")
         for kind in ("", "Mobile"):
             response = await self.alice.register(type=kind)
-            body = self.refused(
-                response, 403, "Forbidden", "MobileApplicationNoLongerAllowed"
-            )
+            body = self.refused(response, 403, "Forbidden", "MobileApplicationNoLongerAllowed")
             self.assertEqual(
                 body["message"],
                 "Mobility is turned off for this user: EnableMobility is False in mobility policy "
