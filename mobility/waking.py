@@ -96,6 +96,7 @@ class Waking(MultiService):
             config.push.rules(config.ucwa.invitation_timeout_s),
             self.hops,
         )
+        self.outbox.former = lambda one: self.devices.former(one.user_uri, one.subscription_id)
         self.outbox.load(stored.push_notices)
         self.watch = PushWatch(self.outbox, self.devices, applications)
         applications.devices.append(self._shown)

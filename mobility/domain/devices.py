@@ -19,6 +19,9 @@ RENEWAL_S = 86_400.0
 """The use of a device renews its subscription once a day at most, and three times in a life that is
 shorter than three days (our choice: one small write a day)."""
 
+MOST_FORMER = 1_000
+"""Ended subscriptions that are remembered (our choice: what is to be taken back goes at once)."""
+
 Seen = Callable[[str], Iterable[tuple[str, float]]]
 """The endpoint ids of a user's applications, and when a request of each came last."""
 
@@ -66,6 +69,8 @@ class Devices:
         self._per_user = per_user
         self._of_user: dict[str, dict[str, PushSubscription]] = {}
         self._by_key: dict[tuple[str, str, str], PushSubscription] = {}
+        self._former: dict[tuple[str, str], PushSubscription] = {}
+        """Subscriptions that ended not long ago, and not because their device is dead."""
         self._locks = Locks()
         self.changes: list[Callable[[str], None]] = []
         """Called with the URI of a user whose set of devices has changed."""
@@ -92,6 +97,11 @@ class Devices:
         """One subscription of a user that holds, or None."""
         found = self._of_user.get(uri, {}).get(subscription_id)
         return None if found is None or found.expires_at <= now else found
+
+    def former(self, uri: str, subscription_id: str) -> PushSubscription | None:
+        """One subscription of a user that ended not long ago: what is on its way to the device can
+        still be taken back."""
+        return self._former.get((uri, subscription_id))
 
     def find(self, uri: str, subscription_id: str, now: float) -> PushSubscription:
         """One subscription of a user; 404 ResourceNotFound without such a one."""
@@ -204,6 +214,7 @@ class Devices:
             unit.remove(found)
             await self._ledger.commit(unit)
             self._forget(found)
+            del self._former[uri, found.id]
         self._tell(uri)
         return True
 
@@ -278,6 +289,9 @@ class Devices:
         self._by_key[_key_of(one)] = one
 
     def _forget(self, one: PushSubscription) -> None:
+        self._former[one.user_uri, one.id] = one
+        if len(self._former) > MOST_FORMER:
+            del self._former[next(iter(self._former))]
         own = self._of_user.get(one.user_uri, {})
         own.pop(one.id, None)
         if not own:

@@ -5,16 +5,18 @@ from collections.abc import Callable
 
 import attrs
 
-from mobility.domain.push_notices import WAITING, Draft, Hops, Kept, Wake, remember
+from mobility.domain.push_notices import ACCEPTED, WAITING, Draft, Hops, Kept, Wake, remember
 from mobility.domain.push_rules import (
     AGGREGATED_S,
     BADGE,
     CALL,
+    DISMISSED,
     MEETING,
     TEST,
     WITHDRAWAL,
     WITHDRAWAL_S,
     PushSettings,
+    is_loud,
 )
 from mobility.domain.push_shelf import Shelf
 from mobility.domain.push_states import Noticed, notice_after, renewed
@@ -108,9 +110,11 @@ class PushChanges:
         self.end(draft, kept, reason, notice=shown)
         if shown.kind == TEST:
             return
-        rings = shown.kind in (CALL, MEETING)
-        kind = WITHDRAWAL if rings else BADGE
+        rings, dismissed = shown.kind in (CALL, MEETING), reason in DISMISSED
+        kind = WITHDRAWAL if rings or dismissed else BADGE
         life_s = WITHDRAWAL_S if rings else self._settings.badge_lifetime_s
+        if dismissed:  # as long as it may still be sent
+            life_s = shown.expires_at - draft.now
         silent = attrs.evolve(
             renewed(shown, secrets.token_hex(16), draft.now),
             kind=kind,
@@ -141,6 +145,20 @@ class PushChanges:
                 self._hops.passed(hop, after, reason)
 
         draft.effects.append(effect)
+
+    def revoke(self, draft: Draft, kept: Kept, reason: str) -> None:
+        """Nothing is for this device any more: what is on its way is taken back, as far as the
+        clearing house still has it, and the rest is over."""
+        if kept.notice.kind == WITHDRAWAL:
+            return  # it does so itself
+        if not is_loud(kept.notice.kind):
+            self.end(draft, kept, reason)
+        elif kept.taken:
+            self.clear_later(draft, kept, reason)
+        elif kept.notice.state == ACCEPTED:
+            self.clear(draft, kept, reason)
+        else:
+            self.end(draft, kept, reason)
 
     def clear_later(self, draft: Draft, kept: Kept, reason: str) -> None:
         """It is under way, and what it says is known: once that is over, it is taken back."""

@@ -38,8 +38,10 @@ from mobility.domain.push_notices import (
 from mobility.domain.push_rules import (
     BADGE,
     CALL,
+    DEVICE_GONE,
     LOWEST_RANK,
     MEETING,
+    SHUT_OUT,
     WITHDRAWAL,
     PushSettings,
     is_loud,
@@ -88,6 +90,8 @@ class PushOutbox:
         self._changes = PushChanges(self._shelf, settings, hops, lambda: self.changed())
         self.changed: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
+        self.former: Callable[[PushNotice], object] = lambda _: None
+        """Whether the device of a notification, whose subscription is over, is known still."""
 
     def load(self, notices: list[PushNotice]) -> None:
         """Take the stored notifications into memory; what waits is due when it was.
@@ -207,12 +211,20 @@ class PushOutbox:
             self.read(draft, uri, invitation_id, 0, reason)
 
     def device_gone(self, draft: Draft, uri: str, subscription_id: str) -> None:
-        """A subscription is over, and what was for it; what ends with the same unit for a reason of
-        its own, such as what the provider has refused, keeps that."""
+        """A subscription is over, and what was for it: what no provider has yet is taken back.
+        What ends with the same unit for a reason of its own, such as what the provider has refused,
+        keeps that."""
         ended = ended_by(draft.unit)
         for kept in self._shelf.of_user(uri):
             if kept.notice.subscription_id == subscription_id and kept.notice.id not in ended:
-                self._changes.end(draft, kept, "device gone")
+                self._changes.revoke(draft, kept, DEVICE_GONE)
+
+    def shut_out(self, draft: Draft, uri: str) -> None:
+        """A user may not sign in any more: what no provider has yet is not for the user's devices,
+        and what is on their screens stays there."""
+        for kept in self._shelf.of_user(uri):
+            if kept.notice.state != SENT:
+                self._changes.revoke(draft, kept, SHUT_OUT)
 
     def look_again(self, device: PushSubscription, now: float) -> None:
         """The quiet hours of a device may be others now."""
@@ -347,8 +359,10 @@ class PushOutbox:
         if notice.expires_at <= now:
             return now, "expired"
         device = self._find(notice.user_uri, notice.subscription_id, now)
+        if notice.kind == WITHDRAWAL and (device or self.former(notice)):
+            return now, ""  # it takes back what was allowed
         if device is None:
-            return now, "device gone"
+            return now, DEVICE_GONE
         if obstacle := self._obstacle(device):
             return now, obstacle
         if kept.said:

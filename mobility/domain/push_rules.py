@@ -42,6 +42,10 @@ SWITCHES = {
 }
 """The switch of each platform (CsPushNotificationConfiguration has the first two)."""
 
+DEVICE_GONE, SHUT_OUT = "device gone", "the user may not sign in"
+DISMISSED = (DEVICE_GONE, SHUT_OUT)
+"""Why a device must not show any more what is on its way to it."""
+
 WITHDRAWAL_S = 60.0
 """For how long it is worth to take a call off a screen (our choice: the phone has rung as long)."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mobility.domain.ledger import Ledger, Unit
 from mobility.domain.locks import Lock
-from mobility.domain.push_rules import SWITCHES
+from mobility.domain.push_rules import SHUT_OUT, SWITCHES
 from mobility.domain.records import PushSubscription, PushSwitch
 from mobility.domain.setting_rules import nearest
 from mobility.domain.topology import Topology
@@ -66,7 +66,7 @@ class PushSwitches:
         """What keeps a device from being woken, "" for nothing."""
         user = self._users.find(device.user_uri)
         if user is None or not user.enabled:
-            return "the user may not sign in"
+            return SHUT_OUT
         if not self.is_on(device.platform, self._topology.site_of(user)):
             return f"{SWITCHES[device.platform]} is off"
         if not self.permitted(user.uri):

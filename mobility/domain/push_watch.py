@@ -25,6 +25,7 @@ from mobility.domain.records import (
     Message,
     PushSubscription,
     ReadMark,
+    User,
     VoicemailCount,
 )
 
@@ -55,6 +56,7 @@ class PushWatch:
             ConversationLog: self._log,
             VoicemailCount: self._voicemail,
             PushSubscription: self._device,
+            User: self._user,
         }
 
     def plan(self, unit: Unit, now: float) -> Draft | None:
@@ -183,6 +185,11 @@ class PushWatch:
         draft.effects.append(partial(self._outbox.look_again, device, draft.now))
 
     # What calms
+
+    def _user(self, draft: Draft, user: User) -> None:
+        """A user is another than before, and perhaps may not sign in any more."""
+        if not user.enabled:
+            self._outbox.shut_out(draft, user.uri)
 
     def _read_mark(self, draft: Draft, mark: ReadMark) -> None:
         self._known(draft, mark.user_uri, mark.conversation_id, mark.message_number, "read")

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from mobility.domain.devices import Devices
 from mobility.domain.ledger import Archive
-from mobility.domain.push_rules import BADGED, COUNT, MESSAGE
+from mobility.domain.push_rules import BADGED, COUNT, DEVICE_GONE, MESSAGE, WITHDRAWAL
 from mobility.domain.records import PushNotice
 from mobility.push.content import TEXT, WAKE, notification
 from mobility.push.wire import Notification
 
-GONE, UNCHANGED = "device gone", "badge unchanged"
-"""Why there is nothing to say."""
+UNCHANGED = "badge unchanged"
+"""Why there is nothing to say though there is a device."""
 
 MOST_TOLD = 100_000
 """Devices of which it is remembered what their badge is (our choice: 10 MiB); of the others it is
@@ -49,8 +49,10 @@ class Composer:
         composed: list[Notification | str] = []
         for notice in notices:
             device = self._devices.known(notice.user_uri, notice.subscription_id, now)
+            if device is None and notice.kind == WITHDRAWAL:
+                device = self._devices.former(notice.user_uri, notice.subscription_id)
             if device is None:
-                composed.append(GONE)
+                composed.append(DEVICE_GONE)
                 continue
             if notice.kind in BADGED and self._knows(notice, badges[notice.user_uri]):
                 composed.append(UNCHANGED)
