@@ -1,6 +1,9 @@
 """What providers do wrong, and what a clearing house makes of it."""
 
 import time
+from typing import Any
+
+from twisted.internet.task import Clock
 
 from mobility.push import wire
 from mobility.push.wire import Result
@@ -132,24 +135,23 @@ class ApnsFaults(RunningCase):
 
     async def test_too_many_requests(self) -> None:
         """A device that gets too many is asked again later, and others meanwhile."""
-        refusals = [Reply(429, "TooManyRequests", headers=(("retry-after", "1"),))] * 2
+        received, refused = self.providers.apns.received, []
 
-        def decide(one: object) -> Reply | None:
-            busy = getattr(one, "token", "") == TOKEN
-            return refusals.pop() if busy and refusals else None
+        def decide(one: Any) -> Reply | None:
+            if one.token != TOKEN or received:
+                return None
+            refused.append(one.headers["apns-id"])
+            return Reply(429, "TooManyRequests", headers=(("retry-after", "1"),))
 
         self.providers.apns.decide = decide
         slow = push(device())
         await self.sender.send([slow])
+        await until(lambda: refused, "it is refused")
         other = push(device(token="ef" * 32))
         await self.sender.send([other])
         first, second = await self.verdicts(2)
         self.assertEqual((first.id, second.id), (other.id, slow.id))
-        ids = [headers["apns-id"] for headers in self._requests_of(slow.id)]
-        self.assertEqual(len(set(ids)), 1)
-
-    def _requests_of(self, identifier: str) -> list[dict[str, str]]:
-        return [one.headers for one in self.providers.apns.received if one.id == identifier]
+        self.assertEqual({*refused, received[-1].headers["apns-id"]}, {refused[0]})
 
     async def test_same_id_at_retry(self) -> None:
         """A retry carries the apns-id of the first try."""
@@ -372,8 +374,9 @@ class WebFaults(RunningCase):
 
     async def test_slow(self) -> None:
         """A service that is slow delays its own pushes and no others."""
-        self.providers.web_push.delay_s = 3.0
-        subscriber = self.providers.web_push.subscribe()
+        web_push, clock = self.providers.web_push, Clock()
+        web_push.clock, web_push.delay_s = clock, 3.0
+        subscriber = web_push.subscribe()
         to = device(
             "webpush",
             endpoint=subscriber.endpoint,
@@ -382,7 +385,9 @@ class WebFaults(RunningCase):
         )
         slow, fast = push(to), push(device("fcm"))
         await self.sender.send([slow])
-        await self.sender.send([fast])
+        await until(clock.getDelayedCalls, "it is asked")
+        self.assertEqual((await self.fate(fast)).outcome, "delivered")
+        clock.advance(3.0)
         first, second = await self.verdicts(2)
         self.assertEqual((first.id, second.id), (fast.id, slow.id))
 

@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 from tests.interop.child import Child, free_port, program, run
 from tests.interop.front_end_process import PASSWORD
 
-TIMEOUT_S = 90
+TIMEOUT_S = 180
 """How long a scenario may take on a slow machine."""
 
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}

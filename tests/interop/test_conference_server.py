@@ -64,7 +64,7 @@ TELEPHONE = scenario(
 class ConferenceServerTests(TestCase):
     """Alice leads a meeting with her application, Bob calls it with baresip."""
 
-    timeout = 180
+    timeout = 400
 
     async def setUp(self) -> None:
         program("sipp", "sip-tester")

@@ -30,7 +30,7 @@ root = "{root}"
 class DirectorTests(TestCase):
     """Two processes: the Director, and the pool behind it."""
 
-    timeout = 180
+    timeout = 400
 
     async def setUp(self) -> None:
         self.pool = FrontEndProcess(Path(self.mktemp()))

@@ -14,6 +14,9 @@ from tests.sip.samples import OPTIONS
 MALFORMED = 5_000
 """How many broken messages are sent over each transport."""
 
+WAIT_S = 120.0
+"""How long an answer is waited for."""
+
 TCP = """
 [[sip.listen]]
 name = "plain"
@@ -26,7 +29,7 @@ class Caller:
     """A connection that sends messages and reads answers, in a thread."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), 10)
+        plain = socket.create_connection(("127.0.0.1", port), WAIT_S)
         self.socket = context.wrap_socket(plain, server_hostname="localhost") if context else plain
         self.buffer = b""
 

@@ -79,7 +79,7 @@ ASKS = scenario(
 
 
 class SippMessageTests(TestCase):
-    timeout = 180
+    timeout = 400
 
     async def setUp(self) -> None:
         program("sipp", "sip-tester")

@@ -22,7 +22,7 @@ from mobility.pki import certificate_authority, server_certificate
 from mobility.testing import MemoryLog, MemoryResponse, memory_site, read_responses
 from tests.auth.doubles import MemoryLedger
 
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 QUIET_TURNS = 500
 """Turns of the reactor in which data on loopback would have moved on."""
 
