@@ -73,6 +73,8 @@ class CallingLeg(Leg):
         self._waiting: str | None = None
         """A new offer that waits until the one before is answered, before the 2xx."""
         self._reasons: tuple[str, ...] = ()
+        self._ended_branches: dict[str, Request] = {}
+        """The ACKs of answers that nobody waited for, by their tags."""
         self.local = invitation.offer
         self.is_focus = False
         """Whether it was answered by the focus of a conference (RFC 4579 section 4.2)."""
@@ -294,7 +296,13 @@ class CallingLeg(Leg):
 
     def _end_branch(self, dialog: Dialog) -> None:
         """A 2xx that nobody waits for: it is acknowledged, and its dialog ended."""
+        known = self._ended_branches.get(dialog.remote.tag)
+        if known is not None:  # it is sent until the ACK has come
+            self.path.acknowledge(known)
+            return
         ack = dialog.acknowledge(self._number)
+        if len(self._ended_branches) < MAX_EARLY:
+            self._ended_branches[dialog.remote.tag] = ack
         self.path.acknowledge(ack)
         self._bye(*self._reasons, dialog=dialog)
         if self.state == "Cancelled":

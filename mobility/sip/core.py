@@ -7,6 +7,7 @@ handler.
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -175,6 +176,9 @@ class Core:
         self.serve("OPTIONS", self.options)
         self.serve("CANCEL", self._cancel)
         self.dialogs: dict[DialogId, Conversant] = {}
+        self._invited: WeakValueDictionary[tuple[str, str, str, int], Incoming]
+        self._invited = WeakValueDictionary()
+        """The INVITEs out of dialogs that are served."""
         self.departures: list[Callable[[Flow], None]] = []
         """Told of each connection that is gone."""
 
@@ -306,6 +310,8 @@ class Core:
         if not request.to.parameters.get("tag"):
             if handler is None:
                 raise SipRefusal(481)
+            if request.method == "INVITE":
+                self._check_merged(incoming)
             return handler
         if request.method == "CANCEL":
             return self._cancel
@@ -316,6 +322,19 @@ class Core:
             raise SipRefusal(481)
         conversant.dialog.check(request)
         return conversant.requested
+
+    def _check_merged(self, incoming: Incoming) -> None:
+        """482 for an INVITE that has come already, by another way that a proxy has forked it (RFC
+        3261 section 8.2.2.2), and waits for its answer.
+
+        One that was forked to several people here is one for each.
+        """
+        request = incoming.request
+        key = request.uri, request.call_id, request.from_.tag, request.cseq.number
+        before = self._invited.get(key)
+        if before is not None and not before.answered:
+            raise SipRefusal(482)
+        self._invited[key] = incoming
 
     def _check_extensions(self, request: Request) -> None:
         """420 for what the peer requires and we lack (RFC 3261 section 8.2.2.3)."""

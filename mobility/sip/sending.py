@@ -100,6 +100,8 @@ class Attempt:
     heard: bool = False
     given_up: bool = False
     cancelling: bool = False
+    transaction: Transaction | None = attrs.field(default=None, repr=False)
+    """That of an INVITE which was cancelled."""
     timer: IDelayedCall | None = None
 
     def begin(self, *, more: bool) -> None:
@@ -108,8 +110,9 @@ class Attempt:
             self.timer = client.clock.callLater(ATTEMPT_S, self._give_up)
         client.core.transactions.request(self.request, self.flow, self, self.branch)
 
-    def responded(self, transaction: Transaction, response: Response) -> None:  # noqa: ARG002
+    def responded(self, transaction: Transaction, response: Response) -> None:
         self.heard = True
+        self.transaction = None if response.is_final else transaction
         if not self.cancelling or response.is_final:
             self._stop_timer()
         sending = self.sending
@@ -143,6 +146,7 @@ class Attempt:
 
     def failed(self, transaction: Transaction, event: Event) -> None:  # noqa: ARG002
         self._stop_timer()
+        self.transaction = None
         self._settle(self.sending.made(408 if event is Event.TIMEOUT else 503))
 
     def cancel(self) -> None:
@@ -177,8 +181,11 @@ class Attempt:
         self._settle(self.sending.made(408))
 
     def _never_ended(self) -> None:
-        """A CANCEL was sent, and nothing came of it."""
+        """A CANCEL was sent, and nothing came of it (RFC 3261 section 9.1)."""
         self.timer = None
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            transaction.give_up()
         if not self.given_up:
             self.given_up = True
             self.sending.finish(self.sending.made(487))

@@ -122,6 +122,12 @@ class Transaction:
             for action in actions:
                 action(self, response)
 
+    def give_up(self) -> None:
+        """The user of a client transaction waits for nothing any more."""
+        if self.state is not State.TERMINATED:
+            self.state = State.TERMINATED
+            self.port.end(self)
+
 
 def event_of(response: Response) -> Event:
     """Which kind a response is."""

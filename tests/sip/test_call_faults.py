@@ -4,9 +4,12 @@ from mobility.domain.call_rows import Wanted
 from mobility.domain.facts import CallChanged
 from mobility.media.offers import read_description
 from mobility.media.sdp import parse
+from mobility.sip.message import Request
+from mobility.sip.transaction import cancellation
 from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import OUTSIDE
 from tests.sip.call_world import Telephone, sdp
+from tests.sip.samples import request
 from tests.sip.test_calls import CallTestCase
 from tests.sip.test_transfers import fragments
 
@@ -81,6 +84,46 @@ class VanishedTests(TalkTestCase):
         self.assertEqual(self.alice.statuses.count(200), 2)
         self.assertEqual(self.bob.methods[2], "BYE")
         self.assertEqual(len(self.sip.calls), 0)
+
+    def test_rings_for_ever(self) -> None:
+        """A phone that takes the CANCEL and never answers the INVITE is not waited for."""
+        invite = self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.bob.answers_with(180)
+        self.sip.settle()
+        self.alice.come(cancellation(invite))
+        self.sip.settle()
+        self.bob.responds(self.bob.last("CANCEL"), 200)
+        for _ in range(8):
+            self.sip.settle(10.0)
+        self.assertEqual((len(self.sip.calls), len(self.sip.core.transactions)), (0, 0))
+
+
+class ForkedTests(TalkTestCase):
+    """INVITEs that a proxy has forked before they come."""
+
+    def again(self, invite: Request, to: str) -> None:
+        copy = request(bytes(invite).decode().partition("\r\n\r\n")[0].replace("\r\n", "\n"))
+        copy.uri, copy.body = to, invite.body
+        copy.set("Via", f"SIP/2.0/TCP {self.alice.host}:5060;branch=z9hG4bKfork{to}")
+        self.alice.come(copy)
+        self.sip.settle()
+
+    def test_same(self) -> None:
+        """One that comes by two ways rings once (482)."""
+        invite = self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.again(invite, uri("bob"))
+        self.assertEqual(self.alice.statuses, [100, 100, 482])
+        self.assertEqual(self.bob.methods, ["INVITE"])
+
+    def test_several(self) -> None:
+        """One that is for several people here rings each of them."""
+        carol = self.sip.phone("carol", "192.0.2.23")
+        invite = self.alice.calls(uri("bob"), sdp("alice"))
+        self.sip.settle()
+        self.again(invite, uri("carol"))
+        self.assertEqual((self.bob.methods, carol.methods), (["INVITE"], ["INVITE"]))
 
 
 class MovedTests(TalkTestCase):

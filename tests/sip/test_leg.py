@@ -192,6 +192,9 @@ class CallingTests(CallTestCase):
         self.bob.answers_with(200, sdp("bob"), tag="fork")
         self.assertEqual(self.bob.methods, ["INVITE", "ACK", "ACK", "BYE"])
         self.assertIn("tag=fork", self.bob.last("BYE").fields["To"][0])
+        self.bob.answers_with(200, sdp("bob"), tag="fork")  # the ACK was lost
+        self.assertEqual(self.bob.methods[-2:], ["BYE", "ACK"])
+        self.assertIn("tag=fork", self.bob.last("ACK").fields["To"][0])
 
     def test_early_answer(self) -> None:
         """A 2xx without a description means that of its reliable provisional response."""
@@ -213,6 +216,8 @@ class CallingTests(CallTestCase):
         self.bob.answers_with(200, sdp("bob"))
         self.assertEqual(self.bob.methods, ["INVITE", "CANCEL", "ACK", "BYE"])
         self.assertEqual(len(self.sip.calls), 0)
+        self.bob.answers_with(200, sdp("bob"))  # the ACK was lost
+        self.assertEqual(self.bob.methods[3:], ["BYE", "ACK"])
 
     def test_glare(self) -> None:
         """A new offer that crosses one of the peer is sent again after a while (491), and the
