@@ -59,7 +59,8 @@ class Deflections:
             why = cause or (Cause.DECLINED if rang else Cause.UNCONDITIONAL)
             begins = attrs.evolve(incoming(conversation, invitation), started_at=now)
             plan = None
-            if AUDIO in begins.media and self._stages.is_for(invitation, owner):
+            is_owners = self._stages.is_for(invitation, owner) and owner not in passed
+            if AUDIO in begins.media and is_owners:
                 contact = self._contact(to, owner)
                 plan = self._ringing.deflected(begins, owner, contact, passed, why)
             if plan is None:

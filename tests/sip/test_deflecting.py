@@ -136,6 +136,20 @@ class FollowedTests(DeflectingTestCase):
         self.assertEqual(self.alice.statuses[-1], 480)
         self.assertEqual(len(self.sip.calls), 0)
 
+    def test_two_phones(self) -> None:
+        """Of two phones that both send the call on the first one counts."""
+        gateway = self.sip.gateway()
+        carol = self.sip.phone("carol", "192.0.2.23")
+        other = self.sip.phone("bob", "192.0.2.24")
+        self.calls()
+        self.bob.answers_with(302, "", ("Contact", f"<{uri('carol')}>"))
+        self.sends_on(f"sip:{OUTSIDE}@example.test;user=phone", phone=other)
+        self.assertEqual(self.redirected(), [(True, ""), (False, "policy")])
+        self.assertEqual((carol.methods, gateway.methods), (["INVITE"], []))
+        carol.answers_with(200, sdp("carol"))
+        self.sip.settle()
+        self.assertEqual(self.alice.statuses, [100, 181, 200])
+
     def test_not_too_often(self) -> None:
         """Who has sent a call on is not rung by it again, whichever of its phones has."""
         self.enable("carol")
