@@ -10,6 +10,7 @@ from mobility.domain.facts import RenegotiationChanged
 from mobility.domain.lines import Line
 from mobility.errors import Answerable
 from mobility.media.held import flows_alike
+from mobility.media.layout import Places, laid_out, picked
 from mobility.media.offers import read_description
 from mobility.media.placeholder import after_placeholder
 from mobility.sip.cross_leg import Joined
@@ -55,6 +56,8 @@ class OfferingLine:
         """Whether the 2xx to the INVITE offers, so that its ACK answers."""
         self._offered_late = False
         """Whether it offers what the other end has offered."""
+        self._places: Places = ()
+        """Where the streams of that offer are in what the other end was offered."""
         self._vital = False
         """Whether the call ends unless the peer's new offer is answered."""
 
@@ -85,7 +88,7 @@ class OfferingLine:
             self._own_offer = False
             vital, self._vital = self._vital, False
             if fact.state == "Answered":
-                self.leg.answer_offer(fact.answer)
+                self.leg.answer_offer(picked(fact.answer, self._places))
             elif vital:
                 self.ended(self.leg, Ending(Legged.LOST))
             else:
@@ -152,11 +155,16 @@ class OfferingLine:
 
     async def _compare(self, leg: object, description: str, now: float) -> None:  # noqa: ARG002
         """The peer is back; where its media are others than before the other end is told."""
+        before = self._described()
+        if before and not flows_alike(before, description):
+            self._offer_on(leg, description)
+
+    def _described(self) -> str:
+        """What the line has described last, "" for nothing.  Raises Refusal."""
         conversation, _ = self.domain.conversations.find(self.line, self.conversation_id)
         part = conversation.parts.get(self.line.id)
         side = part.side if part is not None else conversation.sides.get(self.line.id)
-        if side is not None and not flows_alike(side.description, description):
-            self._offer_on(leg, description)
+        return side.description if side is not None else ""
 
     def disagreed(self, leg: object, status: int) -> None:  # noqa: ARG002
         """It has refused it."""
@@ -184,7 +192,7 @@ class OfferingLine:
 
     def offered_early(self, leg: object, answered: str, description: str) -> None:  # noqa: ARG002
         """The caller offers anew before it is answered, to who has given it these early media."""
-        self._own_offer = True
+        self._own_offer, self._places = True, ()
 
         async def offer(now: float) -> None:
             offered = read_description(description)
@@ -211,7 +219,8 @@ class OfferingLine:
         self._own_offer, self._vital = True, vital
 
         async def offer(now: float) -> None:
-            offered = read_description(description)
+            text, self._places = laid_out(self._described(), description)
+            offered = read_description(text)
             if vital:
                 offered.must_offer((AUDIO,))
             await self.domain.renegotiations.offer(

@@ -326,6 +326,37 @@ class AttendedTests(TransferTestCase):
         self.refer(target)
         self.assertEqual(fragments(self.alice), ["100", "481"])
 
+    def test_other_streams(self) -> None:
+        """Who has audio alone is joined with who has been called with video, too: that is ended,
+        and each goes on with the streams that it has."""
+        carol = self.sip.phone("carol", "192.0.2.23")
+        second = self.sip.telephone("alice", "192.0.2.24")
+        second.calls(uri("carol"), sdp("alice", video=True), call="second")
+        self.sip.settle()
+        carol.answers_with(200, sdp("carol", video=True))
+        self.sip.settle()
+        second.acknowledges()
+        assert second.invite is not None
+        tag = second.answers[-1].to.tag
+        replaces = quote(f"{second.invite.call_id};to-tag={tag};from-tag=alice", safe="")
+        self.refer(f"{uri('carol')}?Replaces={replaces}")
+        asked = carol.last("INVITE")
+        self.assertIn("m=video 0 ", asked.body.decode())
+        carol.responds(asked, 200, f"{sdp('carol')}m=video 0 RTP/AVP 96\r\n")
+        self.sip.settle()
+        asked = self.bob.last("INVITE")
+        self.assertNotIn("m=video", asked.body.decode())
+        self.bob.responds(asked, 200, sdp("bob"))
+        self.sip.settle()
+        self.bob.sends("UPDATE", body=sdp("bob", "sendonly"))
+        self.sip.settle()
+        asked = carol.last("INVITE")
+        self.assertEqual(asked.body.decode().count("a=sendonly"), 1)
+        carol.responds(asked, 200, f"{sdp('carol', 'recvonly')}m=video 0 RTP/AVP 96\r\n")
+        self.sip.settle()
+        self.assertEqual(self.bob.statuses[-1], 200)
+        self.assertNotIn("m=video", self.bob.answers[-1].body.decode())
+
     def test_nothing_to_replace(self) -> None:
         """Another call that is not there is 481, and the call goes on."""
         replaces = quote("nothing;to-tag=1;from-tag=2", safe="")
@@ -362,6 +393,29 @@ class ReplacingTests(TransferTestCase):
         other.within("BYE")
         self.sip.settle()
         self.assertEqual(self.bob.methods[-1], "BYE")
+
+    def test_fewer_streams(self) -> None:
+        """A device without video takes over a call that has it, which goes on with audio; it holds
+        it as any other."""
+        self.alice.within("UPDATE", body=sdp("alice", video=True))
+        self.sip.settle()
+        self.bob.responds(self.bob.last("INVITE"), 200, sdp("bob", video=True))
+        self.sip.settle()
+        ended = "m=video 0 RTP/AVP 96\r\n"
+        other = self.replace()
+        self.bob.responds(self.bob.last("INVITE"), 200, sdp("bob") + ended)
+        self.sip.settle()
+        self.assertEqual((other.statuses[-1], self.alice.methods), (200, ["BYE"]))
+        self.assertNotIn("m=video", other.answers[-1].body.decode())
+        other.acknowledges()
+        other.within("UPDATE", body=sdp("other", "sendonly"))
+        self.sip.settle()
+        asked = self.bob.last("INVITE").body.decode()
+        self.assertIn("a=sendonly", asked)
+        self.assertIn("m=video 0 ", asked)
+        self.bob.responds(self.bob.last("INVITE"), 200, sdp("bob", "recvonly") + ended)
+        self.sip.settle()
+        self.assertEqual(other.statuses[-1], 200)
 
     def test_refused(self) -> None:
         """What the other end does not take changes nothing."""
