@@ -153,8 +153,8 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
         address, tagged, tag = text.partition(">;tag=")
-        if tagged and len(address) < MAX_CACHED and _are_token(tag):
-            known = _cached_address(f"{address}>")  # of each request another tag behind the same
+        if tagged and len(address) < MAX_CACHED and is_token(tag):
+            known = _cached_before_tag(address)  # of each request another tag behind the same
             return NameAddr(known.uri, known.name, {"tag": tag})
         return _cached_address(text) if len(text) <= MAX_CACHED else _address(text)
 
@@ -190,6 +190,12 @@ def _address(text: str) -> NameAddr:
 
 
 _cached_address = lru_cache(CACHED)(_address)
+
+
+@lru_cache(CACHED)
+def _cached_before_tag(text: str) -> NameAddr:
+    """An address in brackets, without the closing one."""
+    return _address(f"{text}>")
 
 
 def _addr_parameters(text: str) -> dict[str, str | None]:
