@@ -33,7 +33,7 @@ class Lists:
     ) -> None:
         config, ledger, stored = ground.config, ground.ledger, ground.stored
         self.subscriptions = ContactSubscriptions(ledger, agenda, applications)
-        self.subscriptions.load(endpoint.id for endpoint in applications)
+        self.subscriptions.load(stored.contact_subscriptions)
         self.contacts = Contacts(
             ledger, archive, self.subscriptions, limits.contact_limits(config.ucwa)
         )

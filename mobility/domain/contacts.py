@@ -263,7 +263,6 @@ class Contacts:
         groups, entries = await self._archive.contacts(user.uri)
         unit.remove(*groups, *entries)
         listed = [group.id for group in groups if group.kind == "distribution"]
-        lapsed: list[str] = []
         told: set[str] = set()
         for entry in await self._archive.contacts_naming(user.uri):
             unit.remove(entry)
@@ -271,10 +270,9 @@ class Contacts:
             if entry.owner_uri not in told:
                 changes.append(ContactListChanged("", user.uri, "deleted"))
             told.add(entry.owner_uri)
-            lapsed += self._subscriptions.tell(unit, entry.owner_uri, changes)
+            self._subscriptions.tell(unit, entry.owner_uri, changes)
 
         def stored() -> None:
-            self._subscriptions.told(lapsed)
             for group_id in listed:
                 self._unlist(group_id, user.uri)
 
@@ -287,19 +285,17 @@ class Contacts:
         removed: Sequence[DistributionGroup],
     ) -> Callable[[], None]:
         """Distribution groups changed or are gone: those who list them are told (a Follower)."""
-        lapsed: list[str] = []
         gone: list[tuple[str, str]] = []
         for groups, change in ((saved, "updated"), (removed, "deleted")):
             for group_id in (address_of(group.uri) for group in groups):
                 for owner_uri in sorted(self._listed.get(group_id, ())):
                     fact = ContactListChanged(group_id, "", change)
-                    lapsed += self._subscriptions.tell(unit, owner_uri, [fact])
+                    self._subscriptions.tell(unit, owner_uri, [fact])
                     if change == "deleted":
                         unit.remove(Group(owner_uri, group_id, "", "distribution"))
                         gone.append((group_id, owner_uri))
 
         def stored() -> None:
-            self._subscriptions.told(lapsed)
             for group_id, owner_uri in gone:
                 self._unlist(group_id, owner_uri)
 
@@ -317,9 +313,8 @@ class Contacts:
             raise Refusal("Conflict", "TooManyGroups", "This user has too many groups.")
 
     async def _commit(self, unit: Unit, owner_uri: str, *changes: ContactListChanged) -> None:
-        lapsed = self._subscriptions.tell(unit, owner_uri, changes)
+        self._subscriptions.tell(unit, owner_uri, changes)
         await self._ledger.commit(unit)
-        self._subscriptions.told(lapsed)
 
 
 def _must_be_free(present: ContactList, name: str) -> None:

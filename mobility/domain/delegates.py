@@ -185,17 +185,16 @@ class Delegates:
         once that is stored.  Nothing is checked: the limits are `MAX_DELEGATES` and `MAX_TEAM`."""
         unit.save(*added, *joined)
         unit.remove(*removed, *left)
-        lapsed = self._tell(unit, removed, "deleted")
+        self._tell(unit, removed, "deleted")
         for delegation in removed:  # what is told of those that are added counts without them
             self._forget(delegation)
-        lapsed += self._tell(unit, added, "added")
+        self._tell(unit, added, "added")
         for delegation in removed:
             self._remember(delegation)
         for owner in sorted({one.owner_uri for one in (*joined, *left)}):
             self._tell_owner(unit, owner)
 
         def settle() -> None:
-            self._subscriptions.told(lapsed)
             for delegation in removed:
                 self._forget(delegation)
             for delegation in added:
@@ -208,12 +207,10 @@ class Delegates:
         return settle
 
     async def _commit(self, unit: Unit, changed: Iterable[Delegation], change: str) -> None:
-        lapsed = self._tell(unit, changed, change)
+        self._tell(unit, changed, change)
         await self._ledger.commit(unit)
-        self._subscriptions.told(lapsed)
 
-    def _tell(self, unit: Unit, changed: Iterable[Delegation], change: str) -> list[str]:
-        lapsed: list[str] = []
+    def _tell(self, unit: Unit, changed: Iterable[Delegation], change: str) -> None:
         sizes: dict[tuple[str, str], int] = {}
         for one in changed:
             for uri, group, other in (
@@ -228,11 +225,10 @@ class Delegates:
                     told.insert(0, ContactListChanged(group, "", "added"))
                 elif group == DELEGATORS_GROUP:
                     told.append(ContactListChanged(group, "", "updated" if after else "deleted"))
-                lapsed += self._subscriptions.tell(unit, uri, told)
+                self._subscriptions.tell(unit, uri, told)
             self._tell_owner(unit, one.owner_uri)
             for endpoint in self._applications.of_user(one.delegate_uri):
                 unit.append(endpoint.id, CommunicationChanged())
-        return lapsed
 
     def _tell_owner(self, unit: Unit, owner_uri: str) -> None:
         """What the owner can choose in its call forwarding is now another."""

@@ -18,6 +18,7 @@ from mobility.domain.records import (
     CallSide,
     Carriage,
     Contact,
+    ContactSubscription,
     ContentView,
     Conversation,
     ConversationLog,
@@ -163,6 +164,7 @@ class Snapshot:
     instances: list[Instance] = attrs.Factory(list)
     presences: list[Presence] = attrs.Factory(list)
     subscriptions: list[PresenceSubscription] = attrs.Factory(list)
+    contact_subscriptions: list[ContactSubscription] = attrs.Factory(list)
     privacy: list[PrivacyRelationship] = attrs.Factory(list)
     conversations: list[Conversation] = attrs.Factory(list)
     legs: list[Leg] = attrs.Factory(list)

@@ -13,6 +13,7 @@ from mobility.domain.records import (
     CallForwarding,
     CallSide,
     Carriage,
+    ContactSubscription,
     ContentView,
     Conversation,
     Delegation,
@@ -112,6 +113,7 @@ def load(connection: Connection, now: float) -> Snapshot:
             instances=_records(connection, Instance),
             presences=_records(connection, Presence),
             subscriptions=_records(connection, PresenceSubscription),
+            contact_subscriptions=_records(connection, ContactSubscription),
             privacy=_records(connection, PrivacyRelationship),
             conversations=_records(
                 connection,

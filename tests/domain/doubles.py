@@ -82,6 +82,7 @@ from mobility.domain.records import (
     CallSide,
     Carriage,
     Contact,
+    ContactSubscription,
     ContentView,
     Conversation,
     ConversationLog,
@@ -349,6 +350,7 @@ class MemoryLedger:
             instances=list(self.all(Instance).values()),
             presences=list(self.all(Presence).values()),
             subscriptions=list(self.all(PresenceSubscription).values()),
+            contact_subscriptions=list(self.all(ContactSubscription).values()),
             privacy=list(self.all(PrivacyRelationship).values()),
             conversations=list(active.values()),
             legs=[one for one in self.all(Leg).values() if one.conversation_id in ids],
@@ -559,7 +561,7 @@ class World:
             self.history,
         )
         self.contact_subscriptions = ContactSubscriptions(ledger, self.agenda, self.applications)
-        self.contact_subscriptions.load([one.id for one in self.applications])
+        self.contact_subscriptions.load(stored.contact_subscriptions)
         self.delegates = Delegates(
             ledger,
             self.users,

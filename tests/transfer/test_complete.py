@@ -62,6 +62,7 @@ LEFT_OUT = {
             "applications",
             "instances",
             "receipts",
+            "contact_subscriptions",
             "presence_subscriptions",
             "conversations",
             "legs",

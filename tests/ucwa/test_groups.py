@@ -359,15 +359,43 @@ class SubscriptionTests(GroupsTestCase):
         self.assertEqual(states, ["Connected", "Disconnected"])
 
     async def test_restart(self) -> None:
-        """A restart ends the subscription, which is told with the first change after it."""
-        await self.alice.post(f"{START}?duration=60")
+        """A restart ends no subscription, and each ends at its time."""
+        await self.alice.post(f"{START}?duration=10")
+        await self.service.restart()
+        self.assertEqual((await self.alice.document(SUBSCRIPTION))["state"], "Connected")
+        await self.add("bob")
+        told = await self.alice.events()
+        self.assertEqual({event.brief for event in told}, {("people", "contact", "added")})
+        self.clock.advance(600)
+        await self.service.settle()
+        told = [one for one in await self.alice.events() if one.sender == "people"]
+        self.assertEqual([one.resource["state"] for one in told], ["Disconnected"])
+        self.refused(await self.alice.post(STOP), 409, "Conflict")
+
+    async def test_end_while_stopped(self) -> None:
+        """A subscription whose time passes while the service does not run is over when it does,
+        and the client is told."""
+        await self.alice.post(f"{START}?duration=10")
+        await self.service.stop()
+        self.clock.rightNow += 601
+        self.service._open()
+        self.clock.advance(1)
+        await self.service.settle()
+        self.assertEqual((await self.alice.document(SUBSCRIPTION))["state"], "Disconnected")
+        told = [one for one in await self.alice.events() if one.sender == "people"]
+        self.assertEqual([one.resource["state"] for one in told], ["Disconnected"])
+
+    async def test_stopped_for_good(self) -> None:
+        """What was stopped, and what ended with its application, is not there after a restart."""
+        other = await self.service.sign_in("alice", EndpointId="other")
+        for client in (self.alice, other):
+            self.assertEqual((await client.post(f"{START}?duration=60")).status, 201)
+        self.accepted(await self.alice.post(STOP), 204)
+        self.accepted(await other.delete(""), 204)
         await self.service.restart()
         self.assertEqual((await self.alice.document(SUBSCRIPTION))["state"], "Disconnected")
         await self.add("bob")
-        await self.add("carol")
-        (event,) = await self.alice.events()
-        self.assertEqual(event.rel, "myContactsAndGroupsSubscription")
-        self.assertEqual(event.resource["state"], "Disconnected")
+        self.assertTrue(await self.alice.nothing_more())
 
     async def test_not_subscribed(self) -> None:
         """Who never subscribed is told of nothing."""

@@ -49,6 +49,7 @@ from mobility.domain.records.meetings import (
 from mobility.domain.records.mobility import MobilityGrant, MobilitySetting
 from mobility.domain.records.people import (
     Contact,
+    ContactSubscription,
     DistributionGroup,
     Group,
     Photo,
@@ -76,6 +77,7 @@ Record = (
     | Group
     | DistributionGroup
     | Contact
+    | ContactSubscription
     | Conversation
     | Leg
     | Participant
@@ -122,6 +124,7 @@ __all__ = [
     "CallSide",
     "Carriage",
     "Contact",
+    "ContactSubscription",
     "ContentView",
     "Conversation",
     "ConversationLog",

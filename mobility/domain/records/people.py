@@ -102,6 +102,15 @@ class PresenceSubscription:
 
 
 @attrs.frozen(slots=True)
+class ContactSubscription:
+    """One application hears of changes to its user's contact list until `expires_at`."""
+
+    KEY: ClassVar = ("application_id",)
+    application_id: str
+    expires_at: float
+
+
+@attrs.frozen(slots=True)
 class PrivacyRelationship:
     """The level (`mobility.domain.privacy`) that a user gave somebody."""
 

@@ -19,6 +19,7 @@ from mobility.domain.records import (
     CallSide,
     Carriage,
     Contact,
+    ContactSubscription,
     ContentView,
     Conversation,
     ConversationLog,
@@ -107,6 +108,7 @@ from mobility.store.tables.meeting import (
 from mobility.store.tables.mobility import mobility_grants, mobility_settings
 from mobility.store.tables.people import (
     contact_groups,
+    contact_subscriptions,
     contacts,
     distribution_groups,
     photos,
@@ -145,6 +147,7 @@ TABLE_OF: dict[type[Record], Table] = {
     Group: contact_groups,
     DistributionGroup: distribution_groups,
     Contact: contacts,
+    ContactSubscription: contact_subscriptions,
     Conversation: conversations,
     Leg: legs,
     Participant: participants,
@@ -193,6 +196,7 @@ __all__ = [
     "calls",
     "carriages",
     "contact_groups",
+    "contact_subscriptions",
     "contacts",
     "content_views",
     "conversation_logs",

@@ -72,6 +72,13 @@ presence_subscriptions = Table(
     column("group_id", Text),
 )
 
+contact_subscriptions = Table(
+    "contact_subscriptions",
+    metadata,
+    key("application_id"),
+    column("expires_at", Double),
+)
+
 privacy_relationships = Table(
     "privacy_relationships",
     metadata,
