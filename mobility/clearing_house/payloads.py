@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 import attrs
 import msgspec
 
-from mobility.clearing_house.trimming import fit
+from mobility.push.trimming import fit
 from mobility.push.wire import Notification
 
 APNS_BYTES = 4096

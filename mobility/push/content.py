@@ -10,6 +10,7 @@ from mobility.domain.push_rules import (
     WITHDRAWAL,
 )
 from mobility.domain.records import PushNotice, PushSubscription
+from mobility.push.trimming import shortened
 from mobility.push.wire import BADGE_MOST, BODY_CHARACTERS, TITLE_CHARACTERS, Device, Notification
 
 WAKE, SENDER, TEXT = "wake", "sender", "text"
@@ -40,7 +41,7 @@ def notification(
     """The notification of `notice` for `device`; what `content` does not allow is left out."""
     title = body = ""
     if notice.kind not in (BADGE, WITHDRAWAL) and (content != WAKE or notice.kind == TEST):
-        title = sender[:TITLE_CHARACTERS]
+        title = shortened(sender, TITLE_CHARACTERS)
         body = text if content == TEXT and text else BODIES.get(notice.kind, "")
     return Notification(
         id=notice.id,
@@ -49,7 +50,7 @@ def notification(
         expires=int(notice.expires_at),
         collapse_key=notice.topic,
         title=title,
-        body=body[:BODY_CHARACTERS],
+        body=shortened(body, BODY_CHARACTERS),
         badge=None if badge is None else min(badge, BADGE_MOST),
         thread=notice.conversation_id,
         trace=notice.id,

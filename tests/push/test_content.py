@@ -22,7 +22,9 @@ LOUD = (CALL, MEETING, MESSAGE, MISSED_CALL, VOICEMAIL)
 class ContentTests(SynchronousTestCase):
     """Alice writes "Lunch?", or calls."""
 
-    def said(self, kind: str, content: str) -> tuple[str, str]:
+    def said(
+        self, kind: str, content: str, text: str = "Lunch?", sender: str = "Alice"
+    ) -> tuple[str, str]:
         """Title and body of a notification of this kind."""
         notice = PushNotice(
             id="n1",
@@ -37,8 +39,8 @@ class ContentTests(SynchronousTestCase):
             changed_at=10.0,
             from_uri="sip:alice@example.test",
         )
-        text = "Lunch?" if kind == MESSAGE else ""
-        told = notification(notice, DEVICE, content=content, badge=1, sender="Alice", text=text)
+        text = text if kind == MESSAGE else ""
+        told = notification(notice, DEVICE, content=content, badge=1, sender=sender, text=text)
         self.assertEqual((told.id, told.expires, told.badge), ("n1", 100, 1))
         self.assertNotIn("sip:", f"{told.title}{told.body}{told.collapse_key}{told.thread}")
         return told.title, told.body
@@ -60,6 +62,13 @@ class ContentTests(SynchronousTestCase):
         """With "text" it says what was written too."""
         self.assertEqual(self.said(MESSAGE, TEXT), ("Alice", "Lunch?"))
         self.assertEqual(self.said(VOICEMAIL, TEXT), ("Alice", "New voicemail"))
+
+    def test_long(self) -> None:
+        """What is longer than a notification may be ends with an ellipsis, after a whole sign."""
+        thumb = "\U0001f44d\U0001f3fd"
+        title, body = self.said(MESSAGE, TEXT, "x" * 4_095 + thumb, "y" * 255 + thumb)
+        self.assertEqual(body, "x" * 4_095 + "…")
+        self.assertEqual(title, "y" * 255 + "…")
 
     def test_silent(self) -> None:
         """What takes something off the screen never says anything."""

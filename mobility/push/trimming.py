@@ -1,4 +1,4 @@
-"""Making a notification fit what a provider takes, without cutting what a reader sees as one sign.
+"""Making texts of notifications fit, without cutting what a reader sees as one sign.
 
 The boundaries are a subset of Unicode's extended grapheme clusters (UAX #29) that errs on the side
 of keeping together: combining marks, variation selectors, joined and toned emoji, flags, tags,
@@ -34,6 +34,15 @@ def fit(build: Callable[[str, str], bytes], title: str, body: str, limit: int) -
         if len(without := make("")) <= limit:
             return without
     return build("", "")
+
+
+def shortened(text: str, characters: int) -> str:
+    """`text` in at most so many characters, with an ellipsis if anything was cut; "" where not even
+    its first sign fits."""
+    if len(text) <= characters:
+        return text
+    ends = boundaries(text[:characters])
+    return text[: ends[-1]].rstrip() + ELLIPSIS if ends else ""
 
 
 def _longest(make: Callable[[str], bytes], text: str, limit: int) -> bytes | None:

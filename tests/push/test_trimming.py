@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.clearing_house.trimming import ELLIPSIS, boundaries, fit
+from mobility.push.trimming import ELLIPSIS, boundaries, fit, shortened
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 THUMB = "\U0001f44d\U0001f3fd"
@@ -38,6 +38,28 @@ class BoundaryTests(SynchronousTestCase):
             self.assertTrue(0 < end < len(text))
             self.assertNotIn(unicodedata.category(text[end]), ("Mn", "Me", "Mc"))
             self.assertNotEqual(text[end], "\u200d")
+
+
+class ShortenedTests(SynchronousTestCase):
+    def test_signs(self) -> None:
+        """What is too long ends with an ellipsis after the last sign that fits whole."""
+        for text, shown in (
+            ("abc", "abc"),
+            ("abcd", "ab" + ELLIPSIS),
+            ("ab" + THUMB, "ab" + ELLIPSIS),
+            ("a d", "a d"),
+            ("a de", "a" + ELLIPSIS),
+            (THUMB + THUMB, THUMB + ELLIPSIS),
+            (FAMILY, ""),
+        ):
+            self.assertEqual(shortened(text, 3), shown, ascii(text))
+
+    @given(st.text(max_size=60), st.integers(0, 40))
+    def test_any_text(self, text: str, characters: int) -> None:
+        """It never has more characters, and begins as the text did."""
+        made = shortened(text, characters)
+        self.assertLessEqual(len(made), characters)
+        self.assertTrue(text.startswith(made.removesuffix(ELLIPSIS)))
 
 
 class FitTests(SynchronousTestCase):
