@@ -47,6 +47,10 @@ RETRY_S = 5.0
 SOON_S = 0.005
 """How long what is due may wait for company (our choice: a batch costs little more than one)."""
 
+MOST_HELD_UP = 100_000
+"""Ids of notifications that are remembered to wait for the clearing house (our choice: as many as
+there may be; some are read meanwhile, and beyond this all are forgotten and wait as they would)."""
+
 JUMP_S = 1.0
 """What the time of day lags behind a clock that does not jump when it was set back, and not just
 slowed down (our choice)."""
@@ -324,6 +328,8 @@ class Deliveries(Service):
             notifications=len(told),
         )
         self._breaker_failed(failed.retry_after_s)
+        if len(self._held_up) >= MOST_HELD_UP:
+            self._held_up.clear()
         if not failed.retry_after_s:
             self._held_up.update(one.id for one in told)
         results: list[tuple[str, Result]] = []
