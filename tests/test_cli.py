@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mobility import __version__
 from mobility.cli import COMMANDS, program
 from mobility.commands.init import DEMO_USERS, FILES
+from mobility.commands.private_file import replace_private_file
 from mobility.commands.setting_help import HELP
 from mobility.config import load
 from mobility.domain.mobility_policy import MobilityPolicy
@@ -146,6 +147,36 @@ class ReactorTests(SynchronousTestCase):
                     [sys.executable, "-c", program], capture_output=True, text=True, check=True
                 )
                 self.assertEqual((said, ""), (done.stdout.strip(), done.stderr))
+
+
+class PrivateFileTests(SynchronousTestCase):
+    """Files that `mobility export` and the like write over others."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.plain = self.directory / "plain"
+        self.plain.write_text("before")
+
+    def test_replaced(self) -> None:
+        """A plain file is written over, for its owner alone."""
+        replace_private_file(self.plain, "after")
+        self.assertEqual("after", self.plain.read_text())
+        self.assertEqual(0o600, stat.S_IMODE(self.plain.stat().st_mode))
+        self.assertEqual([self.plain], list(self.directory.iterdir()))
+
+    def test_kept(self) -> None:
+        """A device, a pipe or a link stays what it is, and so does what a link leads to."""
+        pipe, link = self.directory / "pipe", self.directory / "link"
+        os.mkfifo(pipe)
+        link.symlink_to(self.plain.name)
+        for file, is_kept in ((pipe, pipe.is_fifo), (link, link.is_symlink)):
+            with self.subTest(file=file.name):
+                with self.assertRaises(OSError) as caught:
+                    replace_private_file(file, "after")
+                self.assertEqual("it is no plain file", caught.exception.strerror)
+                self.assertTrue(is_kept())
+        self.assertEqual("before", self.plain.read_text())
 
 
 class HelpTests(SynchronousTestCase):

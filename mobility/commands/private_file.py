@@ -1,6 +1,8 @@
 """Files with secrets in them: for their owner alone from the first moment on."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,13 @@ def new_private_file(file: Path) -> Iterator[TextIO]:
 
 
 def replace_private_file(file: Path, text: str) -> None:
-    """Write a whole file over another one, or leave that as it is.  Raises OSError."""
+    """Write a whole file over another one, or leave that as it is.
+
+    Raises OSError, for what is there and no plain file too: a device such as /dev/null would be
+    gone for the whole machine, and who made a link does not want it replaced.
+    """
+    if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(file))
     beside = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         with new_private_file(beside) as stream:
