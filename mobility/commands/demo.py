@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 
 from mobility.commands.init import DEMO_PASSWORD, DEMO_USERS
+from mobility.commands.options import say
 from mobility.demo import DemoFailed, Script, Setting, https_client
 from mobility.demo_admin import AdminScript
 from mobility.demo_meeting import MeetingScript
@@ -245,7 +246,7 @@ class Stage:
         )
 
     def _say(self, text: str) -> None:
-        click.echo(json.dumps({"text": text.strip()}) if self._as_json else text)
+        say(json.dumps({"text": text.strip()}) if self._as_json else text)
 
 
 def _on_interrupt() -> Deferred[None]:

@@ -8,7 +8,7 @@ import click
 
 from mobility.commands.calls import Call
 from mobility.commands.operator import ask
-from mobility.commands.options import config_option, json_option, show
+from mobility.commands.options import config_option, json_option, say, show
 from mobility.commands.private_file import replace_private_file
 from mobility.config import Config
 from mobility.errors import OperatorFault
@@ -26,7 +26,7 @@ def export(config: Config, file: Path, with_secrets: bool, as_json: bool) -> Non
     document = ask(config, Call("GET", f"{PATH}{query}"))
     text = written(document)
     if str(file) == "-":
-        click.echo(text, nl=False)
+        say(text, nl=False)
         return
     try:
         replace_private_file(file, text)

@@ -43,7 +43,17 @@ def json_option(command: F) -> F:
 
 def show(content: object, text: str, *, as_json: bool) -> None:
     """Print `content` for a machine or `text` for a person."""
-    click.echo(json.dumps(content) if as_json else text)
+    say(json.dumps(content) if as_json else text)
+
+
+def say(text: str, *, nl: bool = True) -> None:
+    """Print a text.  Raises Problem for a disk that is full, say."""
+    try:
+        click.echo(text, nl=nl)
+    except BrokenPipeError:  # whoever read it has enough, which click knows
+        raise
+    except OSError as error:
+        raise Problem(f"standard output cannot be written: {error.strerror}") from error
 
 
 def read_password() -> str:

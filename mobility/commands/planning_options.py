@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mobility.commands.options import say
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 NOT_RECOMMENDED = (
@@ -43,4 +45,4 @@ def warn(text: str) -> None:
 
 def show_text(content: object, text: str, *, as_json: bool) -> None:
     """Print `content` for a machine, or `text`, which ends its own lines, for a person."""
-    click.echo(json.dumps(content) if as_json else text, nl=as_json)
+    say(json.dumps(content) if as_json else text, nl=as_json)

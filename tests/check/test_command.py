@@ -1,5 +1,6 @@
 """`mobility check` as a command: wrong use, and how it looks."""
 
+import errno
 import os
 import pty
 import subprocess
@@ -67,6 +68,19 @@ class CommandTests(SynchronousTestCase):
         plain = self.on_a_terminal({"NO_COLOR": "1"})
         self.assertIn("warning topology.proxy-unknown", plain)
         self.assertNotIn("\x1b", plain)
+
+    def test_full_disk(self) -> None:
+        """What cannot be written ends with one line that says so, and status 1."""
+        with open("/dev/full", "wb") as disk:
+            done = subprocess.run(
+                [sys.executable, "-m", "mobility.cli", "check", "topology"],
+                stdout=disk,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "MOBILITY_CONFIG": str(self.file)},
+                check=False,
+            )
+        said = f"mobility: standard output cannot be written: {os.strerror(errno.ENOSPC)}\n"
+        self.assertEqual((1, said), (done.returncode, done.stderr.decode()))
 
     def on_a_terminal(self, more: dict[str, str]) -> str:
         """What the command writes to a terminal; it must end with status 1."""
