@@ -39,7 +39,7 @@ def read_toml(file: Path) -> dict[str, object]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OperatorFault(str(file), f"the configuration cannot be read: {reason}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OperatorFault(str(file), f"is no TOML: {error}") from error
 
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "auth": {"auth", "domain", "http"},
     "imaging": {"imaging", "domain"},
     "media": {"media", "domain"},
-    "planning": {"planning"},
+    "planning": {"planning", "urls"},
     "check": {"check", "planning", "push", "urls"},
     "clearing_house": {"clearing_house", "push", "http", "store", "toml_table"},
     "directory": {"directory", "domain", "auth", "schedule", "toml_table"},

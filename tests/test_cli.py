@@ -10,6 +10,7 @@ from typing import Any
 from unittest import SkipTest
 
 import attrs
+import click
 from click.testing import CliRunner, Result
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mobility import __version__
 from mobility.cli import COMMANDS, program
 from mobility.commands.init import DEMO_USERS, FILES
+from mobility.commands.options import read_password
 from mobility.commands.private_file import replace_private_file
 from mobility.commands.setting_help import HELP
 from mobility.config import load
@@ -147,6 +149,16 @@ class ReactorTests(SynchronousTestCase):
                     [sys.executable, "-c", program], capture_output=True, text=True, check=True
                 )
                 self.assertEqual((said, ""), (done.stdout.strip(), done.stderr))
+
+
+class PasswordTests(SynchronousTestCase):
+    """What commands read from standard input."""
+
+    def test_closed(self) -> None:
+        """Who closes standard input gives no password."""
+        self.patch(sys, "stdin", None)
+        fault = self.assertRaises(click.UsageError, read_password)
+        self.assertEqual("standard input holds no password", fault.message)
 
 
 class PrivateFileTests(SynchronousTestCase):

@@ -108,6 +108,20 @@ destination = "log/mobility.json"
         config = self.load(GOOD.replace("tls = false", "tls = false\nsecure = true"))
         self.assertEqual(Site("external", True), config.listeners[1].site)
 
+    def test_names_of_any_script(self) -> None:
+        """Hosts of the server and of its URLs are in A-labels, as header fields have them."""
+        text = GOOD.replace("fe1.example.test", "ПК.example.test")
+        text = text.replace("ext.example.test", "bücher.example.test")
+        text = text.replace("[web]", '[web]\ncross_domain_origins = ["https://чат.example.test"]')
+        text += '\n[meetings]\njoin_url = "https://bücher.example.test:8443/join"\n'
+        config = self.load(text)
+        self.assertEqual("xn--j1aj.example.test", config.server_fqdn)
+        self.assertEqual("https://int.example.test", config.web.internal_url)
+        self.assertEqual("https://xn--bcher-kva.example.test:4443", config.web.external_url)
+        self.assertEqual(("https://xn--80a0bn.example.test",), config.web.cross_domain_origins)
+        joining = "https://xn--bcher-kva.example.test:8443/join"
+        self.assertEqual(joining, config.meetings.join_url)
+
 
 class FileFaultTests(ConfigTestCase):
     """Files that cannot be read at all."""
@@ -141,7 +155,9 @@ class ValueFaultTests(ConfigTestCase):
         ('["example.test"]', '["a b"]', "sip_domains", "'a b' must be a domain name"),
         ('["example.test"]', "[1]", "sip_domains", "must be a list of strings"),
         ('"fe1.example.test"', '"fe1_"', "server_fqdn", "is 'fe1_', must be a host name"),
+        ('"fe1.example.test"', f'"{"ü" * 60}.test"', "server_fqdn", "must be a host name"),
         ('"https://int.', '"http://int.', "web.internal_url", "must be https://"),
+        ('"https://int.', f'"https://{"ü" * 60}.', "web.internal_url", "must be https://"),
         ("int.example.test", "int.example.test/", "web.internal_url", "trailing slash"),
         ("int.example.test", "int.example.test:x", "web.internal_url", "must be https://"),
         ("int.example.test", "int.example.test:0", "web.internal_url", "must be https://"),

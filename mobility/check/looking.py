@@ -24,11 +24,10 @@ from mobility.planning.deployment import (
     Place,
     WebListener,
     discovery_external,
-    dns_name,
     is_address,
 )
 from mobility.planning.names import names_of_sip, names_of_site
-from mobility.urls import parts_of
+from mobility.urls import dns_name, parts_of
 
 T = TypeVar("T")
 

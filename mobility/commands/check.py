@@ -9,8 +9,8 @@ from mobility.check.findings import PARTS, together
 from mobility.commands.options import json_option, read_password, show
 from mobility.config import load
 from mobility.domain.addresses import is_domain, user_uri
-from mobility.planning.deployment import Place, dns_name, is_address
-from mobility.urls import parts_of
+from mobility.planning.deployment import Place, is_address
+from mobility.urls import dns_name, parts_of
 
 if TYPE_CHECKING:
     from mobility.check.resolvers import Server

@@ -14,9 +14,10 @@ from mobility.commands.planning_options import (
 )
 from mobility.config import Config
 from mobility.errors import OperatorFault
-from mobility.planning.deployment import deployment_of, dns_name
+from mobility.planning.deployment import deployment_of
 from mobility.planning.names import Role, names_of_role
 from mobility.planning.requests import key_pem, new_key, read_key, signing_request
+from mobility.urls import dns_name
 
 
 @click.command()

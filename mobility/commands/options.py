@@ -58,6 +58,8 @@ def say(text: str, *, nl: bool = True) -> None:
 
 def read_password() -> str:
     """A password: asked for twice on a terminal, else the first line of standard input."""
+    if sys.stdin is None:  # whoever started the command has closed it
+        raise click.UsageError("standard input holds no password")
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     from mobility.auth.passwords import MAX_PASSWORD_BYTES  # its imports take long

@@ -39,6 +39,7 @@ from mobility.directory.settings import DirectoryConfig, read_directory
 from mobility.domain.addresses import is_domain
 from mobility.errors import OperatorFault
 from mobility.toml_table import Table, read_toml
+from mobility.urls import ascii_host, is_host
 
 MAX_DRAIN_S = 60.0
 
@@ -143,6 +144,6 @@ def _sip_domains(top: Table) -> tuple[str, ...]:
 
 def _host_name(table: Table, name: str) -> str:
     value: str = table.read(name, str)
-    if not is_domain(value):
+    if not is_domain(value) or not is_host(value):
         raise table.fault(name, "must be a host name")
-    return value
+    return ascii_host(value)

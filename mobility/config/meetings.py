@@ -7,7 +7,7 @@ import attrs
 from mobility.config.mixer import MixerConfig, read_mixer
 from mobility.domain.meeting_policy import MeetingPolicy
 from mobility.toml_table import Table, between, one_of
-from mobility.urls import parts_of
+from mobility.urls import ascii_url, parts_of
 
 YEAR_S = 365 * 86_400
 
@@ -100,7 +100,7 @@ def read_meetings(table: Table) -> MeetingsConfig:
         url = getattr(meetings, field.name)
         if field.name.endswith("_url") and url and not _is_page(url):
             raise table.fault(field.name, "must be an http or https URL without a query")
-    return attrs.evolve(meetings, join_url=meetings.join_url.rstrip("/"))
+    return attrs.evolve(meetings, join_url=ascii_url(meetings.join_url.rstrip("/")))
 
 
 def _dial_in_region(table: Table) -> DialInRegion:

@@ -13,7 +13,7 @@ from mobility.domain.addresses import is_domain
 from mobility.domain.topology import Branch, Edge, HostingProvider, Pool, Topology
 from mobility.errors import OperatorFault
 from mobility.toml_table import Table, between, one_of
-from mobility.urls import parts_of
+from mobility.urls import ascii_host, parts_of
 
 STANDARD, ENTERPRISE = "standard", "enterprise"
 FRONT_END, DIRECTOR = "front-end", "director"
@@ -115,7 +115,7 @@ def read_topology(table: Table, server_fqdn: str) -> TopologyConfig:
     topology = table.record(
         TopologyConfig, pools=pools, branches=branches, providers=providers, edge=edge
     )
-    topology = attrs.evolve(topology, pool=topology.pool or server_fqdn)
+    topology = attrs.evolve(topology, pool=ascii_host(topology.pool or server_fqdn))
     if not is_domain(topology.pool):
         raise table.fault("pool", "must be a host name")
     if topology.edition == STANDARD and topology.pool != server_fqdn:
@@ -232,7 +232,7 @@ def _edge(table: Table) -> EdgeConfig:
             raise table.fault("allowed_domains", f"{domain!r} must be a domain name in lower case")
     if edge.allowed_domains and not edge.name:
         raise table.fault("name", "is missing, and topology.edge.allowed_domains needs it")
-    return edge
+    return attrs.evolve(edge, name=ascii_host(edge.name))
 
 
 def _check_names(table: Table, topology: TopologyConfig) -> None:

@@ -10,7 +10,7 @@ import attrs
 from mobility.errors import OperatorFault
 from mobility.http.message import Site
 from mobility.toml_table import Table, between
-from mobility.urls import parts_of
+from mobility.urls import ascii_url, parts_of
 
 SITES = ("internal", "external", "operator")
 
@@ -40,7 +40,10 @@ class ListenerConfig:
 
 @attrs.frozen(slots=True)
 class WebConfig:
-    """`[web]`: published URLs (without a trailing slash), proxies and allowed origins."""
+    """`[web]`: published URLs (without a trailing slash), proxies and allowed origins.
+
+    Host names of other scripts are in A-labels.
+    """
 
     internal_url: str
     external_url: str
@@ -110,7 +113,12 @@ def read_web(table: Table) -> WebConfig:
                 "cross_domain_origins",
                 f'{origin!r} must be "*" or an origin such as https://chat.example.com',
             )
-    return web
+    return attrs.evolve(
+        web,
+        internal_url=ascii_url(web.internal_url),
+        external_url=ascii_url(web.external_url),
+        cross_domain_origins=tuple(map(ascii_url, web.cross_domain_origins)),
+    )
 
 
 def _url(table: Table, name: str) -> SplitResult:

@@ -9,6 +9,7 @@ import attrs
 
 from mobility.config import Config, ListenerConfig, SipListenerConfig, tcp_address
 from mobility.config.topology import PoolConfig, ProviderConfig, TopologyConfig
+from mobility.urls import dns_name
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
@@ -127,14 +128,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def dns_name(host: str) -> str:
-    """A host name as DNS and certificates write it: A-labels (RFC 5890), in lower case."""
-    try:
-        return host.encode("idna").decode().lower()
-    except UnicodeError:
-        return host.lower()
 
 
 def deployment_of(config: Config) -> Deployment:

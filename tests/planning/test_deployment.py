@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.planning.deployment import OtherPool, Place, WebListener, deployment_of, dns_name
+from mobility.planning.deployment import OtherPool, Place, WebListener, deployment_of
 from mobility.planning.names import Role, fits, names_of_role, names_of_site
+from mobility.urls import dns_name
 from tests.planning.deployments import config
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
