@@ -31,8 +31,12 @@ outgoing connections (32,768 on)."""
 FRONT_ENDS_BELOW = 30_000
 """Those of front ends are below this, all others above."""
 
-BLOCK = 25
+BLOCK = 40
 """Of those others a process takes so many at a time, until it ends."""
+
+APART = 2
+"""How far two ports that are given out are apart: baresip listens for TLS on the one after its
+own, too."""
 
 CLAIMS = ExitStack()
 """The ports that this process has taken, until it ends: no other test process takes one of them."""
@@ -84,7 +88,7 @@ def _free_ports() -> Iterator[int]:
         ports = range(first, first + BLOCK)
         if not claim(ports):
             continue
-        for port in ports:
+        for port in ports[::APART]:
             if is_free(port) and _can_bind(port, "127.0.0.1", socket.SOCK_DGRAM):
                 yield port
     raise RuntimeError("every port is taken")
