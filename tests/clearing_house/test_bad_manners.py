@@ -22,6 +22,7 @@ from mobility.push_doubles.listening import ServerTls, listen
 from mobility.push_doubles.pages import Page
 from mobility.push_doubles.providers import Providers
 from tests.clearing_house.running import RunningCase, device, push, until
+from tests.push.test_clearing_house import arrived
 
 reactor: Any = _reactor
 APNS = "apns:org.example.mobility"
@@ -67,8 +68,8 @@ class WebTests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(client.close(now=True)))
         return client
 
-    async def ask(self, words: bytes, *, hangs_up: bool, answer_s: float = 60.0) -> WebAnswer:
-        client = await self.client(words, hangs_up=hangs_up, answer_s=answer_s)
+    async def ask(self, words: bytes, *, hangs_up: bool) -> WebAnswer:
+        client = await self.client(words, hangs_up=hangs_up, answer_s=60.0)
         return await client.post(self.url, (), b"{}")
 
     async def test_cut(self) -> None:
@@ -90,8 +91,14 @@ class WebTests(TestCase):
             b"HTTP/1.1 201 Created\r\nContent-Le",
             b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{",
         ):
+            client = await self.client(words, answer_s=60.0)
+            client._reactor = clock = Clock()
+            asking = Deferred.fromCoroutine(client.post(self.url, (), b"{}"))
+            await until(lambda: self.factory.made, "it is asked")
+            await arrived()
+            clock.advance(60.0)
             with self.assertRaises(Unreachable):
-                await self.ask(words, hangs_up=False, answer_s=0.5)
+                await asking
             await until(lambda: self.factory.lost, "the connection is over")
 
     async def test_silent_network(self) -> None:

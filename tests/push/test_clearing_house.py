@@ -5,8 +5,9 @@ from email.utils import format_datetime
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS
 
@@ -16,7 +17,24 @@ from tests.push.test_answers import HEAD, Dripping
 
 reactor: Any = _reactor
 
+WAIT_S = 60.0
+
 MESSAGE = Notification("id", Device("fcm", "app", "token"), "message", 2_000_000_000)
+
+
+async def arrived() -> None:
+    """Let the reactor turn until what was written on loopback is read."""
+    for _ in range(20):
+        await deferLater(reactor, 0)
+
+
+class Heard(Dripping):
+    """Tells that it was asked."""
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if not self.factory.heard.called:
+            self.factory.heard.callback(None)
 
 
 class AnswerTests(TestCase):
@@ -24,10 +42,12 @@ class AnswerTests(TestCase):
 
     timeout = 120
 
-    async def failure(self, answer: bytes, timeout_s: float = 60.0) -> HouseFailed:
-        """What becomes of a notification; `lost` fires when the connection is over."""
-        factory: Any = Factory.forProtocol(Dripping)
-        factory.answer, factory.lost = answer, Deferred()
+    def house(self, answer: bytes) -> HttpsClearingHouse:
+        """One that answers so; `heard` fires when it is asked, `lost` when the connection is
+        over."""
+        factory: Any = Factory.forProtocol(Heard)
+        factory.answer, factory.heard, factory.lost = answer, Deferred(), Deferred()
+        self.heard: Deferred[None] = factory.heard
         self.lost: Deferred[None] = factory.lost
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -35,12 +55,16 @@ class AnswerTests(TestCase):
             f"http://127.0.0.1:{port.getHost().port}",
             BrowserLikePolicyForHTTPS(),
             reactor,
-            timeout_s=timeout_s,
+            timeout_s=WAIT_S,
             connections=1,
         )
         self.addCleanup(house.close)
+        return house
+
+    async def failure(self, answer: bytes) -> HouseFailed:
+        """What becomes of a notification."""
         with self.assertRaises(HouseFailed) as raised:
-            await house.deliver([MESSAGE])
+            await self.house(answer).deliver([MESSAGE])
         return raised.exception
 
     async def test_later(self) -> None:
@@ -61,8 +85,16 @@ class AnswerTests(TestCase):
 
     async def test_slow(self) -> None:
         """An answer that begins and does not end is given up with its connection."""
-        failed = await self.failure(HEAD % 100 + b"{", timeout_s=0.5)
-        self.assertIn("Timeout", failed.reason)
+        house = self.house(HEAD % 100 + b"{")
+        clock: Any = Clock()
+        house._clock = clock
+        asking = ensureDeferred(house.deliver([MESSAGE]))
+        await self.heard
+        await arrived()
+        clock.advance(WAIT_S)
+        with self.assertRaises(HouseFailed) as raised:
+            await asking
+        self.assertIn("Timeout", raised.exception.reason)
         await self.lost
 
     async def test_endless(self) -> None:
