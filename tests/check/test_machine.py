@@ -42,7 +42,8 @@ class MachineTests(SynchronousTestCase):
     def test_permissions(self) -> None:
         """Files that others may read are told, unless others cannot get into the directory."""
         directory = Path(self.mktemp())
-        directory.mkdir(mode=0o755)
+        directory.mkdir()
+        directory.chmod(0o755)  # whatever the umask
         for name, mode in (("open", 0o644), ("closed", 0o600)):
             (directory / name).touch()
             (directory / name).chmod(mode)

@@ -97,7 +97,7 @@ def write(directory: Path, *changes: tuple[str, str]) -> Path:
         text = text.replace(before, after)
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "mobility.toml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     return file
 
 
