@@ -332,7 +332,9 @@ class Waking(MultiService):
 
     async def _given_up(self, notice: PushNotice, token_field: str, as_of: float) -> None:
         uri, subscription_id = notice.user_uri, notice.subscription_id
-        await self.devices.given_up(uri, subscription_id, as_of, Unit(), token_field)
+        await self.devices.given_up(
+            uri, subscription_id, as_of, Unit(), token_field, asked_at=self._epoch()
+        )
 
     async def _purge(self) -> None:
         now = self._epoch()

@@ -334,7 +334,7 @@ class ClearingHouse:
                 finding.verdict = attrs.evolve(
                     verdict,
                     token_field=outcome.token_field,
-                    dead_since=outcome.dead_since or _dead_since(device, entry),
+                    dead_since=_dead_since(notification, entry, outcome),
                 )
         self._forget(destination, entry)
         self._findings.append(finding)
@@ -404,10 +404,13 @@ class ClearingHouse:
         )
 
 
-def _dead_since(device: Device, entry: Entry) -> int:
-    """When a token was dead of which the provider names no time: just after it was given, by the
-    clock of who has given it, which may go differently from ours."""
-    return device.registered + 1 if device.registered else entry.accepted_at
+def _dead_since(notification: Notification, entry: Entry, outcome: Outcome) -> int:
+    """When a token was dead, by the clock of who has given it, which may go differently from ours
+    and the provider's: just after it was given where the provider names no time."""
+    registered = notification.device.registered
+    if registered and not outcome.dead_since:
+        return registered + 1
+    return max(1, (outcome.dead_since or entry.accepted_at) - notification.ahead_s)
 
 
 def _interned(text: str) -> str:

@@ -106,8 +106,8 @@ class Intake:
         for item in items:
             if isinstance(item, Notification):
                 expires = min(item.expires + skew_s, now + wire.MAX_LIFE_S)
-                if expires != item.expires:
-                    item = attrs.evolve(item, expires=expires)
+                if (expires, skew_s) != (item.expires, item.ahead_s):
+                    item = attrs.evolve(item, expires=expires, ahead_s=skew_s)
                 found = self._check(organisation, item, now)
                 if isinstance(found, store.Row):
                     taken.append(_Taken(len(results), item, found))

@@ -22,6 +22,10 @@ shorter than three days (our choice: one small write a day)."""
 MOST_FORMER = 1_000
 """Ended subscriptions that are remembered (our choice: what is to be taken back goes at once)."""
 
+SETTLED_S = 3_600.0
+"""A provider that refuses a token means this registration of it, whatever time it names, once that
+is so old (our choice: longer than clocks differ, and than a provider takes to know a device)."""
+
 Seen = Callable[[str], Iterable[tuple[str, float]]]
 """The endpoint ids of a user's applications, and when a request of each came last."""
 
@@ -192,16 +196,25 @@ class Devices:
             await self._drop([one for one in self.of(uri, now) if one.endpoint_id == endpoint_id])
 
     async def given_up(
-        self, uri: str, subscription_id: str, as_of: float, unit: Unit, token: str = ""
+        self,
+        uri: str,
+        subscription_id: str,
+        as_of: float,
+        unit: Unit,
+        token: str = "",
+        *,
+        asked_at: float,
     ) -> bool:
-        """The provider does not know the device any more since `as_of`, which `unit` says.
+        """The provider that was asked after `asked_at` does not know the device any more since
+        `as_of`, which `unit` says.
 
-        Whether the subscription ended: one that was renewed later holds.  Where `token` is
-        voip_token alone, the device is not rung any more, and holds too.
+        Whether the subscription ended: one that was renewed after either holds, unless that was
+        SETTLED_S before it was asked.  Where `token` is voip_token alone, the device is not rung
+        any more, and holds too.
         """
         async with self._locks.of("devices"):
             found = self._of_user.get(uri, {}).get(subscription_id)
-            if found is None or found.renewed_at > as_of:
+            if found is None or _renewed_since(found, as_of, asked_at):
                 if unit:
                     await self._ledger.commit(unit)
                 return False
@@ -300,6 +313,13 @@ class Devices:
         known = self._by_key.get(key)
         if known is not None and (known.user_uri, known.id) == (one.user_uri, one.id):
             del self._by_key[key]
+
+
+def _renewed_since(one: PushSubscription, as_of: float, asked_at: float) -> bool:
+    """Whether it was renewed after its provider did not know it: `as_of` may be by another clock,
+    `asked_at` is by ours."""
+    settled = asked_at - one.renewed_at >= SETTLED_S
+    return not settled and one.renewed_at > min(as_of, asked_at)
 
 
 def _key_of(one: PushSubscription) -> tuple[str, str, str]:

@@ -178,6 +178,7 @@ class Verdicts(Service):
                     float(verdict.dead_since or verdict.at),
                     draft.unit,
                     token=verdict.token_field,
+                    asked_at=notice.handed_at or notice.created_at,
                 )
             except BaseException:
                 draft.failed()

@@ -160,7 +160,8 @@ class Notification:
     `id` is unique in the organisation for as long as the push lives and the same at each retry.
     `collapse_key` names what a later push replaces.  `title` and `body` are "" where the device is
     only to be woken.  `badge` is the new number on the app's icon, None to leave it.  `thread` is
-    the conversation or meeting it belongs to, `trace` joins the log lines of every hop.
+    the conversation or meeting it belongs to, `trace` joins the log lines of every hop.  `ahead_s`
+    is the clearing house's own note: how far its clock was ahead of the sender's.
     """
 
     id: str
@@ -173,6 +174,7 @@ class Notification:
     badge: int | None = None
     thread: str = ""
     trace: str = ""
+    ahead_s: int = 0
 
     @property
     def priority(self) -> int:
@@ -201,9 +203,9 @@ class Verdict:
 
     `sequence` counts within one `stream`.  `status` is the provider's own words ("200", "410
     Unregistered").  `at` is when the clearing house heard it.  With `dead`, told once for a token,
-    `token_field` is the field of `Device` that died and `dead_since` since when it did in the
-    provider's own time, or else when the push was accepted: a token given to the front end after
-    that is to be kept.
+    `token_field` is the field of `Device` that died and `dead_since` since when it did by the
+    sender's clock, or else just after it was given: a token given to the front end after that is
+    to be kept.
     """
 
     sequence: int

@@ -204,6 +204,7 @@ def read_notification(item: object) -> Notification:
         badge=None if item.get("badge") is None else _number(item, "badge", 0, 0, BADGE_MOST),
         thread=_text(item, "thread", KEY_CHARACTERS, ""),
         trace=_text(item, "trace", KEY_CHARACTERS, ""),
+        ahead_s=_number(item, "aheadS", 0, -(2**53), 2**53),
     )
 
 

@@ -138,16 +138,20 @@ class RunningCase(TestCase):
         """Send one push and wait for its verdict."""
         (result,) = await self.sender.send([notification])
         self.assertEqual(result.outcome, "accepted", result)
+        return await self.verdict_on(notification.id)
+
+    async def verdict_on(self, push_id: str) -> Verdict:
+        """The verdict on a push that was taken, once it is there."""
         found: dict[str, Verdict] = {}
         after = 0
         end = time.monotonic() + WAIT_S
-        while notification.id not in found:
+        while push_id not in found:
             if time.monotonic() > end:
-                raise AssertionError(f"no verdict for {notification.id}")
+                raise AssertionError(f"no verdict for {push_id}")
             for verdict in (await self.sender.verdicts(after, 5)).verdicts:
                 found[verdict.id] = verdict
                 after = verdict.sequence
-        return found[notification.id]
+        return found[push_id]
 
     async def let_expire(self, destination: str, status: str) -> None:
         """Let time pass until what is short-lived is over, once a destination has had trouble whose

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -15,7 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mobility.clearing_house.bearer import AccessTokens, NoToken
 from mobility.clearing_house.endpoints import EndpointRefused, Tls, TlsEndpoints
 from mobility.clearing_house.web import Unreachable, WebAnswer, WebClient
+from mobility.push import wire
 from mobility.push.wire import Device
+from mobility.push.wire_json import decode_results, encode_batches
 from mobility.push_doubles.apns import Reply
 from mobility.push_doubles.fcm import fault
 from mobility.push_doubles.listening import ServerTls, listen
@@ -230,6 +233,46 @@ class ClockTests(RunningCase):
             self.assertEqual((verdict.outcome, verdict.dead_since), ("dead", since))
         self.providers.apns.decide = lambda _: None
         self.assertEqual((await self.fate(push(to))).outcome, "delivered")
+
+    async def send(self, to: Device, ahead_s: int) -> str:
+        """The id of a push of a front end whose clock is so far ahead."""
+        sent = push(to)
+        ((body, _),) = encode_batches([sent], now=time.time() + ahead_s)
+        (result,) = decode_results(await self.sender.ask("POST", wire.NOTIFICATIONS_PATH, body))
+        self.assertEqual(result.outcome, "accepted")
+        return sent.id
+
+    async def test_death_by_the_sender_s_clock(self) -> None:
+        """The time that Apple names is told by the sender's clock: a token that died after it was
+        given is dead, and one that was given again after that is asked about again, whichever way
+        the sender's clock is wrong."""
+        died = int(time.time()) - 600
+        self.providers.apns.decide = lambda _: Reply(410, "Unregistered", died * 1_000)
+        for number, ahead_s in enumerate((-900, 900), 1):
+            before = device(token=f"{number:064x}", registered=died - 300 + ahead_s)
+            verdict = await self.verdict_on(await self.send(before, ahead_s))
+            self.assertEqual(verdict.outcome, "dead")
+            self.assertAlmostEqual(verdict.dead_since, died + ahead_s, delta=60)
+            (again,) = await self.sender.send([push(before)])
+            self.assertEqual(again.reason, "dead_token")
+            after = attrs.evolve(before, registered=died + 300 + ahead_s)
+            for _ in range(2):
+                verdict = await self.verdict_on(await self.send(after, ahead_s))
+                self.assertEqual(verdict.outcome, "dead")
+                self.assertLess(verdict.dead_since, after.registered)
+
+    async def test_clock_over_a_restart(self) -> None:
+        """How far the sender's clock was off is known of what waits over a restart."""
+        died = int(time.time()) - 600
+        await self.providers.stop_one("apns")
+        await self.send(device(registered=died + 600), 900)
+        await self.stop()
+        self.providers.apns.decide = lambda _: Reply(410, "Unregistered", died * 1_000)
+        await self.providers.start_one("apns")
+        await self.start()
+        (verdict,) = await self.verdicts(1)
+        self.assertEqual(verdict.outcome, "dead")
+        self.assertAlmostEqual(verdict.dead_since, died + 900, delta=60)
 
 
 class RedirectTests(RunningCase):

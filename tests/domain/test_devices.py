@@ -3,7 +3,7 @@
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from mobility.domain.devices import RENEWAL_S, Device, Devices
+from mobility.domain.devices import RENEWAL_S, SETTLED_S, Device, Devices
 from mobility.domain.ledger import Unit
 from mobility.domain.records import PushSubscription, User
 from mobility.errors import Refusal, Unavailable
@@ -104,10 +104,28 @@ class DevicesTests(SynchronousTestCase):
         its subscription all the same."""
         subscription, _ = self.subscribe()
         done(running(self.devices.came_back(ALICE, "phone", NOW + RENEWAL_S)))
-        unit, since = Unit(), NOW + 10
-        ended = self.devices.given_up(ALICE, subscription.id, since, unit)
-        self.assertTrue(done(running(ended)))
+        self.assertTrue(self.refused(subscription.id, NOW + 10, NOW + RENEWAL_S))
         self.assertEqual(self.names(ALICE), [])
+
+    def refused(self, subscription_id: str, as_of: float, asked_at: float) -> bool:
+        """Whether a subscription ended that its provider refused."""
+        ended = self.devices.given_up(ALICE, subscription_id, as_of, Unit(), asked_at=asked_at)
+        return bool(done(running(ended)))
+
+    def test_refused_after_renewal(self) -> None:
+        """A token that was given again after its provider was asked is kept, whatever time the
+        provider names, and one that was given since that time too."""
+        subscription, _ = self.subscribe()
+        for as_of, asked_at in ((NOW + 900, NOW - 1), (NOW - 900, NOW - 1), (NOW - 1, NOW + 60)):
+            self.assertFalse(self.refused(subscription.id, as_of, asked_at), (as_of, asked_at))
+        self.assertTrue(self.refused(subscription.id, NOW + 1, NOW + 60))
+
+    def test_refused_later(self) -> None:
+        """A provider that refuses a token long after it was given means it, though its time is
+        before that by our clock: a dead one is not kept for ever."""
+        subscription, _ = self.subscribe()
+        self.assertFalse(self.refused(subscription.id, NOW - 900, NOW + SETTLED_S - 1))
+        self.assertTrue(self.refused(subscription.id, NOW - 900, NOW + SETTLED_S))
 
     def test_expires(self) -> None:
         """What was not renewed is not there any more, and leaves the store."""
