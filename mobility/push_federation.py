@@ -95,12 +95,13 @@ class Federation:
         """What the DNS says, as far as it is to be believed."""
         name = FEDERATION + self._domain
         try:
-            named = [one for one in await around.records.services(name) if one.host != NOWHERE]
-            found = in_order(named, around.entropy)
+            told = await around.records.services(name)
+            found = in_order([one for one in told if one.host != NOWHERE], around.entropy)
         except Silence as error:
             raise HopFailed(PARTNER, f"no name server answers for {name}", 504) from error
         if not found:
-            raise HopFailed(PARTNER, f"there is no {name}", 504)
+            reason = f"{name} says that there is no such service" if told else f"there is no {name}"
+            raise HopFailed(PARTNER, reason, 504)
         proxies = {one.proxy.lower() for one in self._topology.providers if one.proxy}
         partners = [
             Target(one.host.lower(), one.port, "TLS")

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
 import attrs
+from OpenSSL import SSL
 from OpenSSL.crypto import X509
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
@@ -110,6 +112,8 @@ class Outgoing:
         self._flows: dict[Hop, SipConnection] = {}
         self._opening: dict[Hop, list[Deferred[Flow]]] = {}
         self._back_offs: dict[Hop, _BackOff] = {}
+        self._ends: dict[Hop, str] = {}
+        """Why connections ended."""
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -180,8 +184,15 @@ class Outgoing:
         """The connection is gone, or has never been what it should be."""
         if self._flows.get(hop) is connection:
             del self._flows[hop]
+            if len(self._ends) >= MAX_OUTGOING:
+                self._ends.clear()
+            self._ends[hop] = reason_of(reason)
         elif hop in self._opening:
             self._failed(hop, reason_of(reason))
+
+    def end_of(self, hop: Hop) -> str:
+        """Why the last connection to a hop ended, "" as far as is known."""
+        return self._ends.get(hop, "")
 
     def _failed(self, hop: Hop, reason: str) -> None:
         if hop not in self._opening:
@@ -284,5 +295,18 @@ class _Opened:
 
 def reason_of(failure: Failure) -> str:
     """A failure in one line."""
-    text = " ".join(str(failure.value).split()) or type(failure.value).__name__
+    error = failure.value
+    if isinstance(error, VerificationError):
+        return "TLS: the certificate is for another name"
+    if isinstance(error, SSL.Error):
+        return f"TLS: {_words(error)}"[:MAX_REASON]
+    text = " ".join(str(error).split()) or type(error).__name__
     return text[:MAX_REASON]
+
+
+def _words(error: SSL.Error) -> str:
+    """What OpenSSL says in its own words."""
+    try:
+        return str(error.args[0][-1][2])
+    except (IndexError, TypeError):
+        return "the connection was closed" if isinstance(error, SSL.SysCallError) else "it failed"

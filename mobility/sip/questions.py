@@ -123,6 +123,8 @@ class Questions:
         one = self._open[request.call_id] = _Open(hop.name, flow)
         try:
             response = await self._client.ask(request, [flow])
+            if not response.heard:
+                raise _unheard(where, response, self._outgoing.end_of(hop))
             if response.status >= 300:
                 raise _refused(where, response)
             body = await one.answer
@@ -213,6 +215,14 @@ class Answering:
         request = message(self._client, incoming.request.to.sip.aor, to_uri, self._media_type, body)
         request.set("In-Reply-To", incoming.request.call_id)
         self._client.send(request, [incoming.flow], _nothing)
+
+
+def _unheard(where: str, response: Response, end: str) -> Unanswered:
+    """Nobody has answered: not in time, or the connection has ended before."""
+    if response.status == 408:
+        return Unanswered("answer", f"{where} answers nothing", response.status)
+    told = f"{where} closed the connection before it answered"
+    return Unanswered("connection", f"{told}: {end}" if end else told, response.status)
 
 
 def _refused(where: str, response: Response) -> Unanswered:

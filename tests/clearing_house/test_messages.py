@@ -16,7 +16,7 @@ from mobility.push.message_house import HopFailed, MessageClearingHouse
 from mobility.push.wire import TOLD, UNKNOWN, Verdict
 from mobility.push.wire_sip import MEDIA_TYPE, MESSAGE_BYTES
 from mobility.push_federation import Federation, Surroundings, around_nobody
-from mobility.sip.locating import Service, Silence
+from mobility.sip.locating import NOWHERE, Service, Silence
 from mobility.sip.questions import Question, Unanswered
 from mobility.sip.routing import Target
 from mobility.sip.server import ConnectionTable
@@ -261,6 +261,11 @@ class RefusedTests(MessagesCase):
         self.records.found[name] = [Service(0, 0, self.sip_port, "localhost")]
         failed = await self.refusal(self.house_as(ORGANISATION, self.topology(edge=own)))
         self.assertEqual(failed.hop, "hosting provider")
+        self.records.found[name] = [Service(0, 0, 0, NOWHERE)]
+        failed = await self.refusal(self.house_as(ORGANISATION, self.topology(edge=own)))
+        self.assertEqual(failed.hop, "SRV")
+        self.assertIn("says that there is no such service", failed.reason)
+        self.records.found[name] = [Service(0, 0, self.sip_port, "localhost")]
         provider = ProviderConfig("house", proxy="localhost")
         house = self.house_as(ORGANISATION, self.topology(edge=own, providers=(provider,)))
         self.assertEqual((await house.health()).organisation, ORGANISATION)
@@ -287,7 +292,23 @@ class RefusedTests(MessagesCase):
         failed = await self.refusal(self.house_as("server"))
         self.assertEqual((failed.hop, failed.status), ("answer", 403))
         failed = await self.refusal(self.house_as(None))
-        self.assertIn(failed.hop, ("connection", "reply", "answer"))
+        self.assertEqual(failed.hop, "connection", failed.told)
+
+    async def test_certificates(self) -> None:
+        """A clearing house that shows the certificate of another name, and one that does not
+        believe ours, end at the connection, in words: nobody has answered anything."""
+        (self.directory / "other.pem").write_bytes(other_authority())
+        files = f'certificate = "{ORGANISATION}.pem"\nkey = "{ORGANISATION}.key"\n'
+        before = self.config.read_text()
+        for more, words in (
+            (files, "TLS: the certificate is for another name"),
+            ('client_ca = "other.pem"\n', "closed the connection before it answered"),
+        ):
+            self.config.write_text(before + more)
+            self.running.reload()
+            failed = await self.refusal(self.house_as(ORGANISATION))
+            self.assertEqual(failed.hop, "connection", failed.told)
+            self.assertIn(words, failed.told)
 
     async def answer_to(self, **changes: Any) -> int:
         """The status of the answer to a question that is asked by hand."""
