@@ -26,6 +26,9 @@ SETTLED_S = 3_600.0
 """A provider that refuses a token means this registration of it, whatever time it names, once that
 is so old (our choice: longer than clocks differ, and than a provider takes to know a device)."""
 
+TOKENS = {"address", "voip_token"}
+"""What the platform gives a device, and takes back."""
+
 Seen = Callable[[str], Iterable[tuple[str, float]]]
 """The endpoint ids of a user's applications, and when a request of each came last."""
 
@@ -153,17 +156,32 @@ class Devices:
     async def change(
         self, uri: str, subscription_id: str, now: float, **changes: str
     ) -> PushSubscription:
-        """Renew a subscription, with other preferences if `changes` has any.
+        """Renew a subscription, with other preferences if `changes` has any, or with the `address`
+        and keys that the device has been given in place of the former ones.
 
         404 ResourceNotFound without such a one.
         """
         async with self._locks.of("devices"):
+            before = self.find(uri, subscription_id, now)
             after = attrs.evolve(
-                self.find(uri, subscription_id, now),
+                before,
                 expires_at=now + self._lifetime_s,
+                renewed_at=now if TOKENS & changes.keys() else before.renewed_at,
                 **changes,  # type: ignore[arg-type]  # text fields only
             )
-            await self._replace([after])
+            other = self._by_key.get(_key_of(after))
+            gone = [] if other is None or other.id == before.id else [other]
+            unit = Unit()
+            unit.save(after)
+            unit.remove(*gone)
+            await self._ledger.commit(unit)
+            for one in gone:
+                self._forget(one)
+            if _key_of(before) != _key_of(after):
+                del self._by_key[_key_of(before)]
+            self._remember(after)
+        for one in gone:
+            self._tell(one.user_uri)
         return after
 
     async def came_back(self, uri: str, endpoint_id: str, now: float) -> None:

@@ -93,7 +93,8 @@ def get_subscription(ucwa: Ucwa, call: Call) -> Response:
 
 
 async def put_subscription(ucwa: Ucwa, call: Call) -> Response:
-    """Renew it; the preferences that are said replace the former ones."""
+    """Renew it; the preferences that are said replace the former ones, and so does a token or an
+    endpoint that the platform has given to the device instead."""
     uri, subscription_id = call.endpoint.user_uri, call.parameter("id")
     before = ucwa.devices.find(uri, subscription_id, call.now)
     body = fields(call.request)
@@ -107,6 +108,7 @@ async def put_subscription(ucwa: Ucwa, call: Call) -> Response:
             "time_zone": before.time_zone,
         },
     )
+    changes.update(_moved(body, before.platform))
     body.check()
     after = await ucwa.devices.change(uri, subscription_id, call.now, **changes)
     return Response(document=_document(call.hrefs, after))
@@ -115,6 +117,16 @@ async def put_subscription(ucwa: Ucwa, call: Call) -> Response:
 async def delete_subscription(ucwa: Ucwa, call: Call) -> Response:
     await ucwa.devices.remove(call.endpoint.user_uri, call.parameter("id"), call.now)
     return Response(204)
+
+
+def _moved(body: Fields, platform: str) -> dict[str, Any]:
+    """What the platform has given to a device that is known, as far as it is said."""
+    found: dict[str, Any] = {}
+    if ("token" if platform in WITH_TOKENS else "endpoint") in body:
+        found = {"address": _address(body, platform), **_keys(body, platform)}
+    if "voipToken" in body:
+        found["voip_token"] = _voip_token(body, platform)
+    return found
 
 
 def _address(body: Fields, platform: str) -> str:
@@ -238,6 +250,7 @@ def _document(hrefs: Hrefs, one: PushSubscription) -> Document:
     }
 
 
+_TOKENS = ("token", "endpoint", "p256dh", "auth", "voipToken")
 _PREFERENCES = ("collapse", "deviceName", "quietFrom", "quietUntil", "timeZone")
 
 RESOURCES = (
@@ -253,12 +266,8 @@ RESOURCES = (
                 parameters=(
                     "platform",
                     "appId",
-                    "token",
-                    "endpoint",
-                    "p256dh",
-                    "auth",
-                    "voipToken",
                     "environment",
+                    *_TOKENS,
                     *_PREFERENCES,
                 ),
             ),
@@ -269,7 +278,7 @@ RESOURCES = (
         "me/pushSubscriptions/{id}",
         (
             Operation("GET", get_subscription),
-            Operation("PUT", put_subscription, parameters=_PREFERENCES),
+            Operation("PUT", put_subscription, parameters=(*_TOKENS, *_PREFERENCES)),
             Operation("DELETE", delete_subscription, (204,)),
         ),
     ),

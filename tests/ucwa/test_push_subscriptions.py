@@ -53,6 +53,57 @@ class PushSubscriptionTests(UcwaTestCase):
         self.refused(await self.alice.delete(href), 404, "NotFound", "ResourceNotFound")
         self.assertEqual(await self.listed(self.alice), [])
 
+    async def test_renewed_token(self) -> None:
+        """A token that the platform gives instead is PUT to the subscription, which stays: the
+        former one is nobody's then, and who had the new one has it no more."""
+        devices = self.service.front_end.past.devices
+
+        def tokens() -> list[str]:
+            return [one.address for one in devices.of(self.alice.uri, self.clock.seconds())]
+
+        href = (await self.alice.post(PATH, FCM)).header("Location") or ""
+        other = {**FCM, "token": "B" * 40}
+        self.assertEqual((await self.alice.post(PATH, other)).status, 201)
+        self.clock.advance(5)
+        changed = await self.alice.request("PUT", href, {"token": "C" * 40})
+        self.assertEqual(changed.status, 200)
+        self.assertEqual(changed.json()["_links"]["self"]["href"], href)
+        self.assertEqual(tokens(), ["C" * 40, "B" * 40])
+        renewed = await self.alice.request("PUT", href, {"token": "B" * 40})
+        self.assertEqual(renewed.status, 200)
+        self.assertEqual(tokens(), ["B" * 40])
+        again = await self.alice.post(PATH, other)
+        self.assertEqual((again.status, again.json()["_links"]["self"]["href"]), (200, href))
+        self.refused(
+            await self.alice.request("PUT", href, {"token": "short"}),
+            400,
+            "BadRequest",
+            "ParameterValidationFailure",
+        )
+        await self.service.restart()
+        found = self.service.front_end.past.devices.of(self.alice.uri, self.clock.seconds())
+        self.assertEqual([one.address for one in found], ["B" * 40])
+
+    async def test_renewed_endpoint(self) -> None:
+        """A browser's subscription is renewed with its keys, which belong to the endpoint."""
+        href = (await self.alice.post(PATH, WEB)).header("Location") or ""
+        moved = {"endpoint": "https://push.example.net/def"}
+        self.refused(
+            await self.alice.request("PUT", href, moved),
+            400,
+            "BadRequest",
+            "ParameterValidationFailure",
+        )
+        keys = {"p256dh": POINT, "auth": SECRET}
+        renewed = await self.alice.request("PUT", href, {**moved, "keys": keys})
+        self.assertEqual(renewed.status, 200)
+        devices = self.service.front_end.past.devices
+        (found,) = devices.of(self.alice.uri, self.clock.seconds())
+        self.assertEqual((found.address, found.auth), (moved["endpoint"], SECRET))
+        await self.alice.request("PUT", href, {"collapse": "all"})
+        (found,) = devices.of(self.alice.uri, self.clock.seconds())
+        self.assertEqual((found.address, found.collapse), (moved["endpoint"], "all"))
+
     async def test_platforms(self) -> None:
         """Every platform takes what its devices have; browsers give their keys in `keys`."""
         apns = {"platform": "apns", "appId": "com.example.app.voip", "token": TOKEN.upper()}
