@@ -151,6 +151,7 @@ class Waking(MultiService):
             push.content,
             self._epoch,
         )
+        self.hops.lost = compose.lost
         settings = DeliverySettings(
             push.batch,
             push.batches,

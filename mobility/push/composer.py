@@ -37,7 +37,8 @@ class Composer:
         self._content = content
         self._epoch = epoch
         self._told: dict[str, tuple[int, str]] = {}
-        """The badge that a device was told last, and by which notification."""
+        """The badge that a device was told last, and by which notification.  It is not stored:
+        after a restart nobody knows whether it arrived, and it is told once more."""
 
     async def __call__(self, notices: list[PushNotice]) -> list[Notification | str]:
         """One for each notice, or why there is nothing to say.  Raises Unavailable."""
@@ -68,6 +69,12 @@ class Composer:
                 )
             )
         return composed
+
+    def lost(self, notice: PushNotice) -> None:
+        """A notification is over that no provider has: its device was not told what it says."""
+        told = self._told.get(notice.subscription_id)
+        if told is not None and told[1] == notice.id:
+            del self._told[notice.subscription_id]
 
     def _knows(self, notice: PushNotice, badge: int) -> bool:
         """Whether a notification brings nothing but the badge that its device has."""

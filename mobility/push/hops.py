@@ -69,6 +69,8 @@ class CountedHops(Hops):
         self.sent = 0
         self.refused: dict[str, int] = {}
         self.ended: dict[str, int] = {}
+        self.lost: Callable[[PushNotice], None] = lambda _: None
+        """Hears of what is over and no provider has."""
         self.buckets = [0] * (len(SECONDS) + 1)
         self.seconds = 0.0
 
@@ -78,6 +80,8 @@ class CountedHops(Hops):
         return list(zip(ends, map(float, accumulate(self.buckets)), strict=True))
 
     def passed(self, hop: str, notice: PushNotice, reason: str = "") -> None:
+        if hop in ("refused", "ended") and not notice.taken:
+            self.lost(notice)
         seconds = max(0.0, self._epoch() - notice.created_at)
         ms = round(seconds * 1000, 1)
         if hop == "queued":

@@ -292,9 +292,9 @@ class PushTests(UcwaTestCase):
         self.assertEqual((last.badge, last.body), (0, ""))
         self.assertEqual(last.collapse_key, self.house.taken[0].collapse_key)
 
-    async def test_badge_of_what_was_not_pushed(self) -> None:
-        """The badge of a phone that shows one conversation counts another one that he reads at his
-        desk, and is told only when it is another than before."""
+    async def unread_at_his_desk(self) -> tuple[Client, str]:
+        """Bob's phone shows one conversation, and one more is unread at his desk; what is there,
+        and the messaging resource of the latter."""
         desk = await self.service.sign_in("bob", EndpointId="desk", type="desktop")
         invited = {"to": self.bob.uri, "operationId": "op", "subject": "s"}
         await self.alice.post("communication/messagingInvitations", invited)
@@ -314,6 +314,45 @@ class PushTests(UcwaTestCase):
         self.assertEqual(self.house.taken, [])
         await self.alice.send(on_phone, "On the phone")
         self.assertEqual((await self.notified("message", "On the phone")).badge, 2)
+        return desk, own
+
+    async def badges(self, number: int) -> list[int | None]:
+        """Those that were told alone, as soon as there are so many."""
+        while True:
+            told = [one.badge for one in self.house.taken if one.kind == "badge"]
+            if len(told) >= number:
+                return told
+            await self.pass_time(0.1)
+
+    async def test_badge_after_a_restart(self) -> None:
+        """After a restart a badge is told once though it is as before: whether the last one arrived
+        is not known any more."""
+        desk, own = await self.unread_at_his_desk()
+        await desk.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        self.assertEqual(await self.badges(1), [1])
+        await self.service.restart()
+        await desk.send(own, "An answer")
+        self.assertEqual(await self.badges(2), [1, 1])
+        await desk.send(own, "Another one")
+        await self.sleep()
+        self.assertEqual(await self.badges(2), [1, 1])
+
+    async def test_badge_that_no_provider_took(self) -> None:
+        """A badge that no provider took is told again, though it is as before."""
+        desk, own = await self.unread_at_his_desk()
+        await desk.post("communication/unread", {"upTo": f"{own}/messages/1"})
+        self.assertEqual(await self.badges(1), [1])
+        self.house.say(self.house.taken[-1].id, EXPIRED, status="503")
+        waking = self.service.front_end.waking
+        while not (await waking.trace(self.house.taken[-1].id))[0].reason:
+            await self.pass_time(0.1)
+        await desk.send(own, "An answer")
+        self.assertEqual(await self.badges(2), [1, 1])
+
+    async def test_badge_of_what_was_not_pushed(self) -> None:
+        """The badge of a phone that shows one conversation counts another one that he reads at his
+        desk, and is told only when it is another than before."""
+        desk, own = await self.unread_at_his_desk()
         before = len(self.house.taken)
         await desk.post("communication/unread", {"upTo": f"{own}/messages/1"})
         told = await self.notified("badge")
