@@ -112,7 +112,8 @@ class PresenceBook:
 
     def __init__(self, presences: Iterable[Presence] = (), number: int = 0) -> None:
         self._presences = {presence.user_uri: presence for presence in presences}
-        self._watchers: dict[str, set[str]] = {}
+        self._watchers: dict[str, dict[str, None]] = {}
+        """Ids of applications, in dicts: a set of ten takes twice as much memory."""
         self.watches: list[Callable[[str], None]] = []
         """Told of each URI that has its first watcher, or has lost its last one."""
         self.watchings: list[Callable[[str, str, bool], None]] = []
@@ -141,10 +142,9 @@ class PresenceBook:
 
     def watch(self, application_id: str, uris: Iterable[str]) -> None:
         for uri in uris:
-            watchers = self._watchers.setdefault(uri, set())
-            new = application_id not in watchers
-            watchers.add(application_id)
-            if new:
+            watchers = self._watchers.setdefault(uri, {})
+            if application_id not in watchers:
+                watchers[application_id] = None
                 self._tell_watching(uri, application_id, watches=True)
             if len(watchers) == 1:
                 self._tell(uri)
@@ -153,7 +153,7 @@ class PresenceBook:
         for uri in uris:
             watchers = self._watchers.get(uri)
             if watchers is not None and application_id in watchers:
-                watchers.discard(application_id)
+                del watchers[application_id]
                 self._tell_watching(uri, application_id, watches=False)
                 if not watchers:
                     del self._watchers[uri]
@@ -173,7 +173,7 @@ class PresenceBook:
 
     def watchers(self, uri: str) -> Collection[str]:
         """The ids of the applications that watch `uri`."""
-        return self._watchers.get(uri, ())
+        return self._watchers.get(uri, {}).keys()
 
     def change(
         self,
