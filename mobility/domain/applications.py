@@ -115,8 +115,8 @@ class Applications:
         """The application for `registration` and whether this made a new one or a new instance.
 
         The same culture, endpointId, type and userAgent are one application; each instanceId has
-        an event channel of its own (UCWA "Multi-Tab Support").  Refused with 409
-        TooManyApplications above the limits.
+        an event channel of its own (UCWA "Multi-Tab Support").  Refused with 410
+        TooManyApplications above the limits (UCWA "Application lifetime").
         """
         async with self._locks.of(user.uri):
             endpoint = self._same(user.uri, registration)
@@ -127,14 +127,14 @@ class Applications:
             if endpoint is None:
                 if len(self.of_user(user.uri)) >= self._lifetimes.per_user:
                     raise Refusal(
-                        "Conflict", "TooManyApplications", "This user has too many applications."
+                        "Gone", "TooManyApplications", "This user has too many applications."
                     )
                 endpoint = Endpoint(self._new_record(user.uri, registration, now), now, now)
                 unit.save(endpoint.record)
                 unit.open_stream(endpoint.id)
             elif len(endpoint.instances) >= self._lifetimes.instances:
                 raise Refusal(
-                    "Conflict", "TooManyApplications", "This application has too many instances."
+                    "Gone", "TooManyApplications", "This application has too many instances."
                 )
             instance = Instance(endpoint.id, registration.instance_id, now)
             unit.save(instance)

@@ -114,7 +114,7 @@ GENERIC = frozenset(
 )
 """Error codes that every operation may answer with (UCWA "Generic synchronous errors")."""
 
-GENERIC_PAIRS = frozenset({("Conflict", "PGetReplaced"), ("Conflict", "TooManyApplications")})
+GENERIC_PAIRS = frozenset({("Conflict", "PGetReplaced"), ("Gone", "TooManyApplications")})
 """Code and subcode, likewise."""
 
 GENERIC_SUBCODES = frozenset(

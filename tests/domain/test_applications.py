@@ -91,22 +91,22 @@ class RegisterTests(Case):
         self.assertEqual(len(self.world.stored(Application)), 1)
 
     def test_limit_of_applications(self) -> None:
-        """More applications than allowed are 409 TooManyApplications, also all at once."""
+        """More applications than allowed are 410 TooManyApplications, also all at once."""
         self.world.ledger.hold()
         answers = [self.world.register("alice", str(number)) for number in range(5)]
         self.world.ledger.release()
         for answer in answers[:4]:
             done(answer)
-        self.assertEqual(self.refused(answers[4]), ("Conflict", "TooManyApplications"))
+        self.assertEqual(self.refused(answers[4]), ("Gone", "TooManyApplications"))
         done(self.world.register("alice", "0"))
         done(self.world.register("bob"))
 
     def test_limit_of_instances(self) -> None:
-        """More instances than allowed are 409 TooManyApplications."""
+        """More instances than allowed are 410 TooManyApplications."""
         for number in range(3):
             done(self.world.register("alice", instance=str(number)))
         answer = self.world.register("alice", instance="3")
-        self.assertEqual(self.refused(answer), ("Conflict", "TooManyApplications"))
+        self.assertEqual(self.refused(answer), ("Gone", "TooManyApplications"))
 
     def test_store_failure(self) -> None:
         """What could not be stored does not exist."""

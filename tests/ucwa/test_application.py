@@ -145,11 +145,11 @@ class LimitTests(RegisterTestCase):
     ucwa = UcwaConfig(applications_per_user=2, instances_per_application=2)
 
     async def test_applications(self) -> None:
-        """One more than the limit is 409 TooManyApplications; another user is not concerned."""
+        """One more than the limit is 410 TooManyApplications; another user is not concerned."""
         self.assertEqual((await self.alice.register(EndpointId="1")).status, 201)
         self.assertEqual((await self.alice.register(EndpointId="2")).status, 201)
         response = await self.alice.register(EndpointId="3")
-        self.refused(response, 409, "Conflict", "TooManyApplications")
+        self.refused(response, 410, "Gone", "TooManyApplications")
         await self.service.sign_in("bob")
         self.accepted(await self.alice.delete(), 204)
         self.assertEqual((await self.alice.register(EndpointId="3")).status, 201)
@@ -159,7 +159,7 @@ class LimitTests(RegisterTestCase):
         for instance in ("a", "b"):
             self.assertEqual((await self.alice.register(InstanceId=instance)).status, 201)
         response = await self.alice.register(InstanceId="c")
-        self.refused(response, 409, "Conflict", "TooManyApplications")
+        self.refused(response, 410, "Gone", "TooManyApplications")
         self.assertEqual((await self.alice.register(InstanceId="a")).status, 200)
 
 
