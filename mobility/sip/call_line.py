@@ -50,6 +50,7 @@ from mobility.sip.line_offers import OfferingLine
 from mobility.sip.message import Response
 from mobility.sip.phones import Phone
 from mobility.sip.redirects import FOLLOWED
+from mobility.sip.refusal import SipRefusal
 
 
 @attrs.frozen(slots=True)
@@ -205,8 +206,10 @@ class CallLine(OfferingLine):
         """A Transferor's."""
         self.leg = leg
 
-    def referred(self, leg: Leg, incoming: Incoming) -> None:  # noqa: ARG002
-        """It transfers the call."""
+    def referred(self, leg: Leg, incoming: Incoming) -> None:
+        """It transfers the call, unless another device is taking over its part."""
+        if leg is not self.leg:
+            raise SipRefusal(491)
         self.register.referred(self, incoming)
 
     def ended(self, leg: object, ending: Ending) -> None:

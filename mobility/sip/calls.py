@@ -46,7 +46,7 @@ from mobility.sip.registrar import Registrar
 from mobility.sip.replacing_leg import ReplacingLeg
 from mobility.sip.routing import PhoneFlow, Way
 from mobility.sip.static_routes import StaticRoutes
-from mobility.sip.transfers import Transferring, Transfers, replaced
+from mobility.sip.transfers import Transferring, Transfers, is_early_only, replaced
 from mobility.sip.uri import SipUri, parse_uri
 
 EVENTS: Catalogue = {
@@ -214,13 +214,18 @@ class SipCalls:
         """Another device takes over the part of one in a call: of the same user, or as a trusted
         peer says (RFC 3891 section 3).  Raises SipRefusal and Malformed."""
         request = incoming.request
-        found = self._reaching.core.dialogs.get(replaced(request.need("Replaces")))
+        named = request.need("Replaces")
+        found = self._reaching.core.dialogs.get(replaced(named))
         legs = {one.leg: one for one in self._lines if one.answered_at}
         one = legs.get(found) if isinstance(found, Leg) else None
         if one is None:
             raise SipRefusal(481)
         if caller.user is not None and caller.uri != one.line.user_uri:
             raise SipRefusal(403)
+        if is_early_only(named):  # RFC 3891 section 3: it is answered already
+            raise SipRefusal(486)
+        if one.transfer is not None:
+            raise SipRefusal(491)
         path = ClientPath(self._reaching.client, flow=incoming.flow)
         leg = ReplacingLeg(self._reaching.core, path, one, incoming)
         if leg.offer:

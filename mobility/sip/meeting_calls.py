@@ -95,6 +95,11 @@ class VisitorLine(CallerLine):
         """Nobody else comes into a meeting as this caller."""
         return False
 
+    @property
+    def talks(self) -> bool:
+        """Nobody else stays there as this caller: who may come in is for the meeting to say."""
+        return False
+
     async def _come_in(self, now: float) -> None:
         await self._talk(self.line, self.conversation_id, self._offer, now)
 

@@ -363,5 +363,10 @@ def replaced(value: str) -> tuple[str, str, str]:
     return call_id.strip(), to, from_
 
 
+def is_early_only(value: str) -> bool:
+    """Whether a Replaces names a call only while it rings (RFC 3891 section 6.1)."""
+    return "early-only" in parse_parameters(";" + value.partition(";")[2])
+
+
 def _nothing(response: Response) -> None:
     """Who transfers need not listen."""

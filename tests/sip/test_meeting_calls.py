@@ -1,6 +1,7 @@
 """Calls into meetings: phones of users, gateways and other domains that call a conference."""
 
 from typing import Any, cast
+from urllib.parse import quote
 
 import attrs
 
@@ -13,6 +14,7 @@ from tests.domain.doubles import done, running, uri
 from tests.domain.phone_world import OUTSIDE
 from tests.sip.call_world import Telephone, sdp
 from tests.sip.test_calls import CallTestCase
+from tests.sip.test_transfers import fragments
 
 
 class MeetingCallTestCase(CallTestCase):
@@ -165,6 +167,28 @@ class WhoTests(MeetingCallTestCase):
         """A caller that hides its number is a telephone."""
         self.dials("Privacy: id", "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>")
         self.assertEqual((self.caller.name, self.caller.phone), ("Telephone", ""))
+
+    def test_not_handed_on(self) -> None:
+        """Nobody comes into a meeting in the place of a phone that is there (481)."""
+        phone, other = (self.sip.telephone("alice", f"192.0.2.3{at}") for at in range(2))
+        bob = self.sip.phone("bob", "192.0.2.22")
+        phone.calls(self.uri, sdp("phone"), call="meeting")
+        self.sip.settle()
+        self.server.answers_with(200, sdp("mixer"))
+        self.sip.settle()
+        phone.acknowledges()
+        other.calls(uri("bob"), sdp("other"))
+        self.sip.settle()
+        bob.answers_with(200, sdp("bob"))
+        self.sip.settle()
+        other.acknowledges()
+        assert phone.invite is not None
+        tag = phone.answers[-1].to.tag
+        replaces = quote(f"{phone.invite.call_id};to-tag={tag};from-tag=alice", safe="")
+        other.within("REFER", f"Refer-To: <{self.uri}?Replaces={replaces}>")
+        self.sip.settle()
+        self.assertEqual(fragments(other), ["100", "481"])
+        self.assertEqual((phone.methods, "BYE" in bob.methods), ([], False))
 
     def test_no_such_meeting(self) -> None:
         """A conference id of no meeting is a number that nobody has."""

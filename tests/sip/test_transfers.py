@@ -368,13 +368,15 @@ class AttendedTests(TransferTestCase):
 class ReplacingTests(TransferTestCase):
     """INVITE with Replaces."""
 
-    def replace(self, name: str = "alice") -> Telephone:
+    def replace(
+        self, name: str = "alice", *, host: str = "192.0.2.50", more: str = ""
+    ) -> Telephone:
         """Another telephone takes over Alice's part."""
         tag = self.alice.answers[-1].to.tag
         assert self.alice.invite is not None
         replaces = f"Replaces: {self.alice.invite.call_id};to-tag={tag};from-tag=alice"
-        other = self.sip.telephone(name, "192.0.2.50")
-        other.calls(uri("bob"), sdp("other"), replaces, call="other")
+        other = self.sip.telephone(name, host)
+        other.calls(uri("bob"), sdp("other"), f"{replaces}{more}", call="other")
         self.sip.settle()
         return other
 
@@ -475,6 +477,24 @@ class ReplacingTests(TransferTestCase):
             self.sip.settle(1.0)
         self.assertEqual((other.statuses, eve.methods), ([100, 504], []))
         self.assertTrue(self.sip.heard(dora, RenegotiationChanged, change="completed"))
+
+    def test_crosses_a_transfer(self) -> None:
+        """A call that is being transferred is not taken over, and one that is being taken over is
+        not transferred."""
+        carol = self.sip.phone("carol", "192.0.2.23")
+        other = self.replace()
+        self.refer(uri("carol"))
+        self.assertEqual((self.alice.statuses[-1], carol.methods), (491, []))
+        self.bob.responds(self.bob.last("INVITE"), 488)
+        self.sip.settle()
+        self.assertEqual(other.statuses[-1], 488)
+        self.refer(uri("carol"))
+        self.assertEqual((self.alice.statuses[-1], carol.methods), (202, ["INVITE"]))
+        self.assertEqual(self.replace(host="192.0.2.51").statuses[-1], 491)
+
+    def test_early_only(self) -> None:
+        """Who wants a call only while it rings does not get one that is answered."""
+        self.assertEqual(self.replace(more=";early-only").statuses, [100, 486])
 
     def test_another_user(self) -> None:
         """Nobody takes over another user's part."""
