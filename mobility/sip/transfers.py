@@ -133,7 +133,27 @@ class Transfers:
         user_of = self._needs.parties.user
         mine, yours = one.party.device.user_uri, other.party.device.user_uri
         same = mine == yours or (user_of(mine) is None and user_of(yours) is None)
-        return other if same else None
+        return other if same and not self._talk(one, other) else None
+
+    def _talk(self, one: Transferor, other: CallLine | GatewayLeg) -> bool:
+        """Whether two lines talk to one another, by however many calls that were joined: nobody
+        would be left of these."""
+        conversations, there = self._needs.domain.conversations, other.party.device.id
+        lines = {line.line.id: line for line in self._lines}
+        ends: set[str] = set()
+        party = one.party
+        while party.conversation_id not in ends:
+            ends.add(party.conversation_id)
+            conversation, _ = conversations.find(party.device, party.conversation_id)
+            far = conversation.other_in_call(party.device.id)
+            if far == there:
+                return True
+            leg = lines[far].leg if far in lines else None
+            beyond = leg.other.owner if isinstance(leg, CrossLeg) and leg.other else None
+            if not isinstance(beyond, CallLine | GatewayLeg):
+                return False
+            party = beyond.party
+        return False
 
 
 class Transfer:

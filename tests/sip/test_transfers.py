@@ -326,6 +326,35 @@ class AttendedTests(TransferTestCase):
         self.refer(target)
         self.assertEqual(fragments(self.alice), ["100", "481"])
 
+    def test_itself(self) -> None:
+        """Two telephones of a user that talk to one another, also by calls that were joined, are
+        not joined: nobody would be left."""
+        second = self.sip.phone("alice", "192.0.2.25")
+        third = self.sip.telephone("alice", "192.0.2.26")
+        third.calls(uri("alice"), sdp("third"), call="third")
+        self.sip.settle()
+        second.answers_with(200, sdp("second"))
+        self.sip.settle()
+        third.acknowledges()
+        invite = second.last("INVITE")
+        replaces = quote(f"{invite.call_id};to-tag={invite.from_.tag};from-tag=alice", safe="")
+        third.within("REFER", f"Refer-To: <{uri('alice')}?Replaces={replaces}>")
+        self.sip.settle()
+        self.assertEqual(fragments(third), ["100", "481"])
+        self.bob.sends("REFER", f"Refer-To: <{uri('alice')}>")
+        self.sip.settle()
+        second.responds(second.last("INVITE"), 200, sdp("second"))
+        self.sip.settle()
+        self.assertEqual(fragments(self.bob)[-1], "200")
+        asked = self.alice.last("INVITE")
+        self.alice.responds(asked, 200, sdp("alice"))
+        self.sip.settle()
+        invite = second.last("INVITE")
+        replaces = quote(f"{invite.call_id};to-tag={invite.from_.tag};from-tag=alice", safe="")
+        self.refer(f"{uri('alice')}?Replaces={replaces}")
+        self.assertEqual(fragments(self.alice), ["100", "481"])
+        self.assertNotIn("BYE", self.alice.methods)
+
     def test_other_streams(self) -> None:
         """Who has audio alone is joined with who has been called with video, too: that is ended,
         and each goes on with the streams that it has."""
