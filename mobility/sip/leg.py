@@ -454,6 +454,8 @@ class Leg:
             self._two_hundred = None
         if self._serving is not None and not self._serving.answered:
             self._serving.respond(487)
+        if self.asking is not None and self.asking.is_sent:
+            self.asking.cancel()  # a peer that is gone may never answer it
         self._serving = self.asking = None
         self._next_offer.clear()
         self.keeping.stop()

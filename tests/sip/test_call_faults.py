@@ -98,6 +98,20 @@ class VanishedTests(TalkTestCase):
             self.sip.settle(10.0)
         self.assertEqual((len(self.sip.calls), len(self.sip.core.transactions)), (0, 0))
 
+    def test_offer_for_ever(self) -> None:
+        """A new offer that a phone never answers, once the call is over, is not waited for."""
+        self.talk()
+        self.alice.within("UPDATE", body=sdp("alice", "sendonly"))
+        self.sip.settle()
+        self.bob.responds(self.bob.last("INVITE"), 100)
+        self.alice.within("BYE")
+        self.sip.settle()
+        for method in ("BYE", "CANCEL"):
+            self.bob.responds(self.bob.last(method), 200)
+        for _ in range(8):
+            self.sip.settle(10.0)
+        self.assertEqual(len(self.sip.core.transactions), 0)
+
 
 class ForkedTests(TalkTestCase):
     """INVITEs that a proxy has forked before they come."""
