@@ -251,6 +251,7 @@ class TransferTests(SippFlowTestCase):
         self.assertEqual(await alice.end(), 0, self.sipp.complaints)
         href = answered["_embedded"]["audioVideoInvitation"]["_links"]["conversation"]["href"]
         await self.process.logged("sip.transfer", status=200)
+        await self.process.logged_times(2, "sip.sent", method="INVITE", status=200)
         await carol.remove(href)
         self.assertEqual(await bob.end(), 0, self.sipp.complaints)
         self.nothing_failed()
