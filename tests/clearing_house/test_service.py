@@ -325,16 +325,15 @@ class ReloadTests(RunningCase):
 
     async def test_bounds(self) -> None:
         """How much may wait, and whether there are access lines, is taken."""
-        await self.providers.stop_one("apns")
         self.config.write_text(
             f"{self.config.read_text()}\n[queue]\nmax_queued = 1\n[log]\naccess = false\n"
         )
         self.running.reload()
         lines = len(self.logged("http.request"))
-        results = await self.sender.send([push(device())])
-        results += await self.sender.send([push(device())])
+        results = await self.sender.send([push(device()), push(device())])
         self.assertEqual([one.outcome for one in results], ["accepted", "retry"])
         self.assertEqual(results[1].reason, "queue_full")
+        await self.verdicts(1)
         self.assertEqual(len(self.logged("http.request")), lines)
         self.assertEqual(self.logged("clearing.restart_needed"), [])
 
