@@ -104,8 +104,10 @@ class ContactSubscriptions:
             async with self._locks.of(application_id):
                 if self._subscriptions.get(application_id) is not subscription:
                     return
-                if now < expires_at:
-                    await self._ledger.commit(_changed(application_id, CONNECTED))
+                if now >= expires_at:
+                    await self._remove(application_id, _changed(application_id, DISCONNECTED))
+                    return
+                await self._ledger.commit(_changed(application_id, CONNECTED))
                 self._ends[application_id] = self._agenda.at(expires_at, end)
 
         async def end(now: float) -> None:  # noqa: ARG001  # an Action

@@ -366,7 +366,7 @@ class SubscriptionTests(GroupsTestCase):
         await self.add("bob")
         told = await self.alice.events()
         self.assertEqual({event.brief for event in told}, {("people", "contact", "added")})
-        self.clock.advance(600)
+        self.clock.advance(601)
         await self.service.settle()
         told = [one for one in await self.alice.events() if one.sender == "people"]
         self.assertEqual([one.resource["state"] for one in told], ["Disconnected"])
