@@ -154,6 +154,11 @@ class ClearingHouseService(MultiService):
         self.metrics.registry.register(
             CertificateDays(lambda: {tls.name: tls.not_after for tls in self._tls})
         )
+        actions: dict[signal.Signals, Callable[[], object]] = {
+            signal.SIGHUP: self.reload,
+            signal.SIGUSR1: self._file.reopen,
+        }
+        Signals(actions, self._reactor, self.log).setServiceParent(self)
         connections = Connections(self._reactor, connection_limit(0))
         self._sites: list[HttpSite] = []
         federation = routes(self.intake, self.verdicts, self.credentials, self.tracer)
@@ -172,11 +177,6 @@ class ClearingHouseService(MultiService):
         ):
             service.setName(name)
             service.setServiceParent(self)
-        actions: dict[signal.Signals, Callable[[], object]] = {
-            signal.SIGHUP: self.reload,
-            signal.SIGUSR1: self._file.reopen,
-        }
-        Signals(actions, self._reactor, self.log).setServiceParent(self)
 
     def _build_house(self, settings: Settings, apps: Any) -> None:
         path, synchronous = settings.queue.path, settings.queue.synchronous

@@ -150,6 +150,7 @@ class MobilityService(MultiService):
             self.front_end.directory.setServiceParent(self)
         if self.front_end.mcx.watch is not None:
             self.front_end.mcx.watch.setServiceParent(self)
+        self._add_signals(config, certificates)
         self._connections = Connections(self._reactor, connection_limit(config.web.max_connections))
         access = OperatorAccess(key)
         self._draining = ""
@@ -185,7 +186,6 @@ class MobilityService(MultiService):
             ],
             pseudonym,
         )
-        self._add_signals(config, certificates)
 
     def _listen(
         self,

@@ -19,7 +19,9 @@ Action = Callable[[], object]
 class Signals(Service):
     """Calls an action, in the reactor, for each signal of `actions`.
 
-    The handlers are set once the reactor runs, after its own.
+    The handlers are set before anything listens, as SIGHUP and SIGUSR1 would end the process until
+    then, and again once the reactor runs and has set its own.  A signal that comes before that is
+    acted on then.
     """
 
     def __init__(
@@ -29,6 +31,10 @@ class Signals(Service):
         self._reactor = reactor
         self._log = log
         self._before: dict[signal.Signals, object] = {}
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        self._install()
 
     def startService(self) -> None:
         super().startService()
@@ -42,7 +48,9 @@ class Signals(Service):
 
     def _install(self) -> None:
         for number in self._actions:
-            self._before[number] = signal.signal(number, self._caught)
+            before = signal.signal(number, self._caught)
+            if before != self._caught:
+                self._before[number] = before
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._act, signal.Signals(number))

@@ -28,3 +28,16 @@ class SignalTests(TestCase):
         self.assertEqual([{"signal": "SIGUSR1"}], log.named("signal.received"))
         service.stopService()
         self.assertEqual(before, signal.getsignal(signal.SIGUSR1))
+
+    async def test_before_the_reactor_runs(self) -> None:
+        """A signal that comes while services are being started ends nothing, and is acted on."""
+        before = signal.getsignal(signal.SIGUSR1)
+        called: Deferred[None] = Deferred()
+        service = Signals({signal.SIGUSR1: lambda: called.callback(None)}, reactor, MemoryLog())
+        service.privilegedStartService()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        service.startService()
+        await called
+        await deferLater(reactor, 0)
+        service.stopService()
+        self.assertEqual(before, signal.getsignal(signal.SIGUSR1))
