@@ -7,6 +7,9 @@ certificate: that of its front end, or of its Edge.  The answer goes back over t
 import os
 from collections.abc import Awaitable
 
+from twisted.internet.task import deferLater
+
+from mobility.clearing_house.house import SETTLE_LOOK_S
 from mobility.clearing_house.organisations import Organisations
 from mobility.clearing_house.questions import Desk
 from mobility.clearing_house.settings import SipSettings
@@ -68,7 +71,8 @@ class PushMessages:
         client = Client(core, outgoing, AddressLocator(_nowhere, "TLS"), reactor, log, entropy)
         self._waiting: dict[Flow, set[Gone]] = {}
         core.departures.append(self._broken)
-        Answering(core, client, self._accept, MEDIA_TYPE, log)
+        self._reactor = reactor
+        self._answering = Answering(core, client, self._accept, MEDIA_TYPE, log)
         self.server = SipServer(
             LISTENER,
             core,
@@ -79,6 +83,12 @@ class PushMessages:
             burst=BURST,
             advertise=settings.domain,
         )
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until all questions are answered, and no longer."""
+        deadline = self._reactor.seconds() + seconds
+        while self._answering.under_way and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, SETTLE_LOOK_S)
 
     def stop(self) -> None:
         """Close all connections; what is not answered by now is asked again."""

@@ -373,6 +373,7 @@ class ClearingHouseService(MultiService):
         except defer.TimeoutError:
             pass  # whoever is not answered by now asks again
         if self.messages is not None:
+            await self.messages.drain(DRAIN_S)
             self.messages.stop()
         await super().stopService()
         await self.writer.stop()

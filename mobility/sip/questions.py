@@ -191,6 +191,11 @@ class Answering:
         core.serve("MESSAGE", self.message)
         core.offers["Accept"] = media_type
 
+    @property
+    def under_way(self) -> int:
+        """How many questions wait for their answers."""
+        return self._under_way
+
     def message(self, incoming: Incoming) -> None:
         """A MESSAGE came.  Raises SipRefusal and Malformed."""
         request = incoming.request

@@ -63,6 +63,7 @@ class PushSubscriptionTests(UcwaTestCase):
 
         href = (await self.alice.post(PATH, FCM)).header("Location") or ""
         other = {**FCM, "token": "B" * 40}
+        self.clock.advance(5)
         self.assertEqual((await self.alice.post(PATH, other)).status, 201)
         self.clock.advance(5)
         changed = await self.alice.request("PUT", href, {"token": "C" * 40})
