@@ -1,6 +1,7 @@
 """What subcommands share: options, the password on standard input, and how results are shown."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,8 @@ def say(text: str, *, nl: bool = True) -> None:
     except BrokenPipeError:  # whoever read it has enough, which click knows
         raise
     except OSError as error:
+        with open(os.devnull, "wb") as nowhere:  # else Python writes the rest again as it ends
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise Problem(f"standard output cannot be written: {error.strerror}") from error
 
 

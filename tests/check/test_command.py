@@ -71,16 +71,18 @@ class CommandTests(SynchronousTestCase):
 
     def test_full_disk(self) -> None:
         """What cannot be written ends with one line that says so, and status 1."""
-        with open("/dev/full", "wb") as disk:
-            done = subprocess.run(
-                [sys.executable, "-m", "mobility.cli", "check", "topology"],
-                stdout=disk,
-                stderr=subprocess.PIPE,
-                env={**os.environ, "MOBILITY_CONFIG": str(self.file)},
-                check=False,
-            )
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
         said = f"mobility: standard output cannot be written: {os.strerror(errno.ENOSPC)}\n"
-        self.assertEqual((1, said), (done.returncode, done.stderr.decode()))
+        for more in ({}, {"PYTHONUNBUFFERED": "1"}):
+            with self.subTest(more=more), open("/dev/full", "wb") as disk:
+                done = subprocess.run(
+                    [sys.executable, "-m", "mobility.cli", "check", "topology"],
+                    stdout=disk,
+                    stderr=subprocess.PIPE,
+                    env={**environment, "MOBILITY_CONFIG": str(self.file), **more},
+                    check=False,
+                )
+                self.assertEqual((1, said), (done.returncode, done.stderr.decode()))
 
     def on_a_terminal(self, more: dict[str, str]) -> str:
         """What the command writes to a terminal; it must end with status 1."""

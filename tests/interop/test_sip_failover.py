@@ -114,4 +114,4 @@ class WrongNameTests(TestCase):
         self.assertEqual(at_impostor, [])
         self.assertEqual(at_partner[:3], ["INVITE", "ACK", "MESSAGE"])
         failed = await process.logged("sip.connect_failed", peer=IMPOSTOR)
-        self.assertIn("Mismatch", failed["reason"])
+        self.assertIn("for another name", failed["reason"])
